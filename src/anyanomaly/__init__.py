@@ -1,0 +1,70 @@
+"""Find the events that a person describes in plain words, in video.
+
+The public names; each is imported when it is first used, so that ``import anyanomaly`` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from anyanomaly.assemble import run
+    from anyanomaly.config.model import RunConfig
+    from anyanomaly.errors import AnyAnomalyError
+    from anyanomaly.hookspecs import hookimpl
+    from anyanomaly.specs import (
+        BackendSpec,
+        ContextSpec,
+        DatasetSpec,
+        EncoderSpec,
+        ReaderSpec,
+        SelectorSpec,
+        SinkSpec,
+    )
+    from anyanomaly.types import Event, SegmentScore, Timeline
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AnyAnomalyError": "anyanomaly.errors",
+    "BackendSpec": "anyanomaly.specs",
+    "ContextSpec": "anyanomaly.specs",
+    "DatasetSpec": "anyanomaly.specs",
+    "EncoderSpec": "anyanomaly.specs",
+    "Event": "anyanomaly.types",
+    "ReaderSpec": "anyanomaly.specs",
+    "RunConfig": "anyanomaly.config.model",
+    "SegmentScore": "anyanomaly.types",
+    "SelectorSpec": "anyanomaly.specs",
+    "SinkSpec": "anyanomaly.specs",
+    "Timeline": "anyanomaly.types",
+    "hookimpl": "anyanomaly.hookspecs",
+    "run": "anyanomaly.assemble",
+}
+
+__all__ = [
+    "AnyAnomalyError",
+    "BackendSpec",
+    "ContextSpec",
+    "DatasetSpec",
+    "EncoderSpec",
+    "Event",
+    "ReaderSpec",
+    "RunConfig",
+    "SegmentScore",
+    "SelectorSpec",
+    "SinkSpec",
+    "Timeline",
+    "__version__",
+    "hookimpl",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module 'anyanomaly' has no attribute {name!r}") from None
+    return getattr(import_module(home), name)

@@ -1,0 +1,5 @@
+"""``python -m anyanomaly``."""
+
+from anyanomaly.cli import entry
+
+entry()

@@ -1,0 +1,25 @@
+"""What plugin authors subclass: one role per module."""
+
+from anyanomaly.api.backend import Backend
+from anyanomaly.api.component import Component
+from anyanomaly.api.context import ContextGenerator, ContextOptions
+from anyanomaly.api.dataset import Dataset
+from anyanomaly.api.encoder import Encoder
+from anyanomaly.api.options import Options
+from anyanomaly.api.reader import Reader
+from anyanomaly.api.selector import Selector
+from anyanomaly.api.sink import Sink, SinkOptions
+
+__all__ = [
+    "Backend",
+    "Component",
+    "ContextGenerator",
+    "ContextOptions",
+    "Dataset",
+    "Encoder",
+    "Options",
+    "Reader",
+    "Selector",
+    "Sink",
+    "SinkOptions",
+]
