@@ -28,5 +28,9 @@ class Encoder(Component[O_co]):
         """
 
     @abstractmethod
-    def encode_texts(self, texts: Sequence[str]) -> FloatArray:
-        """Return float32 (n, dim), rows of unit length; no texts give (0, dim). Too long a text is cut."""
+    def encode_texts(self, texts: Sequence[str], *, unit: bool = True) -> FloatArray:
+        """Return float32 (n, dim); no texts give (0, dim). Too long a text is cut.
+
+        Rows are of unit length, or with ``unit=False`` as long as the model makes them: the published
+        template ensemble is the mean of those.
+        """
