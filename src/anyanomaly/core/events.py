@@ -1,0 +1,92 @@
+"""Smoothed scores to events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from anyanomaly.types import Event, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class EventRule:
+    """What makes a stretch an event. Scores in [0, 1], times in seconds."""
+
+    threshold: float = 0.5  # the smoothed score reaches it
+    merge_s: float = 1.0  # stretches at most this far apart are one event
+    min_s: float = 0.5  # shorter ones are none
+
+
+@dataclass(slots=True)
+class _Open:
+    start_s: float
+    stop_s: float
+    peak: float
+    peak_s: float
+    peak_frame: int
+
+
+class EventFinder:
+    """Finds the events of one video and one text, timeline piece by piece; a recorded video is one piece."""
+
+    def __init__(self, rule: EventRule, rationale: Callable[[int], str] = lambda frame: "") -> None:
+        """:param rationale: the model's reason at a frame of the video; asked at an event's peak."""
+        self._rule = rule
+        self._rationale = rationale
+        self._open: _Open | None = None
+
+    def push(self, timeline: Timeline) -> Iterator[Event]:
+        """Yield the events that have ended by the end of this piece."""
+        for stretch in _stretches(timeline, self._rule.threshold):
+            if self._open and stretch.start_s - self._open.stop_s > self._rule.merge_s:
+                yield from self._end(timeline)
+            self._open = _joined(self._open, stretch)
+        if self._open and _end_s(timeline) - self._open.stop_s > self._rule.merge_s:
+            yield from self._end(timeline)
+
+    def finish(self, timeline: Timeline) -> Iterator[Event]:
+        """Yield the event that is still open at the end of the video, whose last piece is ``timeline``."""
+        yield from self._end(timeline)
+
+    def _end(self, timeline: Timeline) -> Iterator[Event]:
+        event, self._open = self._open, None
+        # half a microsecond: times are sums of floats
+        if event and event.stop_s - event.start_s >= self._rule.min_s - 5e-7:
+            yield Event(
+                video=timeline.video.id,
+                text=timeline.text,
+                start_s=event.start_s,
+                stop_s=event.stop_s,
+                peak=event.peak,
+                peak_s=event.peak_s,
+                rationale=self._rationale(event.peak_frame),
+            )
+
+
+def _end_s(timeline: Timeline) -> float:
+    return float(timeline.times_s[-1]) + 1 / timeline.video.fps
+
+
+def _stretches(timeline: Timeline, threshold: float) -> Iterator[_Open]:
+    """Yield the runs of frames at or above ``threshold``; a run ends where the next frame starts."""
+    above = np.concatenate(([False], timeline.smooth >= threshold, [False]))  # NaN compares as below
+    borders = np.flatnonzero(above[1:] != above[:-1])
+    ends_s = np.append(timeline.times_s[1:], _end_s(timeline))
+    for start, stop in borders.reshape(-1, 2):
+        peak = int(start + np.argmax(timeline.smooth[start:stop]))
+        yield _Open(
+            start_s=float(timeline.times_s[start]),
+            stop_s=float(ends_s[stop - 1]),
+            peak=float(timeline.smooth[peak]),
+            peak_s=float(timeline.times_s[peak]),
+            peak_frame=timeline.start + peak,
+        )
+
+
+def _joined(before: _Open | None, stretch: _Open) -> _Open:
+    if before is None:
+        return stretch
+    top = before if before.peak >= stretch.peak else stretch
+    return _Open(before.start_s, stretch.stop_s, top.peak, top.peak_s, top.peak_frame)
