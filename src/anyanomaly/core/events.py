@@ -25,21 +25,21 @@ class _Open:
     stop_s: float
     peak: float
     peak_s: float
-    peak_frame: int
+    rationale: str
 
 
 class EventFinder:
     """Finds the events of one video and one text, timeline piece by piece; a recorded video is one piece."""
 
     def __init__(self, rule: EventRule, rationale: Callable[[int], str] = lambda frame: "") -> None:
-        """:param rationale: the model's reason at a frame of the video; asked at an event's peak."""
+        """:param rationale: the model's reason at a frame of the video; asked at a peak, while the piece is at hand."""
         self._rule = rule
         self._rationale = rationale
         self._open: _Open | None = None
 
     def push(self, timeline: Timeline) -> Iterator[Event]:
         """Yield the events that have ended by the end of this piece."""
-        for stretch in _stretches(timeline, self._rule.threshold):
+        for stretch in _stretches(timeline, self._rule.threshold, self._rationale):
             if self._open and stretch.start_s - self._open.stop_s > self._rule.merge_s:
                 yield from self._end(timeline)
             self._open = _joined(self._open, stretch)
@@ -61,7 +61,7 @@ class EventFinder:
                 stop_s=event.stop_s,
                 peak=event.peak,
                 peak_s=event.peak_s,
-                rationale=self._rationale(event.peak_frame),
+                rationale=event.rationale,
             )
 
 
@@ -69,7 +69,7 @@ def _end_s(timeline: Timeline) -> float:
     return float(timeline.times_s[-1]) + 1 / timeline.video.fps
 
 
-def _stretches(timeline: Timeline, threshold: float) -> Iterator[_Open]:
+def _stretches(timeline: Timeline, threshold: float, rationale: Callable[[int], str]) -> Iterator[_Open]:
     """Yield the runs of frames at or above ``threshold``; a run ends where the next frame starts."""
     above = np.concatenate(([False], timeline.smooth >= threshold, [False]))  # NaN compares as below
     borders = np.flatnonzero(above[1:] != above[:-1])
@@ -81,7 +81,7 @@ def _stretches(timeline: Timeline, threshold: float) -> Iterator[_Open]:
             stop_s=float(ends_s[stop - 1]),
             peak=float(timeline.smooth[peak]),
             peak_s=float(timeline.times_s[peak]),
-            peak_frame=timeline.start + peak,
+            rationale=rationale(timeline.start + peak),
         )
 
 
@@ -89,4 +89,4 @@ def _joined(before: _Open | None, stretch: _Open) -> _Open:
     if before is None:
         return stretch
     top = before if before.peak >= stretch.peak else stretch
-    return _Open(before.start_s, stretch.stop_s, top.peak, top.peak_s, top.peak_frame)
+    return _Open(before.start_s, stretch.stop_s, top.peak, top.peak_s, top.rationale)

@@ -1,0 +1,111 @@
+"""Answers in any order to segment scores in order, video by video."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from anyanomaly.core.expected import expected_score
+from anyanomaly.core.fuse import fuse
+from anyanomaly.core.parse import parse_score, published_score
+from anyanomaly.engine.plan import PlannedSegment, VideoEnd
+from anyanomaly.engine.settings import Scoring
+from anyanomaly.errors import BackendError
+from anyanomaly.types import Answer, QueryId, Score, SegmentScore
+
+
+def read_score(answer: Answer, scoring: Scoring) -> Score:
+    """Read an answer: a value as it is, log-probabilities as the expected score, words as ``scoring`` says."""
+    if answer.value is not None:
+        value = answer.value if 0 <= answer.value <= 1 else math.nan
+        return Score(answer.id, value, answer.text)
+    if answer.logprobs is not None:
+        value, mass = expected_score(answer.logprobs)
+        return Score(answer.id, value, answer.text, mass)
+    read = published_score if scoring == "published" else parse_score
+    return Score(answer.id, read(answer.text), answer.text)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A segment whose answers are coming in."""
+
+    segment: PlannedSegment  # without its queries, so that their images are free once they are answered
+    ids: tuple[QueryId, ...]  # in planned order: text by text, context by context
+    scores: dict[QueryId, Score] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        return len(self.scores) == len(self.ids)
+
+
+class Collector:
+    """Gathers scores until a segment has all of them; gives segments in the order in which they were planned."""
+
+    def __init__(self, weights: Mapping[str, float], scoring: Scoring) -> None:
+        self._weights = weights
+        self._scoring = scoring
+        self._order: dict[str, deque[_Waiting | VideoEnd]] = {}
+        self._open: dict[QueryId, _Waiting] = {}
+        self.n_answers = 0
+        self.n_unreadable = 0
+        self.unreadable_example = ""
+
+    def expect(self, planned: PlannedSegment | VideoEnd) -> None:
+        """Take note of a segment, or a video's end, in planning order."""
+        queue = self._order.setdefault(planned.video.id, deque())
+        if isinstance(planned, VideoEnd):
+            queue.append(planned)
+            return
+        waiting = _Waiting(replace(planned, queries=()), tuple(query.id for query in planned.queries))
+        queue.append(waiting)
+        self._open.update(dict.fromkeys(waiting.ids, waiting))
+
+    def add(self, answer: Answer) -> None:
+        """Take an answer.
+
+        :raises BackendError: when it answers nothing that is open.
+        """
+        waiting = self._open.pop(answer.id, None)
+        if waiting is None:
+            raise BackendError(f"The backend answered a query that is not open: {answer.id}; this is a fault in it.")
+        score = read_score(answer, self._scoring)
+        self.n_answers += 1
+        if math.isnan(score.value):
+            self.n_unreadable += 1
+            self.unreadable_example = self.unreadable_example or answer.text[:80]
+        waiting.scores[answer.id] = score
+
+    def ready(self) -> Iterator[SegmentScore | VideoEnd]:
+        """Yield what is complete: of each video its segments in order, one score per text, then its end."""
+        for video in list(self._order):
+            queue = self._order[video]
+            while queue:
+                first = queue[0]
+                if isinstance(first, VideoEnd):
+                    del self._order[video]
+                    yield first
+                    break
+                if not first.complete:
+                    break
+                queue.popleft()
+                yield from self._fused(first)
+
+    def _fused(self, waiting: _Waiting) -> Iterator[SegmentScore]:
+        segment = waiting.segment
+        by_text: dict[str, dict[str, Score]] = {}
+        for query_id in waiting.ids:
+            by_text.setdefault(query_id.text, {})[query_id.context] = waiting.scores[query_id]
+        for text, scores in by_text.items():
+            yield SegmentScore(
+                video=segment.video,
+                segment=segment.index,
+                start=segment.start,
+                stop=segment.stop,
+                times_s=segment.times_s,
+                text=text,
+                scores=scores,
+                value=fuse({name: score.value for name, score in scores.items()}, self._weights),
+            )

@@ -1,0 +1,74 @@
+"""Run an iterator ahead on a thread, bounded in bytes, so that decoding and encoding go on while a backend answers."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class LookAhead(Generic[T]):
+    """Iterates ``source`` on a thread of its own; what the source raises is raised at the consumer.
+
+    At most ``max_bytes`` are held, or one item when it alone is larger. Leaving the ``with`` block stops and
+    joins the thread and closes the source.
+    """
+
+    def __init__(self, source: Iterator[T], size: Callable[[T], int], max_bytes: int) -> None:
+        self._source = source
+        self._size = size
+        self._max_bytes = max_bytes
+        self._items: deque[tuple[T, int]] = deque()
+        self._held_bytes = 0
+        self._error: BaseException | None = None
+        self._done = self._stopped = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._produce, name="anyanomaly-lookahead", daemon=True)
+
+    def __enter__(self) -> LookAhead[T]:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[T]:
+        while True:
+            with self._changed:
+                while not (self._items or self._done):
+                    self._changed.wait()
+                if not self._items:
+                    if self._error:
+                        raise self._error
+                    return
+                item, n_bytes = self._items.popleft()
+                self._held_bytes -= n_bytes
+                self._changed.notify_all()
+            yield item
+
+    def _produce(self) -> None:
+        try:
+            for item in self._source:
+                n_bytes = self._size(item)
+                with self._changed:
+                    while self._items and self._held_bytes + n_bytes > self._max_bytes and not self._stopped:
+                        self._changed.wait()
+                    if self._stopped:
+                        break
+                    self._items.append((item, n_bytes))
+                    self._held_bytes += n_bytes
+                    self._changed.notify_all()
+        except BaseException as error:  # handed to the consumer
+            self._error = error
+        finally:
+            if close := getattr(self._source, "close", None):
+                close()
+            with self._changed:
+                self._done = True
+                self._changed.notify_all()

@@ -1,0 +1,170 @@
+"""Videos to queries, lazily: segments, key frames, contexts, prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from anyanomaly.api.context import ContextGenerator, ContextOptions
+from anyanomaly.api.encoder import Encoder
+from anyanomaly.api.options import Options
+from anyanomaly.api.reader import Reader
+from anyanomaly.api.selector import Selector
+from anyanomaly.core.prompt import build_prompt
+from anyanomaly.core.segment import segments
+from anyanomaly.engine.settings import RunSettings
+from anyanomaly.errors import VideoError
+from anyanomaly.types import Context, Crop, EventText, Frame, KeyFrames, Query, QueryId, Segment, TimeArray, Video
+
+Source: TypeAlias = tuple[Reader[Options], Video]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedSegment:
+    """A segment without its frames, and its queries: every text, every context."""
+
+    video: Video
+    index: int
+    start: int
+    stop: int
+    times_s: TimeArray
+    queries: tuple[Query, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the images that its queries hold; an image that several show counts once."""
+        images = {id(image): image.nbytes for query in self.queries for image in query.images}
+        return sum(images.values())
+
+
+@dataclass(frozen=True, slots=True)
+class VideoEnd:
+    """The end of a video; ``problem`` says what of it could not be read."""
+
+    video: Video
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What one segment and one text show, before it becomes queries."""
+
+    text: EventText
+    key_frames: KeyFrames
+    contexts: tuple[Context, ...]
+
+
+class Planner:
+    """Makes the queries of all videos, one lazy stream; holds a few segments at a time."""
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        selector: Selector[Options],
+        contexts: Sequence[ContextGenerator[ContextOptions]],
+        encoder: Encoder[Options] | None,
+    ) -> None:
+        self._settings = settings
+        self._selector = selector
+        self._contexts = contexts
+        self._encoder = encoder
+        self._texts = [EventText(text, settings.texts) for text in settings.texts]
+
+    def plan(self, sources: Iterable[Source]) -> Iterator[PlannedSegment | VideoEnd]:
+        """Yield the planned segments of each video in order, then its end. A video read in part ends early."""
+        for reader, video in sources:
+            problem = ""
+            held: list[Segment] = []
+            try:
+                for segment in self.segments(reader, video):
+                    held.append(segment)
+                    if len(held) >= self._group_size(segment):
+                        yield from self._planned(held)
+                        held = []
+            except VideoError as error:
+                problem = str(error)
+            yield from self._planned(held)
+            yield VideoEnd(video, problem)
+
+    def segments(self, reader: Reader[Options], video: Video) -> Iterator[Segment]:
+        """Yield the segments of a video; what its reader could not read surfaces as VideoError after the last."""
+        late: list[VideoError] = []
+
+        def readable() -> Iterator[Frame]:
+            frames = reader.frames(video, every=self._settings.every)
+            try:
+                yield from frames
+            except VideoError as error:
+                late.append(error)
+            finally:
+                if close := getattr(frames, "close", None):
+                    close()
+
+        yield from segments(
+            readable(),
+            length=self._settings.segment_length(video),
+            every=self._settings.every,
+            keep_tail=self._settings.keep_tail,
+        )
+        if late:
+            raise late[0]
+
+    def show(self, group: Sequence[Segment]) -> Iterator[tuple[Segment, list[Shown]]]:
+        """Select key frames and build contexts for a few segments, their crops encoded in as few passes as can be."""
+        self._encode(crop for segment in group for crop in self._selector.crops(segment))
+        chosen = [[self._selector.select(segment, text) for text in self._texts] for segment in group]
+        self._encode(
+            crop
+            for segment, per_text in zip(group, chosen, strict=True)
+            for key_frames in dict.fromkeys(per_text)
+            for context in self._contexts
+            for crop in context.crops(segment, key_frames)
+        )
+        for segment, per_text in zip(group, chosen, strict=True):
+            yield (
+                segment,
+                [
+                    Shown(text, key_frames, tuple(c.build(segment, text, key_frames) for c in self._contexts))
+                    for text, key_frames in zip(self._texts, per_text, strict=True)
+                ],
+            )
+
+    def queries(self, segment: Segment, shown: Sequence[Shown]) -> tuple[Query, ...]:
+        """Return the questions about one segment: text by text, context by context."""
+        template = self._settings.template
+        return tuple(
+            Query(
+                id=QueryId(segment.video.id, segment.index, each.text.text, context.name),
+                images=context.images,
+                prompt=build_prompt(template, each.text.text, context.hint),
+                system=template.system,
+                text_first=template.text_first,
+                sampling=self._settings.sampling,
+            )
+            for each in shown
+            for context in each.contexts
+        )
+
+    def _planned(self, group: Sequence[Segment]) -> Iterator[PlannedSegment]:
+        for segment, shown in self.show(group):
+            yield PlannedSegment(
+                video=segment.video,
+                index=segment.index,
+                start=segment.start,
+                stop=segment.stop,
+                times_s=segment.times_s,
+                queries=self.queries(segment, shown),
+            )
+
+    def _encode(self, crops: Iterable[Crop]) -> None:
+        if self._encoder and (wanted := list(crops)):
+            self._encoder.encode_crops(wanted)  # the remembering encoder keeps them for select and build
+
+    def _group_size(self, segment: Segment) -> int:
+        """Segments per pass: what fills the encoder once with full frames, within a quarter of the look-ahead."""
+        if self._encoder is None or segment.video.live:
+            return 1
+        frame_bytes = sum(frame.image.nbytes for frame in segment.frames)
+        by_bytes = self._settings.lookahead_bytes // 4 // frame_bytes
+        return max(1, min(self._encoder.batch_size // len(segment.frames), by_bytes))

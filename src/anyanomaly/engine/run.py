@@ -1,0 +1,143 @@
+"""The loop: plan, look ahead, answer, collect; timelines and events; sinks; what happens on failure."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from anyanomaly.api.backend import Backend
+from anyanomaly.api.options import Options
+from anyanomaly.api.sink import Sink, SinkOptions
+from anyanomaly.engine.collect import Collector
+from anyanomaly.engine.lookahead import LookAhead
+from anyanomaly.engine.plan import PlannedSegment, Planner, Source, VideoEnd
+from anyanomaly.engine.settings import RunSettings
+from anyanomaly.engine.store import AnswerStore, StoredAnswers
+from anyanomaly.engine.track import Tracker
+from anyanomaly.errors import BackendError, OutputError
+from anyanomaly.types import Event, Query, SegmentScore, Timeline
+
+Outcome: TypeAlias = SegmentScore | Event | Timeline
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What a run did, for the summary at its end."""
+
+    n_segments: int = 0
+    n_frames: int = 0
+    n_events: int = 0
+    n_asked: int = 0  # queries that reached the backend
+    n_reused: int = 0  # queries answered from the store, or by an equal query of this run
+    n_unreadable: int = 0
+    problems: list[str] = field(default_factory=list)  # videos read in part, or not at all
+
+
+class Run:
+    """One run over loaded components; iterate it once."""
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        sources: Sequence[Source],
+        planner: Planner,
+        backend: Backend[Options],
+        sinks: Sequence[Sink[SinkOptions]],
+        store: AnswerStore | None,
+        header: Mapping[str, Any],
+    ) -> None:
+        self._settings = settings
+        self._sources = sources
+        self._planner = planner
+        self._sinks = sinks
+        self._header = header
+        self._answers = StoredAnswers(backend, store)
+        self._collector = Collector(settings.weights, settings.scoring)
+        self._trackers: dict[str, Tracker] = {}
+        self.report = RunReport()
+
+    def __iter__(self) -> Iterator[Outcome]:
+        """Yield segment scores as they are known, then each video's timelines and events.
+
+        Whatever ends the run, the sinks get what was computed. A live video's timelines come in pieces.
+
+        :raises BackendError: when the backend cannot go on, or more answers than ``max_unreadable`` allows
+            cannot be read; the latter at the end.
+        """
+        for sink in self._sinks:
+            sink.begin(self._header)
+        try:
+            with LookAhead(
+                self._planner.plan(self._sources), size=_nbytes, max_bytes=self._settings.lookahead_bytes
+            ) as planned:
+                answers = self._answers.answer(self._queries(planned))
+                with contextlib.closing(answers):
+                    for answer in answers:
+                        self._collector.add(answer)
+                        yield from self._ready()
+                yield from self._ready()  # ends of videos, which no answer follows
+        finally:
+            self._count()
+            self._salvage()
+        self._check_unreadable()
+
+    def _queries(self, planned: LookAhead[PlannedSegment | VideoEnd]) -> Iterator[Query]:
+        for item in planned:
+            self._collector.expect(item)
+            if isinstance(item, PlannedSegment):
+                yield from item.queries
+
+    def _ready(self) -> Iterator[Outcome]:
+        for item in self._collector.ready():
+            if isinstance(item, VideoEnd):
+                if item.problem:
+                    self.report.problems.append(item.problem)
+                if tracker := self._trackers.pop(item.video.id, None):
+                    yield from self._handed(tracker.finish())
+                continue
+            tracker = self._trackers.setdefault(item.video.id, Tracker(item.video, self._settings))
+            if item.text == self._settings.texts[0]:
+                self.report.n_segments += 1
+                self.report.n_frames += item.stop - item.start
+            yield from self._handed(tracker.push(item))
+
+    def _salvage(self) -> None:
+        """Hand on what is known of videos that the end of the run cut short."""
+        with contextlib.suppress(OutputError):  # a sink that failed is why the run ended, or a lesser trouble
+            for tracker in self._trackers.values():
+                for _ in self._handed(tracker.finish()):
+                    pass
+
+    def _handed(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        """Hand each outcome to the sinks before the caller sees it."""
+        for outcome in outcomes:
+            for sink in self._sinks:
+                match outcome:
+                    case SegmentScore():
+                        sink.write_segment(outcome)
+                    case Timeline():
+                        sink.write_timeline(outcome)
+                    case Event():
+                        sink.write_event(outcome)
+            self.report.n_events += isinstance(outcome, Event)
+            yield outcome
+
+    def _count(self) -> None:
+        self.report.n_asked = self._answers.n_asked
+        self.report.n_reused = self._answers.n_reused
+        self.report.n_unreadable = self._collector.n_unreadable
+
+    def _check_unreadable(self) -> None:
+        n_answers, n_unreadable = self._collector.n_answers, self._collector.n_unreadable
+        if n_unreadable > self._settings.max_unreadable * n_answers:
+            raise BackendError(
+                f"{n_unreadable} of {n_answers} answers hold no score that can be read, for example "
+                f"{self._collector.unreadable_example!r}. The results are kept, those scores missing. Try "
+                f"--scoring expected, another prompt or model, or allow it with --max-unreadable 1."
+            )
+
+
+def _nbytes(item: PlannedSegment | VideoEnd) -> int:
+    return item.nbytes if isinstance(item, PlannedSegment) else 0

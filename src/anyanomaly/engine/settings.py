@@ -1,0 +1,43 @@
+"""What a run is told, apart from its components."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from anyanomaly.core.events import EventRule
+from anyanomaly.core.prompt import PromptTemplate
+from anyanomaly.types import Sampling, Video
+
+Scoring = Literal["words", "expected", "published"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """Lengths in frames or seconds as named, bounds in bytes, shares in [0, 1]."""
+
+    texts: tuple[str, ...]
+    template: PromptTemplate
+    weights: Mapping[str, float]  # context name to weight
+    scoring: Scoring = "words"
+    sampling: Sampling = field(default_factory=Sampling)
+    segment_frames: int = 24
+    segment_seconds: float | None = None  # instead of segment_frames
+    every: int = 1  # read every n-th frame
+    keep_tail: bool = True
+    smooth_seconds: float = 0.5  # Gaussian sigma; the time constant of a live video
+    smooth_frames: float | None = None  # instead of smooth_seconds
+    rule: EventRule = field(default_factory=EventRule)
+    lookahead_bytes: int = 512 * 2**20
+    max_unreadable: float = 0.2
+
+    def segment_length(self, video: Video) -> int:
+        """Return the frames per segment of a video."""
+        if self.segment_seconds is None:
+            return self.segment_frames
+        return max(1, round(self.segment_seconds * video.fps))
+
+    def smooth_sigma(self, fps: float) -> float:
+        """Return the smoothing's sigma in frames at a frame rate."""
+        return self.smooth_seconds * fps if self.smooth_frames is None else self.smooth_frames
