@@ -1,0 +1,118 @@
+"""Backends without a language model: an encoder alone, and answers from a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from anyanomaly.api.backend import Backend
+from anyanomaly.builtin.backend_options import ReplayOptions, SimilarityOptions
+from anyanomaly.errors import BackendError, InputError, UsageError
+from anyanomaly.types import Answer, Crop, Frame, ImageArray, Query, QueryId, Video
+
+
+class SimilarityBackend(Backend[SimilarityOptions]):
+    """The zero-shot CLIP baseline: (1 + cosine of image and event text) / 2, so a value in [0, 1].
+
+    The values of real encoders lie close together, so a threshold on them means little; their order is what
+    counts (AUC).
+    """
+
+    max_images = 1
+
+    @property
+    def batch_size(self) -> int:  # type: ignore[override]  # known when the encoder is
+        """As many as fill the encoder once."""
+        return self.encoder.batch_size
+
+    @property
+    def fingerprint(self) -> str:
+        """The encoder's."""
+        return f"similarity/{self.encoder.fingerprint}"
+
+    def answer_batch(self, queries: Sequence[Query]) -> list[Answer]:
+        """Compare the first image of each query with its event text."""
+        images = self.encoder.encode_crops([Crop(_frame(query.images[0])) for query in queries])
+        texts = self.encoder.encode_texts([query.id.text for query in queries])
+        cosines = (images * texts).sum(axis=1)
+        values = ((1 + cosines) / 2).clip(0, 1)
+        return [Answer(query.id, value=float(value)) for query, value in zip(queries, values, strict=True)]
+
+
+def _frame(image: ImageArray) -> Frame:
+    height, width, _ = image.shape
+    return Frame(Video("", "", 1.0, 1, width, height), 0, 0.0, image)
+
+
+class ReplayBackend(Backend[ReplayOptions]):
+    """Answers from the results of an earlier run: fuse, smooth and plot anew without the model.
+
+    Reads the segment lines that the ``jsonl`` sink writes, and lines that hold one answer each:
+    ``{"video", "segment", "text", "context", "answer"}`` (or ``"value"`` in [0, 1] instead of words).
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the file."""
+        return f"replay/{sha256(self._content()).hexdigest()[:16]}"
+
+    def load(self) -> None:
+        """Read the file.
+
+        :raises UsageError: without a path. :raises InputError: when it cannot be read.
+        """
+        self._answers: dict[QueryId, dict[str, Any]] = {}
+        lines = self._content().decode(errors="replace").splitlines()
+        for number, line in enumerate(lines, start=1):
+            try:
+                self._answers.update(_recorded(json.loads(line)))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise InputError(
+                    f"Line {number} of {self.options.path} is no recorded answer ({error!r}); "
+                    f"give a .jsonl file that `anyanomaly run -o results.jsonl` wrote."
+                ) from error
+
+    def answer_batch(self, queries: Sequence[Query]) -> list[Answer]:
+        """Look the queries up by video, segment, text and context.
+
+        :raises BackendError: for one that was not recorded.
+        """
+        return [self._answer(query) for query in queries]
+
+    def _answer(self, query: Query) -> Answer:
+        recorded = getattr(self, "_answers", {}).get(query.id)
+        if recorded is None:
+            video, segment, text, context = query.id
+            raise BackendError(
+                f"{self.options.path} holds no answer for video '{video}', segment {segment}, text '{text}', "
+                f"context '{context}': record it with the same segments, texts and contexts."
+            )
+        return Answer(query.id, text=recorded["answer"], value=recorded["value"])
+
+    def _content(self) -> bytes:
+        if not self.options.path:
+            raise UsageError("Backend 'replay' needs a file of answers. Add --backend.path results.jsonl")
+        try:
+            return Path(self.options.path).read_bytes()
+        except OSError as error:
+            raise InputError(f"Cannot read the recorded answers {self.options.path}: {error.strerror}.") from error
+
+
+def _recorded(line: dict[str, Any]) -> Iterator[tuple[QueryId, dict[str, Any]]]:
+    """Yield the answers of one line; words are read anew, a value stands where there were none."""
+    if "scores" in line:
+        for context, score in line["scores"].items():
+            words = score.get("answer", "")
+            by_value = "mass" in score or not words
+            yield (
+                QueryId(line["video"], line["segment"], line["text"], context),
+                {"answer": words, "value": score["value"] if by_value else None},
+            )
+    elif "context" in line:
+        yield (
+            QueryId(line["video"], line["segment"], line["text"], line["context"]),
+            {"answer": line.get("answer", ""), "value": line.get("value")},
+        )
