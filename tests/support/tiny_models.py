@@ -1,0 +1,349 @@
+"""Tiny random checkpoints of real architectures: seeded, made in seconds, loaded like published ones.
+
+``python -m tests.support.tiny_models NAME FOLDER`` writes one. NAME is an architecture of ``ARCHITECTURES``
+(a vision-language model with processor, tokenizer and chat template) or ``clip`` (an open_clip model).
+What such a model says means nothing; that it loads, answers and is repeatable is what the tests need.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+QUESTION = (
+    "- **Task**: Evaluate whether the given image includes **{text}** on a scale from 0 to 1. A score of 1 means "
+    "**{text}** is clearly present in the image, while a score of 0 means **{text}** is not present at all.\n"
+    "- **Context**: The given image represents a sequence (row 1 column 1 -> row 2 column 2).\n"
+    "- **Output**: Provide the score as a float, rounded to one decimal place, including a brief reason."
+)
+EVENT_TEXTS = ("bicycle", "car", "person running", "throwing", "jumping", "fighting", "a red square", "too close")
+SYSTEM = "You are a vision anomaly detector."
+SCALE = 0.15  # standard deviation of the weights: large enough that images and words change the answer
+
+# One message per turn between marks; the answer starts after the last line.
+CHAT_TEMPLATE = (
+    "{%- for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}"
+    "{%- for part in message.content %}"
+    "{%- if part.type == 'image' %}{{ 'IMAGE' }}{%- else %}{{ part.text }}{%- endif %}"
+    "{%- endfor %}{{ '<|im_end|>\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{%- endif %}"
+)
+
+
+def chat_template(image: str) -> str:
+    """Return the chat template with ``image`` as what stands for one image."""
+    return CHAT_TEMPLATE.replace("IMAGE", image)
+
+
+def corpus() -> list[str]:
+    """Return the texts that the tokenizers learn: the questions, and every score with one decimal."""
+    questions = [QUESTION.format(text=text) for text in EVENT_TEXTS]
+    return [SYSTEM, *questions, *(f"The score is {tenths / 10}." for tenths in range(11)), "system user assistant"]
+
+
+def byte_tokenizer(special: Sequence[str], named: dict[str, str] | None = None, *, digits: bool = True) -> Any:
+    """Return a byte-level BPE tokenizer; with ``digits`` each digit is a token of its own."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    steps: list[Any] = [pre_tokenizers.Digits(individual_digits=True)] if digits else []
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*steps, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(corpus(), trainer)
+    return _wrap(tokenizer, special, named)
+
+
+def metaspace_tokenizer(special: Sequence[str], named: dict[str, str] | None = None) -> Any:
+    """Return a BPE tokenizer in the manner of SentencePiece: a word starts with a mark for the space before it."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="first")
+    alphabet = [*map(chr, range(32, 127)), "\n"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=500, initial_alphabet=alphabet, special_tokens=["<unk>"], show_progress=False
+    )
+    tokenizer.train_from_iterator(corpus(), trainer)
+    return _wrap(tokenizer, special, named, unk_token="<unk>")
+
+
+def _wrap(tokenizer: Any, special: Sequence[str], named: dict[str, str] | None, **more: str) -> Any:
+    from transformers import PreTrainedTokenizerFast
+
+    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *special]
+    tokenizer.add_special_tokens(marks)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        extra_special_tokens=named or {},
+        **more,
+    )
+
+
+def _text(tokenizer: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 4096,
+        "initializer_range": SCALE,
+        "bos_token_id": None,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    } | more
+
+
+def _vision(**more: Any) -> dict[str, Any]:
+    return {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 56,
+        "patch_size": 14,
+        "initializer_range": SCALE,
+    } | more
+
+
+QWEN_MARKS = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
+QWEN_IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
+
+
+def _qwen_ids(tokenizer: Any) -> dict[str, int]:
+    names = ("image_token", "video_token", "vision_start_token", "vision_end_token")
+    marks = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>")
+    pairs = zip(names, marks, strict=True)
+    return {f"{name}_id": tokenizer.convert_tokens_to_ids(mark) for name, mark in pairs}
+
+
+def qwen2_5_vl() -> tuple[Any, Any]:
+    """Qwen2.5-VL: windowed attention in the vision tower, three-dimensional rotary positions."""
+    from transformers import (
+        Qwen2_5_VLConfig,
+        Qwen2_5_VLForConditionalGeneration,
+        Qwen2_5_VLProcessor,
+        Qwen2VLImageProcessor,
+        Qwen2VLVideoProcessor,
+    )
+
+    tokenizer = byte_tokenizer(QWEN_MARKS)
+    pixels = {"shortest_edge": 56 * 56, "longest_edge": 28 * 28 * 36}
+    processor = Qwen2_5_VLProcessor(
+        image_processor=Qwen2VLImageProcessor(size=pixels),
+        tokenizer=tokenizer,
+        video_processor=Qwen2VLVideoProcessor(size=pixels),
+        chat_template=chat_template(QWEN_IMAGE),
+    )
+    vision = {"depth": 4, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64}
+    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 3, 3]}
+    config = Qwen2_5_VLConfig(
+        text_config=_text(tokenizer, rope_parameters=rope),
+        vision_config=vision | {"fullatt_block_indexes": [1, 3], "initializer_range": SCALE},
+        **_qwen_ids(tokenizer),
+    )
+    return Qwen2_5_VLForConditionalGeneration(config), processor
+
+
+def qwen3_vl() -> tuple[Any, Any]:
+    """Qwen3-VL: vision features also enter deeper layers of the text model."""
+    from transformers import (
+        Qwen2VLImageProcessor,
+        Qwen3VLConfig,
+        Qwen3VLForConditionalGeneration,
+        Qwen3VLProcessor,
+        Qwen3VLVideoProcessor,
+    )
+
+    tokenizer = byte_tokenizer(QWEN_MARKS)
+    pixels = {"shortest_edge": 64 * 64, "longest_edge": 32 * 32 * 36}
+    processor = Qwen3VLProcessor(
+        image_processor=Qwen2VLImageProcessor(size=pixels, patch_size=16),
+        tokenizer=tokenizer,
+        video_processor=Qwen3VLVideoProcessor(size=pixels),
+        chat_template=chat_template(QWEN_IMAGE),
+    )
+    vision = {"depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64}
+    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
+    config = Qwen3VLConfig(
+        text_config=_text(tokenizer, head_dim=16, rope_parameters=rope),
+        vision_config=vision
+        | {"num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1], "initializer_range": SCALE},
+        **_qwen_ids(tokenizer),
+    )
+    return Qwen3VLForConditionalGeneration(config), processor
+
+
+def idefics3() -> tuple[Any, Any]:
+    """Idefics3, which SmolVLM follows: an image is cut into tiles; images are nested per question, padded."""
+    from transformers import (
+        Idefics3Config,
+        Idefics3ForConditionalGeneration,
+        Idefics3ImageProcessor,
+        Idefics3Processor,
+    )
+
+    tiles = [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
+    marks = ["<fake_token_around_image>", "<image>", "<end_of_utterance>", "<global-img>", *tiles]
+    tokenizer = byte_tokenizer(marks, digits=False)
+    processor = Idefics3Processor(
+        Idefics3ImageProcessor(size={"longest_edge": 112}, max_image_size={"longest_edge": 56}),
+        tokenizer,
+        image_seq_len=4,
+        chat_template=chat_template("<image>"),
+    )
+    config = Idefics3Config(
+        text_config=_text(tokenizer, model_type="llama"),
+        vision_config=_vision(),
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Idefics3ForConditionalGeneration(config), processor
+
+
+def internvl() -> tuple[Any, Any]:
+    """InternVL3: tiles of one size, a Qwen2 text model."""
+    from transformers import (
+        GotOcr2ImageProcessor,
+        InternVLConfig,
+        InternVLForConditionalGeneration,
+        InternVLProcessor,
+        InternVLVideoProcessor,
+    )
+
+    named = {
+        "start_image_token": "<img>",
+        "end_image_token": "</img>",
+        "context_image_token": "<IMG_CONTEXT>",
+        "video_token": "<video>",
+    }
+    tokenizer = byte_tokenizer(tuple(named.values()), named)
+    size = {"height": 56, "width": 56}
+    processor = InternVLProcessor(
+        GotOcr2ImageProcessor(size=size, crop_to_patches=True, max_patches=4),
+        tokenizer,
+        InternVLVideoProcessor(size=size),
+        image_seq_length=4,
+        chat_template=chat_template("<IMG_CONTEXT>"),
+    )
+    config = InternVLConfig(
+        text_config=_text(tokenizer, model_type="qwen2"),
+        vision_config=_vision(image_size=[56, 56], patch_size=[14, 14]),
+        image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
+        image_seq_length=4,
+    )
+    return InternVLForConditionalGeneration(config), processor
+
+
+def gemma3() -> tuple[Any, Any]:
+    """Gemma 3: sliding-window layers, and images whose tokens see each other."""
+    from transformers import Gemma3Config, Gemma3ForConditionalGeneration, Gemma3ImageProcessor, Gemma3Processor
+
+    named = {
+        "boi_token": "<start_of_image>",
+        "eoi_token": "<end_of_image>",
+        "image_token": "<image_soft_token>",
+    }
+    tokenizer = metaspace_tokenizer(tuple(named.values()), named)
+    processor = Gemma3Processor(
+        Gemma3ImageProcessor(size={"height": 56, "width": 56}),
+        tokenizer,
+        chat_template=chat_template("<start_of_image>"),
+        image_seq_length=4,
+    )
+    ids = {f"{name}_index": tokenizer.convert_tokens_to_ids(mark) for name, mark in named.items()}
+    layers = ["sliding_attention", "full_attention"]
+    config = Gemma3Config(
+        text_config=_text(tokenizer, head_dim=16, sliding_window=32, layer_types=layers, query_pre_attn_scalar=16),
+        vision_config=_vision(),
+        mm_tokens_per_image=4,
+        **ids,
+    )
+    return Gemma3ForConditionalGeneration(config), processor
+
+
+def llava() -> tuple[Any, Any]:
+    """LLaVA 1.5: a CLIP vision tower, a two-layer projector, a LLaMA text model."""
+    from transformers import CLIPImageProcessor, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
+
+    tokenizer = metaspace_tokenizer(["<image>"])
+    processor = LlavaProcessor(
+        CLIPImageProcessor(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}),
+        tokenizer,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        chat_template=chat_template("<image>"),
+        num_additional_image_tokens=1,
+    )
+    config = LlavaConfig(
+        text_config=_text(tokenizer, model_type="llama"),
+        vision_config=_vision(model_type="clip_vision_model"),
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_seq_length=16,
+    )
+    return LlavaForConditionalGeneration(config), processor
+
+
+ARCHITECTURES: dict[str, Callable[[], tuple[Any, Any]]] = {
+    make.__name__: make for make in (qwen2_5_vl, qwen3_vl, idefics3, internvl, gemma3, llava)
+}
+
+
+def make_model(architecture: str, folder: Path, seed: int = 0) -> Path:
+    """Write a checkpoint of ``architecture`` into ``folder`` and return the folder."""
+    import torch
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model, processor = ARCHITECTURES[architecture]()
+    model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
+    model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def make_clip(folder: Path, seed: int = 0) -> Path:
+    """Write a small CLIP with open_clip's own tokenizer as an open_clip folder and return the folder."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    config = {
+        "embed_dim": 64,
+        "vision_cfg": {"image_size": 224, "layers": 2, "width": 64, "head_width": 32, "patch_size": 32},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = open_clip.model.CLIP(**config)
+    mean, std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
+    folder.mkdir(parents=True, exist_ok=True)
+    described = {"model_cfg": config, "preprocess_cfg": {"mean": mean, "std": std}}
+    (folder / "open_clip_config.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, folder / "open_clip_model.safetensors")
+    return folder
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the checkpoint that the command line asks for."""
+    if len(arguments) != 2 or arguments[0] not in (*ARCHITECTURES, "clip"):
+        sys.exit(f"use: python -m tests.support.tiny_models {'|'.join((*ARCHITECTURES, 'clip'))} FOLDER")
+    name, folder = arguments[0], Path(arguments[1])
+    print(make_clip(folder) if name == "clip" else make_model(name, folder))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
