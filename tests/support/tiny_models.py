@@ -13,78 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-QUESTION = (
-    "- **Task**: Evaluate whether the given image includes **{text}** on a scale from 0 to 1. A score of 1 means "
-    "**{text}** is clearly present in the image, while a score of 0 means **{text}** is not present at all.\n"
-    "- **Context**: The given image represents a sequence (row 1 column 1 -> row 2 column 2).\n"
-    "- **Output**: Provide the score as a float, rounded to one decimal place, including a brief reason."
-)
-EVENT_TEXTS = ("bicycle", "car", "person running", "throwing", "jumping", "fighting", "a red square", "too close")
-SYSTEM = "You are a vision anomaly detector."
+from tests.support.tiny_tokenizers import byte_tokenizer, chat_template, metaspace_tokenizer
+
 SCALE = 0.15  # standard deviation of the weights: large enough that images and words change the answer
-
-# One message per turn between marks; the answer starts after the last line.
-CHAT_TEMPLATE = (
-    "{%- for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}"
-    "{%- for part in message.content %}"
-    "{%- if part.type == 'image' %}{{ 'IMAGE' }}{%- else %}{{ part.text }}{%- endif %}"
-    "{%- endfor %}{{ '<|im_end|>\n' }}{%- endfor %}"
-    "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{%- endif %}"
-)
-
-
-def chat_template(image: str) -> str:
-    """Return the chat template with ``image`` as what stands for one image."""
-    return CHAT_TEMPLATE.replace("IMAGE", image)
-
-
-def corpus() -> list[str]:
-    """Return the texts that the tokenizers learn: the questions, and every score with one decimal."""
-    questions = [QUESTION.format(text=text) for text in EVENT_TEXTS]
-    return [SYSTEM, *questions, *(f"The score is {tenths / 10}." for tenths in range(11)), "system user assistant"]
-
-
-def byte_tokenizer(special: Sequence[str], named: dict[str, str] | None = None, *, digits: bool = True) -> Any:
-    """Return a byte-level BPE tokenizer; with ``digits`` each digit is a token of its own."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.BPE())
-    steps: list[Any] = [pre_tokenizers.Digits(individual_digits=True)] if digits else []
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*steps, pre_tokenizers.ByteLevel(add_prefix_space=False)])
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator(corpus(), trainer)
-    return _wrap(tokenizer, special, named)
-
-
-def metaspace_tokenizer(special: Sequence[str], named: dict[str, str] | None = None) -> Any:
-    """Return a BPE tokenizer in the manner of SentencePiece: a word starts with a mark for the space before it."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
-    tokenizer.decoder = decoders.Metaspace(prepend_scheme="first")
-    alphabet = [*map(chr, range(32, 127)), "\n"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=500, initial_alphabet=alphabet, special_tokens=["<unk>"], show_progress=False
-    )
-    tokenizer.train_from_iterator(corpus(), trainer)
-    return _wrap(tokenizer, special, named, unk_token="<unk>")
-
-
-def _wrap(tokenizer: Any, special: Sequence[str], named: dict[str, str] | None, **more: str) -> Any:
-    from transformers import PreTrainedTokenizerFast
-
-    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *special]
-    tokenizer.add_special_tokens(marks)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        extra_special_tokens=named or {},
-        **more,
-    )
 
 
 def _text(tokenizer: Any, **more: Any) -> dict[str, Any]:
