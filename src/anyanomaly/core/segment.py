@@ -19,26 +19,39 @@ def segments(frames: Iterable[Frame], *, length: int, every: int = 1, keep_tail:
     held: list[Frame] = []
     for frame in frames:
         if held and frame.index // length != held[0].index // length:
-            yield _segment(held, length, length)  # the frames up to the border were not readable
+            yield _segment(held, length, _border(held, length))  # the frames up to there could not be read
             held = []
         held.append(frame)
-        if (frame.index + every) // length != frame.index // length:
-            yield _segment(held, length, length)
+        if frame.index + every >= _border(held, length):
+            yield _segment(held, length, _full(held, length, every))
             held = []
     if held:
-        tail = _segment(held, length, every)
-        if keep_tail or tail.stop - tail.start == length:
+        tail = _segment(held, length, _end(held[-1], every))
+        if keep_tail or tail.stop - tail.start >= length:
             yield tail
 
 
-def _segment(frames: list[Frame], length: int, reach: int) -> Segment:
-    """Build the segment around ``frames``; it reaches at most ``reach`` frames past the start of the last one."""
+def _border(frames: list[Frame], length: int) -> int:
+    return (frames[0].index // length + 1) * length
+
+
+def _end(last: Frame, every: int) -> int:
+    """Return where a video ends whose last frame read is ``last``; at most ``every - 1`` were skipped after it."""
+    n_frames = last.video.n_frames
+    return last.index + every if n_frames is None else min(last.index + every, max(n_frames, last.index + 1))
+
+
+def _full(frames: list[Frame], length: int, every: int) -> int:
+    """Return where a full segment stops: at its border, or past it when the video ends before the next frame read."""
+    last, border = frames[-1], _border(frames, length)
+    n_frames = last.video.n_frames or 0
+    return n_frames if border < n_frames <= last.index + every else border
+
+
+def _segment(frames: list[Frame], length: int, stop: int) -> Segment:
     video = frames[0].video
     index = frames[0].index // length
     start = index * length
-    last = frames[-1].index
-    end = last + reach if video.n_frames is None else min(last + reach, max(video.n_frames, last + 1))
-    stop = min(start + length, end)
     return Segment(
         video=video,
         index=index,

@@ -1,0 +1,27 @@
+"""Log-probabilities to an expected score."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyanomaly.core.expected import SCORES, expected_score
+
+
+def test_it_is_the_mean_over_the_allowed_answers_renormalised() -> None:
+    logprobs = {"0.0": math.log(0.1), "0.5": math.log(0.1), "1.0": math.log(0.2)}
+    assert expected_score(logprobs) == (pytest.approx(0.25 / 0.4), pytest.approx(0.4))
+
+
+@given(st.lists(st.floats(-2000, 0), min_size=11, max_size=11))
+def test_it_is_in_range_however_small_the_mass(logprobs: list[float]) -> None:
+    value, mass = expected_score(dict(zip(SCORES, logprobs, strict=True)))
+    assert 0 <= value <= 1
+    assert 0 <= mass <= 1
+
+
+def test_without_a_usable_probability_it_is_missing() -> None:
+    value, mass = expected_score({"0.0": -math.inf, "1.0": math.nan})
+    assert math.isnan(value)
+    assert mass == 0

@@ -1,0 +1,28 @@
+"""Templates to questions."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyanomaly.core.prompt import PromptTemplate, build_prompt
+
+TEMPLATE = PromptTemplate("t", "Is there **{text}**?\n{hint}\n- **{output}**: a float.", output_word="Output")
+
+
+def test_slots_are_filled_and_an_empty_hint_leaves_no_line() -> None:
+    assert build_prompt(TEMPLATE, "a car") == "Is there **a car**?\n- **Output**: a float."
+    assert build_prompt(TEMPLATE, "a car", "A grid.") == "Is there **a car**?\nA grid.\n- **Output**: a float."
+
+
+@given(st.text(min_size=1))
+def test_a_text_stands_as_it_is_whatever_it_holds(text: str) -> None:
+    assert f"**{text}**" in build_prompt(TEMPLATE, text)
+
+
+def test_slots_inside_a_text_are_not_filled() -> None:
+    assert "**{hint} {output} {0}**" in build_prompt(TEMPLATE, "{hint} {output} {0}", "secret")
+
+
+def test_a_template_without_the_text_is_refused() -> None:
+    with pytest.raises(ValueError, match="no slot"):
+        PromptTemplate("t", "Is there a car?")

@@ -1,0 +1,30 @@
+"""Small values for the tests of the pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from anyanomaly.types import Frame, QueryId, Score, SegmentScore, Timeline, Video
+
+
+def video(*, fps: float = 10.0, n_frames: int | None = None, live: bool = False, id: str = "v") -> Video:
+    return Video(id, f"{id}.mp4", fps, n_frames, 4, 4, live)
+
+
+def frames(of: Video, indices: Iterable[int]) -> list[Frame]:
+    return [Frame(of, index, index / of.fps, np.full((4, 4, 3), index % 256, np.uint8)) for index in indices]
+
+
+def segment_score(
+    of: Video, segment: int, start: int, stop: int, values: Mapping[str, float], value: float
+) -> SegmentScore:
+    scores = {name: Score(QueryId(of.id, segment, "car", name), each) for name, each in values.items()}
+    return SegmentScore(of, segment, start, stop, np.arange(start, stop) / of.fps, "car", scores, value)
+
+
+def timeline(smooth: Iterable[float], *, fps: float = 10.0, start: int = 0) -> Timeline:
+    series = np.array(list(smooth), dtype=np.float32)
+    times_s = (start + np.arange(len(series))) / fps
+    return Timeline(video(fps=fps), "car", start, times_s, series, series.copy(), {})
