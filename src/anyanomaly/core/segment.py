@@ -42,10 +42,10 @@ def _end(last: Frame, every: int) -> int:
 
 
 def _full(frames: list[Frame], length: int, every: int) -> int:
-    """Return where a full segment stops: at its border, or past it when the video ends before the next frame read."""
+    """Return where a full segment stops: at its border, or at the video's end when no frame is read after this one."""
     last, border = frames[-1], _border(frames, length)
     n_frames = last.video.n_frames or 0
-    return n_frames if border < n_frames <= last.index + every else border
+    return n_frames if last.index < n_frames <= last.index + every else border
 
 
 def _segment(frames: list[Frame], length: int, stop: int) -> Segment:
