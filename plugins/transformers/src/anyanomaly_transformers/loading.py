@@ -1,0 +1,195 @@
+"""From a model's name to a loaded model and processor, with every way this fails in a sentence of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from anyanomaly.errors import BackendError, MissingRequirement, UsageError
+from anyanomaly_transformers.faults import translated
+from anyanomaly_transformers.options import TransformersOptions
+
+
+class Loaded(NamedTuple):
+    """A model that answers, and what turns queries into its tensors."""
+
+    model: Any
+    processor: Any
+    commit: str  # of a hub model; empty: a folder
+
+
+def load(options: TransformersOptions) -> Loaded:
+    """Load the model that ``options`` name.
+
+    :raises UsageError: when the options cannot work: no such device, a model without vision, code of its own.
+    :raises MissingRequirement: when weights or a package are missing.
+    :raises BackendError: when memory runs out, or the files are broken.
+    """
+    name = _resolved(options.model)
+    device = _device(options.device)
+    if options.device_map:
+        _need("accelerate", "--backend.device-map")
+    if options.quantization:
+        _need("bitsandbytes", f"--backend.quantization {options.quantization}")
+        _need("accelerate", f"--backend.quantization {options.quantization}")
+    with _quiet(), translated(options.model):
+        from transformers import AutoConfig
+
+        where = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
+        config = AutoConfig.from_pretrained(name, **where)
+        _check_sees(config, options)
+        processor = _processor(name, options, where)
+        model = _model(name, options, device, where)
+    return Loaded(_with_plain_decoding(model, processor), processor, str(getattr(config, "_commit_hash", None) or ""))
+
+
+def _resolved(model: str) -> str:
+    """Return the folder's path, or the hub id as it is."""
+    if not model:
+        raise UsageError(
+            "Backend 'transformers' needs a model. Use --backend.model with a hub id such as "
+            "Qwen/Qwen2.5-VL-3B-Instruct or a folder, or a preset such as --backend qwen-hf."
+        )
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise UsageError(f"The folder {model!r} holds no config.json. Give the folder of the model itself.")
+        return str(folder)
+    if model.startswith((".", "~", "/")) or model.count("/") != 1 or "\\" in model:
+        raise MissingRequirement(
+            f"There is no model folder {model!r}. "
+            "Give an existing folder, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct."
+        )
+    return model
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    if name.startswith("cuda"):
+        index = int(name.partition(":")[2] or 0)
+        if index >= torch.cuda.device_count():
+            raise UsageError(
+                f"Device {name!r} is not there: torch {torch.__version__} sees {torch.cuda.device_count()} of them. "
+                "Use --backend.device auto, or install a CUDA build of torch."
+            )
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("Device 'mps' is not there: it needs a Mac with Apple silicon. Use --backend.device auto.")
+    return name
+
+
+def _check_sees(config: Any, options: TransformersOptions) -> None:
+    """Refuse a model that does not take images and a conversation."""
+    from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+
+    own_code = options.trust_remote_code and "AutoModelForImageTextToText" in (getattr(config, "auto_map", None) or {})
+    if (type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and not own_code) or config.is_encoder_decoder:
+        raise UsageError(
+            f"Model {options.model!r} (type {config.model_type}) does not answer questions about images. "
+            "Give an image-text-to-text chat model, for example Qwen/Qwen2.5-VL-3B-Instruct."
+        )
+
+
+def _processor(name: str, options: TransformersOptions, where: dict[str, Any]) -> Any:
+    from transformers import AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(name, **where)
+    images = getattr(processor, "image_processor", None)
+    if images is None or getattr(processor, "tokenizer", None) is None:
+        raise UsageError(f"Model {options.model!r} comes without an image processor or tokenizer. Use its full folder.")
+    if not processor.chat_template:
+        raise UsageError(
+            f"Model {options.model!r} has no chat template, so questions cannot be put to it. "
+            "Use the variant tuned to follow instructions."
+        )
+    if options.min_pixels is not None or options.max_pixels is not None:
+        _limit_pixels(images, options)
+    if processor.tokenizer.pad_token_id is None:
+        processor.tokenizer.pad_token = processor.tokenizer.eos_token
+    return processor
+
+
+def _limit_pixels(images: Any, options: TransformersOptions) -> None:
+    size = dict(images.size or {})
+    if not hasattr(images, "merge_size") or "longest_edge" not in size:
+        raise UsageError(
+            f"Model {options.model!r} does not size images by their area. "
+            "Leave out --backend.min-pixels and --backend.max-pixels, or scale frames with the reader."
+        )
+    # The Qwen image processors keep the limits of the area, in pixels, under the names of edges.
+    low = options.min_pixels or min(size["shortest_edge"], options.max_pixels or size["shortest_edge"])
+    size |= {"shortest_edge": low, "longest_edge": options.max_pixels or max(size["longest_edge"], low)}
+    images.size = size
+
+
+def _model(name: str, options: TransformersOptions, device: str, where: dict[str, Any]) -> Any:
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    precision = options.dtype
+    if precision == "auto":
+        precision = "float32" if device == "cpu" else "bfloat16"
+    dtype = getattr(torch, precision)
+    settings: dict[str, Any] = {"dtype": dtype, **where}
+    if options.device_map or options.quantization:
+        settings["device_map"] = options.device_map or device
+    if options.attention != "auto":
+        settings["attn_implementation"] = options.attention
+    if options.quantization:
+        from transformers import BitsAndBytesConfig
+
+        settings["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=options.quantization == "4bit",
+            load_in_8bit=options.quantization == "8bit",
+            bnb_4bit_compute_dtype=dtype,
+        )
+    model, report = AutoModelForImageTextToText.from_pretrained(name, output_loading_info=True, **settings)
+    if missing := sorted(report["missing_keys"]):
+        raise BackendError(
+            f"The weights of model {options.model!r} lack {len(missing)} tensors, {missing[0]!r} among them, "
+            "and would answer at random. Get the complete checkpoint."
+        )
+    return model.eval() if "device_map" in settings else model.eval().to(device)
+
+
+def _with_plain_decoding(model: Any, processor: Any) -> Any:
+    """Keep, of the checkpoint's own decoding defaults, nothing but the ids of its marks."""
+    from transformers import GenerationConfig
+
+    marks = {
+        name: own if (own := getattr(model.generation_config, name)) is not None else getattr(processor.tokenizer, name)
+        for name in ("bos_token_id", "eos_token_id", "pad_token_id")
+    }
+    model.generation_config = GenerationConfig(**marks)
+    return model
+
+
+def _need(distribution: str, option: str) -> None:
+    if find_spec(distribution) is None:
+        raise MissingRequirement(f"{option} needs the package {distribution}. Run: pip install {distribution}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence transformers while it loads; bars stay where someone watches a download."""
+    import sys
+
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,86 @@
+"""Queries to what a processor takes: the rendered chat text, and a padded batch of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from anyanomaly.errors import UsageError
+from anyanomaly.types import Query
+
+
+def render(processor: Any, query: Query) -> str:
+    """Return the text of ``query`` as the model's chat template writes it, up to where the answer starts.
+
+    A template that knows no system turn gets the system text before the question.
+
+    :raises UsageError: when the question holds one of the tokenizer's own marks, which would end it early or
+        stand for an image.
+    """
+    marks = [mark for mark in processor.tokenizer.all_special_tokens if mark.strip()]
+    if found := next((mark for mark in marks if mark in query.prompt or mark in query.system), None):
+        raise UsageError(f"The question holds {found!r}, which is a mark of this model. Take it out of the event text.")
+    try:
+        return _apply(processor, _messages(query, query.system, query.prompt))
+    except _template_error():
+        if not query.system:
+            raise
+        return _apply(processor, _messages(query, "", f"{query.system}\n{query.prompt}"))
+
+
+def _template_error() -> type[Exception]:
+    from jinja2 import TemplateError
+
+    return TemplateError
+
+
+def _apply(processor: Any, messages: list[dict[str, Any]]) -> str:
+    return str(processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+
+
+def _messages(query: Query, system: str, prompt: str) -> list[dict[str, Any]]:
+    images = [{"type": "image"} for _ in query.images]
+    words = [{"type": "text", "text": prompt}]
+    turns = [{"role": "system", "content": [{"type": "text", "text": system}]}] if system else []
+    return [*turns, {"role": "user", "content": words + images if query.text_first else images + words}]
+
+
+def encode(processor: Any, queries: Sequence[Query], texts: Sequence[str]) -> Any:
+    """Return the processor's tensors for ``texts``, padded on the left, with the images of ``queries``.
+
+    Either every query has images or none has.
+    """
+    from PIL import Image
+
+    images = [[Image.fromarray(image) for image in query.images] for query in queries]
+    begin = processor.tokenizer.bos_token
+    return processor(
+        images=images if any(images) else None,
+        text=list(texts),
+        padding=True,
+        padding_side="left",
+        add_special_tokens=not (begin and texts[0].startswith(begin)),  # else the start would stand there twice
+        return_tensors="pt",
+    )
+
+
+def choice_tokens(tokenizer: Any, text: str, choices: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    """Return the tokens that each of ``choices`` adds to ``text``.
+
+    A tokenizer that would merge a choice with the end of ``text`` gives the choice's own tokens instead: the
+    model, which has read ``text`` already, cannot go back behind its end.
+
+    :raises UsageError: when a choice has no tokens.
+    """
+
+    def ids(words: str) -> list[int]:
+        return list(tokenizer(words, add_special_tokens=False)["input_ids"])
+
+    before = ids(text)
+    tokens = []
+    for choice in choices:
+        after = ids(text + choice)
+        tokens.append(tuple(after[len(before) :] if after[: len(before)] == before else ids(choice)))
+        if not tokens[-1]:
+            raise UsageError(f"The allowed answer {choice!r} has no tokens. Every allowed answer needs at least one.")
+    return tuple(tokens)

@@ -1,0 +1,95 @@
+"""Answers in words: greedy, or drawn so that an answer does not depend on which queries share its batch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from anyanomaly.types import Query
+
+Drawing: TypeAlias = tuple[int, float, float, float]
+
+
+def drawing(query: Query) -> Drawing:
+    """Return what queries must share to be answered in one batch: length, temperature, top_p, penalty."""
+    sampling = query.sampling
+    return (sampling.max_tokens, sampling.temperature, sampling.top_p, sampling.repetition_penalty)
+
+
+def content_seed(query: Query) -> int:
+    """Return a seed that depends on the query's content and its sampling seed, and on nothing else."""
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(repr((query.system, query.prompt, query.text_first, query.sampling)).encode())
+    for image in query.images:
+        digest.update(repr(image.shape).encode())
+        digest.update(image.data)
+    return int.from_bytes(digest.digest(), "big") >> 1  # torch takes 63 bits
+
+
+def generate(model: Any, inputs: Any, queries: Sequence[Query]) -> list[list[int]]:
+    """Return the new tokens of each row of ``inputs``, the end mark included where there is one.
+
+    ``queries`` share one `drawing`. Nothing of the checkpoint's own sampling defaults applies.
+    """
+    from transformers import GenerationConfig
+
+    max_tokens, temperature, top_p, penalty = drawing(queries[0])
+    processors: list[Any] = []
+    if penalty != 1.0:
+        processors.append(_Penalty(inputs["attention_mask"], penalty))
+    if temperature > 0.0:
+        processors.append(_Draw([content_seed(query) for query in queries], temperature, top_p))
+    config = GenerationConfig(max_new_tokens=max_tokens, do_sample=False, num_beams=1, use_cache=True)
+    tokens = model.generate(**inputs, generation_config=config, logits_processor=processors)
+    ends = model.generation_config.eos_token_id
+    stops = set(ends if isinstance(ends, list) else [ends])
+    return [_until_end(row, stops) for row in tokens[:, inputs["input_ids"].shape[1] :].tolist()]
+
+
+def _until_end(tokens: list[int], stops: set[int]) -> list[int]:
+    end = next((position for position, token in enumerate(tokens) if token in stops), len(tokens) - 1)
+    return tokens[: end + 1]
+
+
+class _Penalty:
+    """Repetition penalty over prompt and answer that leaves out padding, so a batch answers as its parts do."""
+
+    def __init__(self, mask: Any, penalty: float) -> None:
+        self._mask = mask.bool()
+        self._penalty = penalty
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        import torch
+
+        vocabulary = scores.shape[-1]
+        ids = input_ids.clamp(max=vocabulary)  # image marks may lie beyond the vocabulary: one column more
+        ids[:, : self._mask.shape[1]][~self._mask] = vocabulary
+        seen = torch.zeros((len(scores), vocabulary + 1), dtype=torch.bool, device=scores.device)
+        seen = seen.scatter(1, ids, True)[:, :vocabulary]
+        penalised = torch.where(scores > 0, scores / self._penalty, scores * self._penalty)
+        return torch.where(seen, penalised, scores)
+
+
+class _Draw:
+    """Temperature and top-p, then Gumbel noise of each row's own generator.
+
+    The largest of logits plus Gumbel noise is a draw from their softmax, so greedy decoding of the result samples.
+    """
+
+    def __init__(self, seeds: Sequence[int], temperature: float, top_p: float) -> None:
+        import torch
+        from transformers import TopPLogitsWarper
+
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]  # on the CPU: same on any device
+        self._temperature = temperature
+        self._top_p = TopPLogitsWarper(top_p) if top_p < 1.0 else None
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        import torch
+
+        scores = scores / self._temperature
+        if self._top_p is not None:
+            scores = self._top_p(input_ids, scores)
+        flat = [torch.empty(scores.shape[-1]).exponential_(generator=own) for own in self._generators]
+        return scores - torch.stack(flat).log().to(scores.device)
