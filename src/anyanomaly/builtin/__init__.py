@@ -1,0 +1,137 @@
+"""The built-in components, registered through the same hooks as anyone's. Literals only."""
+
+from __future__ import annotations
+
+from anyanomaly.hookspecs import hookimpl
+from anyanomaly.specs import BackendSpec, ContextSpec, ReaderSpec, SelectorSpec, SinkSpec
+
+_HERE = "anyanomaly.builtin"
+
+
+@hookimpl
+def anyanomaly_register_readers() -> list[ReaderSpec]:
+    """Files and folders."""
+    return [
+        ReaderSpec(
+            name="video",
+            summary="Video files, through OpenCV",
+            target=f"{_HERE}.readers:VideoReader",
+            options=f"{_HERE}.reader_options:VideoReaderOptions",
+            suffixes=frozenset(
+                {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv"}
+            ),
+        ),
+        ReaderSpec(
+            name="images",
+            summary="A folder or a glob of jpg, png, webp or bmp images, in natural order",
+            target=f"{_HERE}.readers:ImageReader",
+            options=f"{_HERE}.reader_options:ImageReaderOptions",
+        ),
+    ]
+
+
+@hookimpl
+def anyanomaly_register_selectors() -> list[SelectorSpec]:
+    """The published key-frame selections, and two that need no encoder."""
+    summaries = {
+        "random": ("RandomSelector", "Four frames drawn at random, seeded", False),
+        "top": ("TopSelector", "The four frames nearest the text", True),
+        "group-then-top": ("GroupThenTopSelector", "The frame nearest the text in each of four groups", True),
+        "top-then-group": ("TopThenGroupSelector", "The frame nearest the text, and its place in each group", True),
+        "uniform": ("UniformSelector", "Four frames evenly apart", False),
+        "middle": ("MiddleSelector", "The middle frame alone", False),
+    }
+    return [
+        SelectorSpec(
+            name=name,
+            summary=summary,
+            target=f"{_HERE}.selectors:{target}",
+            options=f"{_HERE}.options:{'RandomSelectorOptions' if name == 'random' else 'SelectorOptions'}",
+            needs_encoder=needs_encoder,
+        )
+        for name, (target, summary, needs_encoder) in summaries.items()
+    ]
+
+
+@hookimpl
+def anyanomaly_register_contexts() -> list[ContextSpec]:
+    """The three contexts of the method."""
+    return [
+        ContextSpec(
+            name="key",
+            summary="The key frame as it is",
+            target=f"{_HERE}.contexts:KeyContext",
+            options=f"{_HERE}.options:KeyOptions",
+        ),
+        ContextSpec(
+            name="position",
+            summary="The key frame, lit where its windows resemble the text (WA)",
+            target=f"{_HERE}.contexts:PositionContext",
+            options=f"{_HERE}.options:PositionOptions",
+            needs_encoder=True,
+        ),
+        ContextSpec(
+            name="temporal",
+            summary="The window most like the text over four key frames, as a 2x2 grid (GIG)",
+            target=f"{_HERE}.contexts:TemporalContext",
+            options=f"{_HERE}.options:TemporalOptions",
+            needs_encoder=True,
+        ),
+    ]
+
+
+@hookimpl
+def anyanomaly_register_backends() -> list[BackendSpec]:
+    """Backends without a language model."""
+    return [
+        BackendSpec(
+            name="similarity",
+            summary="The encoder alone: the zero-shot CLIP baseline",
+            target=f"{_HERE}.backends:SimilarityBackend",
+            options=f"{_HERE}.backend_options:SimilarityOptions",
+            batching=True,
+            words=False,
+            needs_encoder=True,
+            cacheable=False,
+            devices=frozenset({"cpu", "cuda", "mps"}),
+        ),
+        BackendSpec(
+            name="replay",
+            summary="Answers recorded by an earlier run",
+            target=f"{_HERE}.backends:ReplayBackend",
+            options=f"{_HERE}.backend_options:ReplayOptions",
+            max_images=None,
+            logprobs=True,
+            cacheable=False,
+        ),
+    ]
+
+
+@hookimpl
+def anyanomaly_register_sinks() -> list[SinkSpec]:
+    """Result files."""
+    return [
+        SinkSpec(
+            name="jsonl",
+            summary="Segments, answers and events as JSON lines",
+            target=f"{_HERE}.sinks:JsonLinesSink",
+            options="anyanomaly.api.sink:SinkOptions",
+            suffixes=frozenset({".jsonl"}),
+            streams=True,
+        ),
+        SinkSpec(
+            name="csv",
+            summary="One row per frame and text",
+            target=f"{_HERE}.sinks:CsvSink",
+            options="anyanomaly.api.sink:SinkOptions",
+            suffixes=frozenset({".csv"}),
+            streams=True,
+        ),
+        SinkSpec(
+            name="events",
+            summary="The events as one JSON document",
+            target=f"{_HERE}.sinks:EventsSink",
+            options="anyanomaly.api.sink:SinkOptions",
+            suffixes=frozenset({".json"}),
+        ),
+    ]
