@@ -1,0 +1,212 @@
+"""What is installed, by role and name; names to components. Imports no component before it is used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anyanomaly.errors import (
+    AnyAnomalyError,
+    InvalidOption,
+    MissingRequirement,
+    PluginConflict,
+    PluginLoadError,
+    UnknownComponent,
+    UsageError,
+)
+from anyanomaly.registry.known import KNOWN
+from anyanomaly.registry.loading import Plugin, Problem, call_alone, load_plugins
+from anyanomaly.specs import ComponentSpec, ReaderSpec, SinkSpec
+
+if TYPE_CHECKING:
+    from anyanomaly.api.component import Component
+    from anyanomaly.api.options import Options
+
+__all__ = ["Problem", "Registry", "load"]
+
+
+def load(plugins: Sequence[str] = ()) -> Registry:
+    """Load the built-ins, the installed plugins, and ``plugins`` (files or modules).
+
+    :raises PluginLoadError: when one of ``plugins`` cannot be used; installed ones become ``problems``.
+    """
+    return Registry(plugins)
+
+
+class Registry:
+    """All components that plugins offer."""
+
+    def __init__(self, extra: Sequence[str] = ()) -> None:
+        self._manager, self._plugins, self.problems = load_plugins(extra)
+
+    def specs(self, role: str) -> list[ComponentSpec]:
+        """Return what is offered for a role, sorted by name; names in conflict come twice."""
+        offered = [spec for plugin in self._plugins for spec in plugin.specs if spec.role == role]
+        return sorted(offered, key=lambda spec: spec.name)
+
+    def provider(self, spec: ComponentSpec) -> str:
+        """Return who offers a component: its distribution and version, or the plugin's name."""
+        plugin = self._plugin(spec)
+        return plugin.distribution or plugin.name
+
+    def find(self, role: str, name: str) -> ComponentSpec:
+        """Return the spec of a component.
+
+        :raises UnknownComponent: with the nearest names. :raises PluginConflict: when two plugins offer it.
+        :raises MissingRequirement: when it is a first-party component that is not installed.
+        """
+        found = [spec for spec in self.specs(role) if spec.name == name]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = " and ".join(f"'{self._plugin(spec).name}'" for spec in found)
+            raise PluginConflict(
+                f"Plugins {names} both offer the {role} '{name}'. Disable one: "
+                f"ANYANOMALY_DISABLE_PLUGINS={self._plugin(found[0]).name}"
+            )
+        if distribution := KNOWN.get((role, name)):
+            raise MissingRequirement(f"{role.capitalize()} '{name}' is not installed. Run: pip install {distribution}")
+        known = sorted({spec.name for spec in self.specs(role)})
+        near = get_close_matches(name, known, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise UnknownComponent(f"Unknown {role} '{name}'.{hint} Installed: {', '.join(known) or 'none'}.")
+
+    def missing(self, spec: ComponentSpec) -> list[str]:
+        """Return what a component requires and is not there, one phrase each."""
+        if not spec.requires:
+            return []
+        from packaging.requirements import Requirement
+
+        lacking = []
+        for text in spec.requires:
+            requirement = Requirement(text)
+            if requirement.marker and not requirement.marker.evaluate():
+                continue
+            try:
+                found = version(requirement.name)
+            except PackageNotFoundError:
+                lacking.append(text)
+                continue
+            if not requirement.specifier.contains(found, prereleases=True):
+                lacking.append(f"{text}, found {found}")
+        return lacking
+
+    def check(self, spec: ComponentSpec) -> None:
+        """:raises MissingRequirement: when something a component requires is not installed."""
+        if lacking := self.missing(spec):
+            install = spec.install or f"pip install {' '.join(repr(text.split(',')[0]) for text in lacking)}"
+            raise MissingRequirement(
+                f"{spec.role.capitalize()} '{spec.name}' needs {' and '.join(lacking)}. Run: {install}"
+            )
+
+    def options_model(self, spec: ComponentSpec) -> type[Options]:
+        """Import and return a component's options model.
+
+        :raises PluginLoadError: when it cannot be imported.
+        """
+        model: type[Options] = self._import(spec, spec.options or "anyanomaly.api.options:Options")
+        return model
+
+    def create(self, spec: ComponentSpec, options: Mapping[str, Any]) -> Component[Options]:
+        """Import a component's class and construct it; nothing is loaded yet.
+
+        :raises PluginLoadError: when it cannot be imported or is not of its role.
+        :raises InvalidOption: when an option is unknown or its value does not fit.
+        """
+        from pydantic import ValidationError
+
+        from anyanomaly.registry.explain import explained
+        from anyanomaly.registry.roles import base_of
+
+        model = self.options_model(spec)
+        try:
+            checked = model.model_validate(dict(options))
+        except ValidationError as error:
+            raise InvalidOption(explained(error, spec, model)) from error
+        target = self._import(spec, spec.target)
+        if not (isinstance(target, type) and issubclass(target, base_of(spec.role))):
+            raise PluginLoadError(
+                f"{spec.role.capitalize()} '{spec.name}' of {self.provider(spec)} cannot be used: "
+                f"{spec.target} is no {base_of(spec.role).__name__}."
+            )
+        component: Component[Options] = target(checked)
+        return component
+
+    def reader_for(self, uri: str) -> ReaderSpec:
+        """Return the reader of a URI: by scheme, then by suffix, third parties' first; else by what is there."""
+        scheme, separator, _ = uri.partition("://")
+        readers = [
+            spec
+            for plugin in reversed(self._plugins)  # built-ins were first
+            for spec in plugin.specs
+            if isinstance(spec, ReaderSpec)
+        ]
+        if separator:
+            for spec in readers:
+                if scheme.lower() in spec.schemes:
+                    return spec
+            raise UsageError(f"No reader takes {scheme}:// sources; `anyanomaly plugins reader` lists those installed.")
+        path = Path(uri)
+        if path.is_dir() or (any(char in uri for char in "*?[") and not path.exists()):
+            return self._named(readers, "images")
+        for spec in readers:
+            if path.suffix.lower() in spec.suffixes and not spec.schemes:
+                return spec
+        return self._named(readers, "video")
+
+    def sink_for(self, path: str) -> SinkSpec:
+        """Return the sink whose suffix a path has.
+
+        :raises UsageError: when none has it.
+        """
+        sinks = [spec for spec in self.specs("sink") if isinstance(spec, SinkSpec)]
+        for spec in sinks:
+            if Path(path).suffix.lower() in spec.suffixes:
+                return spec
+        known = sorted(suffix for spec in sinks for suffix in spec.suffixes)
+        raise UsageError(f"The suffix of {path} tells no format; use one of {', '.join(known)}, or name a --sink.")
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the core and of all plugins' distributions, for results."""
+        from anyanomaly import __version__
+
+        found = dict(plugin.distribution.split(" ") for plugin in self._plugins if plugin.distribution)
+        return {"anyanomaly": __version__, **dict(sorted(found.items()))}
+
+    def register_commands(self, new_app: Callable[[], Any]) -> list[Any]:
+        """Let each plugin add commands to an application of its own; return those applications."""
+        apps = []
+        for plugin in self._plugins:
+            if not hasattr(plugin.module, "anyanomaly_register_commands"):
+                continue
+            app = new_app()
+            try:
+                call_alone(self._manager, plugin, "anyanomaly_register_commands", app=app)
+            except PluginLoadError as error:
+                self.problems.append(Problem(plugin.name, f"{error} Its commands are left out."))
+            else:
+                apps.append(app)
+        return apps
+
+    def _plugin(self, spec: ComponentSpec) -> Plugin:
+        return next(plugin for plugin in self._plugins if any(each is spec for each in plugin.specs))
+
+    def _import(self, spec: ComponentSpec, where: str) -> Any:
+        module, _, name = where.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except AnyAnomalyError:
+            raise
+        except Exception as error:
+            raise PluginLoadError(
+                f"{spec.role.capitalize()} '{spec.name}' of {self.provider(spec)} cannot be imported: "
+                f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else where}"
+            ) from error
+
+    @staticmethod
+    def _named(readers: Iterable[ReaderSpec], name: str) -> ReaderSpec:
+        return next(spec for spec in readers if spec.name == name)

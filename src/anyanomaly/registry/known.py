@@ -1,0 +1,14 @@
+"""First-party components that may not be installed: what to install for a name."""
+
+from __future__ import annotations
+
+KNOWN: dict[tuple[str, str], str] = {
+    ("encoder", "openclip"): "anyanomaly-openclip",
+    ("backend", "transformers"): "anyanomaly-transformers",
+    ("backend", "qwen-hf"): "anyanomaly-transformers",
+    ("backend", "qwen3-hf"): "anyanomaly-transformers",
+    ("backend", "smolvlm-hf"): "anyanomaly-transformers",
+    ("backend", "internvl-hf"): "anyanomaly-transformers",
+    ("backend", "gemma-hf"): "anyanomaly-transformers",
+}
+"""(role, name) to distribution; only what is published or in this repository."""
