@@ -94,7 +94,7 @@ class ComponentChoice(BaseModel):
 class PromptChoice(Table):
     """The question put to the backend."""
 
-    name: str = Field("reason-consideration", description="name of a template, or a file")
+    name: str = Field("auto", description="template or file; auto: with a reason for words, score only for expected")
     output_word: str | None = Field(None, description="how the question names the reply, in place of the template's")
     system: str | None = Field(None, description="system message, in place of the template's")
     text_first: bool | None = Field(None, description="question before the images, in place of the template's")

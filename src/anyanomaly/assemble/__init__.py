@@ -1,0 +1,54 @@
+"""Put a run together, and run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from anyanomaly.assemble.inspection import Inspection, inspect
+from anyanomaly.assemble.pipeline import Pipeline, cache_folder, store_path
+from anyanomaly.config.load import resolve
+from anyanomaly.config.model import RunConfig
+from anyanomaly.errors import VideoError
+from anyanomaly.registry import Registry, load
+from anyanomaly.types import Event, Timeline
+
+__all__ = ["Inspection", "Pipeline", "build", "cache_folder", "inspect", "run", "store_path"]
+
+
+def build(config: RunConfig, registry: Registry) -> Pipeline:
+    """Create the components of a run and check them against each other; nothing is loaded yet.
+
+    :raises UsageError: when they do not exist, cannot be used, or do not go together.
+    """
+    return Pipeline(config, registry)
+
+
+def run(
+    videos: str | Path | Sequence[str | Path],
+    texts: str | Sequence[str],
+    *,
+    plugins: Sequence[str] = (),
+    **tables: Any,
+) -> Iterator[Event | Timeline]:
+    """Find events in videos: yield each video's timelines (scores per frame) and events.
+
+    ``tables`` are those of the configuration file, by the same names: ``backend="qwen-hf"`` or
+    ``backend={"name": "transformers", "model": "a/folder"}``, ``contexts=["key"]``, ``preset="paper"``,
+    ``run={"threshold": 0.4}``, ``sink=[{"path": "results.jsonl"}]``. ``plugins``: files or modules to load.
+
+    :raises AnyAnomalyError: one of its kinds, with a message for the user; for a video read in part, at the end.
+    """
+    given = {
+        "videos": [str(video) for video in ([videos] if isinstance(videos, str | Path) else videos)],
+        "texts": [texts] if isinstance(texts, str) else list(texts),
+        **tables,
+    }
+    config = resolve(given)
+    with build(config, load(plugins)) as pipeline:
+        for outcome in pipeline.run():
+            if isinstance(outcome, Event | Timeline):
+                yield outcome
+    if pipeline.report.problems:
+        raise VideoError(" ".join(pipeline.report.problems))

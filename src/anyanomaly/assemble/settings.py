@@ -1,0 +1,87 @@
+"""A configuration to what the engine is told; prompt templates from their files."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from anyanomaly.config.model import RunConfig
+from anyanomaly.core.events import EventRule
+from anyanomaly.core.expected import SCORES
+from anyanomaly.core.prompt import PromptTemplate
+from anyanomaly.engine.settings import RunSettings
+from anyanomaly.errors import InvalidOption, UsageError
+from anyanomaly.types import Sampling
+
+
+def run_settings(config: RunConfig, weights: Mapping[str, float]) -> RunSettings:
+    """Return the engine's settings. ``weights``: per context.
+
+    :raises UsageError: when the weights are all 0 or a segment is shorter than the step between frames read.
+    """
+    run = config.run
+    if not any(weights.values()):
+        raise UsageError("All contexts have weight 0, so nothing would count; give one a weight above 0.")
+    if run.segment_seconds is None and run.every > run.segment_frames:
+        raise UsageError(
+            f"With every {run.every}th frame read, segments of {run.segment_frames} frames would be empty; "
+            f"lower --every or raise --segment-frames."
+        )
+    return RunSettings(
+        texts=config.texts,
+        template=_template(config),
+        weights=weights,
+        scoring=run.scoring,
+        sampling=Sampling(
+            max_tokens=run.max_tokens,
+            temperature=run.temperature,
+            top_p=run.top_p,
+            repetition_penalty=run.repetition_penalty,
+            seed=run.seed,
+            choices=SCORES if run.scoring == "expected" else (),
+        ),
+        segment_frames=run.segment_frames,
+        segment_seconds=run.segment_seconds,
+        every=run.every,
+        keep_tail=run.keep_tail,
+        smooth_seconds=run.smooth_seconds,
+        smooth_frames=run.smooth_frames,
+        rule=EventRule(run.threshold, run.merge_seconds, run.min_event_seconds),
+        lookahead_bytes=run.lookahead_mib * 2**20,
+        max_unreadable=run.max_unreadable,
+    )
+
+
+def _template(config: RunConfig) -> PromptTemplate:
+    choice = config.prompt
+    name = choice.name
+    if name == "auto":
+        name = "consideration" if config.run.scoring == "expected" else "reason-consideration"
+    fields = _read(name)
+    given = {"output_word": choice.output_word, "system": choice.system, "text_first": choice.text_first}
+    fields |= {key: value for key, value in given.items() if value is not None}
+    try:
+        return PromptTemplate(name=Path(name).stem, **fields)
+    except (TypeError, ValueError) as error:
+        raise InvalidOption(f"Prompt '{name}' cannot be used: {error}.") from error
+
+
+def _read(name: str) -> dict[str, object]:
+    """Read a template: one of ours by name, or a file of the same form."""
+    known = files("anyanomaly") / "prompts"
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise InvalidOption(f"There is no prompt file {name}.")
+        content = path.read_text(encoding="utf-8")
+    elif (known / f"{name}.toml").is_file():
+        content = (known / f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        names = sorted(each.name.removesuffix(".toml") for each in known.iterdir() if each.name.endswith(".toml"))
+        raise InvalidOption(f"There is no prompt '{name}'. Use one of {', '.join(names)}, or a .toml file.")
+    try:
+        return tomllib.loads(content)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidOption(f"The prompt file {name} is no valid TOML: {error}.") from error
