@@ -12,7 +12,7 @@ from anyanomaly.engine.collect import read_score
 from anyanomaly.engine.plan import Shown
 from anyanomaly.errors import UsageError
 from anyanomaly.registry import Registry
-from anyanomaly.types import Answer, Query, Score, Segment
+from anyanomaly.types import Answer, Query, QueryId, Score, Segment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,7 @@ def inspect(
         return Inspection(found, tuple(_asked(pipeline, each, queries, answers) for each in shown))
 
 
-def _asked(pipeline: Pipeline, shown: Shown, queries: tuple[Query, ...], answers: dict[object, Answer]) -> Asked:
+def _asked(pipeline: Pipeline, shown: Shown, queries: tuple[Query, ...], answers: dict[QueryId, Answer]) -> Asked:
     own = tuple(query for query in queries if query.id.text == shown.text.text)
     replies = tuple(answers[query.id] for query in own)
     scores = tuple(read_score(answer, pipeline.settings.scoring) for answer in replies)

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.events import EventRule
@@ -68,7 +69,7 @@ def _template(config: RunConfig) -> PromptTemplate:
         raise InvalidOption(f"Prompt '{name}' cannot be used: {error}.") from error
 
 
-def _read(name: str) -> dict[str, object]:
+def _read(name: str) -> dict[str, Any]:
     """Read a template: one of ours by name, or a file of the same form."""
     known = files("anyanomaly") / "prompts"
     if name.endswith(".toml"):
