@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from pydantic import BaseModel, ValidationError
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
+_SHAPES = {"model_type": "a table", "dict_type": "a table", "mapping_type": "a table", "tuple_type": "a list"}
+
+
+def explain(error: ValidationError, model: type[BaseModel], table: str = "") -> str:
     """Say the first thing that is wrong: the key, the value, what fits; for an unknown key the nearest known one."""
     first = error.errors()[0]
     loc = [str(part) for part in first["loc"]]
+    key = ".".join([table, *loc] if table else loc)
     if first["type"] == "extra_forbidden":
-        return _unknown(loc[-1], model, ".".join(loc))
-    key, reason = ".".join(loc), first["msg"].removeprefix("Value error, ")
+        return unknown_setting(key, sorted(model.model_fields))
+    reason = first["msg"].removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
-    if not key:
-        return f"{reason}."
     if first["type"] == "value_error":
-        return f"{key}: {reason}."
-    return f"{key} cannot be {first['input']!r}: {reason}."
+        return f"{key}: {reason}." if key else f"{reason}."
+    if shape := _SHAPES.get(first["type"]):
+        reason = f"it must be {shape}"
+    return f"{key or 'The settings'} cannot be {first['input']!r}: {reason}."
 
 
-def _unknown(key: str, model: type[BaseModel], where: str) -> str:
-    known = sorted(model.model_fields)
-    near = get_close_matches(key, known, n=1)
+def unknown_setting(key: str, known: Sequence[str]) -> str:
+    """Say that there is no setting ``key``, and which of the known ones comes nearest."""
+    near = get_close_matches(key.rpartition(".")[2], known, n=1)
     hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
-    return f"There is no setting '{where}'. {hint}"
+    return f"There is no setting '{key}'. {hint}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -22,11 +24,19 @@ from anyanomaly.errors import InvalidOption, UsageError
 
 MAX_TEXT_LENGTH = 500
 
-DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _known_device(device: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        raise ValueError(f"'{device}' is not a device; use auto, cpu, mps, cuda or cuda:N")
+    return device
+
+
+Device = Annotated[str, AfterValidator(_known_device)]
 
 
 def check_texts(texts: Sequence[str]) -> tuple[str, ...]:
@@ -55,6 +65,7 @@ class Table(BaseModel):
     """A closed, frozen table of settings. Values that do not fit raise ``InvalidOption``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    table: ClassVar[str] = ""  # its name in a file
 
     @model_validator(mode="wrap")
     @classmethod
@@ -62,7 +73,7 @@ class Table(BaseModel):
         try:
             return handler(data)
         except ValidationError as error:
-            raise InvalidOption(explain(error, cls)) from None
+            raise InvalidOption(explain(error, cls, cls.table)) from None
 
 
 class ComponentChoice(BaseModel):
@@ -94,6 +105,8 @@ class ComponentChoice(BaseModel):
 class PromptChoice(Table):
     """The question put to the backend."""
 
+    table = "prompt"
+
     name: str = Field("auto", description="template or file; auto: with a reason for words, score only for expected")
     output_word: str | None = Field(None, description="how the question names the reply, in place of the template's")
     system: str | None = Field(None, description="system message, in place of the template's")
@@ -102,6 +115,8 @@ class PromptChoice(Table):
 
 class RunOptions(Table):
     """How a run goes, apart from its components. Lengths are in frames or seconds as named."""
+
+    table = "run"
 
     segment_frames: int = Field(24, ge=1, description="frames that share a score")
     segment_seconds: Positive | None = Field(None, description="length of a segment in seconds, not frames")
@@ -120,7 +135,7 @@ class RunOptions(Table):
     smooth_frames: NotNegative | None = Field(None, description="width of the smoothing in frames, not seconds")
     merge_seconds: NotNegative = Field(1.0, description="events closer than this become one")
     min_event_seconds: NotNegative = Field(0.5, description="leave out events shorter than this")
-    device: str = Field("auto", pattern=DEVICE, description="where all models run: auto, cpu, mps, cuda or cuda:N")
+    device: Device = Field("auto", description="where all models run: auto, cpu, mps, cuda or cuda:N")
     seed: int = Field(0, ge=0, description="seed of all that is random")
     store: bool = Field(True, description="keep answers on disk, and use those kept")
     lookahead_mib: int = Field(512, ge=1, description="most memory for images that wait for the backend, in MiB")
