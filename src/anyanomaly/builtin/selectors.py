@@ -1,0 +1,100 @@
+"""Key-frame selection (paper, section 3.2, and its ablation). All hold for segments of one frame or more."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from anyanomaly.api.selector import Selector
+from anyanomaly.builtin.options import RandomSelectorOptions, SelectorOptions
+from anyanomaly.types import Crop, EventText, FloatArray, KeyFrames, Segment
+
+N_KEYS = 4
+"""Frames of a sequence: the temporal context is a grid of two by two."""
+
+
+class RandomSelector(Selector[RandomSelectorOptions]):
+    """Four frames at random, the first of them primary; the draw depends on the seed, the video and the segment."""
+
+    def select(self, segment: Segment, text: EventText) -> KeyFrames:
+        """Draw without replacement."""
+        rng = np.random.default_rng([self.options.seed, zlib.crc32(segment.video.id.encode()), segment.index])
+        n_frames = len(segment.frames)
+        drawn = np.sort(rng.choice(n_frames, size=min(N_KEYS, n_frames), replace=False))
+        return _key_frames(int(drawn[0]), drawn)
+
+
+class UniformSelector(Selector[SelectorOptions]):
+    """Four frames evenly apart; the later of the middle two is primary."""
+
+    def select(self, segment: Segment, text: EventText) -> KeyFrames:
+        """Take the middle of each quarter."""
+        n_frames = len(segment.frames)
+        n_keys = min(N_KEYS, n_frames)
+        positions = ((np.arange(n_keys) + 0.5) * n_frames / n_keys).astype(int)
+        return _key_frames(int(positions[n_keys // 2]), positions)
+
+
+class MiddleSelector(Selector[SelectorOptions]):
+    """The middle frame, alone."""
+
+    def select(self, segment: Segment, text: EventText) -> KeyFrames:
+        """Take it."""
+        middle = len(segment.frames) // 2
+        return KeyFrames(middle, (middle,))
+
+
+class _NearestSelector(Selector[SelectorOptions]):
+    """Selectors by the cosine similarity of whole frames with the bare event text."""
+
+    def crops(self, segment: Segment) -> Sequence[Crop]:
+        """All frames."""
+        return [Crop(frame) for frame in segment.frames]
+
+    def _similarities(self, segment: Segment, text: EventText) -> FloatArray:
+        frames = self.encoder.encode_crops(self.crops(segment))
+        similarities: FloatArray = frames @ self.encoder.encode_texts([text.text])[0]
+        return similarities
+
+
+class TopSelector(_NearestSelector):
+    """The four frames nearest the text; of equals the later ones, as published."""
+
+    def select(self, segment: Segment, text: EventText) -> KeyFrames:
+        """Rank all frames."""
+        ranked = np.argsort(self._similarities(segment, text), kind="stable")[::-1][:N_KEYS]
+        return _key_frames(int(ranked[0]), np.sort(ranked))
+
+
+class GroupThenTopSelector(_NearestSelector):
+    """The nearest frame of each of four groups of consecutive frames; the nearest of all is primary."""
+
+    def select(self, segment: Segment, text: EventText) -> KeyFrames:
+        """Take the first maximum of each group."""
+        similarities = self._similarities(segment, text)
+        groups = np.array_split(np.arange(len(similarities)), min(N_KEYS, len(similarities)))
+        best = [group[np.argmax(similarities[group])] for group in groups]
+        return _key_frames(int(np.argmax(similarities)), best)
+
+
+class TopThenGroupSelector(_NearestSelector):
+    """The nearest frame, and the frames at its place in each of four groups: the published default.
+
+    A segment whose length is no multiple of four has frames past its groups; one of fewer than four frames is
+    its own sequence.
+    """
+
+    def select(self, segment: Segment, text: EventText) -> KeyFrames:
+        """Take the first maximum m, then ``m mod g`` of each group of g frames."""
+        similarities = self._similarities(segment, text)
+        nearest = int(np.argmax(similarities))
+        group = len(similarities) // N_KEYS
+        if group == 0:
+            return _key_frames(nearest, range(len(similarities)))
+        return _key_frames(nearest, [nearest % group + start * group for start in range(N_KEYS)])
+
+
+def _key_frames(primary: int, sequence: Sequence[int] | np.ndarray[tuple[int, ...], np.dtype[np.int_]]) -> KeyFrames:
+    return KeyFrames(primary, tuple(int(position) for position in sequence))
