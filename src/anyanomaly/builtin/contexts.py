@@ -62,7 +62,8 @@ class PositionContext(ContextGenerator[PositionOptions]):
             names = [text.text]
         vectors = name_vectors(self.encoder, names, templates=self.options.templates)
         cosines: FloatArray = vectors @ windows.T
-        return cosines[0] if len(names) == 1 else softmax(cosines)[names.index(text.text)]
+        own: FloatArray = cosines[0] if len(names) == 1 else softmax(cosines)[names.index(text.text)]
+        return own
 
 
 class TemporalContext(ContextGenerator[TemporalOptions]):

@@ -9,12 +9,13 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from anyanomaly.api.encoder import Encoder
 from anyanomaly.api.options import Options
 from anyanomaly.builtin.options import SIDE, WindowOptions
 from anyanomaly.core.grid import Scale, window_scales
-from anyanomaly.types import Box, Crop, FloatArray, Frame, ImageArray
+from anyanomaly.types import Box, Crop, FloatArray, Frame
 
 
 @cache
@@ -44,7 +45,7 @@ def window_crops(square: Frame, options: WindowOptions) -> list[Crop]:
     return [Crop(square, box, "stretch") for box in boxes(options)]
 
 
-def resized(image: ImageArray | FloatArray, side: int) -> Any:
+def resized(image: npt.NDArray[Any], side: int) -> Any:
     """Resize bilinearly to ``side`` x ``side``, without corner alignment or antialiasing."""
     import cv2
 

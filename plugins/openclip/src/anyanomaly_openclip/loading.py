@@ -1,0 +1,131 @@
+"""Weights to a model, its preprocessing and its tokenizer; every failure as one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import open_clip
+import torch
+from open_clip.model import build_model_from_openai_state_dict
+from open_clip.transform import PreprocessCfg, image_transform_v2
+
+from anyanomaly.errors import AnyAnomalyError, MissingRequirement, UsageError
+from anyanomaly_openclip.options import OpenClipOptions
+
+_OPENAI_KEY = "visual.conv1.weight"
+
+
+class Loaded(NamedTuple):
+    """A model on the CPU in float32, ready to move."""
+
+    model: Any
+    preprocess: Callable[[Any], torch.Tensor]  # a PIL image to (3, side, side)
+    tokenize: Callable[[list[str]], torch.Tensor]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def load_model(options: OpenClipOptions) -> Loaded:
+    """Load what ``options`` name.
+
+    :raises UsageError: for a name, folder or file that cannot be one. :raises MissingRequirement: when weights
+        are not on this machine and cannot be downloaded.
+    """
+    path = Path(options.model)
+    with _explained(options), _quiet():
+        if path.is_file():
+            return _from_state(_read(path))
+        if path.is_dir():
+            if not (path / "open_clip_config.json").is_file():
+                raise UsageError(f"The folder {path} holds no open_clip model: open_clip_config.json is missing.")
+            return _named(f"local-dir:{path}", None)
+        if options.model.startswith(("hf-hub:", "local-dir:")):
+            return _named(options.model, None)
+        if options.model not in open_clip.list_models():
+            near = get_close_matches(options.model, open_clip.list_models(), n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else " Give a name, hf-hub:ORG/REPO, a folder or a file."
+            raise UsageError(f"open_clip has no model '{options.model}', and there is no such file.{hint}")
+        weights = Path(options.pretrained)
+        if weights.is_file():
+            return _named(options.model, str(weights))
+        tags = open_clip.list_pretrained_tags_by_model(options.model)
+        if options.pretrained not in tags:
+            raise UsageError(
+                f"Model '{options.model}' has no weights '{options.pretrained}', and there is no such file. "
+                f"It has: {', '.join(tags) or 'none'}."
+            )
+        return _named(options.model, options.pretrained)
+
+
+def _named(name: str, pretrained: str | None) -> Loaded:
+    model = open_clip.create_model(name, pretrained=pretrained, require_pretrained=True, weights_only=True)
+    return _loaded(model, open_clip.get_tokenizer(name), PreprocessCfg(**model.visual.preprocess_cfg))
+
+
+def _from_state(state: dict[str, torch.Tensor]) -> Loaded:
+    """Build a model from a state dictionary in OpenAI's layout, which tells all its sizes."""
+    if _OPENAI_KEY not in state:
+        raise UsageError(
+            f"The file holds no CLIP in OpenAI's layout ('{_OPENAI_KEY}' is missing). For another layout give "
+            f"--encoder.model NAME and this file as --encoder.pretrained."
+        )
+    state = {
+        key: value for key, value in state.items() if key not in {"input_resolution", "context_length", "vocab_size"}
+    }
+    model = build_model_from_openai_state_dict(state, cast_dtype=torch.float32)
+    side = model.visual.image_size
+    cfg = PreprocessCfg(size=side[0] if isinstance(side, tuple) else side)
+    return _loaded(model, open_clip.SimpleTokenizer(context_length=model.context_length), cfg)
+
+
+def _loaded(model: Any, tokenize: Callable[[list[str]], torch.Tensor], cfg: PreprocessCfg) -> Loaded:
+    return Loaded(model.eval(), image_transform_v2(cfg, is_train=False), tokenize, tuple(cfg.mean), tuple(cfg.std))
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return dict(load_file(path))
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return dict(state.get("state_dict", state))
+
+
+@contextlib.contextmanager
+def _explained(options: OpenClipOptions) -> Iterator[None]:
+    """Turn what libraries raise into one sentence with a way out."""
+    try:
+        yield
+    except AnyAnomalyError:
+        raise
+    except (OSError, ConnectionError) as error:  # the hub's errors are OSErrors
+        raise MissingRequirement(
+            f"The weights of {options.model} ({options.pretrained}) are not on this machine and could not be "
+            f"downloaded: {_first_line(error)} Connect once, or give a local folder or file as --encoder.model."
+        ) from error
+    except Exception as error:
+        raise UsageError(
+            f"The weights of {options.model} cannot be loaded: {_first_line(error)} Is the file whole, and its own?"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    line = str(error).strip().split("\n")[0][:200] or type(error).__name__
+    return line if line.endswith(".") else f"{line}."
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep open_clip's notes on loading out of a user's terminal; errors are ours to tell."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)

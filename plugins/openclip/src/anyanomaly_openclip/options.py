@@ -1,0 +1,25 @@
+"""Options of the open_clip encoder."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from anyanomaly.api import Options
+
+
+class OpenClipOptions(Options):
+    """Which model, where, and how."""
+
+    model: str = Field(
+        default="ViT-B-32-quickgelu",
+        description="Model name, hf-hub:ORG/REPO, a folder with open_clip_config.json, or an OpenAI-layout file.",
+    )
+    pretrained: str = Field(default="openai", description="Tag of the weights of a named model, or a file of weights.")
+    device: str = Field(default="auto", description="auto, cuda, cuda:N, mps or cpu.")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(default="float32", description="Precision.")
+    batch_size: int = Field(default=0, ge=0, description="Crops per forward pass; 0: 64 on a CPU, 512 on a GPU.")
+    normalize_windows: bool = Field(
+        default=False, description="Apply the model's mean and std to windows too; the published code does not."
+    )
