@@ -7,7 +7,6 @@ from difflib import get_close_matches
 
 from pydantic import BaseModel, ValidationError
 
-
 _SHAPES = {"model_type": "a table", "dict_type": "a table", "mapping_type": "a table", "tuple_type": "a list"}
 
 

@@ -1,0 +1,60 @@
+"""Settings written as TOML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anyanomaly.config.model import RunConfig
+
+
+def to_toml(config: RunConfig, origins: Mapping[str, str]) -> str:
+    """Return the settings as a config file, each with a comment that says where its value came from.
+
+    What has no value is left out, since TOML has no word for that.
+    """
+    tables = config.model_dump(mode="json")
+    sinks: list[Mapping[str, Any]] = tables.pop("sink")
+    blocks = [_lines({key: value for key, value in tables.items() if not isinstance(value, dict)}, "", origins)]
+    contexts = tables.pop("context")
+    for name, table in tables.items():
+        if isinstance(table, dict):
+            blocks.append([f"[{name}]", *_lines(table, f"{name}.", origins)])
+    for name, table in contexts.items():
+        blocks.append([f"[context.{toml_key(name)}]", *_lines(table, f"context.{name}.", origins)])
+    origin = origins.get("sink", "")
+    blocks += [[f"[[sink]]  # {origin}" if origin else "[[sink]]", *_lines(sink, None, origins)] for sink in sinks]
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """Return a value as TOML."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Mapping):
+        pairs = (f"{toml_key(key)} = {toml_value(each)}" for key, each in value.items() if each is not None)
+        return "{ " + ", ".join(pairs) + " }"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(toml_value(each) for each in value) + "]"
+    return str(value)
+
+
+def toml_key(key: str) -> str:
+    """Return a key, quoted where TOML wants it."""
+    bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
+    return key if bare else toml_value(key)
+
+
+def _lines(table: Mapping[str, Any], prefix: str | None, origins: Mapping[str, str]) -> list[str]:
+    """Return the lines of a table; ``prefix`` is its dotted name, None where origins are not known per key."""
+    lines = []
+    for key, value in table.items():
+        if value is None:
+            continue
+        line = f"{toml_key(key)} = {toml_value(value)}"
+        comment = "" if prefix is None else f"  # {origins.get(f'{prefix}{key}', 'default')}"
+        lines.append(line + comment)
+    return lines
