@@ -36,7 +36,7 @@ class OpenClipEncoder(Encoder[OpenClipOptions]):
         loaded = load_model(self.options)
         self._device = _device(self.options.device)
         self._dtype: torch.dtype = getattr(torch, self.options.dtype)
-        self._fingerprint = _digest(loaded.model)
+        self._fingerprint = _digest(loaded.model, self.options.text_heads)
         self.batch_size = self.options.batch_size or (64 if self._device.type == "cpu" else 512)
         with _explained(self.options):
             model = loaded.model.to(self._device, self._dtype)
@@ -174,9 +174,9 @@ def _device(name: str) -> torch.device:
         raise UsageError(f"The device '{name}' cannot be used: {reason} Try --device cpu.") from error
 
 
-def _digest(model: torch.nn.Module) -> str:
+def _digest(model: torch.nn.Module, text_heads: int) -> str:
     """Hash names, shapes and some 4,000 values of each weight: tells models apart without reading gigabytes."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(str(text_heads).encode())
     for name, weight in sorted(model.state_dict().items()):
         flat = weight.detach().flatten()
         sample = flat[:: max(1, flat.numel() // 4096)].float().numpy()

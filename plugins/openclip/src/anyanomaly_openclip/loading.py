@@ -39,7 +39,7 @@ def load_model(options: OpenClipOptions) -> Loaded:
     path = Path(options.model)
     with _explained(options), _quiet():
         if path.is_file():
-            return _from_state(_read(path))
+            return _from_state(_read(path), options.text_heads)
         if path.is_dir():
             if not (path / "open_clip_config.json").is_file():
                 raise UsageError(f"The folder {path} holds no open_clip model: open_clip_config.json is missing.")
@@ -67,8 +67,8 @@ def _named(name: str, pretrained: str | None) -> Loaded:
     return _loaded(model, open_clip.get_tokenizer(name), PreprocessCfg(**model.visual.preprocess_cfg))
 
 
-def _from_state(state: dict[str, torch.Tensor]) -> Loaded:
-    """Build a model from a state dictionary in OpenAI's layout, which tells all its sizes."""
+def _from_state(state: dict[str, torch.Tensor], text_heads: int) -> Loaded:
+    """Build a model from a state dictionary in OpenAI's layout: it tells all sizes but the text tower's heads."""
     if _OPENAI_KEY not in state:
         raise UsageError(
             f"The file holds no CLIP in OpenAI's layout ('{_OPENAI_KEY}' is missing). For another layout give "
@@ -77,7 +77,11 @@ def _from_state(state: dict[str, torch.Tensor]) -> Loaded:
     state = {
         key: value for key, value in state.items() if key not in {"input_resolution", "context_length", "vocab_size"}
     }
-    model = build_model_from_openai_state_dict(state, cast_dtype=torch.float32)
+    model = build_model_from_openai_state_dict(dict(state), cast_dtype=torch.float32)
+    model.float().load_state_dict(state)  # the builder rounds some weights to half precision on the way
+    if text_heads:
+        for block in model.transformer.resblocks:
+            block.attn.num_heads, block.attn.head_dim = text_heads, block.attn.embed_dim // text_heads
     side = model.visual.image_size
     cfg = PreprocessCfg(size=side[0] if isinstance(side, tuple) else side)
     return _loaded(model, open_clip.SimpleTokenizer(context_length=model.context_length), cfg)

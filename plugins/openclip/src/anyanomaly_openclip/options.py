@@ -17,6 +17,9 @@ class OpenClipOptions(Options):
         description="Model name, hf-hub:ORG/REPO, a folder with open_clip_config.json, or an OpenAI-layout file.",
     )
     pretrained: str = Field(default="openai", description="Tag of the weights of a named model, or a file of weights.")
+    text_heads: int = Field(
+        default=0, ge=0, description="Attention heads of an OpenAI-layout file's text tower; 0: its width / 64."
+    )
     device: str = Field(default="auto", description="auto, cuda, cuda:N, mps or cpu.")
     dtype: Literal["float32", "bfloat16", "float16"] = Field(default="float32", description="Precision.")
     batch_size: int = Field(default=0, ge=0, description="Crops per forward pass; 0: 64 on a CPU, 512 on a GPU.")
