@@ -22,7 +22,7 @@ S_co = TypeVar("S_co", bound=SinkOptions, covariant=True)
 
 
 class Sink(Component[S_co]):
-    """Takes results as they come; override what it needs. Segments of different videos may interleave.
+    """Takes results as they come, video by video; override what it needs.
 
     ``load`` checks that the place is writable. Nothing is written when nothing comes. Everything raises
     ``OutputError`` when it cannot write.

@@ -1,4 +1,4 @@
-"""Answers in any order to segment scores in order, video by video."""
+"""Answers in any order to segment scores in the order in which the segments were planned."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Collector:
     def __init__(self, weights: Mapping[str, float], scoring: Scoring) -> None:
         self._weights = weights
         self._scoring = scoring
-        self._order: dict[str, deque[_Waiting | VideoEnd]] = {}
+        self._order: deque[_Waiting | VideoEnd] = deque()
         self._open: dict[QueryId, _Waiting] = {}
         self.n_answers = 0
         self.n_unreadable = 0
@@ -55,12 +55,11 @@ class Collector:
 
     def expect(self, planned: PlannedSegment | VideoEnd) -> None:
         """Take note of a segment, or a video's end, in planning order."""
-        queue = self._order.setdefault(planned.video.id, deque())
         if isinstance(planned, VideoEnd):
-            queue.append(planned)
+            self._order.append(planned)
             return
         waiting = _Waiting(replace(planned, queries=()), tuple(query.id for query in planned.queries))
-        queue.append(waiting)
+        self._order.append(waiting)
         self._open.update(dict.fromkeys(waiting.ids, waiting))
 
     def add(self, answer: Answer) -> None:
@@ -79,18 +78,18 @@ class Collector:
         waiting.scores[answer.id] = score
 
     def ready(self) -> Iterator[SegmentScore | VideoEnd]:
-        """Yield what is complete: of each video its segments in order, one score per text, then its end."""
-        for video in list(self._order):
-            queue = self._order[video]
-            while queue:
-                first = queue[0]
-                if isinstance(first, VideoEnd):
-                    del self._order[video]
-                    yield first
-                    break
-                if not first.complete:
-                    break
-                queue.popleft()
+        """Yield what is complete and has nothing incomplete before it: segment scores per text, ends of videos.
+
+        The order never depends on when answers came, so results are the same byte by byte.
+        """
+        while self._order:
+            first = self._order[0]
+            if isinstance(first, _Waiting) and not first.complete:
+                return
+            self._order.popleft()
+            if isinstance(first, VideoEnd):
+                yield first
+            else:
                 yield from self._fused(first)
 
     def _fused(self, waiting: _Waiting) -> Iterator[SegmentScore]:

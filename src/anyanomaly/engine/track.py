@@ -23,8 +23,9 @@ class Tracker:
 
     def push(self, score: SegmentScore) -> Iterator[SegmentScore | Timeline | Event]:
         """Take the next segment score of a text; yield it and what it completes."""
+        completed = self._texts[score.text].push(score)  # first, so that a caller who stops here loses nothing
         yield score
-        yield from self._texts[score.text].push(score)
+        yield from completed
 
     def finish(self) -> Iterator[Timeline | Event]:
         """Yield what the end of the video completes, text by text."""

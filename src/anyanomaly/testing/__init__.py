@@ -1,0 +1,1 @@
+"""What plugin authors test with: fakes, made videos, contracts. Ships with the core."""
