@@ -119,3 +119,12 @@ def test_stored_answers_are_reused_and_give_the_same_result(tmp_path: Path) -> N
     assert third.calls == [4, 4, 4, 3]
     assert second.calls == [4, 3]  # the batches of an uninterrupted run, so the numbers are the same to the last bit
     store.close()
+
+
+def test_a_backend_that_leaves_a_query_out_is_named() -> None:
+    class Forgetful(FakeBackend):
+        def answer(self, queries):
+            return islice(super().answer(queries), 7)
+
+    with pytest.raises(BackendError, match="without an answer"):
+        list(run(settings(), Forgetful(batch_size=64)))

@@ -69,7 +69,7 @@ class Collector:
         """
         waiting = self._open.pop(answer.id, None)
         if waiting is None:
-            raise BackendError(f"The backend answered a query that is not open: {answer.id}; this is a fault in it.")
+            raise BackendError(f"The backend answered a query that is not open: {answer.id}; a fault in it.")
         score = read_score(answer, self._scoring)
         self.n_answers += 1
         if math.isnan(score.value):
@@ -91,6 +91,11 @@ class Collector:
                 yield first
             else:
                 yield from self._fused(first)
+
+    def check_complete(self) -> None:
+        """:raises BackendError: when the backend ended without answering all that it was asked."""
+        if self._open:
+            raise BackendError(f"The backend left {len(self._open)} queries without an answer; a fault in it.")
 
     def _fused(self, waiting: _Waiting) -> Iterator[SegmentScore]:
         segment = waiting.segment

@@ -77,6 +77,7 @@ class Run:
                     for answer in answers:
                         self._collector.add(answer)
                         yield from self._ready()
+                self._collector.check_complete()
                 yield from self._ready()  # ends of videos, which no answer follows
         finally:
             self._count()

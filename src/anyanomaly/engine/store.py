@@ -17,6 +17,7 @@ from pathlib import Path
 
 from anyanomaly.api.backend import Backend
 from anyanomaly.api.options import Options
+from anyanomaly.errors import BackendError
 from anyanomaly.types import Answer, Query, QueryId
 
 log = logging.getLogger(__name__)
@@ -162,7 +163,9 @@ class StoredAnswers:
 
         try:
             for answer in self._backend.answer(misses()):
-                key = keys.pop(answer.id)
+                key = keys.pop(answer.id, None)
+                if key is None:
+                    raise BackendError(f"The backend answered a query that is not open: {answer.id}; a fault in it.")
                 fresh.append((key, answer))
                 yield answer
                 for equal in waiting.pop(key):

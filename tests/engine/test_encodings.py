@@ -1,0 +1,42 @@
+"""Counted, not timed: what reaches the encoder, per segment and per run."""
+
+from __future__ import annotations
+
+import pytest
+
+from anyanomaly.builtin.windows import wording
+from anyanomaly.testing.fakes import FakeEncoder
+from tests.engine.parts import ListReader, planner, settings
+
+TEXTS = ("red car", "blue dog", "a green bicycle", "running", "falling")
+N_WINDOWS = 38  # 25 + 9 + 4, on C-ShanghaiTech's sizes
+LENGTH = 24
+
+
+@pytest.mark.parametrize("n_texts", [1, 5])
+def test_no_crop_and_no_text_is_encoded_twice(n_texts: int) -> None:
+    texts = TEXTS[:n_texts]
+    encoder = FakeEncoder()
+    plan, remembering = planner(settings(texts=texts, segment_frames=LENGTH), encoder)
+    reader = ListReader(4 * LENGTH)
+    segments = list(plan.segments(reader, reader.probe("v")))
+    shown = [each for segment in segments for each in plan.show([segment])]
+
+    n_sequence_frames = [len({at for text in texts_ for at in text.key_frames.sequence}) for _, texts_ in shown]
+    assert remembering.n_crops == sum(LENGTH + n * N_WINDOWS for n in n_sequence_frames)
+    seen = [(crop.frame.image.tobytes(), crop.box, crop.fit) for crop in encoder.crops]
+    assert len(seen) == len(set(seen)) == remembering.n_crops
+    if n_texts == 1:
+        assert remembering.n_crops <= len(segments) * (LENGTH + 4 * N_WINDOWS)
+
+    assert len(encoder.texts) == len(set(encoder.texts))
+    n_sentences = len(set(wording()["window_templates"]))  # of the 21, one stands twice
+    assert remembering.n_texts == n_texts + (n_texts * n_sentences)
+
+
+def test_windows_of_several_segments_share_a_pass() -> None:
+    plan, remembering = planner(settings(segment_frames=LENGTH), FakeEncoder(batch_size=4 * LENGTH))
+    reader = ListReader(8 * LENGTH)
+    planned = list(plan.plan([(reader, reader.probe("v"))]))
+    assert len(planned) == 9  # 8 segments and the video's end
+    assert remembering.n_calls == 2 * 2  # two groups of four segments: whole frames, then windows
