@@ -1,0 +1,69 @@
+"""The command line. Only this layer prints and exits."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from anyanomaly.errors import AnyAnomalyError
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+
+def entry() -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(main())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code (the errors' own, 130 when interrupted, 141 when nobody reads on).
+
+    Our errors print as one line; any other exception is a bug and keeps its traceback.
+    """
+    import typer
+
+    from anyanomaly.cli.app import COMMANDS, build_app
+    from anyanomaly.cli.call import Call, completing
+
+    completed = completing()
+    words = list(sys.argv[1:] if argv is None else argv) if completed is None else completed
+    call = Call.parse(words or ["--help"])
+    logging.basicConfig(format="anyanomaly: %(message)s", level=call.log_level, stream=sys.stderr, force=True)
+    try:
+        code = build_app(call)(args=call.argv, prog_name="anyanomaly", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except SystemExit as end:  # shell completion ends this way
+        return end.code if isinstance(end.code, int) else 0
+    except AnyAnomalyError as error:
+        if completed is None:
+            _say(" ".join(str(error).split("\n")))
+        return error.exit_code
+    except typer.TyperException as error:  # the command line does not parse
+        known = [call.command] if call.command in COMMANDS else []
+        message = " ".join(error.format_message().split())
+        _say(f"{message.rstrip('.')}. See: {' '.join(['anyanomaly', *known])} --help")
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return PIPE_CLOSED
+
+
+def _say(message: str) -> None:
+    print(f"anyanomaly: {message}", file=sys.stderr)
+
+
+def _discard_output() -> None:
+    """Send what is still buffered nowhere, so that Python's own flush at exit does not fail again."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):  # standard output is no file
+        pass

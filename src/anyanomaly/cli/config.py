@@ -1,0 +1,82 @@
+"""``anyanomaly config``: show, locate or start the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from anyanomaly.cli.app import new_app
+from anyanomaly.cli.call import Call
+from anyanomaly.cli.flags import with_flags
+from anyanomaly.cli.output import tell
+from anyanomaly.cli.settings import Given, resolved, run_flags
+from anyanomaly.config.load import FILE_NAME, find_file, user_file
+from anyanomaly.config.model import RunConfig
+from anyanomaly.config.toml import to_toml, toml_value
+from anyanomaly.errors import OutputError, UsageError
+
+
+def add(app: typer.Typer, call: Call) -> None:
+    """Add the command to the application."""
+    config = new_app(help="Show, locate or start the settings.")
+
+    def show(
+        given: Given,
+        videos: Annotated[list[str] | None, typer.Argument(metavar="VIDEO...", help="as for `run`")] = None,
+    ) -> None:
+        found = resolved(call, {**given, ("videos",): videos} if videos else given)
+        print(to_toml(found.config, found.origins), end="")
+
+    def path() -> None:
+        found = find_file(call.config_file)
+        if found is None:
+            tell(f"No config file; looked for ./{FILE_NAME} and {user_file()}. Write one with: anyanomaly config init")
+        else:
+            print(found)
+
+    def init(target: Annotated[Path, typer.Argument(metavar="[FILE]", help="where to")] = Path(FILE_NAME)) -> None:
+        _init(target)
+
+    help_text = "Print the settings of a run as a config file, with where each value came from; flags as for `run`."
+    config.command("show", help=help_text)(with_flags(show, run_flags(call) if call.words[:1] == ("show",) else []))
+    config.command("path", help="Print which config file is read.")(path)
+    config.command("init", help=f"Write a config file with every setting explained ({FILE_NAME}).")(init)
+    app.add_typer(config, name="config")
+
+
+def _init(target: Path) -> None:
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write("\n".join(_commented()) + "\n")
+    except FileExistsError:
+        raise UsageError(f"{target} exists and is left as it is; name another file or remove it first.") from None
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written: {error.strerror}.") from error
+    print(target)
+
+
+def _commented() -> Iterator[str]:
+    """Yield the lines of a file that holds every setting with its default, commented out."""
+    yield "# Settings of anyanomaly. Every line shows a default; remove its # to change it."
+    config = RunConfig()
+    values: dict[str, Any] = config.model_dump(mode="json")
+    for name, field in RunConfig.model_fields.items():
+        if name not in ("context", "sink") and not isinstance(values[name], dict):
+            yield from _setting(name, values[name], field.description)
+    for name in ("reader", "encoder", "selector", "backend"):
+        yield f"\n# {RunConfig.model_fields[name].description}; options: anyanomaly plugins show {name}:NAME"
+        yield f"[{name}]\n# name = {toml_value(values[name]['name'])}"
+    for context in config.contexts:
+        yield f"\n# options: anyanomaly plugins show context:{context}\n[context.{context}]"
+    for name in ("prompt", "run"):
+        yield f"\n# {RunConfig.model_fields[name].description}\n[{name}]"
+        for key, field in type(getattr(config, name)).model_fields.items():
+            yield from _setting(key, values[name][key], field.description)
+    yield f'\n# {RunConfig.model_fields["sink"].description}\n# [[sink]]\n# path = "results.jsonl"'
+
+
+def _setting(key: str, value: Any, description: str | None) -> Iterator[str]:
+    yield f"# {key} ={f' {toml_value(value)}' if value is not None else ''}  # {description}"

@@ -1,0 +1,147 @@
+"""``anyanomaly plugins``: list, describe and check components."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from anyanomaly.cli.app import new_app
+from anyanomaly.cli.call import Call
+from anyanomaly.cli.output import print_json, print_table, tell
+from anyanomaly.errors import MissingRequirement, UsageError
+from anyanomaly.specs import ROLES, ComponentSpec
+
+if TYPE_CHECKING:
+    from anyanomaly.cli.flags import Flag
+
+Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+Component = Annotated[str, typer.Argument(metavar="ROLE:NAME", help="for example backend:replay")]
+
+NAMES = tuple(spec.role for spec in ROLES)
+HELP = "List, describe and check components. With a role, those of that role alone."
+
+
+def add(app: typer.Typer, call: Call) -> None:
+    """Add the command to the application."""
+    plugins = new_app(help=HELP, invoke_without_command=True)
+
+    @plugins.callback()
+    def all_roles(context: typer.Context, as_json: Json = False) -> None:
+        if context.invoked_subcommand is None:
+            _list(call, NAMES, as_json)
+
+    for role in NAMES:
+        plugins.command(role, help=f"List {role}s.")(_lister(call, role))
+    plugins.command("show", help="Describe one component: its options as flags, its needs.")(_shower(call))
+    _add_check(plugins, call)
+    app.add_typer(plugins, name="plugins")
+
+
+def _lister(call: Call, role: str) -> Callable[..., None]:
+    def listed(as_json: Json = False) -> None:
+        _list(call, (role,), as_json)
+
+    return listed
+
+
+def _shower(call: Call) -> Callable[..., None]:
+    def shown(component: Component, as_json: Json = False) -> None:
+        _show(call, _find(call, component), as_json)
+
+    return shown
+
+
+def _add_check(plugins: typer.Typer, call: Call) -> None:
+    """Add ``check``, with the options of the component it is to check."""
+    from anyanomaly.cli.flags import with_flags
+
+    words = [word for word in call.words if ":" in word and not word.startswith("-")]
+    flags = _flags(call, _find(call, words[0])) if call.words[:1] == ("check",) and words else []
+
+    def check(given: Mapping[tuple[str, ...], Any], component: Component) -> int:
+        spec = _find(call, component)
+        call.registry.check(spec)
+        try:
+            from anyanomaly.testing.plugin import check as conforms  # needs pytest
+        except ModuleNotFoundError as error:
+            raise MissingRequirement(
+                "Checking a component needs pytest. Run: pip install 'anyanomaly[testing]'"
+            ) from error
+        return conforms(component, {path[0]: value for path, value in given.items()})
+
+    help_text = "Run the contract of a role over one component, with options as in `run` (--backend.model ID)."
+    plugins.command("check", help=help_text)(with_flags(check, flags))
+
+
+def _find(call: Call, component: str) -> ComponentSpec:
+    role, colon, name = component.partition(":")
+    if not colon or role not in NAMES:
+        raise UsageError(f"'{component}' names no component; write ROLE:NAME with a role of {', '.join(NAMES)}.")
+    return call.registry.find(role, name)
+
+
+def _list(call: Call, roles: tuple[str, ...], as_json: bool) -> None:
+    specs = [spec for role in roles for spec in call.registry.specs(role)]
+    if as_json:
+        problems = [{"plugin": problem.plugin, "message": problem.message} for problem in call.registry.problems]
+        print_json({"components": [_described(call, spec) for spec in specs], "problems": problems})
+        return
+    rows = [
+        (spec.role, spec.name, call.registry.provider(spec), f"{spec.summary}{_state(call, spec)}") for spec in specs
+    ]
+    if rows:
+        print_table(rows)
+    for problem in call.registry.problems:
+        tell(f"anyanomaly: {problem.message}")
+
+
+def _state(call: Call, spec: ComponentSpec) -> str:
+    """Return what stands in the way of a component, in brackets; empty when nothing does."""
+    if sum(each.name == spec.name for each in call.registry.specs(spec.role)) > 1:
+        return " (in conflict: two plugins offer this name)"
+    if lacking := call.registry.missing(spec):
+        return f" (needs {', '.join(lacking)}{f'; run: {spec.install}' if spec.install else ''})"
+    return ""
+
+
+def _described(call: Call, spec: ComponentSpec) -> dict[str, Any]:
+    """Return a spec with what is known of it, ready for JSON."""
+    told: dict[str, Any] = {"role": spec.role, "provider": call.registry.provider(spec)}
+    for each in fields(spec):
+        value = getattr(spec, each.name)
+        told[each.name] = sorted(value) if isinstance(value, frozenset | tuple) else value
+    return {**told, "missing": call.registry.missing(spec)}
+
+
+def _show(call: Call, spec: ComponentSpec, as_json: bool) -> None:
+    told = _described(call, spec)
+    if as_json:
+        print_json({**told, "options_schema": call.registry.options_model(spec).model_json_schema()})
+        return
+    print(f"{spec.role} {spec.name}: {spec.summary}")
+    print_table(list(_facts(told)), "  ")
+    flags = _flags(call, spec)
+    print("Options:" if flags else "It has no options.")
+    for flag in flags:
+        print(f"  {flag.names[0]} {flag.metavar or ''}".rstrip())
+        print(f"      {flag.help}")
+
+
+def _flags(call: Call, spec: ComponentSpec) -> list[Flag]:
+    """Return a component's options as `run` takes them."""
+    from anyanomaly.cli.flags import field_flags
+
+    prefix = f"{spec.role}.{spec.name}." if spec.role in ("context", "sink") else f"{spec.role}."
+    return field_flags(call.registry.options_model(spec), (), {}, prefix)
+
+
+def _facts(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    words = {True: "yes", False: "no", None: "any number"}
+    for name, value in told.items():
+        if name in ("role", "name", "summary") or value in ("", []):
+            continue
+        shown = words[value] if isinstance(value, bool | None) else value
+        yield name.replace("_", " "), ", ".join(shown) if isinstance(shown, list) else str(shown)
