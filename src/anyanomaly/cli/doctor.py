@@ -98,6 +98,13 @@ def _devices() -> tuple[list[dict[str, str]], str]:
         return [], f"torch is installed and cannot be used: {last}"
 
 
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
 def _caches() -> list[Path]:
     from anyanomaly.assemble import store_path
 
