@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from anyanomaly.cli.call import GLOBAL, Call, completing
 from anyanomaly.errors import AnyAnomalyError
 
 INTERRUPTED = 130
@@ -25,8 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     import typer
 
-    from anyanomaly.cli.app import COMMANDS, build_app
-    from anyanomaly.cli.call import Call, completing
+    from anyanomaly.cli.app import build_app
 
     completed = completing()
     words = list(sys.argv[1:] if argv is None else argv) if completed is None else completed
@@ -35,24 +35,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = build_app(call)(args=call.argv, prog_name="anyanomaly", standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:
+            _say("interrupted")
         return int(code or 0)
-    except SystemExit as end:  # shell completion ends this way
+    except SystemExit as end:  # how Typer ends completions, and how it meets a reader that went away
+        if isinstance(end.__context__, BrokenPipeError):
+            _discard_output()
+            return PIPE_CLOSED
         return end.code if isinstance(end.code, int) else 0
     except AnyAnomalyError as error:
         if completed is None:
             _say(" ".join(str(error).split("\n")))
         return error.exit_code
     except typer.TyperException as error:  # the command line does not parse
-        known = [call.command] if call.command in COMMANDS else []
-        message = " ".join(error.format_message().split())
-        _say(f"{message.rstrip('.')}. See: {' '.join(['anyanomaly', *known])} --help")
+        _say(f"{' '.join(error.format_message().split()).rstrip('.')}. {_hint(call)}")
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError:  # at the flush above
         _discard_output()
         return PIPE_CLOSED
+
+
+def _hint(call: Call) -> str:
+    """Return what to do about a command line that does not parse."""
+    misplaced = [word for word in call.words if word.partition("=")[0] in GLOBAL]
+    if misplaced:
+        return f"{misplaced[0]} belongs before the command: anyanomaly {misplaced[0]} ... {call.command}"
+    from anyanomaly.cli.app import COMMANDS
+
+    known = [call.command] if call.command in COMMANDS else []
+    return f"See: {' '.join(['anyanomaly', *known])} --help"
 
 
 def _say(message: str) -> None:

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from anyanomaly.registry import Registry, load
 
+GLOBAL = ("-p", "--plugin", "--config", "-v", "--verbose", "-q", "--quiet")
 _WITH_VALUE = {"-p": "plugin", "--plugin": "plugin", "--config": "config"}
 
 

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -126,7 +127,7 @@ def _size(path: Path) -> dict[str, Any]:
 def _readiness(call: Call, spec: ComponentSpec) -> dict[str, Any]:
     missing = call.registry.missing(spec)
     words = not isinstance(spec, BackendSpec) or spec.words
-    return {"name": spec.name, "ready": not missing, "missing": missing, "install": spec.install, "words": words}
+    return {"name": spec.name, "installed": not missing, "missing": missing, "install": spec.install, "words": words}
 
 
 def _next(config: RunConfig, components: dict[str, list[dict[str, Any]]], settings: str) -> str:
@@ -141,9 +142,19 @@ def _next(config: RunConfig, components: dict[str, list[dict[str, Any]]], settin
         found = next((each for each in components[role] if each["name"] == name), None)
         if found is None:
             return f"The {role} '{name}' is not there. Run: pip install {distribution}"
-        if not found["ready"]:
+        if not found["installed"]:
             return f"The {role} '{name}' needs {' and '.join(found['missing'])}. Run: {found['install']}"
-    return f"Ready: anyanomaly run VIDEO -t bicycle (encoder {config.encoder.name}, backend {config.backend.name})"
+    return (
+        f"Try: anyanomaly run VIDEO -t bicycle (encoder {config.encoder.name}, backend {config.backend.name}; "
+        f"models that are not on this machine yet are downloaded then)"
+    )
+
+
+def _state(component: dict[str, Any]) -> str:
+    if component["installed"]:
+        return "installed"
+    install = f"; run: {component['install']}" if component["install"] else ""
+    return f"needs {', '.join(component['missing'])}{install}"
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -154,10 +165,7 @@ def _print(found: dict[str, Any]) -> None:
         "Settings": [("config file", found["config"]["file"] or "none"), *found["variables"].items()],
     }
     for role, components in found["components"].items():
-        blocks[f"{role.capitalize()}s"] = [
-            (each["name"], "ready" if each["ready"] else f"needs {', '.join(each['missing'])}; run: {each['install']}")
-            for each in components
-        ]
+        blocks[f"{role.capitalize()}s"] = [(each["name"], _state(each)) for each in components]
     blocks["Problems"] = [("-", problem) for problem in found["problems"]]
     for title, rows in blocks.items():
         if rows:

@@ -1,0 +1,175 @@
+"""A segment as a folder: images, answers.json, and a page that shows them in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anyanomaly.errors import OutputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from anyanomaly.assemble import Inspection
+    from anyanomaly.assemble.inspection import Asked
+    from anyanomaly.types import Context, ImageArray, Score, Segment
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2024 }
+h1 { font-size: 1.4rem } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #d5d9de }
+h3 { font-size: 1rem; margin: 1.5rem 0 .5rem }
+.row { display: flex; flex-wrap: wrap; gap: .75rem }
+figure { margin: 0; flex: 0 1 14rem } .wide figure { flex-basis: 27rem }
+img { width: 100%; display: block; background: #eee } figcaption { font-size: .85rem; color: #555 }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f5f6f8; padding: .75rem; margin: .25rem 0 }
+.score { float: right; font-variant-numeric: tabular-nums }
+"""
+
+Picture = tuple[str, str]
+"""File name and caption."""
+
+
+def write_page(inspection: Inspection, folder: Path) -> Path:
+    """Write an inspection into ``folder``; return its page.
+
+    :raises OutputError: when the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sections = [_write_text(inspection.segment, asked, folder, f"{n}-") for n, asked in enumerate(inspection.texts)]
+        (folder / "answers.json").write_text(json.dumps(_told(inspection), ensure_ascii=False, indent=2), "utf-8")
+        page = folder / "index.html"
+        page.write_text(_html(inspection.segment, sections), "utf-8")
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written to: {error.strerror}.") from error
+    return page
+
+
+def _write_text(segment: Segment, asked: Asked, folder: Path, prefix: str) -> str:
+    """Write the images of one event text; return its part of the page."""
+    frames = [
+        _write(folder, f"{prefix}frame-{position}.png", segment.frames[position].image, _caption(segment, position))
+        for position in asked.shown.key_frames.sequence
+    ]
+    main = segment.frames[asked.shown.key_frames.primary]
+    primary = _write(folder, f"{prefix}primary.png", main.image, _caption(segment, asked.shown.key_frames.primary))
+    parts = [
+        f"<h2>{escape(asked.shown.text.text)} <span class=score>{_number(asked.value)}</span></h2>",
+        f"<h3>Key frame</h3><div class='row wide'>{_figures([primary])}</div>",
+        f"<h3>Sequence</h3><div class=row>{_figures(frames)}</div>",
+    ]
+    for context, query, answer, score in zip(
+        asked.shown.contexts, asked.queries, asked.answers, asked.scores, strict=True
+    ):
+        pictures = list(_write_context(context, main.image, folder, f"{prefix}{context.name}"))
+        parts.append(
+            f"<h3>Context {escape(context.name)} <span class=score>{_number(score.value)}</span></h3>"
+            f"<div class='row wide'>{_figures(pictures)}</div>"
+            f"<pre>{escape(f'{query.system}{chr(10) * 2}{query.prompt}'.strip())}</pre>"
+            f"<p>Answer:</p><pre>{escape(_answer(answer.text, score))}</pre>"
+        )
+    return "\n".join(parts)
+
+
+def _write_context(context: Context, primary: ImageArray, folder: Path, stem: str) -> Iterator[Picture]:
+    """Write what a context shows, and where it looked as heat over the key frame."""
+    for number, image in enumerate(context.images):
+        yield _write(folder, f"{stem}-{number}.png", image, "as the backend sees it")
+    if (attention := context.views.get("attention")) is not None:
+        lowest, highest = float(attention.min()), float(attention.max())
+        caption = f"attention, {lowest:.3g} (blue) to {highest:.3g} (red)"
+        yield _write(folder, f"{stem}-attention.png", heat(primary, attention), caption)
+
+
+def heat(image: ImageArray, values: npt.NDArray[Any]) -> ImageArray:
+    """Return an image (H, W, 3) with a map (h, w) over it, blue where the map is lowest and red where highest."""
+    import cv2
+    import numpy as np
+
+    height, width = image.shape[:2]
+    values = np.nan_to_num(np.asarray(values, dtype=np.float32))
+    spread = float(values.max() - values.min())
+    levels = (values - values.min()) / spread if spread else np.zeros_like(values)
+    levels = cv2.resize(levels, (width, height), interpolation=cv2.INTER_LINEAR)
+    colours = cv2.applyColorMap(np.round(levels * 255).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
+    blended: ImageArray = cv2.addWeighted(np.ascontiguousarray(colours), 0.5, image, 0.5, 0)
+    return blended
+
+
+def _write(folder: Path, name: str, image: ImageArray, caption: str) -> Picture:
+    import cv2
+
+    name = "".join(char if char.isalnum() or char in "-._" else "_" for char in name)
+    _, encoded = cv2.imencode(".png", image[..., ::-1])  # OpenCV writes BGR; its own writer fails silently
+    (folder / name).write_bytes(encoded.tobytes())
+    return name, caption
+
+
+def _caption(segment: Segment, position: int) -> str:
+    frame = segment.frames[position]
+    return f"frame {frame.index}, {frame.time_s:.2f} s"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if value == value else "unreadable"
+
+
+def _answer(words: str, score: Score) -> str:
+    mass = f"expected score, with {score.mass:.3f} of the probability on the allowed answers" if score.mass else ""
+    return words or mass or "(no words)"
+
+
+def _figures(pictures: Sequence[Picture]) -> str:
+    return "".join(
+        f"<figure><img src='{escape(name)}' alt='{escape(caption)}'><figcaption>{escape(caption)}</figcaption></figure>"
+        for name, caption in pictures
+    )
+
+
+def _html(segment: Segment, sections: Sequence[str]) -> str:
+    name = escape(segment.video.uri)
+    when = f"{segment.times_s[0]:.2f} s to {segment.times_s[-1]:.2f} s, frames {segment.start} to {segment.stop - 1}"
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>{name}, segment {segment.index}</title><style>{STYLE}</style>"
+        f"<h1>{name}, segment {segment.index}</h1><p>{when}</p>\n{chr(10).join(sections)}</html>\n"
+    )
+
+
+def _told(inspection: Inspection) -> Mapping[str, Any]:
+    """Return questions, answers and scores, ready for JSON; an unreadable score is null."""
+    segment = inspection.segment
+    return {
+        "video": segment.video.uri,
+        "segment": segment.index,
+        "start": segment.start,
+        "stop": segment.stop,
+        "texts": [
+            {
+                "text": asked.shown.text.text,
+                "score": _or_null(asked.value),
+                "primary": segment.frames[asked.shown.key_frames.primary].index,
+                "sequence": [segment.frames[position].index for position in asked.shown.key_frames.sequence],
+                "contexts": [
+                    {
+                        "context": query.id.context,
+                        "system": query.system,
+                        "question": query.prompt,
+                        "answer": answer.text,
+                        "logprobs": dict(answer.logprobs) if answer.logprobs is not None else None,
+                        "score": _or_null(score.value),
+                        "mass": score.mass,
+                    }
+                    for query, answer, score in zip(asked.queries, asked.answers, asked.scores, strict=True)
+                ],
+            }
+            for asked in inspection.texts
+        ],
+    }
+
+
+def _or_null(value: float) -> float | None:
+    return value if value == value else None

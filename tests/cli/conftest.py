@@ -1,0 +1,66 @@
+"""The command line, run in this process, away from the user's own files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from anyanomaly.cli import main
+
+PLUGIN = str(Path(__file__).with_name("fake_plugin.py"))
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The only line on standard error."""
+        (line,) = self.err.splitlines()
+        return line
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a fresh working folder, with the user's folders inside it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user-config"))
+    monkeypatch.setenv("ANYANOMALY_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("ANYANOMALY_CONFIG", raising=False)
+    monkeypatch.setenv("COLUMNS", "110")
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    (work / "street.scene").write_text("32")
+    return work
+
+
+@pytest.fixture
+def cli(folder: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run ``anyanomaly`` with the fake plugin and these words."""
+
+    def run(*words: str, plugin: bool = True) -> Result:
+        code = main([*(["-p", PLUGIN] if plugin else []), *words])
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def red(cli: Cli) -> Cli:
+    """Run ``anyanomaly run`` on the street with the backend that sees red; a later flag overrules an earlier one."""
+
+    def run(*words: str, video: str = "street.scene", text: str = "red") -> Result:
+        plain = ["--selector", "middle", "--context", "key", "--backend", "red", "--segment-frames", "8"]
+        return cli("run", video, "-t", text, *plain, "--smooth-seconds", "0", *words)
+
+    return run

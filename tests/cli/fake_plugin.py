@@ -1,0 +1,110 @@
+"""A one-file plugin, given with ``-p``: a reader of made scenes, an encoder of colours, a backend that sees red."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import typer
+from pydantic import Field, SecretStr
+
+from anyanomaly import BackendSpec, EncoderSpec, ReaderSpec, hookimpl
+from anyanomaly.api import Backend, Options, Reader
+from anyanomaly.errors import BackendError, VideoError
+from anyanomaly.testing.fakes import FakeEncoder, redness
+from anyanomaly.types import Answer, Frame, Query, Video
+
+FPS = 8.0
+
+
+class ColourEncoder(FakeEncoder):
+    """The colours of the kit, under a name."""
+
+
+class SceneReader(Reader[Options]):
+    """Reads a text file: how many frames, and at which it breaks; red from second 1 to second 2."""
+
+    def probe(self, uri: str) -> Video:
+        path = Path(uri)
+        if not path.is_file():
+            raise VideoError(f"There is no video {uri}.")
+        return Video(path.stem, uri, FPS, int(path.read_text().split()[0]), 32, 32)
+
+    def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
+        words = Path(video.uri).read_text().split()
+        stop = int(words[-1])
+        for index in range(start, stop, every):
+            image = np.full((32, 32, 3), 90, dtype=np.uint8)
+            if FPS <= index < 2 * FPS:
+                image[8:24, 8:24] = (255, 0, 0)
+            yield Frame(video, index, index / FPS, image)
+        if len(words) > 1:
+            raise VideoError(f"{video.uri} breaks off: {stop} of {words[0]} frames could be read.")
+
+
+class RedOptions(Options):
+    """How the backend answers, and how it misbehaves."""
+
+    words: str = Field("", description="answer with these words always")
+    level: float = Field(1.0, ge=0, description="multiply scores by this")
+    mode: Literal["plain", "fancy"] = Field("plain", description="how to speak")
+    loud: bool = Field(False, description="speak up")
+    names: tuple[str, ...] = Field((), description="names it knows")
+    token: SecretStr = Field(SecretStr(""), description="secret of a service")
+    fail: Literal["", "engine", "interrupt", "bug"] = Field("", description="what goes wrong at the third query")
+
+
+class RedBackend(Backend[RedOptions]):
+    """Answers how red the picture is."""
+
+    n_queries = 0
+
+    @property
+    def fingerprint(self) -> str:
+        return f"red {self.options.words}"
+
+    def answer_batch(self, queries: Sequence[Query]) -> list[Answer]:
+        self.n_queries += len(queries)
+        if self.n_queries > 2 and self.options.fail:
+            raise {"engine": BackendError("The engine died."), "interrupt": KeyboardInterrupt()}.get(
+                self.options.fail, RuntimeError("a bug")
+            )
+        return [Answer(query.id, text=self.options.words or redness(query)) for query in queries]
+
+
+@hookimpl
+def anyanomaly_register_readers() -> list[ReaderSpec]:
+    return [
+        ReaderSpec(name="scene", summary="Scenes", target=f"{__name__}:SceneReader", suffixes=frozenset({".scene"}))
+    ]
+
+
+@hookimpl
+def anyanomaly_register_encoders() -> list[EncoderSpec]:
+    return [EncoderSpec(name="colour", summary="Mean colours", target=f"{__name__}:ColourEncoder")]
+
+
+@hookimpl
+def anyanomaly_register_backends() -> list[BackendSpec]:
+    common = {"target": f"{__name__}:RedBackend", "options": f"{__name__}:RedOptions"}
+    return [
+        BackendSpec(name="red", summary="Sees red", **common),
+        BackendSpec(name="cloud", summary="Sends frames away", network=True, **common),
+        BackendSpec(
+            name="lacking",
+            summary="Lacks something",
+            requires=("no-such-thing>=2",),
+            install="pip install it",
+            **common,
+        ),
+    ]
+
+
+@hookimpl
+def anyanomaly_register_commands(app: typer.Typer) -> None:
+    @app.command()
+    def hello(name: str) -> None:
+        """Greet somebody."""
+        typer.echo(f"hello {name}")

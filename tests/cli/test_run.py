@@ -1,0 +1,136 @@
+"""``anyanomaly run``: events on standard output, everything else beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+
+def test_events_are_tab_separated_lines(red: Cli) -> None:
+    result = red()
+    assert result.code == 0
+    assert result.out == "1.00\t2.00\t1.000\tred\t1.0. It is that red.\n"
+    assert result.err == "4 segments (32 frames); 2 questions asked, 2 answers reused; 1 event.\n"
+
+
+def test_with_several_videos_each_line_names_its_own(red: Cli, folder: Path) -> None:
+    (folder / "lane.scene").write_text("24")
+    lines = red("lane.scene").out.splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["street", "lane"]
+
+
+def test_json_lines(red: Cli) -> None:
+    (event,) = [json.loads(line) for line in red("--json").out.splitlines()]
+    assert event == {
+        "video": "street",
+        "text": "red",
+        "start_s": 1.0,
+        "stop_s": 2.0,
+        "peak": 1.0,
+        "peak_s": 1.0,
+        "rationale": "1.0. It is that red.",
+    }
+
+
+def test_a_rationale_of_several_lines_stays_one_line(red: Cli) -> None:
+    (line,) = red("--backend.words", "1.0\tbecause\nit is").out.splitlines()
+    assert line.split("\t")[-1] == "1.0 because it is"
+
+
+def test_a_second_run_asks_nothing(red: Cli) -> None:
+    assert "2 questions asked, 2 answers reused" in red().err
+    assert "0 questions asked, 4 answers reused" in red().err
+    assert "4 questions asked, 0 answers reused" in red("--no-cache").err
+
+
+def test_quiet_leaves_the_events(cli: Cli) -> None:
+    words = ["--selector", "middle", "--context", "key", "--backend", "red", "--segment-frames", "8"]
+    result = cli("-q", "run", "street.scene", "-t", "red", *words)
+    assert result.out
+    assert not result.err
+
+
+@pytest.mark.parametrize(
+    "text", ["{text} {hint}", "<b>bold</b> & \"quoted\" 'too'", "自転車に乗った人", "100 % \\n", "🚲"]
+)
+def test_any_words_can_be_searched_for(red: Cli, text: str) -> None:
+    result = red(text=text)
+    assert result.code == 0
+    assert result.out.split("\t")[3] == text
+
+
+def test_events_set_the_exit_code_only_when_asked(red: Cli, folder: Path) -> None:
+    (folder / "calm.scene").write_text("8")
+    assert red().code == 0
+    assert red("--fail-on-event").code == 1
+    assert red("--fail-on-event", video="calm.scene").code == 0
+
+
+def test_a_video_read_in_part_is_told_after_the_rest_is_done(red: Cli, folder: Path) -> None:
+    (folder / "cut.scene").write_text("32 20")
+    result = red("street.scene", video="cut.scene")
+    assert result.code == 4
+    assert len(result.out.splitlines()) == 2
+    assert result.err.splitlines()[-1] == "anyanomaly: cut.scene breaks off: 20 of 32 frames could be read."
+
+
+def test_a_missing_video_beside_a_good_one(red: Cli) -> None:
+    result = red("gone.scene")
+    assert result.code == 4
+    assert result.out
+    assert result.err.splitlines()[-1] == "anyanomaly: There is no video gone.scene."
+
+
+def test_a_backend_that_dies_ends_the_run_with_its_words(red: Cli) -> None:
+    result = red("--backend.fail", "engine", "--no-cache")
+    assert result.code == 5
+    assert result.err.splitlines()[-1] == "anyanomaly: The engine died."
+
+
+def test_a_bug_keeps_its_traceback(red: Cli) -> None:
+    with pytest.raises(RuntimeError, match="a bug"):
+        red("--backend.fail", "bug", "--no-cache")
+
+
+def test_an_interrupted_run_says_what_was_done(red: Cli) -> None:
+    result = red("--backend.fail", "interrupt", "--no-cache")
+    assert result.code == 130
+    assert result.err.splitlines()[0].startswith("2 segments")
+    assert result.err.splitlines()[-1] == "anyanomaly: interrupted"
+
+
+def test_answers_without_scores_fail_the_run_and_say_what_to_do(red: Cli) -> None:
+    result = red("--backend.words", "no idea")
+    assert result.code == 5
+    assert "'no idea'" in result.err.splitlines()[-1]
+    assert red("--backend.words", "no idea", "--max-unreadable", "1").code == 0
+
+
+def test_a_reader_of_our_output_that_goes_away_ends_the_run_quietly(red: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        monkeypatch.setattr(sys, "stderr", sys.stderr)  # Typer replaces both
+        result = red()
+        assert result.code == 141
+        assert "Traceback" not in result.err
+
+
+def test_plugins_that_are_switched_off_are_told(
+    red: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    information = folder / "broken_plugin-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-plugin\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[anyanomaly]\nbroken = no_such_module_here\n")
+    monkeypatch.syspath_prepend(str(folder))
+    result = red()
+    assert result.code == 0
+    assert result.err.splitlines()[0].startswith("anyanomaly: Plugin 'broken' is switched off: ")
