@@ -1,0 +1,19 @@
+"""OpenCV, imported on first use and quiet."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def opencv() -> Any:
+    """Import ``cv2`` and return it; OpenCV and its FFmpeg then print nothing.
+
+    Both read their log level from the environment once, so it is set before; a level that the user set stands.
+    What goes wrong is found and said by us, in one sentence, instead.
+    """
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+    import cv2
+
+    return cv2

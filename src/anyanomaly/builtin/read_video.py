@@ -1,0 +1,83 @@
+"""Video files, through OpenCV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from anyanomaly.api.reader import Reader
+from anyanomaly.builtin.opencv import opencv
+from anyanomaly.builtin.pictures import scaled_size, to_rgb
+from anyanomaly.builtin.reader_options import VideoReaderOptions
+from anyanomaly.errors import VideoError
+from anyanomaly.types import Frame, Video
+
+SLACK = 0.02
+"""Containers count a frame or two that no decoder gives; up to this share (at least 2 frames) is no fault."""
+
+
+class VideoReader(Reader[VideoReaderOptions]):
+    """Reads what OpenCV's FFmpeg reads. Times are the container's; rotation is applied."""
+
+    def probe(self, uri: str) -> Video:
+        """Open the file and decode one frame.
+
+        :raises VideoError: for a path that is missing, empty, a folder, or no video, with what to do.
+        """
+        path = Path(uri)
+        if not path.exists():
+            raise VideoError(f"There is no file {uri}. Check the path.")
+        if path.is_dir():
+            raise VideoError(f"{uri} is a folder. For a folder of images use --reader images.")
+        if path.stat().st_size == 0:
+            raise VideoError(f"{uri} is empty (0 bytes). Copy or record it again.")
+        with self._opened(uri) as capture:
+            cv2 = opencv()
+            ok, picture = capture.read()
+            if not ok:
+                raise VideoError(
+                    f"{uri} holds no video frame that can be decoded. Export it again, for example as H.264."
+                )
+            count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            fps = capture.get(cv2.CAP_PROP_FPS)
+            height, width, _ = picture.shape
+        width, height = scaled_size(width, height, self.options.max_side)
+        return Video(path.stem, uri, fps if 0 < fps < 1000 else 25.0, count if count > 0 else None, width, height)
+
+    def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
+        """Decode from the beginning, which is right for every file; convert only the frames asked for.
+
+        :raises VideoError: at the end, when the file stops well before the frames its container counts.
+        """
+        cv2 = opencv()
+        index, time_s = 0, 0.0
+        with self._opened(video.uri) as capture:
+            while capture.grab():
+                time_s = max(time_s, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+                if index >= start and (index - start) % every == 0:
+                    ok, picture = capture.retrieve()
+                    if not ok:
+                        break
+                    yield Frame(video, index, time_s, to_rgb(picture, (video.width, video.height)))
+                index += 1
+        if video.n_frames is not None and video.n_frames - index > max(2, SLACK * video.n_frames):
+            raise VideoError(
+                f"{video.uri} breaks off: {index} of its {video.n_frames} frames could be read, and those were used. "
+                f"Copy or export it again for the rest."
+            )
+
+    @contextmanager
+    def _opened(self, uri: str) -> Iterator[Any]:
+        cv2 = opencv()
+        capture = cv2.VideoCapture(str(Path(uri).absolute()), cv2.CAP_FFMPEG)
+        try:
+            if not capture.isOpened():
+                raise VideoError(
+                    f"{uri} cannot be opened as a video: it is of another kind, or cut off before its index. "
+                    f"Play it elsewhere, or copy or export it again."
+                )
+            yield capture
+        finally:
+            capture.release()

@@ -1,0 +1,81 @@
+"""Write result files so that nothing is lost: neither what was there before, nor what came before a failure."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import IO
+
+from anyanomaly.errors import OutputError
+
+
+class SafeFile:
+    """Text that goes to ``NAME.partial`` and becomes ``NAME`` on ``close``; without any text, nothing changes.
+
+    ``-`` is standard output. Every failure is an ``OutputError``; ``close`` keeps what could be written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+        self._to_stdout = path == "-"
+        self._partial = self.path.with_name(self.path.name + ".partial")
+        self._file: IO[str] | None = None
+        self._failed = False
+
+    def check(self) -> None:
+        """:raises OutputError: when the place cannot be written to."""
+        if self._to_stdout:
+            return
+        if self.path.is_dir():
+            raise OutputError(f"Cannot write {self.path}: it is a folder. Name a file.")
+        existed = self._partial.exists()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._partial.open("a").close()
+            if not existed:
+                self._partial.unlink()
+        except OSError as error:
+            raise OutputError(f"Cannot write {self.path}: {error.strerror}. Choose another place with -o.") from error
+
+    def write(self, text: str) -> None:
+        """Write and flush."""
+        if self._to_stdout:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            return
+        try:
+            if self._file is None:
+                self._file = self._partial.open("w", encoding="utf-8", newline="")
+            self._file.write(text)
+            self._file.flush()
+        except OSError as error:
+            self._failed = True
+            raise OutputError(
+                f"Cannot go on writing {self.path}: {error.strerror}. What was written so far is kept; "
+                f"free some space and run again, answers are reused."
+            ) from error
+
+    def replace(self, text: str) -> None:
+        """Write ``text`` in place of all before."""
+        if self._file is not None:
+            self._file.seek(0)
+            self._file.truncate()
+        self.write(text)
+
+    def close(self) -> None:
+        """Move what was written to its name.
+
+        :raises OutputError: when that fails, unless writing failed before.
+        """
+        if self._file is None:
+            return
+        file, self._file = self._file, None
+        try:
+            file.close()
+        except OSError:
+            self._failed = True  # said already: the buffer that could not be flushed
+        try:
+            self._partial.replace(self.path)
+        except OSError as error:
+            if not self._failed:
+                raise OutputError(f"Cannot write {self.path}: {error.strerror}; see {self._partial}.") from error
