@@ -77,8 +77,8 @@ def test_completion_knows_components_and_their_options(folder: Path) -> None:
     assert complete("anyanomaly run --preset paper-", folder) == ["paper-avenue"]
 
 
-def test_completion_stays_silent_where_the_line_makes_no_sense(folder: Path) -> None:
-    assert complete("anyanomaly run --backend nonsense --", folder) == []
+def test_completion_is_no_place_for_complaints(folder: Path) -> None:
+    assert "--threshold" in complete("anyanomaly run --backend nonsense --", folder)
     assert complete("anyanomaly -p gone.py run --", folder) == []
 
 

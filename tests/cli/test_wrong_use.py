@@ -67,9 +67,7 @@ def test_nothing_to_search_for_and_nowhere_to_search(cli: Cli) -> None:
 def test_unknown_command(cli: Cli) -> None:
     result = cli("rnu")
     assert result.code == 2
-    assert result.error == "anyanomaly: No such command 'rnu'. Did you mean 'run'?. See: anyanomaly --help".replace(
-        "?.", "?"
-    )
+    assert result.error == "anyanomaly: No such command 'rnu'. Did you mean 'run'? See: anyanomaly --help"
 
 
 def test_a_missing_video(red: Cli) -> None:
@@ -91,9 +89,9 @@ def test_a_missing_plugin_file(cli: Cli) -> None:
 
 
 def test_an_output_that_cannot_be_written(red: Cli) -> None:
-    result = red("-o", "no/such/folder/results.jsonl")
+    result = red("-o", "street.scene/results.jsonl")
     assert result.code == 6
-    assert "no/such/folder/results.jsonl" in result.error
+    assert "street.scene/results.jsonl" in result.error
     assert not result.out
 
 

@@ -28,9 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from anyanomaly.cli.app import build_app
 
-    completed = completing()
-    words = list(sys.argv[1:] if argv is None else argv) if completed is None else completed
-    call = Call.parse(words or ["--help"])
+    unfinished = completing()
+    words = unfinished if unfinished is not None else list(sys.argv[1:] if argv is None else argv)
+    call = Call.parse(words or ["--help"], unfinished is not None)
     logging.basicConfig(format="anyanomaly: %(message)s", level=call.log_level, stream=sys.stderr, force=True)
     try:
         code = build_app(call)(args=call.argv, prog_name="anyanomaly", standalone_mode=False)
@@ -44,11 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             return PIPE_CLOSED
         return end.code if isinstance(end.code, int) else 0
     except AnyAnomalyError as error:
-        if completed is None:
-            _say(" ".join(str(error).split("\n")))
+        if call.unfinished:
+            return 0
+        _say(" ".join(str(error).split("\n")))
         return error.exit_code
     except typer.TyperException as error:  # the command line does not parse
-        _say(f"{' '.join(error.format_message().split()).rstrip('.')}. {_hint(call)}")
+        message = " ".join(error.format_message().split())
+        _say(f"{message}{'' if message.endswith(('.', '?', ')')) else '.'} {_hint(call)}")
         return error.exit_code
     except KeyboardInterrupt:
         _say("interrupted")

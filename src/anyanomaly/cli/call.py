@@ -14,8 +14,9 @@ from functools import cached_property
 
 from anyanomaly.registry import Registry, load
 
-GLOBAL = ("-p", "--plugin", "--config", "-v", "--verbose", "-q", "--quiet")
+_LEVELS = {"-v": logging.INFO, "--verbose": logging.INFO, "-q": logging.ERROR, "--quiet": logging.ERROR}
 _WITH_VALUE = {"-p": "plugin", "--plugin": "plugin", "--config": "config"}
+GLOBAL = (*_LEVELS, *_WITH_VALUE)
 
 
 def completing() -> list[str] | None:
@@ -52,27 +53,25 @@ class Call:
     log_level: int = logging.WARNING
     command: str = ""
     words: tuple[str, ...] = ()  # what follows the command
+    unfinished: bool = False  # a shell asks for completions: the words may make no sense yet
 
     @classmethod
-    def parse(cls, argv: list[str]) -> Call:
+    def parse(cls, argv: list[str], unfinished: bool = False) -> Call:
         """Find the global options and the command; what is wrong with them the parser says later."""
         found: dict[str, list[str]] = {"plugin": [], "config": []}
-        level = logging.WARNING
-        words = iter(enumerate(argv))
-        for place, word in words:
-            option, equals, value = word.partition("=")
+        level, place = logging.WARNING, 0
+        while place < len(argv) and argv[place].startswith("-"):
+            option, equals, value = argv[place].partition("=")
             if key := _WITH_VALUE.get(option):
-                found[key].append(value if equals else next(words, (0, ""))[1])
-            elif word.startswith("-p") and not word.startswith("--"):
-                found["plugin"].append(word[2:])
-            elif word in ("-v", "--verbose"):
-                level = logging.INFO
-            elif word in ("-q", "--quiet"):
-                level = logging.ERROR
-            elif not word.startswith("-"):
-                plugins, config = tuple(found["plugin"]), found["config"]
-                return cls(argv, plugins, config[-1] if config else None, level, word, tuple(argv[place + 1 :]))
-        return cls(argv, tuple(found["plugin"]), None, level)
+                place += not equals
+                found[key] += [value] if equals else argv[place : place + 1]
+            elif option.startswith("-p"):
+                found["plugin"].append(argv[place][2:])
+            level = _LEVELS.get(option, level)
+            place += 1
+        config = found["config"][-1] if found["config"] else None
+        command, *words = argv[place:] or [""]
+        return cls(argv, tuple(found["plugin"]), config, level, command, tuple(words), unfinished)
 
     @property
     def quiet(self) -> bool:

@@ -70,7 +70,7 @@ def _commented() -> Iterator[str]:
         yield f"\n# {RunConfig.model_fields[name].description}; options: anyanomaly plugins show {name}:NAME"
         yield f"[{name}]\n# name = {toml_value(values[name]['name'])}"
     for context in config.contexts:
-        yield f"\n# options: anyanomaly plugins show context:{context}\n[context.{context}]"
+        yield f"\n# options: anyanomaly plugins show context:{context}\n# [context.{context}]"
     for name in ("prompt", "run"):
         yield f"\n# {RunConfig.model_fields[name].description}\n[{name}]"
         for key, field in type(getattr(config, name)).model_fields.items():

@@ -25,7 +25,10 @@ def run_flags(call: Call) -> list[Flag]:
 
     :raises UsageError: when a component named on the command line does not exist.
     """
-    base = resolved(call, {("preset",): preset[-1]} if (preset := named(call.words, "--preset")) else {}).config
+    preset = named(call.words, "--preset")
+    if call.unfinished and set(preset) - set(preset_names()):
+        preset = []
+    base = resolved(call, {("preset",): preset[-1]} if preset else {}).config
     prompt = base.prompt.model_dump()
     return [
         Flag(("texts",), ("-t", "--text"), "what to find, in plain words (repeatable)", "list", "TEXT"),
@@ -115,7 +118,7 @@ def _options(call: Call, role: str, name: str, path: tuple[str, ...], current: M
     try:
         model = call.registry.options_model(call.registry.find(role, name))
     except AnyAnomalyError:
-        if name in named(call.words, f"--{role}"):
+        if name in named(call.words, f"--{role}") and not call.unfinished:
             raise
         return
     yield from field_flags(model, path, current, f"{'.'.join(path)}.")

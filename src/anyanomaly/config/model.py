@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_serializer,
     model_validator,
@@ -160,6 +161,14 @@ class RunConfig(Table):
     sink: tuple[ComponentChoice, ...] = Field((), description="where results go; auto: by the suffix of its path")
     prompt: PromptChoice = Field(PromptChoice(), description="the question put to the backend")
     run: RunOptions = Field(RunOptions(), description="how the run goes")
+
+    @field_validator("reader", "encoder", "selector", "backend", mode="before")
+    @classmethod
+    def _options_of_the_default(cls, given: Any, info: ValidationInfo) -> Any:
+        """A table without a name holds options of the default component."""
+        if isinstance(given, Mapping) and "name" not in given:
+            return {"name": cls.model_fields[str(info.field_name)].default.name, **given}
+        return given
 
     @field_validator("texts")
     @classmethod

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from pathlib import Path
 from typing import Any
 
 from anyanomaly.config.model import RunConfig
@@ -14,7 +15,7 @@ def to_toml(config: RunConfig, origins: Mapping[str, str]) -> str:
 
     What has no value is left out, since TOML has no word for that.
     """
-    tables = config.model_dump(mode="json")
+    tables = config.model_dump()
     sinks: list[Mapping[str, Any]] = tables.pop("sink")
     blocks = [_lines({key: value for key, value in tables.items() if not isinstance(value, dict)}, "", origins)]
     contexts = tables.pop("context")
@@ -32,12 +33,12 @@ def toml_value(value: Any) -> str:
     """Return a value as TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, str | Path):
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, Mapping):
         pairs = (f"{toml_key(key)} = {toml_value(each)}" for key, each in value.items() if each is not None)
         return "{ " + ", ".join(pairs) + " }"
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence | Set):
         return "[" + ", ".join(toml_value(each) for each in value) + "]"
     return str(value)
 

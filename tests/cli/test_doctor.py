@@ -1,0 +1,51 @@
+"""``anyanomaly doctor`` says what there is and ends with one thing to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from anyanomaly.cli import doctor
+from tests.cli.conftest import Cli
+
+
+@pytest.fixture(autouse=True)
+def _no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing torch in another process takes seconds; what it is asked is tested by itself."""
+    monkeypatch.setattr(doctor, "DEVICES", 'print(\'[{"name": "cpu", "what": "2 threads"}]\')')
+
+
+def test_what_is_told(cli: Cli) -> None:
+    told = json.loads(cli("doctor", "--json").out)
+    assert {"python", "platform", "anyanomaly"} <= set(told["versions"])
+    assert told["devices"] == [{"name": "cpu", "what": "2 threads"}]
+    assert told["caches"][0]["path"].endswith("answers.sqlite")
+    backends = {each["name"]: each for each in told["components"]["backend"]}
+    assert backends["red"]["installed"]
+    assert backends["lacking"]["missing"] == ["no-such-thing>=2"]
+
+
+def test_the_next_step_is_the_last_line(cli: Cli, folder: Path) -> None:
+    config = folder / "anyanomaly.toml"
+    config.write_text("[encoder]\nname = 'colour'\n[backend]\nname = 'red'\n")
+    assert cli("doctor").out.splitlines()[-1].startswith("  Try: anyanomaly run VIDEO -t bicycle")
+    config.write_text("[encoder]\nname = 'colour'\n[backend]\nname = 'lacking'\n")
+    assert cli("doctor").out.splitlines()[-1] == "  The backend 'lacking' needs no-such-thing>=2. Run: pip install it"
+
+
+def test_a_broken_config_file_does_not_stop_the_doctor(cli: Cli, folder: Path) -> None:
+    (folder / "anyanomaly.toml").write_text("[run\n")
+    result = cli("doctor")
+    assert result.code == 0
+    assert "Mend the settings: The config file anyanomaly.toml is no valid TOML" in result.out.splitlines()[-1]
+
+
+def test_an_engine_that_cannot_be_imported_is_a_problem(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "DEVICES", "raise ImportError('libcudart.so is missing')")
+    told = json.loads(cli("doctor", "--json").out)
+    if "torch" not in told["libraries"]:
+        pytest.skip("torch is not installed here")
+    assert told["devices"] == []
+    assert any("libcudart.so is missing" in problem for problem in told["problems"])

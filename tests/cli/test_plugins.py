@@ -1,0 +1,82 @@
+"""``anyanomaly plugins``: what is there, what it takes, what it lacks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+
+def test_components_are_listed_by_role(cli: Cli) -> None:
+    listed = cli("plugins", "backend")
+    assert listed.code == 0
+    rows = [line.split()[:2] for line in listed.out.splitlines()]
+    assert ["backend", "red"] in rows
+    assert {row[0] for row in rows} == {"backend"}
+    assert ["reader", "scene"] in [line.split()[:2] for line in cli("plugins").out.splitlines()]
+
+
+def test_a_component_that_lacks_something_says_what_to_run(cli: Cli) -> None:
+    (line,) = [line for line in cli("plugins").out.splitlines() if " lacking " in line]
+    assert line.endswith("(needs no-such-thing>=2; run: pip install it)")
+
+
+def test_the_list_as_json(cli: Cli) -> None:
+    told = json.loads(cli("plugins", "backend", "--json").out)
+    (lacking,) = [each for each in told["components"] if each["name"] == "lacking"]
+    assert lacking["missing"] == ["no-such-thing>=2"]
+    assert told["problems"] == []
+
+
+def test_names_in_conflict_are_marked(cli: Cli, folder: Path) -> None:
+    (folder / "rival.py").write_text(
+        "from anyanomaly import BackendSpec, hookimpl\n"
+        "@hookimpl\n"
+        "def anyanomaly_register_backends():\n"
+        "    return [BackendSpec(name='red', summary='Another red', target='rival:Red')]\n"
+    )
+    listed = cli("-p", "rival.py", "plugins", "backend").out
+    assert listed.count("(in conflict: two plugins offer this name)") == 2
+    used = cli("-p", "rival.py", "run", "street.scene", "-t", "red", "--backend", "red")
+    assert used.code == 2
+    assert "both offer the backend 'red'" in used.error
+
+
+def test_a_component_described_with_its_flags(cli: Cli) -> None:
+    shown = cli("plugins", "show", "backend:red").out
+    assert shown.startswith("backend red: Sees red\n")
+    assert "--backend.level NUMBER\n      multiply scores by this [default: 1.0]" in shown
+    assert "--context.key.weight NUMBER" in cli("plugins", "show", "context:key").out
+    assert "It has no options." in cli("plugins", "show", "reader:scene").out
+
+
+def test_a_component_as_json_holds_the_schema_of_its_options(cli: Cli) -> None:
+    told = json.loads(cli("plugins", "show", "backend:red", "--json").out)
+    assert told["options_schema"]["properties"]["level"]["default"] == 1.0
+
+
+@pytest.mark.parametrize("name", ["red", "bakend:red", "backend:rde"])
+def test_a_component_that_does_not_exist(cli: Cli, name: str) -> None:
+    result = cli("plugins", "show", name)
+    assert result.code == 2
+    assert len(result.err.splitlines()) == 1
+
+
+def test_commands_of_plugins_are_mounted(cli: Cli) -> None:
+    assert "Greet somebody." in cli("--help").out
+    assert cli("hello", "Bo").out == "hello Bo\n"
+
+
+def test_a_command_with_a_name_of_ours_is_refused(cli: Cli, folder: Path) -> None:
+    (folder / "thief.py").write_text(
+        "from anyanomaly import hookimpl\n"
+        "@hookimpl\n"
+        "def anyanomaly_register_commands(app):\n"
+        "    @app.command()\n"
+        "    def run(): print('stolen')\n"
+    )
+    assert "Find events in videos." in cli("-p", "thief.py", "--help").out
+    assert "stolen" not in cli("-p", "thief.py", "run", "--help").out

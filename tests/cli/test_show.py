@@ -1,0 +1,90 @@
+"""``anyanomaly show``: one segment, written down."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anyanomaly.cli.page import heat
+from anyanomaly.cli.show import parse_time
+from anyanomaly.errors import UsageError
+from tests.cli.conftest import Cli, Result
+
+
+@pytest.fixture
+def show(cli: Cli) -> Cli:
+    def run(*words: str, text: str = "red") -> Result:
+        plain = ["--encoder", "colour", "--backend", "red", "--segment-frames", "8", "-d", "page"]
+        return cli("show", "street.scene", "-t", text, *plain, *words)
+
+    return run
+
+
+def test_the_folder_holds_what_was_seen_and_said(show: Cli) -> None:
+    result = show("--at", "1.2")
+    assert result.code == 0
+    told = json.loads(Path("page/answers.json").read_text())
+    assert (told["segment"], told["start"], told["stop"]) == (1, 8, 16)
+    (text,) = told["texts"]
+    assert text["score"] == 1.0
+    assert [each["context"] for each in text["contexts"]] == ["key", "position", "temporal"]
+    assert "**red**" in text["contexts"][0]["question"]
+    assert text["contexts"][0]["answer"] == "1.0. It is that red."
+    names = {path.name for path in Path("page").iterdir()}
+    assert {"0-primary.png", "0-key-0.png", "0-position-0.png", "0-position-attention.png", "0-temporal-0.png"} <= names
+    assert "1.0. It is that red." in result.out
+    assert result.out.splitlines()[-1] == "page/index.html"
+
+
+def test_the_page_shows_files_that_exist_and_escapes_what_it_is_given(show: Cli) -> None:
+    show("--segment", "1", "--backend.words", "1.0 <script>alert(1)</script>", text="<img src=x onerror=y>")
+    page = Path("page/index.html").read_text()
+    assert "<script" not in page
+    assert "<img src=x" not in page
+    assert "&lt;script&gt;" in page
+    shown = re.findall(r"<img src='([^']+)'", page)
+    assert len(shown) >= 8
+    assert all(Path("page", name).is_file() for name in shown)
+
+
+def test_an_unreadable_answer_is_null_not_zero(show: Cli) -> None:
+    assert "unreadable" in show("--segment", "0", "--backend.words", "no idea").out
+    assert json.loads(Path("page/answers.json").read_text())["texts"][0]["score"] is None
+
+
+def test_which_segment(show: Cli) -> None:
+    assert show("--at", "1", "--segment", "1").error.startswith("anyanomaly: Say which segment")
+    assert show().error.startswith("anyanomaly: Say which segment")
+    beyond = show("--at", "1:00")
+    assert beyond.code == 2
+    assert "has no segment at 60 s; its last is 3" in beyond.error
+    assert show("--at", "soon").code == 2
+
+
+def test_a_folder_that_cannot_be_written(show: Cli) -> None:
+    Path("page").write_text("in the way")
+    assert show("--segment", "0").code == 6
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("12", 12), ("0.5", 0.5), ("1:02.5", 62.5), ("01:00:02", 3602)])
+def test_times(text: str, seconds: float) -> None:
+    assert parse_time(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1:60", "1:2:3:4", "nan", "1e3", "1.5:00"])
+def test_no_times(text: str) -> None:
+    with pytest.raises(UsageError, match="is no time"):
+        parse_time(text)
+
+
+def test_heat_is_red_where_the_map_is_high_and_blue_where_it_is_low() -> None:
+    image = np.full((40, 60, 3), 128, dtype=np.uint8)
+    hot = heat(image, np.array([[0.0, 1.0]]))
+    assert hot.shape == image.shape
+    assert hot[20, 0, 2] > hot[20, 0, 0]
+    assert hot[20, -1, 0] > hot[20, -1, 2]
+    assert heat(image, np.zeros((2, 2))).shape == image.shape

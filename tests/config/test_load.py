@@ -1,0 +1,109 @@
+"""Defaults, preset, file and flags: the later has the last word, and nothing is left half-replaced."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyanomaly.config.load import Layer, merge, preset_names, read_file, resolve, with_preset
+from anyanomaly.config.model import RunConfig
+from anyanomaly.config.toml import to_toml
+from anyanomaly.errors import InvalidOption, UsageError
+
+
+def laid(*tables: dict[str, object]) -> RunConfig:
+    return merge([Layer(f"layer {number}", each) for number, each in enumerate(tables)]).config
+
+
+def test_later_layers_win_key_by_key() -> None:
+    config = laid({"run": {"threshold": 0.3, "every": 2}, "texts": ["a"]}, {"run": {"threshold": 0.7}, "texts": ["b"]})
+    assert (config.run.threshold, config.run.every, config.texts) == (0.7, 2, ("b",))
+
+
+def test_options_go_with_the_component_they_belong_to() -> None:
+    base = {"backend": {"name": "transformers", "model": "a/b"}}
+    assert laid(base, {"backend": {"dtype": "float32"}}).backend.options == {"model": "a/b", "dtype": "float32"}
+    assert laid(base, {"backend": {"name": "transformers"}}).backend.options == {"model": "a/b"}
+    assert laid(base, {"backend": "replay"}).backend.options == {}
+    assert laid({"backend": {"model": "a/b"}}, {"backend": {"name": "replay"}}).backend.options == {}
+
+
+def test_reader_options_outlive_the_choice_that_was_left_open() -> None:
+    assert laid({"reader": {"max_side": 0}}, {"reader": "video"}).reader.options == {"max_side": 0}
+
+
+def test_options_of_contexts_add_up() -> None:
+    config = laid({"context": {"key": {"weight": 1}, "position": {"large": 9}}}, {"context": {"key": {"weight": 2}}})
+    assert config.context == {"key": {"weight": 2}, "position": {"large": 9}}
+
+
+def test_a_length_given_later_takes_back_its_rival() -> None:
+    assert laid({"run": {"segment_seconds": 2}}, {"run": {"segment_frames": 9}}).run.segment_seconds is None
+    assert laid({"run": {"smooth_frames": 15}}, {"run": {"smooth_seconds": 1}}).run.smooth_frames is None
+    assert laid({"run": {"smooth_frames": 15}}, {"run": {"every": 2}}).run.smooth_frames == 15
+    assert laid({"run": {"segment_frames": 9}}, {"run": {"segment_seconds": 2}}).run.segment_seconds == 2
+
+
+def test_origins() -> None:
+    found = merge(
+        with_preset([Layer("file x", {"preset": "paper", "run": {"every": 2}}), Layer("flag", {"texts": ["a"]})])
+    )
+    assert found.origins["run.every"] == "file x"
+    assert found.origins["texts"] == "flag"
+    assert found.origins["run.keep_tail"] == "preset paper"
+    assert "run.seed" not in found.origins
+    assert found.config.preset == "paper"
+
+
+def test_the_last_layer_that_names_a_preset_chooses_it() -> None:
+    layers = with_preset([Layer("file x", {"preset": "paper"}), Layer("flag", {"preset": "paper-avenue"})])
+    assert layers[0].origin == "preset paper-avenue"
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_is_valid(name: str) -> None:
+    assert resolve({"preset": name}).preset == name
+
+
+def test_resolve_takes_what_python_users_write() -> None:
+    config = resolve({"texts": ["a"], "backend": "replay", "run": {"threshold": 0.2}, "sink": [{"path": "x.csv"}]})
+    assert config.backend.name == "replay"
+    assert config.run.threshold == 0.2
+    assert config.sink[0].options == {"path": "x.csv"}
+
+
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_file(tmp_path)
+    path = tmp_path / "a.toml"
+    path.write_text("[run]\nmodel = 1")
+    with pytest.raises(InvalidOption, match=f"In the config file {path}: There is no setting 'run.model'"):
+        read_file(path)
+
+
+names = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=20)
+values = st.recursive(
+    st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(names.filter(lambda name: name != "name"), values, max_size=4))
+def test_settings_survive_being_written_as_toml(options: dict[str, object]) -> None:
+    config = RunConfig.model_validate(
+        {
+            "texts": ["a\u2009b"],
+            "backend": {"name": "x", **options},
+            "context": {"key": options},
+            "sink": [{"path": "p"}],
+        }
+    )
+    assert RunConfig.model_validate(tomllib.loads(to_toml(config, {}))) == config
