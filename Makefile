@@ -1,0 +1,40 @@
+# demo and test do all their set-up themselves; a target that ran before is quick to run again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PLUGINS := $(wildcard plugins/*)
+DEMO := .demo
+DEVELOP := av hypothesis import-linter mypy pytest ruff scipy
+
+.PHONY: demo test check fix docs bench
+
+demo: $(READY)  ## the main job, on a made clip and tiny random models
+	$(BIN)/python -m tests.support.demo $(DEMO)
+
+test: check  ## every check and test
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q
+
+check: $(READY)  ## format, lint, types, layers, generated docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy src $(PLUGINS:%=%/src)
+	$(BIN)/lint-imports
+	$(BIN)/python docs/cli.py --check
+
+fix: $(READY)  ## format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY)  ## write the generated pages anew
+	$(BIN)/python docs/cli.py
+
+bench: $(READY)  ## speed of the contexts against the published schedule; VIDEO=path
+	$(BIN)/python benchmarks/speed/contexts.py $(VIDEO)
+
+$(READY): constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt torch
+	$(BIN)/python -m pip install -q -c constraints.txt $(DEVELOP) -e . $(PLUGINS:%=-e ./%)
+	$(BIN)/python -m tests.support.torchvision_shim
+	touch $@
