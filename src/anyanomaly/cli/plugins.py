@@ -59,7 +59,7 @@ def _add_check(plugins: typer.Typer, call: Call) -> None:
     from anyanomaly.cli.flags import with_flags
 
     words = [word for word in call.words if ":" in word and not word.startswith("-")]
-    flags = _flags(call, _find(call, words[0])) if call.words[:1] == ("check",) and words else []
+    flags = option_flags(call, _find(call, words[0])) if call.words[:1] == ("check",) and words else []
 
     def check(given: Mapping[tuple[str, ...], Any], component: Component) -> int:
         spec = _find(call, component)
@@ -123,14 +123,14 @@ def _show(call: Call, spec: ComponentSpec, as_json: bool) -> None:
         return
     print(f"{spec.role} {spec.name}: {spec.summary}")
     print_table(list(_facts(told)), "  ")
-    flags = _flags(call, spec)
+    flags = option_flags(call, spec)
     print("Options:" if flags else "It has no options.")
     for flag in flags:
         print(f"  {flag.names[0]} {flag.metavar or ''}".rstrip())
         print(f"      {flag.help}")
 
 
-def _flags(call: Call, spec: ComponentSpec) -> list[Flag]:
+def option_flags(call: Call, spec: ComponentSpec) -> list[Flag]:
     """Return a component's options as `run` takes them."""
     from anyanomaly.cli.flags import field_flags
 

@@ -1,0 +1,114 @@
+"""Write docs/cli.md from the code: ``python docs/cli.py``; ``--check`` only says whether it is up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from anyanomaly.cli import main
+from anyanomaly.cli.call import Call
+from anyanomaly.cli.plugins import NAMES, option_flags
+from anyanomaly.specs import ComponentSpec
+
+PAGE = Path(__file__).with_name("cli.md")
+
+HEAD = """# Command line
+
+Written by `python docs/cli.py` from the code; do not edit.
+
+Data goes to standard output, everything else to standard error. Settings come from, each over the one before: defaults,
+the preset, the config file (`--config`, `ANYANOMALY_CONFIG`, `./anyanomaly.toml`, the user's), flags. One name for one
+value everywhere: in Python `backend={"name": "transformers", "batch_size": 4}`, in a file `[backend]` with
+`batch_size = 4`, on the command line `--backend transformers --backend.batch-size 4`. Which options there are depends
+on the components chosen: `anyanomaly run --backend NAME --help` lists them.
+
+| Exit code | Meaning |
+| --- | --- |
+| 0 | done |
+| 1 | done, and events were found; only with `--fail-on-event` |
+| 2 | wrong use |
+| 3 | something to install or to download is missing |
+| 4 | a video could not be read, or only in part |
+| 5 | the backend failed |
+| 6 | a result could not be written |
+| 130 | interrupted; finished segments are in the results |
+| 141 | nobody reads standard output any more |
+
+| Variable | Meaning |
+| --- | --- |
+| `ANYANOMALY_CONFIG` | config file |
+| `ANYANOMALY_CACHE_DIR` | folder of the answer store |
+| `ANYANOMALY_DISABLE_PLUGINS` | plugins to leave out, by entry-point name, separated by commas |
+
+Completion of commands, options and component names: `anyanomaly --install-completion`.
+"""
+
+COMMANDS = (
+    (),
+    ("run",),
+    ("show",),
+    ("plugins",),
+    ("plugins", "show"),
+    ("plugins", "check"),
+    ("config", "show"),
+    ("config", "path"),
+    ("config", "init"),
+    ("doctor",),
+)
+
+
+def page() -> str:
+    """Return the page, as seen by a user without a config file."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        os.environ.update(XDG_CONFIG_HOME=folder, COLUMNS="100")
+        os.environ.pop("ANYANOMALY_CONFIG", None)
+        return "\n".join([HEAD, *(_command(words) for words in COMMANDS), *_components()])
+
+
+def _command(words: tuple[str, ...]) -> str:
+    title = " ".join(["anyanomaly", *words])
+    shown = _help(words)
+    if words in (("show",), ("config", "show")):  # the flags of a run are listed once
+        own, _, rest = shown.partition("  -t, --text")
+        shown = f"{own}  (and the flags of `anyanomaly run`)\n{rest[rest.rindex('  -h, --help') :]}"
+    return f"## `{title}`\n\n```text\n{shown.rstrip()}\n```\n"
+
+
+def _help(words: tuple[str, ...]) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        main([*words, "--help"])
+    return out.getvalue()
+
+
+def _components() -> Iterator[str]:
+    call = Call([])
+    yield "## Components\n"
+    for role in NAMES:
+        own = [spec for spec in call.registry.specs(role) if spec.target.startswith("anyanomaly")]
+        if own:
+            yield f"### {role.capitalize()}s\n"
+        yield from (_component(call, spec) for spec in own)
+
+
+def _component(call: Call, spec: ComponentSpec) -> str:
+    flags = option_flags(call, spec)
+    rows = [f"| `{flag.names[0]}` | {_cell(flag.metavar or '')} | {_cell(flag.help)} |" for flag in flags]
+    table = "\n\n" + "\n".join(["| Option | Value | |", "| --- | --- | --- |", *rows]) if rows else ""
+    return f"**`{spec.name}`** {spec.summary}{table}\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    wanted = page()
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(wanted, encoding="utf-8")
+    elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != wanted:
+        sys.exit(f"{PAGE.name} is out of date. Run: python docs/cli.py")
