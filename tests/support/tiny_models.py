@@ -238,6 +238,9 @@ def make_model(architecture: str, folder: Path, seed: int = 0) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model, processor = ARCHITECTURES[architecture]()
+        for weights in model.parameters():
+            if weights.ndim > 1 and not weights.any():  # Gemma's image projector starts at zero: it would see nothing
+                torch.nn.init.normal_(weights, std=SCALE)
     model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
     model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
     model.save_pretrained(folder)

@@ -77,7 +77,7 @@ def _device(name: str) -> str:
         index = int(name.partition(":")[2] or 0)
         if index >= torch.cuda.device_count():
             raise UsageError(
-                f"Device {name!r} is not there: torch {torch.__version__} sees {torch.cuda.device_count()} of them. "
+                f"Device {name!r} is not there: torch {torch.__version__} finds {torch.cuda.device_count()} such. "
                 "Use --backend.device auto, or install a CUDA build of torch."
             )
     if name == "mps" and not torch.backends.mps.is_available():
@@ -178,18 +178,22 @@ def _need(distribution: str, option: str) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence transformers while it loads; bars stay where someone watches a download."""
+    """Silence transformers and the hub's client; bars stay where someone watches a download."""
     import sys
 
+    from huggingface_hub.utils import logging as hub_logging
     from transformers.utils import logging
 
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
+    loggers = (logging, hub_logging)
+    verbosity, bars = [logger.get_verbosity() for logger in loggers], logging.is_progress_bar_enabled()
+    for logger in loggers:
+        logger.set_verbosity_error()
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(verbosity)
+        for logger, level in zip(loggers, verbosity, strict=True):
+            logger.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from anyanomaly.errors import UsageError
@@ -17,8 +18,9 @@ def render(processor: Any, query: Query) -> str:
     :raises UsageError: when the question holds one of the tokenizer's own marks, which would end it early or
         stand for an image.
     """
-    marks = [mark for mark in processor.tokenizer.all_special_tokens if mark.strip()]
-    if found := next((mark for mark in marks if mark in query.prompt or mark in query.system), None):
+    if found := next(
+        (mark for mark in _marks(processor.tokenizer) if mark in query.prompt or mark in query.system), None
+    ):
         raise UsageError(f"The question holds {found!r}, which is a mark of this model. Take it out of the event text.")
     try:
         return _apply(processor, _messages(query, query.system, query.prompt))
@@ -26,6 +28,12 @@ def render(processor: Any, query: Query) -> str:
         if not query.system:
             raise
         return _apply(processor, _messages(query, "", f"{query.system}\n{query.prompt}"))
+
+
+@lru_cache(maxsize=4)
+def _marks(tokenizer: Any) -> tuple[str, ...]:
+    """Return every mark; ``all_special_tokens`` leaves out those without a role, LLaVA's ``<image>`` among them."""
+    return tuple(mark.content for mark in tokenizer.added_tokens_decoder.values() if mark.special)
 
 
 def _template_error() -> type[Exception]:

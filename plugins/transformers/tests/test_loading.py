@@ -1,0 +1,242 @@
+"""Options, presets, faults while loading and answering, and what identifies a model's answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+from anyanomaly_transformers import anyanomaly_register_backends
+from anyanomaly_transformers.backend import TransformersBackend
+from anyanomaly_transformers.options import TransformersOptions
+from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
+
+from anyanomaly.errors import BackendError, MissingRequirement, UsageError
+from anyanomaly.types import Query, Sampling
+
+Checkpoint = Callable[[str], Path]
+
+
+def load(model: object = "", **options: object) -> TransformersBackend:
+    backend = TransformersBackend(TransformersOptions(**{"model": str(model), "device": "cpu"} | options))
+    backend.load()
+    return backend
+
+
+def copy(folder: Path, to: Path) -> Path:
+    return Path(shutil.copytree(folder, to / "copy"))
+
+
+def edit(path: Path, **values: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_each_preset_names_its_own_model_and_differs_in_defaults_alone() -> None:
+    specs = {spec.name: spec for spec in anyanomaly_register_backends()}
+    assert set(specs) == {"transformers", "qwen-hf", "qwen3-hf", "internvl-hf", "gemma-hf", "smolvlm-hf"}
+    models = set()
+    for spec in specs.values():
+        module, _, name = spec.options.partition(":")
+        options = getattr(import_module(module), name)()
+        assert type(options).model_fields.keys() == TransformersOptions.model_fields.keys()
+        models.add(options.model)
+    assert len(models) == len(specs)
+
+
+@pytest.mark.parametrize("wrong", [{"device": "gpu"}, {"batch_size": 0}, {"min_pixels": 9, "max_pixels": 8}])
+def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TransformersOptions(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("model", "options", "error", "says"),
+    [
+        ("", {}, UsageError, "needs a model.*--backend.model"),
+        ("./not/there", {}, MissingRequirement, "no model folder"),
+        ("EMPTY", {}, UsageError, r"no config\.json"),
+        ("qwen2_5_vl", {"device": "cuda:63"}, UsageError, "--backend.device auto"),
+        ("llava", {"max_pixels": 5000}, UsageError, "by their area"),
+    ],
+)
+def test_what_cannot_work_is_said_before_weights_are_read(
+    checkpoint: Checkpoint, tmp_path: Path, model: str, options: dict[str, object], error: type[Exception], says: str
+) -> None:
+    place = tmp_path if model == "EMPTY" else checkpoint(model) if model.isidentifier() else model
+    with pytest.raises(error, match=says):
+        load(place, **options)
+
+
+@pytest.mark.engine
+def test_a_package_that_an_option_needs_is_named(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anyanomaly_transformers.loading.find_spec", lambda name: None)
+    with pytest.raises(MissingRequirement, match="pip install bitsandbytes"):
+        load(checkpoint("qwen2_5_vl"), quantization="4bit")
+
+
+@pytest.mark.engine
+def test_a_hub_model_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("We couldn't connect to the hub\nand more")
+
+    monkeypatch.setattr("transformers.AutoConfig.from_pretrained", offline)
+    with pytest.raises(MissingRequirement, match="hf auth login"):
+        load("someone/some-model")
+
+
+@pytest.mark.engine
+def test_a_text_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    with pytest.raises(UsageError, match=r"type llama.*does not answer questions about images"):
+        load(tmp_path)
+
+
+@pytest.mark.engine
+def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "not-yet-made"}))
+    with pytest.raises(UsageError, match="pip install -U transformers"):
+        load(tmp_path)
+
+
+@pytest.mark.engine
+def test_code_that_comes_with_a_model_does_not_run_unasked(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    (tmp_path / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}))
+    with pytest.raises(UsageError, match=r"--backend\.trust-remote-code"):
+        load(tmp_path)
+    assert not ran.exists()
+
+
+@pytest.mark.engine
+def test_weights_that_lack_tensors_do_not_answer_at_random(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    folder = copy(checkpoint("qwen2_5_vl"), tmp_path)
+    tensors = load_file(folder / "model.safetensors")
+    tensors.pop("lm_head.weight")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BackendError, match=r"lack 1 tensors, 'lm_head\.weight'"):
+        load(folder)
+
+
+@pytest.mark.engine
+def test_broken_weights_are_an_error_of_ours(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    folder = copy(checkpoint("qwen2_5_vl"), tmp_path)
+    (folder / "model.safetensors").write_bytes(b"not weights at all")
+    with pytest.raises(BackendError, match="cannot be loaded"):
+        load(folder)
+
+
+@pytest.mark.engine
+def test_a_model_without_chat_template_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    folder = copy(checkpoint("qwen2_5_vl"), tmp_path)
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(UsageError, match="no chat template"):
+        load(folder)
+
+
+@pytest.mark.engine
+def test_the_checkpoints_own_sampling_defaults_do_not_apply(
+    checkpoint: Checkpoint, tmp_path: Path, qwen: TransformersBackend, ask: Callable[..., Query]
+) -> None:
+    folder = copy(checkpoint("qwen2_5_vl"), tmp_path)
+    wild = {"do_sample": True, "temperature": 9.0, "repetition_penalty": 3.0, "num_beams": 3, "min_new_tokens": 20}
+    edit(folder / "generation_config.json", **wild)
+    queries = [ask(number) for number in range(3)]
+    assert load(folder).answer_batch(queries) == qwen.answer_batch(queries)
+
+
+@pytest.mark.engine
+def test_the_seed_and_the_content_decide_a_drawn_answer(qwen: TransformersBackend, ask: Callable[..., Query]) -> None:
+    def drawn(number: int, seed: int) -> str:
+        sampling = Sampling(max_tokens=12, temperature=1.5, seed=seed)
+        return qwen.answer_batch([ask(number, sampling=sampling)])[0].text
+
+    assert drawn(0, seed=1) == drawn(0, seed=1)
+    assert len({drawn(0, seed=seed) for seed in range(4)}) == 4
+
+
+@pytest.mark.engine
+def test_a_system_text_reaches_a_model_whose_template_knows_no_system_turn(
+    checkpoint: Checkpoint, tmp_path: Path, ask: Callable[..., Query]
+) -> None:
+    from anyanomaly_transformers.prompting import render
+    from transformers import AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(checkpoint("llava"))
+    refuse = "{%- if messages[0].role == 'system' %}{{ raise_exception('no system turn') }}{%- endif %}"
+    processor.chat_template = refuse + processor.chat_template
+    text = render(processor, ask(0, system="Judge it.", prompt="Is it there?"))
+    assert "Judge it.\nIs it there?" in text
+    with pytest.raises(UsageError, match="mark of this model"):
+        render(processor, ask(0, prompt="a <image> of it"))
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("raised", "says"),
+    [(torch.OutOfMemoryError("CUDA out of memory"), "--backend.batch-size"), (KeyError("x"), "KeyError")],
+)
+def test_what_the_engine_raises_becomes_our_error(
+    qwen: TransformersBackend, ask: Callable[..., Query], monkeypatch: pytest.MonkeyPatch, raised: Exception, says: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise raised
+
+    assert qwen._loaded is not None
+    monkeypatch.setattr(qwen._loaded.model, "generate", fail)
+    with pytest.raises(BackendError, match=says):
+        qwen.answer_batch([ask(0)])
+
+
+def test_use_before_load_and_closing_twice(ask: Callable[..., Query]) -> None:
+    backend = TransformersBackend(TransformersOptions(model="someone/some-model"))
+    for use in (lambda: backend.answer_batch([ask(0)]), lambda: backend.fingerprint):
+        with pytest.raises(BackendError, match="not loaded"):
+            use()
+    backend.close()
+    backend.close()
+
+
+@pytest.mark.engine
+def test_the_fingerprint_names_content_and_not_place(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    original = checkpoint("qwen2_5_vl")
+    folder = copy(original, tmp_path)
+    first = load(original).fingerprint
+    assert load(folder).fingerprint == first
+    assert str(original) not in first
+    others = [load(original, **more).fingerprint for more in ({"dtype": "bfloat16"}, {"max_pixels": 9000})]
+    tensors = load_file(folder / "model.safetensors")
+    tensors["lm_head.weight"] += 0.5  # the same names and shapes, other values
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    others.append(load(folder).fingerprint)
+    assert len({first, *others}) == 4
+
+
+@pytest.mark.engine
+def test_limits_of_the_pixels_change_what_the_model_reads(checkpoint: Checkpoint, ask: Callable[..., Query]) -> None:
+    query = ask(3)
+    small, large = (
+        load(checkpoint("qwen2_5_vl"), **limits) for limits in ({"max_pixels": 3136}, {"min_pixels": 20000})
+    )
+    tokens = [backend.answer_batch([query])[0].prompt_tokens for backend in (small, large)]
+    assert tokens[0] is not None
+    assert tokens[1] is not None
+    assert tokens[0] < tokens[1]
+
+
+@pytest.mark.engine
+def test_loading_and_answering_write_nothing_and_leave_loggers_alone(
+    checkpoint: Checkpoint, ask: Callable[..., Query], capfd: pytest.CaptureFixture[str]
+) -> None:
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    load(checkpoint("gemma3")).answer_batch([ask(0), ask(1, sampling=Sampling(choices=("0", "1")))])
+    assert capfd.readouterr() == ("", "")
+    assert logging.get_verbosity() == before

@@ -1,0 +1,104 @@
+"""The trie of allowed answers, against walking each answer by itself; no model needed for most of it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from anyanomaly_transformers.scoring import choice_logprobs, inner_paths
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyanomaly.errors import BackendError
+
+TOKENS = 5
+answers = st.lists(
+    st.lists(st.integers(0, TOKENS - 1), min_size=1, max_size=4).map(tuple), min_size=1, max_size=8, unique=True
+)
+
+
+class Rows:
+    """A cache that remembers the tokens of each row, as a cache of keys and values does."""
+
+    def __init__(self, rows: list[tuple[int, ...]]) -> None:
+        self.rows = rows
+
+    def reorder_cache(self, rows: torch.Tensor) -> None:
+        self.rows = [self.rows[row] for row in rows.tolist()]
+
+
+class TableModel:
+    """Stands for a model: the next token's logits are a function of every token before it. Counts its passes."""
+
+    def __init__(self, broken: bool = False) -> None:
+        self.passes = 0
+        self.broken = broken
+
+    @staticmethod
+    def logits(tokens: tuple[int, ...]) -> torch.Tensor:
+        return torch.randn(TOKENS, generator=torch.Generator().manual_seed(hash(tokens) % 2**40))
+
+    def generate(self, *, input_ids, generation_config, custom_generate):
+        return custom_generate(self, input_ids, use_cache=True, logits_to_keep=1, generation_config=generation_config)
+
+    @staticmethod
+    def prepare_inputs_for_generation(input_ids, *, past_key_values=None, **_):
+        return {"input_ids": input_ids, "past_key_values": past_key_values}
+
+    @staticmethod
+    def _update_model_kwargs_for_generation(first, kwargs, num_new_tokens):
+        return {**kwargs, "past_key_values": first.past_key_values}
+
+    def __call__(self, input_ids, past_key_values=None):
+        self.passes += 1
+        ids = [tuple(row) for row in input_ids.tolist()]
+        before = past_key_values.rows if past_key_values else [()] * len(ids)
+        rows = zip(before, ids, strict=True)
+        table = [torch.stack([self.logits(past + row[: n + 1]) for n in range(len(row))]) for past, row in rows]
+        output = type("Output", (), {})()
+        output.logits = torch.stack(table) * (float("nan") if self.broken else 1.0)
+        output.past_key_values = Rows(ids)
+        return output
+
+
+def walked(prompt: tuple[int, ...], answer: tuple[int, ...]) -> float:
+    """Return the answer's log-probability, token by token."""
+    steps = range(len(answer))
+    return sum(float(TableModel.logits(prompt + answer[:n]).log_softmax(-1)[answer[n]]) for n in steps)
+
+
+@given(st.lists(answers, min_size=2, max_size=2))
+def test_each_answer_has_the_probability_of_its_own_path(both: list[list[tuple[int, ...]]]) -> None:
+    model, prompts = TableModel(), ((4, 1), (0, 3))
+    values = choice_logprobs(model, {"input_ids": torch.tensor(prompts)}, both)
+    for prompt, choices, row in zip(prompts, both, values, strict=True):
+        assert row == pytest.approx([walked(prompt, answer) for answer in choices], abs=1e-4)
+        assert all(value <= 0 for value in row)
+        closed = [a for a in choices if not any(b != a and b[: len(a)] == a for b in choices)]
+        assert sum(math.exp(walked(prompt, answer)) for answer in closed) <= 1 + 1e-5
+    assert model.passes <= 2
+
+
+@given(answers)
+def test_inner_paths_cover_each_inner_node_and_none_lies_on_another(choices: list[tuple[int, ...]]) -> None:
+    paths = inner_paths(choices)
+    nodes = {answer[:length] for answer in choices for length in range(1, len(answer))}
+    assert nodes == {path[:length] for path in paths for length in range(1, len(path) + 1)}
+    assert not [(a, b) for a in paths for b in paths if a != b and b[: len(a)] == a]
+
+
+def test_the_eleven_scores_need_two_short_rows() -> None:
+    scores = [tuple(f"{tenths / 10:.1f}".encode()) for tenths in range(11)]
+    assert inner_paths(scores) == [tuple(b"0."), tuple(b"1.")]
+
+
+def test_answers_of_one_token_need_one_pass() -> None:
+    model = TableModel()
+    choice_logprobs(model, {"input_ids": torch.tensor([[1, 2]])}, [[(0,), (3,)]])
+    assert model.passes == 1
+
+
+def test_a_model_that_gives_no_numbers_is_an_error_and_not_a_score() -> None:
+    with pytest.raises(BackendError, match=r"NaN.*--backend\.dtype"):
+        choice_logprobs(TableModel(broken=True), {"input_ids": torch.tensor([[1]])}, [[(0,)]])
