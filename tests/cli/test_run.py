@@ -123,9 +123,17 @@ def test_a_reader_of_our_output_that_goes_away_ends_the_run_quietly(red: Cli, mo
         assert "Traceback" not in result.err
 
 
-def test_plugins_that_are_switched_off_are_told(
-    red: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
+def test_standard_output_on_a_full_disk(red: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    with open("/dev/full", "w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        result = red()
+    assert result.code == 6
+    assert result.err.splitlines()[-1].startswith("anyanomaly: Standard output cannot be written: ")
+
+
+def test_plugins_that_are_switched_off_are_told(red: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     information = folder / "broken_plugin-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-plugin\nVersion: 1.0\n")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from anyanomaly.cli.call import GLOBAL, Call, completing
-from anyanomaly.errors import AnyAnomalyError
+from anyanomaly.errors import AnyAnomalyError, OutputError
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def entry() -> None:
@@ -24,40 +26,49 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Our errors print as one line; any other exception is a bug and keeps its traceback.
     """
-    import typer
-
-    from anyanomaly.cli.app import build_app
-
     unfinished = completing()
     words = unfinished if unfinished is not None else list(sys.argv[1:] if argv is None else argv)
     call = Call.parse(words or ["--help"], unfinished is not None)
     logging.basicConfig(format="anyanomaly: %(message)s", level=call.log_level, stream=sys.stderr, force=True)
     try:
-        code = build_app(call)(args=call.argv, prog_name="anyanomaly", standalone_mode=False)
+        code = _run(call)
         sys.stdout.flush()
-        if code == INTERRUPTED:
-            _say("interrupted")
-        return int(code or 0)
+    except BrokenPipeError:
+        code = PIPE_CLOSED
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _say(f"Standard output cannot be written: {error.strerror}.")
+        code = OutputError.exit_code
+    if code in (PIPE_CLOSED, OutputError.exit_code):
+        _discard_output()
+    return code
+
+
+def _run(call: Call) -> int:
+    import typer
+
+    from anyanomaly.cli.app import build_app
+
+    try:
+        code = int(build_app(call)(args=call.argv, prog_name="anyanomaly", standalone_mode=False) or 0)
     except SystemExit as end:  # how Typer ends completions, and how it meets a reader that went away
-        if isinstance(end.__context__, BrokenPipeError):
-            _discard_output()
-            return PIPE_CLOSED
-        return end.code if isinstance(end.code, int) else 0
+        broken = isinstance(end.__context__, BrokenPipeError)
+        code = PIPE_CLOSED if broken else end.code if isinstance(end.code, int) else 0
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     except AnyAnomalyError as error:
         if call.unfinished:
             return 0
         _say(" ".join(str(error).split("\n")))
-        return error.exit_code
+        code = error.exit_code
     except typer.TyperException as error:  # the command line does not parse
         message = " ".join(error.format_message().split())
         _say(f"{message}{'' if message.endswith(('.', '?', ')')) else '.'} {_hint(call)}")
-        return error.exit_code
-    except KeyboardInterrupt:
+        code = error.exit_code
+    if code == INTERRUPTED:
         _say("interrupted")
-        return INTERRUPTED
-    except BrokenPipeError:  # at the flush above
-        _discard_output()
-        return PIPE_CLOSED
+    return code
 
 
 def _hint(call: Call) -> str:

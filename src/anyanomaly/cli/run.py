@@ -115,11 +115,15 @@ def _summary(pipeline: Pipeline) -> str:
     """Say in one paragraph what was done."""
     report = pipeline.report
     parts = [
-        f"{report.n_segments} segments ({report.n_frames} frames)",
-        f"{report.n_asked} questions asked, {report.n_reused} answers reused",
-        f"{report.n_unreadable} answers without a readable score" if report.n_unreadable else "",
-        f"{report.n_events} {'event' if report.n_events == 1 else 'events'}",
+        f"{_counted(report.n_segments, 'segment')} ({_counted(report.n_frames, 'frame')})",
+        f"{_counted(report.n_asked, 'question')} asked, {_counted(report.n_reused, 'answer')} reused",
+        f"{_counted(report.n_unreadable, 'answer')} without a readable score" if report.n_unreadable else "",
+        _counted(report.n_events, "event"),
     ]
     outputs = [str(choice.options.get("path", "-")) for choice in pipeline.config.sink]
     written = f" Results: {', '.join(outputs)}." if outputs else ""
     return f"{'; '.join(part for part in parts if part)}.{written}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -76,9 +76,8 @@ def _tables(given: Given) -> dict[str, Any]:
 
 def _name_flag(call: Call, role: str, default: str, path: tuple[str, ...] = ()) -> Flag:
     """Return the flag that chooses a role's component, or components."""
-    help_text = (
-        f"{role.capitalize()} to use{'; repeatable' if path else ''}{f' [default: {default}]' if default else ''}"
-    )
+    shown = f" [default: {default}]" if default else ""
+    help_text = f"{role} to use{' (repeatable)' if path else ''}{shown}"
 
     def words() -> Sequence[tuple[str, str]]:
         return [(spec.name, spec.summary) for spec in call.registry.specs(role)]
