@@ -88,16 +88,18 @@ def anyanomaly_register_encoders() -> list[EncoderSpec]:
 
 @hookimpl
 def anyanomaly_register_backends() -> list[BackendSpec]:
-    common = {"target": f"{__name__}:RedBackend", "options": f"{__name__}:RedOptions"}
+    target, options = f"{__name__}:RedBackend", f"{__name__}:RedOptions"
+    lacking = ("no-such-thing>=2",)
     return [
-        BackendSpec(name="red", summary="Sees red", **common),
-        BackendSpec(name="cloud", summary="Sends frames away", network=True, **common),
+        BackendSpec(name="red", summary="Sees red", target=target, options=options),
+        BackendSpec(name="cloud", summary="Sends frames away", target=target, options=options, network=True),
         BackendSpec(
             name="lacking",
             summary="Lacks something",
-            requires=("no-such-thing>=2",),
+            target=target,
+            options=options,
+            requires=lacking,
             install="pip install it",
-            **common,
         ),
     ]
 

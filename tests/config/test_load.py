@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from anyanomaly.config.toml import to_toml
 from anyanomaly.errors import InvalidOption, UsageError
 
 
-def laid(*tables: dict[str, object]) -> RunConfig:
+def laid(*tables: Mapping[str, object]) -> RunConfig:
     return merge([Layer(f"layer {number}", each) for number, each in enumerate(tables)]).config
 
 

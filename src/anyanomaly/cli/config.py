@@ -25,7 +25,7 @@ def add(app: typer.Typer, call: Call) -> None:
 
     def show(
         given: Given,
-        videos: Annotated[list[str] | None, typer.Argument(metavar="VIDEO...", help="as for `run`")] = None,
+        videos: Annotated[list[str] | None, typer.Argument(metavar="VIDEO", help="as for `run`")] = None,
     ) -> None:
         found = resolved(call, {**given, ("videos",): videos} if videos else given)
         print(to_toml(found.config, found.origins), end="")

@@ -36,7 +36,7 @@ def add(app: typer.Typer, call: Call) -> None:
     def run(
         given: Given,
         videos: Annotated[
-            list[str] | None, typer.Argument(metavar="VIDEO...", help="files, folders of images, addresses")
+            list[str] | None, typer.Argument(metavar="VIDEO", help="files, folders of images, addresses")
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="print events as JSON lines")] = False,
         fail_on_event: Annotated[
