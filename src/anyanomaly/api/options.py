@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from anyanomaly.errors import InvalidOption
 
 
 class Options(BaseModel):
     """Closed and frozen. Every field has a default and a description; both appear in ``--help``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    @classmethod
+    def checked(cls, given: Mapping[str, Any], owner: str) -> Self:
+        """Return the options given by a user.
+
+        :param owner: whose options they are, for the message: "Backend 'vllm'".
+        :raises InvalidOption: for an option that does not exist or a value that does not fit.
+        """
+        try:
+            return cls.model_validate(dict(given))
+        except ValidationError as error:
+            raise InvalidOption(cls._explained(error, owner)) from error
+
+    @classmethod
+    def _explained(cls, error: ValidationError, owner: str) -> str:
+        """Say the first thing that does not fit, and what would."""
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        if first["type"] == "extra_forbidden":
+            known = sorted(cls.model_fields)
+            near = get_close_matches(name, known, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            return f"{owner} has no option '{name}'.{hint} It has: {', '.join(known) or 'none'}."
+        reason = first["msg"].removeprefix("Value error, ")
+        reason = f"{reason[:1].lower()}{reason[1:]}."
+        return f"{owner}: its option '{name}' cannot be {first['input']!r}: {reason}" if name else f"{owner}: {reason}"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from anyanomaly.errors import (
     AnyAnomalyError,
-    InvalidOption,
     MissingRequirement,
     PluginConflict,
     PluginLoadError,
@@ -117,16 +116,9 @@ class Registry:
         :raises PluginLoadError: when it cannot be imported or is not of its role.
         :raises InvalidOption: when an option is unknown or its value does not fit.
         """
-        from pydantic import ValidationError
-
-        from anyanomaly.registry.explain import explained
         from anyanomaly.registry.roles import base_of
 
-        model = self.options_model(spec)
-        try:
-            checked = model.model_validate(dict(options))
-        except ValidationError as error:
-            raise InvalidOption(explained(error, spec, model)) from error
+        checked = self.options_model(spec).checked(options, f"{spec.role.capitalize()} '{spec.name}'")
         target = self._import(spec, spec.target)
         if not (isinstance(target, type) and issubclass(target, base_of(spec.role))):
             raise PluginLoadError(
