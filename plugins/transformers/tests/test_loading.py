@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from importlib import import_module
+from logging import StreamHandler
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import torch
 from anyanomaly_transformers import anyanomaly_register_backends
 from anyanomaly_transformers.backend import TransformersBackend
 from anyanomaly_transformers.options import TransformersOptions
+from anyanomaly_transformers.words import Penalty
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
@@ -231,12 +233,45 @@ def test_limits_of_the_pixels_change_what_the_model_reads(checkpoint: Checkpoint
 
 
 @pytest.mark.engine
-def test_loading_and_answering_write_nothing_and_leave_loggers_alone(
-    checkpoint: Checkpoint, ask: Callable[..., Query], capfd: pytest.CaptureFixture[str]
+def test_loading_and_answering_log_nothing_and_leave_the_level_alone(
+    checkpoint: Checkpoint,
+    ask: Callable[..., Query],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     from transformers.utils import logging
 
+    heard: list[str] = []
+    handler = StreamHandler()
+    monkeypatch.setattr(handler, "emit", lambda record: heard.append(record.getMessage()))
+    logging.add_handler(handler)
     before = logging.get_verbosity()
-    load(checkpoint("gemma3")).answer_batch([ask(0), ask(1, sampling=Sampling(choices=("0", "1")))])
-    assert capfd.readouterr() == ("", "")
+    chatty = logging.get_logger("transformers.chatty")
+    try:
+        backend = load(checkpoint("gemma3"))
+        assert backend._loaded is not None
+        template = backend._loaded.processor.apply_chat_template
+
+        def noisy(*args: object, **more: object) -> object:
+            chatty.warning("noise")
+            return template(*args, **more)
+
+        monkeypatch.setattr(backend._loaded.processor, "apply_chat_template", noisy)
+        backend.answer_batch([ask(0), ask(1, sampling=Sampling(choices=("0", "1")))])
+        assert heard == []
+        chatty.warning("the user's own")
+    finally:
+        logging.remove_handler(handler)
+    assert heard == ["the user's own"]
     assert logging.get_verbosity() == before
+
+
+def test_the_repetition_penalty_leaves_padding_out() -> None:
+    """A token that only stands in the padding keeps its score; image marks beyond the vocabulary do no harm."""
+    ids, mask = torch.tensor([[0, 0, 2, 9], [0, 1, 2, 9]]), torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
+    penalty = Penalty(mask, 2.0)
+    scores = torch.tensor([[4.0, 4.0, -1.0, 4.0]]).repeat(2, 1)
+    assert penalty(ids, scores).tolist() == [[4.0, 4.0, -2.0, 4.0], [2.0, 2.0, -2.0, 4.0]]
+    longer = torch.cat([ids, torch.tensor([[3], [3]])], dim=1)
+    assert penalty(longer, scores)[:, 3].tolist() == [2.0, 2.0]
+    assert ids.tolist() == [[0, 0, 2, 9], [0, 1, 2, 9]]

@@ -12,7 +12,7 @@ from anyanomaly.errors import AnyAnomalyError, BackendError
 from anyanomaly.types import Answer, Query
 from anyanomaly_transformers.faults import run_error
 from anyanomaly_transformers.identity import fingerprint
-from anyanomaly_transformers.loading import Loaded, load
+from anyanomaly_transformers.loading import Loaded, load, quiet
 from anyanomaly_transformers.options import TransformersOptions
 from anyanomaly_transformers.prompting import choice_tokens, encode, render
 from anyanomaly_transformers.scoring import Tokens, choice_logprobs
@@ -63,9 +63,10 @@ class TransformersBackend(Backend[TransformersOptions]):
         order = sorted(range(len(queries)), key=lambda place: _kind(queries[place]))
         answers: dict[int, Answer] = {}
         try:
-            for _, places in groupby(order, key=lambda place: _kind(queries[place])):
-                group = list(places)
-                answers.update(zip(group, self._answer_alike(loaded, [queries[i] for i in group]), strict=True))
+            with quiet():
+                for _, places in groupby(order, key=lambda place: _kind(queries[place])):
+                    group = list(places)
+                    answers.update(zip(group, self._answer_alike(loaded, [queries[i] for i in group]), strict=True))
         except AnyAnomalyError:
             raise
         except Exception as error:

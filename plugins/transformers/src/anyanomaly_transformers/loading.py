@@ -35,7 +35,7 @@ def load(options: TransformersOptions) -> Loaded:
     if options.quantization:
         _need("bitsandbytes", f"--backend.quantization {options.quantization}")
         _need("accelerate", f"--backend.quantization {options.quantization}")
-    with _quiet(), translated(options.model):
+    with quiet(), translated(options.model):
         from transformers import AutoConfig
 
         where = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
@@ -177,8 +177,8 @@ def _need(distribution: str, option: str) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence transformers and the hub's client; bars stay where someone watches a download."""
+def quiet() -> Iterator[None]:
+    """Silence transformers and the hub's client for a while; bars stay where someone watches a download."""
     import sys
 
     from huggingface_hub.utils import logging as hub_logging

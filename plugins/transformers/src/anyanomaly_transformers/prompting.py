@@ -18,16 +18,15 @@ def render(processor: Any, query: Query) -> str:
     :raises UsageError: when the question holds one of the tokenizer's own marks, which would end it early or
         stand for an image.
     """
-    if found := next(
-        (mark for mark in _marks(processor.tokenizer) if mark in query.prompt or mark in query.system), None
-    ):
+    words = f"{query.system}\n{query.prompt}"
+    if found := next((mark for mark in _marks(processor.tokenizer) if mark in words), None):
         raise UsageError(f"The question holds {found!r}, which is a mark of this model. Take it out of the event text.")
     try:
         return _apply(processor, _messages(query, query.system, query.prompt))
     except _template_error():
         if not query.system:
             raise
-        return _apply(processor, _messages(query, "", f"{query.system}\n{query.prompt}"))
+        return _apply(processor, _messages(query, "", words))
 
 
 @lru_cache(maxsize=4)

@@ -37,7 +37,7 @@ def generate(model: Any, inputs: Any, queries: Sequence[Query]) -> list[list[int
     max_tokens, temperature, top_p, penalty = drawing(queries[0])
     processors: list[Any] = []
     if penalty != 1.0:
-        processors.append(_Penalty(inputs["attention_mask"], penalty))
+        processors.append(Penalty(inputs["attention_mask"], penalty))
     if temperature > 0.0:
         processors.append(_Draw([content_seed(query) for query in queries], temperature, top_p))
     config = GenerationConfig(max_new_tokens=max_tokens, do_sample=False, num_beams=1, use_cache=True)
@@ -52,7 +52,7 @@ def _until_end(tokens: list[int], stops: set[int]) -> list[int]:
     return tokens[: end + 1]
 
 
-class _Penalty:
+class Penalty:
     """Repetition penalty over prompt and answer that leaves out padding, so a batch answers as its parts do."""
 
     def __init__(self, mask: Any, penalty: float) -> None:
