@@ -15,7 +15,7 @@ import typer
 
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.output import print_json, print_table
-from anyanomaly.config.load import Layer, find_file, merge, read_file, with_preset
+from anyanomaly.config.load import find_file, merge, read_file, with_preset
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import AnyAnomalyError
 from anyanomaly.specs import BackendSpec, ComponentSpec
@@ -52,7 +52,7 @@ def add(app: typer.Typer, call: Call) -> None:
 
 def examine(call: Call) -> dict[str, Any]:
     """Return what there is to know of this installation, ready for JSON."""
-    config, settings = _config(call)
+    config, path, settings = _config(call)
     devices, trouble = _devices()
     problems = [problem.message for problem in call.registry.problems] + [each for each in (settings, trouble) if each]
     components = {
@@ -65,7 +65,7 @@ def examine(call: Call) -> dict[str, Any]:
         "caches": [_size(path) for path in _caches()],
         "variables": {name: os.environ[name] for name in (*OURS, *VARIABLES) if name in os.environ},
         "config": {
-            "file": str(find_file()) if not settings and find_file() else None,
+            "file": str(path) if path else None,
             "encoder": config.encoder.name,
             "backend": config.backend.name,
         },
@@ -75,13 +75,14 @@ def examine(call: Call) -> dict[str, Any]:
     }
 
 
-def _config(call: Call) -> tuple[RunConfig, str]:
-    """Return the settings of a run without flags, and what is wrong with the config file."""
+def _config(call: Call) -> tuple[RunConfig, Path | None, str]:
+    """Return the settings of a run without flags, their file, and what is wrong with it."""
+    path = None
     try:
         path = find_file(call.config_file)
-        return merge(with_preset([read_file(path)] if path else [])).config, ""
+        return merge(with_preset([read_file(path)] if path else [])).config, path, ""
     except AnyAnomalyError as error:
-        return merge(with_preset([Layer("none", {})])).config, str(error)
+        return merge(with_preset([])).config, path, str(error)
 
 
 def _devices() -> tuple[list[dict[str, str]], str]:
