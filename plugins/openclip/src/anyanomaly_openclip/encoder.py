@@ -16,6 +16,7 @@ from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.types import Crop, FloatArray, ImageArray
 from anyanomaly_openclip.loading import Loaded, load_model
 from anyanomaly_openclip.options import OpenClipOptions
+from anyanomaly_openclip.texts import encode_texts
 
 
 class OpenClipEncoder(Encoder[OpenClipOptions]):
@@ -37,7 +38,7 @@ class OpenClipEncoder(Encoder[OpenClipOptions]):
         self._device = _device(self.options.device)
         self._dtype: torch.dtype = getattr(torch, self.options.dtype)
         self._fingerprint = _digest(loaded.model, self.options.text_heads)
-        self.batch_size = self.options.batch_size or (64 if self._device.type == "cpu" else 512)
+        self.batch_size = self.options.batch_size or (16 if self._device.type == "cpu" else 512)
         with _explained(self.options):
             model = loaded.model.to(self._device, self._dtype)
         self._loaded = loaded._replace(model=model)
@@ -95,7 +96,7 @@ class OpenClipEncoder(Encoder[OpenClipOptions]):
         tokens = self._loaded.tokenize(list(texts))
         starts = range(0, len(tokens), self.batch_size)
         parts = [tokens[at : at + self.batch_size].to(self._device) for at in starts]
-        return torch.cat([self._model.encode_text(part).float() for part in parts])
+        return torch.cat([encode_texts(self._model, part).float() for part in parts])
 
     def _inputs(self, crops: Sequence[Crop]) -> Iterator[torch.Tensor]:
         """Yield inputs (n, 3, side, side), in order, for runs of crops that are prepared alike."""

@@ -1,0 +1,110 @@
+"""What the encoder promises, on a tiny model, and what it says when it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from anyanomaly_openclip.encoder import OpenClipEncoder
+from anyanomaly_openclip.options import OpenClipOptions
+
+from anyanomaly.errors import AnyAnomalyError, BackendError, UsageError
+from anyanomaly.types import Crop, Frame, Video
+from tests.support.tiny_models import make_clip
+
+pytestmark = pytest.mark.engine
+
+TEXTS = ["a car", "bicycle", "a long tale of " + "many words " * 60, "東京 {x} <b>"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clip"))
+
+
+@pytest.fixture(scope="module")
+def encoder(folder: Path) -> Iterator[OpenClipEncoder]:
+    with OpenClipEncoder(OpenClipOptions(model=str(folder), device="cpu", batch_size=5)) as encoder:
+        yield encoder
+
+
+def crops() -> list[Crop]:
+    rng = np.random.default_rng(0)
+    video = Video("v", "v", 25.0, 3, 64, 48)
+    frames = [Frame(video, at, 0.0, rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)) for at in range(3)]
+    boxes = [(0, 0, 20, 20), (10, 5, 40, 35), (30, 20, 50, 40)]
+    windows = [Crop(frame, box, "stretch") for frame in frames for box in boxes]
+    return [windows[0], Crop(frames[0]), *windows[1:], Crop(frames[1], boxes[1]), Crop(frames[2], None, "stretch")]
+
+
+def test_rows_are_unit_float32_in_the_order_asked_for(encoder: OpenClipEncoder) -> None:
+    together = encoder.encode_crops(crops())
+    alone = np.concatenate([encoder.encode_crops([crop]) for crop in crops()])
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_a_box_is_the_image_cut_first(encoder: OpenClipEncoder) -> None:
+    for crop in crops():
+        x0, y0, x1, y1 = crop.box or (0, 0, 64, 48)
+        cut = np.ascontiguousarray(crop.frame.image[y0:y1, x0:x1])
+        whole = Crop(Frame(crop.frame.video, 0, 0.0, cut), None, crop.fit)
+        np.testing.assert_allclose(encoder.encode_crops([crop]), encoder.encode_crops([whole]), atol=1e-6)
+
+
+def test_texts_without_their_padding_are_what_the_model_makes_of_them(encoder: OpenClipEncoder) -> None:
+    loaded = encoder._loaded
+    assert loaded
+    padded = loaded.model.encode_text(loaded.tokenize(TEXTS)).detach().numpy()
+    np.testing.assert_allclose(encoder.encode_texts(TEXTS, unit=False), padded, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(encoder.encode_texts(TEXTS), axis=1), 1, atol=1e-5)
+
+
+def test_nothing_gives_no_rows(encoder: OpenClipEncoder) -> None:
+    assert encoder.encode_crops([]).shape == encoder.encode_texts([]).shape == (0, 64)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_is_close(dtype: str, folder: Path, encoder: OpenClipEncoder) -> None:
+    with OpenClipEncoder(OpenClipOptions(model=str(folder), device="cpu", dtype=dtype)) as half:
+        cosines = (half.encode_crops(crops()) * encoder.encode_crops(crops())).sum(axis=1)
+        assert cosines.min() > 0.99
+        assert half.fingerprint != encoder.fingerprint
+
+
+def test_the_fingerprint_tells_weights_apart_and_not_folders(tmp_path: Path, encoder: OpenClipEncoder) -> None:
+    def fingerprint(seed: int) -> str:
+        folder = make_clip(tmp_path / str(seed), seed=seed)
+        with OpenClipEncoder(OpenClipOptions(model=str(folder), device="cpu")) as other:
+            return other.fingerprint
+
+    assert fingerprint(0) == encoder.fingerprint
+    assert fingerprint(1) != encoder.fingerprint
+
+
+def test_wrong_models_are_one_sentence(tmp_path: Path, folder: Path) -> None:
+    text = tmp_path / "notes.safetensors"
+    text.write_text("not weights")
+    pickle = tmp_path / "evil.pt"
+    pickle.write_bytes(b"\x80\x04cos\nsystem\n(S'true'\ntR.")
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes((folder / "open_clip_model.safetensors").read_bytes()[:1000])
+    for model in (str(tmp_path / "missing"), str(tmp_path), "ViT-B-33", str(text), str(pickle), str(cut)):
+        with pytest.raises(AnyAnomalyError) as caught:
+            OpenClipEncoder(OpenClipOptions(model=model, device="cpu")).load()
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 400
+    with pytest.raises(UsageError, match=r"has no weights 'nonsense'"):
+        OpenClipEncoder(OpenClipOptions(pretrained="nonsense")).load()
+    with pytest.raises(UsageError, match="device 'warp'"):
+        OpenClipEncoder(OpenClipOptions(model=str(folder), device="warp")).load()
+
+
+def test_before_load_and_after_close_it_says_so(folder: Path) -> None:
+    encoder = OpenClipEncoder(OpenClipOptions(model=str(folder), device="cpu"))
+    encoder.close()
+    with pytest.raises(BackendError, match=r"before load"):
+        encoder.encode_crops(crops())
