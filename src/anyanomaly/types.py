@@ -225,7 +225,8 @@ class Timeline:
     contexts: Mapping[str, FloatArray]  # (n,) each, may hold NaN
 
     def __post_init__(self) -> None:
-        for array in (self.times_s, self.raw, self.smooth, *self.contexts.values()):
+        series: list[npt.NDArray[Any]] = [self.times_s, self.raw, self.smooth, *self.contexts.values()]
+        for array in series:
             if array.shape != self.times_s.shape:
                 raise ValueError("the series of a timeline must have one length")
             array.flags.writeable = False

@@ -22,6 +22,11 @@ class SimilarityBackend(Backend[SimilarityOptions]):
     """
 
     max_images = 1
+    _loaded = False
+
+    def load(self) -> None:
+        """Nothing but to be ready: the host loads the encoder."""
+        self._loaded = True
 
     @property
     def batch_size(self) -> int:  # type: ignore[override]  # known when the encoder is
@@ -35,6 +40,8 @@ class SimilarityBackend(Backend[SimilarityOptions]):
 
     def answer_batch(self, queries: Sequence[Query]) -> list[Answer]:
         """Compare the first image of each query with its event text."""
+        if not self._loaded:
+            raise BackendError("The backend 'similarity' is used before load().")
         images = self.encoder.encode_crops([Crop(_frame(query.images[0])) for query in queries])
         texts = self.encoder.encode_texts([query.id.text for query in queries])
         cosines = (images * texts).sum(axis=1)

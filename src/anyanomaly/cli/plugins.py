@@ -11,7 +11,7 @@ import typer
 from anyanomaly.cli.app import new_app
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.output import print_json, print_table, tell
-from anyanomaly.errors import MissingRequirement, UsageError
+from anyanomaly.errors import PluginError, UsageError
 from anyanomaly.specs import ROLES, ComponentSpec
 
 if TYPE_CHECKING:
@@ -61,16 +61,14 @@ def _add_check(plugins: typer.Typer, call: Call) -> None:
     words = [word for word in call.words if ":" in word and not word.startswith("-")]
     flags = option_flags(call, _find(call, words[0])) if call.words[:1] == ("check",) and words else []
 
-    def check(given: Mapping[tuple[str, ...], Any], component: Component) -> int:
+    def check(given: Mapping[tuple[str, ...], Any], component: Component) -> None:
         spec = _find(call, component)
         call.registry.check(spec)
-        try:
-            from anyanomaly.testing.plugin import check as conforms  # needs pytest
-        except ModuleNotFoundError as error:
-            raise MissingRequirement(
-                "Checking a component needs pytest. Run: pip install 'anyanomaly[testing]'"
-            ) from error
-        return conforms(component, {path[0]: value for path, value in given.items()})
+
+        from anyanomaly.testing.plugin import check as run_contract
+
+        if run_contract(component, {path[0]: value for path, value in given.items()}, call.plugins):
+            raise PluginError(f"{spec.role.capitalize()} '{spec.name}' does not keep its contract; see above.")
 
     help_text = "Run the contract of a role over one component, with options as in `run` (--backend.model ID)."
     plugins.command("check", help=help_text)(with_flags(check, flags))

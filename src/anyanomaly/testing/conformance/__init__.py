@@ -1,0 +1,1 @@
+"""The contracts over any installed component, without code."""

@@ -1,0 +1,78 @@
+"""The contracts over the component that ``--component`` names; those of other roles are deselected."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anyanomaly.registry import load
+from anyanomaly.testing import contracts
+from anyanomaly.testing.fakes import FakeEncoder
+from anyanomaly.testing.videos import synthetic_frames, synthetic_video
+
+
+class _Installed:
+    """Fixtures that create the component from what is installed."""
+
+    @pytest.fixture
+    def spec(self, request: pytest.FixtureRequest) -> Any:
+        self.registry = load(request.config.getoption("--component-plugin"))
+        return self.registry.find(*request.config.getoption("--component").split(":", 1))
+
+    @pytest.fixture
+    def component(self, request: pytest.FixtureRequest, spec: Any, tmp_path: Path) -> Any:
+        return self._created(request, spec, tmp_path)
+
+    @pytest.fixture
+    def another(self, request: pytest.FixtureRequest, spec: Any, tmp_path: Path) -> Any:
+        return self._created(request, spec, tmp_path)
+
+    @pytest.fixture
+    def uri(self, spec: Any, tmp_path: Path) -> str:
+        """Make a clip, or a folder of images for a reader that takes no files."""
+        if spec.suffixes:
+            synthetic_video(tmp_path / "clip.mp4")
+            return str(tmp_path / "clip.mp4")
+        synthetic_frames(tmp_path / "clip")
+        return str(tmp_path / "clip")
+
+    def _created(self, request: pytest.FixtureRequest, spec: Any, folder: Path) -> Any:
+        options = json.loads(request.config.getoption("--component-options"))
+        if spec.role == "sink":
+            options.setdefault("path", str(folder / "results"))
+        self.registry.check(spec)
+        component: Any = self.registry.create(spec, options)
+        if getattr(spec, "needs_encoder", False):
+            component.encoder = FakeEncoder()
+        return component
+
+
+class TestBackend(_Installed, contracts.BackendContract):
+    role = "backend"
+
+
+class TestContext(_Installed, contracts.ContextContract):
+    role = "context"
+
+
+class TestDataset(_Installed, contracts.ComponentContract):
+    role = "dataset"
+
+
+class TestEncoder(_Installed, contracts.EncoderContract):
+    role = "encoder"
+
+
+class TestReader(_Installed, contracts.ReaderContract):
+    role = "reader"
+
+
+class TestSelector(_Installed, contracts.SelectorContract):
+    role = "selector"
+
+
+class TestSink(_Installed, contracts.SinkContract):
+    role = "sink"

@@ -1,0 +1,56 @@
+"""What every context generator holds (X clauses)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from anyanomaly.api import ContextGenerator, ContextOptions
+from anyanomaly.specs import ContextSpec
+from anyanomaly.testing.contracts.component import ComponentContract
+from anyanomaly.testing.fakes import FakeEncoder
+from anyanomaly.testing.samples import TEXT, sample_segment
+from anyanomaly.types import Context, KeyFrames
+
+
+class ContextContract(ComponentContract):
+    """Fixtures ``component``: a context generator, not loaded; ``spec``: its spec."""
+
+    @pytest.fixture
+    def spec(self) -> ContextSpec:
+        """Give the generator's spec."""
+        raise AssertionError("the context contract needs the fixture `spec`")
+
+    @pytest.fixture
+    def generator(self, component: Any) -> ContextGenerator[ContextOptions]:
+        """Give the generator with an encoder."""
+        component.encoder = FakeEncoder()
+        component.load()
+        generator: ContextGenerator[ContextOptions] = component
+        return generator
+
+    @pytest.mark.parametrize("sequence", [(0,), (2, 5), (1, 7, 13, 19), tuple(range(9))])
+    def test_x1_x2_x4_images_are_sound_whatever_the_key_frames(
+        self, generator: ContextGenerator[ContextOptions], spec: ContextSpec, sequence: tuple[int, ...]
+    ) -> None:
+        context = _built(generator, sequence)
+        assert context.name == spec.name
+        assert 1 <= len(context.images) <= spec.images
+        for image in context.images:
+            assert image.dtype == np.uint8
+            assert image.flags.c_contiguous
+
+    def test_x3_a_hint_where_it_shows_more_than_one_frame(self, generator: ContextGenerator[ContextOptions]) -> None:
+        one, many = _built(generator, (3,)), _built(generator, (3, 9, 15, 21))
+        if any((a != b).any() for a, b in zip(one.images, many.images, strict=True)):
+            assert many.hint
+
+    def test_x5_the_same_again(self, generator: ContextGenerator[ContextOptions]) -> None:
+        first, second = _built(generator, (1, 7, 13, 19)), _built(generator, (1, 7, 13, 19))
+        assert all((a == b).all() for a, b in zip(first.images, second.images, strict=True))
+
+
+def _built(generator: ContextGenerator[ContextOptions], sequence: tuple[int, ...]) -> Context:
+    return generator.build(sample_segment(), TEXT, KeyFrames(sequence[0], sequence))

@@ -1,0 +1,70 @@
+"""What every sink holds (K clauses)."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from anyanomaly.api import Sink, SinkOptions
+from anyanomaly.specs import SinkSpec
+from anyanomaly.testing.contracts.component import ComponentContract
+from anyanomaly.types import Event, QueryId, Score, SegmentScore, Timeline, Video
+
+
+class SinkContract(ComponentContract):
+    """Fixtures ``component``: a sink with a path to write, not loaded; ``path``: that path; ``spec``: its spec."""
+
+    @pytest.fixture
+    def spec(self) -> SinkSpec:
+        """Give the sink's spec."""
+        raise AssertionError("the sink contract needs the fixture `spec`")
+
+    @pytest.fixture
+    def path(self, component: Any) -> Path:
+        """Give the path that the sink writes."""
+        return Path(component.options.path)
+
+    def test_k1_what_came_before_a_crash_is_on_disk(
+        self, component: Sink[SinkOptions], path: Path, spec: SinkSpec
+    ) -> None:
+        component.load()
+        component.begin({"config": {}})
+        _write(component, "v")
+        on_disk = "".join(each.read_text() for each in path.parent.glob(f"{path.name}*"))
+        component.close()
+        if spec.streams:
+            assert on_disk
+            assert path.read_text() == on_disk
+
+    def test_k2_k3_videos_follow_each_other_and_missing_scores_survive(
+        self, component: Sink[SinkOptions], path: Path
+    ) -> None:
+        component.load()
+        component.begin({"config": {}})
+        _write(component, "first")
+        _write(component, "second", value=math.nan)
+        component.close()
+        written = path.read_text()
+        assert "NaN" not in written
+        assert written.index("first") < written.index("second")
+
+    def test_k4_nothing_came_so_nothing_is_written(self, component: Sink[SinkOptions], path: Path) -> None:
+        path.write_text("of an earlier run")
+        component.load()
+        component.begin({"config": {}})
+        component.close()
+        assert path.read_text() == "of an earlier run"
+
+
+def _write(sink: Sink[SinkOptions], name: str, value: float = 0.75) -> None:
+    video = Video(name, f"{name}.mp4", 25.0, 2, 4, 4)
+    times_s = np.array([0.0, 0.04])
+    score = Score(QueryId(name, 0, "a car", "key"), value, "0.8. A car.")
+    sink.write_segment(SegmentScore(video, 0, 0, 2, times_s, "a car", {"key": score}, value))
+    series = np.array([value, value], dtype=np.float32)
+    sink.write_timeline(Timeline(video, "a car", 0, times_s, series, series.copy(), {"key": series.copy()}))
+    sink.write_event(Event(name, "a car", 0.0, 0.08, 0.75, 0.0, "0.8. A car."))
