@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import PLUGIN, Cli
 
 
 def test_components_are_listed_by_role(cli: Cli) -> None:
@@ -80,3 +82,17 @@ def test_a_command_with_a_name_of_ours_is_refused(cli: Cli, folder: Path) -> Non
     )
     assert "Find events in videos." in cli("-p", "thief.py", "--help").out
     assert "stolen" not in cli("-p", "thief.py", "run", "--help").out
+
+
+def test_check_runs_the_contract_with_the_options_given(folder: Path) -> None:
+    def check(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "anyanomaly", "-p", PLUGIN, "plugins", "check", *words]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+    kept = check("encoder:colour")
+    assert kept.returncode == 0, kept.stdout
+    assert "passed" in kept.stdout
+    broken = check("backend:red", "--backend.fail", "bug")
+    assert broken.returncode == 2
+    assert broken.stderr.splitlines()[-1] == "anyanomaly: Backend 'red' does not keep its contract; see above."
+    assert "cannot be 'odd'" in check("backend:red", "--backend.mode", "odd").stderr
