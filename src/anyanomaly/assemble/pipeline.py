@@ -163,8 +163,10 @@ class Pipeline:
             spec: ComponentSpec = self._registry.find("reader", choice.name)
             return cast("Reader[Options]", self._create(spec, choice.options))
         spec = self._registry.reader_for(uri)
-        known = self._registry.options_model(spec).model_fields  # options may be meant for another video's reader
-        options = {name: value for name, value in choice.options.items() if name in known}
+        fields = {each.name: self._registry.options_model(each).model_fields for each in self._registry.specs("reader")}
+        others = {name for known in fields.values() for name in known} - set(fields[spec.name])
+        # an option of another reader is meant for another video; one that no reader has is refused
+        options = {name: value for name, value in choice.options.items() if name not in others}
         return cast("Reader[Options]", self._create(spec, options))
 
     def _sink(self, choice: ComponentChoice) -> Sink[SinkOptions]:

@@ -25,6 +25,7 @@ GROUP = "anyanomaly"
 PATIENCE_S = 2.0
 """Wall time that a plugin's import, or its hooks, may take: they hold literals and need milliseconds."""
 
+_MARK = "__anyanomaly_plugin_file__"
 _KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -173,12 +174,14 @@ def _imported(source: str) -> ModuleType:
         return _patiently(lambda: importlib.import_module(source))  # type: ignore[no-any-return]
     if not path.is_file():
         raise _Fault("there is no such file.")
-    if path.stem in sys.modules and getattr(sys.modules[path.stem], "__file__", None) != str(path.resolve()):
+    taken = sys.modules.get(path.stem)
+    if taken is not None and not hasattr(taken, _MARK):  # an earlier plugin file may be replaced, nothing else
         raise _Fault(f"a module named '{path.stem}' is imported already; rename the file.")
     spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
     if spec is None or spec.loader is None:
         raise _Fault("it is no Python file.")
     module = importlib.util.module_from_spec(spec)
+    setattr(module, _MARK, True)
     sys.modules[path.stem] = module
     try:
         _patiently(lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
