@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from anyanomaly.builtin.windows import wording
 from anyanomaly.testing.fakes import FakeEncoder
+from anyanomaly.types import Crop, FloatArray
 from tests.engine.parts import ListReader, planner, settings
+
+
+class Recorder(FakeEncoder):
+    """Keeps what it encoded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.crops: list[Crop] = []
+        self.texts: list[str] = []
+
+    def encode_crops(self, crops: Sequence[Crop]) -> FloatArray:
+        self.crops += crops
+        return super().encode_crops(crops)
+
+    def encode_texts(self, texts: Sequence[str], *, unit: bool = True) -> FloatArray:
+        self.texts += texts
+        return super().encode_texts(texts, unit=unit)
+
 
 TEXTS = ("red car", "blue dog", "a green bicycle", "running", "falling")
 N_WINDOWS = 38  # 25 + 9 + 4, on C-ShanghaiTech's sizes
@@ -16,7 +37,7 @@ LENGTH = 24
 @pytest.mark.parametrize("n_texts", [1, 5])
 def test_no_crop_and_no_text_is_encoded_twice(n_texts: int) -> None:
     texts = TEXTS[:n_texts]
-    encoder = FakeEncoder()
+    encoder = Recorder()
     plan, remembering = planner(settings(texts=texts, segment_frames=LENGTH), encoder)
     reader = ListReader(4 * LENGTH)
     segments = list(plan.segments(reader, reader.probe("v")))

@@ -91,8 +91,6 @@ class FakeEncoder(Encoder[Options]):
     def __init__(self, options: Options | None = None, *, batch_size: int = 64) -> None:
         super().__init__(options or Options())
         self.batch_size = batch_size
-        self.crops: list[Crop] = []  # all that were encoded
-        self.texts: list[str] = []
 
     @property
     def fingerprint(self) -> str:
@@ -101,7 +99,6 @@ class FakeEncoder(Encoder[Options]):
 
     def encode_crops(self, crops: Sequence[Crop]) -> FloatArray:
         """Return the unit vector of each crop's mean colour, offset so that none is zero."""
-        self.crops += crops
         rows = np.zeros((len(crops), 3), dtype=np.float32)
         for row, crop in zip(rows, crops, strict=True):
             x0, y0, x1, y1 = crop.box or (0, 0, *crop.frame.image.shape[1::-1])
@@ -110,7 +107,6 @@ class FakeEncoder(Encoder[Options]):
 
     def encode_texts(self, texts: Sequence[str], *, unit: bool = True) -> FloatArray:
         """Return the colour that a text names, or a direction made from its letters."""
-        self.texts += texts
         rows = np.zeros((len(texts), 3), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
             named = [axis for colour, axis in _COLOURS.items() if colour in text.lower()]

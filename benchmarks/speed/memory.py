@@ -1,0 +1,102 @@
+"""Peak memory of a run without models: on a video, on the same one ten times as long, and on a 1080p one.
+
+    python benchmarks/speed/memory.py VIDEO [--json FILE]
+
+Each run is a process of its own, with the fakes of anyanomaly.testing in place of models: what is measured is decoding,
+segments, contexts, look-ahead and results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import cv2
+
+PLUGIN = """
+from anyanomaly import BackendSpec, EncoderSpec, hookimpl
+from anyanomaly.testing.fakes import FakeBackend
+
+class Red(FakeBackend):
+    def __init__(self, options):
+        super().__init__(batch_size=16)
+
+@hookimpl
+def anyanomaly_register_backends():
+    return [BackendSpec(name="red", summary="s", target="memory_plugin:Red")]
+
+@hookimpl
+def anyanomaly_register_encoders():
+    return [EncoderSpec(name="colour", summary="s", target="anyanomaly.testing.fakes:FakeEncoder")]
+"""
+
+PROBE = """
+import resource, sys
+from anyanomaly.cli import main
+code = main(sys.argv[1:])
+print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
+
+
+def copy(source: str, target: Path, *, times: int = 1, size: tuple[int, int] | None = None) -> str:
+    """Write the frames of a video again, so many times over, at a size."""
+    writer = None
+    for _ in range(times):
+        capture = cv2.VideoCapture(source)
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        while (read := capture.read())[0]:
+            picture = cv2.resize(read[1], size) if size else read[1]
+            if writer is None:
+                shape = (picture.shape[1], picture.shape[0])
+                writer = cv2.VideoWriter(str(target), cv2.VideoWriter.fourcc(*"mp4v"), fps, shape)
+            writer.write(picture)
+    assert writer is not None, source
+    writer.release()
+    return str(target)
+
+
+def peak_mib(video: str, folder: Path, *more: str) -> float:
+    """Run over a video and return the peak resident memory of the process, in MiB."""
+    plugin = folder / "memory_plugin.py"
+    plugin.write_text(PLUGIN)
+    options = ["-t", "car", "-t", "person", "--backend", "red", "--encoder", "colour", "--no-cache"]
+    command = ["-q", "-p", str(plugin), "run", video, *options, "-o", str(folder / "r.csv"), *more]
+    environment = dict(os.environ, ANYANOMALY_CACHE_DIR=str(folder))
+    program = [sys.executable, "-c", PROBE, *command]
+    done = subprocess.run(program, capture_output=True, text=True, env=environment, check=True)
+    code, kib = done.stderr.split()[-2:]
+    assert code == "0", done.stderr
+    return int(kib) / 1024
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        once = peak_mib(copy(given.video, folder / "once.mp4"), folder)
+        ten_times = peak_mib(copy(given.video, folder / "ten.mp4", times=10), folder)
+        full_hd = copy(given.video, folder / "hd.mp4", size=(1920, 1080))
+        rows = {
+            "once_mib": round(once),
+            "ten_times_mib": round(ten_times),
+            "ratio": round(ten_times / once, 3),
+            "full_hd_mib": round(peak_mib(full_hd, folder)),
+            "full_hd_unscaled_mib": round(peak_mib(full_hd, folder, "--reader.max-side", "0")),
+        }
+    for key, value in rows.items():
+        print(f"{key}: {value}")
+    if given.json:
+        given.json.write_text(json.dumps(rows, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
