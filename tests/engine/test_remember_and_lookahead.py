@@ -28,9 +28,9 @@ def test_equal_pixels_are_one_crop_and_altered_ones_another() -> None:
 
 
 def test_memory_is_bounded_and_what_was_forgotten_is_encoded_again() -> None:
-    encoder = RememberingEncoder(FakeEncoder(), max_bytes=10 * 12)  # ten vectors
+    encoder = RememberingEncoder(FakeEncoder(), min_kept=10)
     crops = [Crop(frame) for frame in sample_segment(24).frames]
-    first = encoder.encode_crops(crops)
+    first = np.concatenate([encoder.encode_crops(crops[at : at + 4]) for at in range(0, 24, 4)])
     assert encoder.n_crops == 24
     encoder.encode_crops(crops[-10:])
     assert encoder.n_crops == 24

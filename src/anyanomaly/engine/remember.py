@@ -21,14 +21,15 @@ _CropKey: TypeAlias = tuple[bytes, Box | None, Fit]
 class RememberingEncoder(Encoder[Options]):
     """Keeps vectors of crops by the image's content, box and fit (least recently used out), and of all texts.
 
-    Crops of many frames, windows and segments go to the encoder in one call. Safe to call from two threads.
+    Crops of many frames, windows and segments go to the encoder in one call. At least ``min_kept`` vectors of crops
+    are kept, and twice as many as the largest call had. Safe to call from two threads.
     Counts what reached the encoder: ``n_crops``, ``n_texts``, ``n_calls``.
     """
 
-    def __init__(self, encoder: Encoder[Options], *, max_bytes: int = 64 * 2**20) -> None:
+    def __init__(self, encoder: Encoder[Options], *, min_kept: int = 1024) -> None:
         super().__init__(encoder.options)
         self._encoder = encoder
-        self._max_bytes = max_bytes
+        self._n_kept = min_kept
         self._crops: OrderedDict[_CropKey, FloatArray] = OrderedDict()
         self._texts: dict[str, FloatArray] = {}
         self._digests: dict[int, tuple[weakref.ref[ImageArray], bytes]] = {}
@@ -71,8 +72,9 @@ class RememberingEncoder(Encoder[Options]):
             for key in keys:
                 self._crops[key] = found[key]
                 self._crops.move_to_end(key)
-            row_bytes = found[keys[0]].nbytes
-            while len(self._crops) * row_bytes > self._max_bytes:
+            # a pass over the frames of some segments, then one over their windows: twice the larger covers both
+            self._n_kept = max(self._n_kept, 2 * len(found))
+            while len(self._crops) > self._n_kept:
                 self._crops.popitem(last=False)
             return np.stack([found[key] for key in keys])
 
