@@ -1,0 +1,22 @@
+"""Made scenes: clips of a fixed camera over a street, drawn from a seed, with what happens in them."""
+
+from anyanomaly_demo.scenes.facts import ACTION, APPEARANCE, CLASSES, FPS, SIZE, SPLIT_SEEDS, SPLITS
+from anyanomaly_demo.scenes.planning import make_scene
+from anyanomaly_demo.scenes.scene import Scene, SceneBox, SceneEvent, compress
+from anyanomaly_demo.scenes.style import STYLES
+
+__all__ = [
+    "ACTION",
+    "APPEARANCE",
+    "CLASSES",
+    "FPS",
+    "SIZE",
+    "SPLITS",
+    "SPLIT_SEEDS",
+    "STYLES",
+    "Scene",
+    "SceneBox",
+    "SceneEvent",
+    "compress",
+    "make_scene",
+]

@@ -1,0 +1,233 @@
+"""Who is no event: people who walk by, and those and that which one frame may mistake for one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from anyanomaly_demo.scenes import poses, rides, things
+from anyanomaly_demo.scenes.actors import Actor, Stage, gait, person, travel, walker
+from anyanomaly_demo.scenes.camera import Colour, Pen
+from anyanomaly_demo.scenes.facts import SIZE
+from anyanomaly_demo.scenes.people import Joints
+from anyanomaly_demo.scenes.poses import Floats
+
+
+def pedestrian(stage: Stage) -> list[Actor]:
+    """Somebody who walks by, alone or beside another."""
+    x, y = stage.spot(10.0)
+    at, speed, heading = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.9, 1.5), stage.course()
+    found = [walker(stage, at, x, y, heading, speed)]
+    if stage.chance(0.2):
+        gap = 0.65 * stage.camera.scale(y)
+        found.append(walker(stage, at, x + 0.5 * gap, min(y + 0.6 * gap, 250.0), heading, speed))
+    return found
+
+
+def static_thing(stage: Stage, name: str, x: float | None = None, y: float | None = None) -> Actor:
+    """Something of ``things.STATIC`` that stands there all the time."""
+    spot = stage.spot(8.0)
+    paint_it, colours = things.STATIC[name]
+    colour, variant = stage.style.pick(stage.rng, colours), int(stage.rng.integers(1000))
+
+    def paint(pen: Pen, index: int) -> None:
+        paint_it(pen, colour, variant)
+        pen.end(name)
+
+    n = stage.n
+    heading = stage.rng.uniform(-0.3, 0.3)
+    wide = {"tree": 0.9, "bench": 0.9, "bush": 0.5, "lamp": 0.15, "post": 0.12}.get(name, 0.35)
+    return Actor(
+        np.full(n, spot[0] if x is None else x),
+        np.full(n, spot[1] if y is None else y),
+        np.full(n, heading),
+        stage.rng.uniform(0.85, 1.15) if name not in ("bench", "step") else 1.0,
+        paint,
+        (wide, {"tree": 3.0, "lamp": 4.0, "post": 1.2}.get(name, 0.7)),
+    )
+
+
+def sitter(stage: Stage) -> list[Actor]:
+    """Somebody sits on a bench all the time."""
+    x, y = stage.spot()
+    bench = static_thing(stage, "bench", x, y)
+    pose = poses.sit(stage.n) + _fidget(stage, 0.06)
+    turn = np.full(stage.n, stage.rng.uniform(0.3, np.pi - 0.3))
+    who = person(stage, bench.x + stage.rng.uniform(-8, 8), bench.y + 1.0, turn, pose, shadow=(0.4, 0.8))
+    return [bench, replace(who, group=_group(stage))]
+
+
+def lier(stage: Stage) -> list[Actor]:
+    """Somebody lies all the time, on a bench or on the ground, and moves a little."""
+    x, y = stage.spot()
+    n = stage.n
+    turn = np.full(n, stage.course(0.2))
+    pose = poses.lie(n, -1.0 if stage.chance(0.7) else 1.0) + _fidget(stage, 0.08)
+    xs, ys = np.full(n, x), np.full(n, y)
+    who = person(stage, xs, ys, turn, pose, shadow=(0.8, 0.2))
+    if stage.chance(0.5):
+        ahead = np.cos(turn[0]) * np.sign(pose[0, poses.ROLL]) * 0.85 * stage.camera.scale(y)
+        return [static_thing(stage, "bench", x + ahead, y - 1.0), replace(who, rise=0.45)]
+    return [who]
+
+
+def pair(stage: Stage) -> list[Actor]:
+    """Two stand together: they talk, shake hands or hug. Slow, where a fight is fast."""
+    x, y = stage.spot()
+    n, s = stage.n, stage.camera.scale(y)
+    kind = str(stage.rng.choice(("talk", "talk", "hug", "hands")))
+    gap = {"talk": stage.rng.uniform(0.6, 0.9), "hug": 0.34, "hands": 0.75}[kind] * s / 2
+    tilt, group = stage.rng.uniform(-0.4, 0.4), _group(stage)
+    found = []
+    for side in (-1.0, 1.0):
+        pose = poses.still(n) + _fidget(stage, 0.12)
+        if kind == "hug":
+            pose[:, [poses.ARM_L, poses.ARM_R]] = (1.25, 1.1)
+            pose[:, [poses.ELBOW_L, poses.ELBOW_R]] = 0.7
+        elif kind == "hands" or (kind == "talk" and stage.chance(0.6)):
+            pose[:, poses.ARM_R] = 0.9 + 0.2 * np.sin(np.arange(n) * stage.rng.uniform(0.15, 0.35))
+            pose[:, poses.ELBOW_R] = 0.7
+            if kind == "talk":
+                pose[:, poses.ARM_L] = pose[::-1, poses.ARM_R]
+                pose[:, poses.ELBOW_L] = 1.2
+        heading = np.full(n, tilt if side < 0 else np.pi + tilt)
+        xs = np.full(n, x + side * gap * np.cos(tilt))
+        ys = np.full(n, y + side * gap * np.sin(tilt) * stage.camera.pitch)
+        found.append(replace(person(stage, xs, ys, heading, pose), group=group))
+    return found
+
+
+def raiser(stage: Stage) -> list[Actor]:
+    """Somebody walks with a ball or a bag held up, or waves: as in a throw, but nothing flies."""
+    x, y = stage.spot()
+    wave = stage.chance(0.4)
+    colour, phase = stage.style.pick(stage.rng, stage.style.paints), stage.rng.uniform(0, 6.3)
+    level = stage.rng.uniform(2.2, 3.1)
+
+    def raised(pose: Floats) -> Floats:
+        pose[:, poses.ARM_R] = level
+        pose[:, poses.ELBOW_R] = 0.3
+        if wave:
+            t = np.arange(stage.n)
+            pose[:, poses.SIDE_R] = 0.5 + 0.35 * np.sin(t * 1.1 + phase)
+        return pose
+
+    def held(pen: Pen, index: int, where: Joints) -> None:
+        if not wave:
+            u, v, w = where.hands[1]
+            things.ball(pen, colour, u, v, w + 0.1, 0.15)
+            pen.end("ball")
+
+    at, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.5, 1.2)
+    return [walker(stage, at, x, y, stage.course(), speed, raised, after=held)]
+
+
+def strider(stage: Stage) -> list[Actor]:
+    """Somebody walks with long strides: a runner's poses, a walker's speed."""
+    x, y = stage.spot()
+    n, heading = stage.n, np.full(stage.n, stage.course(0.25))
+    speed = np.full(n, stage.rng.uniform(0.9, 1.3))
+    xs, ys = travel(stage, int(stage.rng.integers(n)), x, y, heading, speed)
+    pose = poses.run(gait(speed, 2.5))
+    pose[:, poses.LIFT] *= 0.3
+    return [person(stage, xs, ys, heading, pose)]
+
+
+def pauser(stage: Stage) -> list[Actor]:
+    """Somebody walks, stands still for about a second, and walks on: too short to loiter."""
+    x, y = stage.spot()
+    n, heading = stage.n, np.full(stage.n, stage.course())
+    at = int(stage.rng.integers(10, n - 20))
+    moving = 1.0 - poses.ramp(n, at, at + 10)
+    speed = stage.rng.uniform(0.9, 1.4) * moving
+    xs, ys = travel(stage, at, x, y, heading, speed)
+    return [person(stage, xs, ys, heading, poses.walk(gait(speed), moving))]
+
+
+def stander(stage: Stage) -> list[Actor]:
+    """Somebody walks to a podium, stands on it for a second, arms up or down, and walks on: high, but no jump."""
+    x, y = stage.spot()
+    n, heading = stage.n, np.full(stage.n, stage.course(0.2))
+    at = int(stage.rng.integers(6, n - 22))
+    up = poses.ramp(n, at, at + 16, 4.0)
+    speed = stage.rng.uniform(0.9, 1.2) * (1.0 - 0.85 * up)
+    xs, ys = travel(stage, at + 8, x, y, heading, speed)
+    pose = poses.walk(gait(speed), np.clip(speed, 0.0, 1.0))
+    pose[:, poses.LIFT] += 0.36 * poses.ease(up)
+    if stage.chance(0.5):
+        pose[:, [poses.ARM_L, poses.ARM_R]] += 2.4 * up[:, None]
+    return [static_thing(stage, "step", x, y - 1.0), replace(person(stage, xs, ys, heading, pose), group=0)]
+
+
+def scooter_rider(stage: Stage) -> list[Actor]:
+    """Somebody on a kick scooter: wheels and a bar, no bicycle."""
+    colour = stage.style.pick(stage.rng, stage.style.paints)
+    x, y = stage.spot()
+
+    def still(pose: Floats) -> Floats:
+        pose = poses.push(poses.still(stage.n), 0.95)
+        pose[:, poses.LIFT] = 0.14
+        return pose
+
+    def board(pen: Pen, index: int, where: Joints) -> None:
+        rides.scooter(pen, colour)
+
+    at, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(1.6, 2.6)
+    return [walker(stage, at, x, y, stage.course(0.25), speed, still, before=board)]
+
+
+def carrier(stage: Stage) -> list[Actor]:
+    """Somebody pulls a suitcase or carries a box: luggage, but no hand truck."""
+    x, y = stage.spot()
+    box = stage.chance(0.5)
+    colour: Colour = stage.style.pick(stage.rng, ((180, 144, 100),) if box else stage.style.paints)
+
+    def hold(pose: Floats) -> Floats:
+        if box:
+            return poses.push(pose, 0.6)
+        pose[:, poses.ARM_R] = -0.5
+        return pose
+
+    def luggage(pen: Pen, index: int, where: Joints) -> None:
+        if box:
+            rides.carried_box(pen, colour, where)
+        else:
+            rides.suitcase(pen, colour, where.hands[1])
+
+    at, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.8, 1.3)
+    heading = stage.course(0.3)
+    first = np.sin(heading) < 0 if box else np.sin(heading) > 0
+    extra = {"before": luggage} if first else {"after": luggage}
+    return [walker(stage, at, x, y, heading, speed, hold, **extra)]
+
+
+LOOK_ALIKES = {
+    "action": (sitter, lier, pair, raiser, strider, pauser, stander, pair, lier, raiser, strider),
+    "appearance": (scooter_rider, carrier, carrier, sitter, pair, raiser, scooter_rider),
+}
+STILL = {
+    "action": ("bin", "tree", "bush", "lamp", "post", "bench", "box", "step"),
+    "appearance": ("bin", "box", "cone", "post", "trolley", "lamp", "tree", "bush", "bench"),
+}
+
+
+def foreground(stage: Stage) -> Actor:
+    """A post or a bush at the lower border, nearer than anybody."""
+    name = str(stage.rng.choice(("lamp", "bush", "tree")))
+    x = stage.rng.uniform(20, SIZE[0] - 20)
+    return static_thing(stage, name, x, SIZE[1] + stage.rng.uniform(4, 30))
+
+
+def _fidget(stage: Stage, size: float) -> Floats:
+    """Slow small movements (n, WIDTH) of arms, legs and back."""
+    t = np.arange(stage.n)[:, None]
+    rates, starts = stage.rng.uniform(0.05, 0.2, poses.WIDTH), stage.rng.uniform(0, 6.3, poses.WIDTH)
+    move = size * np.sin(t * rates + starts)
+    move[:, [poses.LIFT, poses.ROLL]] = 0.0
+    move[:, poses.THIGH_L : poses.KNEE_R + 1] *= 0.4
+    return np.asarray(move)
+
+
+def _group(stage: Stage) -> int:
+    return int(stage.rng.integers(1, 1 << 30))
