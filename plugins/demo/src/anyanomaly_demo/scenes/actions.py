@@ -124,13 +124,13 @@ def loitering(stage: Stage) -> list[Actor]:
     kernel = np.ones(4) / 4.0
     speed = np.convolve(np.pad(speed, 3, mode="edge"), kernel, "same")[3:-3]
     compass = np.convolve(np.pad(np.exp(1j * heading), 3, mode="edge"), kernel, "same")[3:-3]
-    heading = np.angle(compass)
+    heading = np.asarray(np.angle(compass), np.float64)
     xs, ys = travel(stage, (start + stop) // 2, x, y, heading, speed)
     pose = poses.walk(gait(speed), np.clip(speed / 0.9, 0.0, 1.0))
     if stage.chance(0.5):  # arms folded, or looks at a telephone
         pose[:, [poses.ELBOW_L, poses.ELBOW_R]] += (rng.uniform(1.2, 1.8) * stays)[:, None]
     pose[:, poses.LEAN] += 0.05 * np.sin(t * 0.3) * stays
-    who = person(stage, xs, ys, np.asarray(heading), pose)
+    who = person(stage, xs, ys, heading, pose)
     return [replace(who, event="loitering", active=_during(stage, start, stop))]
 
 
@@ -185,7 +185,7 @@ def _thrown(stage: Stage, who: Actor, pose: Floats, beat: Floats, during: Bools)
         things.ball(pen, colour, u, v, w, radius)
         pen.end("ball")
 
-    return replace(who, paint=paint, y=who.y + 0.5, shadow=(0.0, 0.0), shown=during, event=None, active=None)
+    return replace(who, paint=paint, y=who.y + 0.5, shadow=(0.0, 0.0), shown=during)
 
 
 def fighting(stage: Stage) -> list[Actor]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anyanomaly_demo.scenes import poses
-from anyanomaly_demo.scenes.camera import Camera, Pen
+from anyanomaly_demo.scenes.camera import Camera, Extent, Pen
 from anyanomaly_demo.scenes.facts import FPS, SIZE
 from anyanomaly_demo.scenes.people import Joints, Outfit, draw_outfit, draw_person, joints
 from anyanomaly_demo.scenes.poses import Floats
@@ -36,6 +36,8 @@ class Actor:
     shown: Bools | None = None  # None: always
     rise: float = 0.0  # metres above the ground it stands on
     group: int = 0  # actors of one group do not hide each other
+    still: bool = False  # the same in every frame
+    parts: list[tuple[str, Extent]] | None = None  # of what is still: measured once
 
     def goes_on(self, index: int) -> bool:
         """Whether its event goes on in a frame, seen or not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -33,7 +34,7 @@ def _passage(stage: Stage, speed: float, spread: float = 0.3) -> tuple[int, floa
     if way < 0.7:  # is there at the start and goes out
         return lasts, far, y, course
     start = int(rng.integers(4, n - lasts))  # comes in, turns round, goes out where it came in
-    back = poses.ease((np.arange(n) - start - lasts / 2 + 4) / 8.0)
+    back = poses.ease((np.arange(n, dtype=np.float64) - start - lasts / 2 + 4) / 8.0)
     return start, near, y, course + np.where(np.sin(heading) > 0, 1.0, -1.0) * np.pi * back
 
 
@@ -80,10 +81,9 @@ def stroller(stage: Stage) -> list[Actor]:
     return _pushed(stage, "stroller", lambda pen, phase: rides.stroller(pen, colour, phase))
 
 
-def _pushed(stage: Stage, name: str, paint: object) -> list[Actor]:
+def _pushed(stage: Stage, name: str, paint: Callable[[Pen, float], None]) -> list[Actor]:
     speed = stage.rng.uniform(0.9, 1.4)
     at, x, y, course = _passage(stage, speed)
-    assert callable(paint)
 
     def thing(pen: Pen, index: int) -> None:
         paint(pen, speed * index / FPS)
@@ -106,7 +106,7 @@ def dog(stage: Stage) -> list[Actor]:
     led = stage.chance(0.65)
     speed = stage.rng.uniform(1.0, 1.5) if led else stage.rng.uniform(1.2, 2.4)
     at, x, y, course = _passage(stage, speed)
-    n, size = stage.n, stage.rng.uniform(0.95, 1.35)
+    n, size = stage.n, stage.rng.uniform(0.9, 1.3)
     pace = np.full(n, speed)
     xs, ys = travel(stage, at, x, y, course, pace)
     phase = gait(pace, 0.95 * size)

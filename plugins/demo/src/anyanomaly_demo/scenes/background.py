@@ -35,7 +35,7 @@ def light(style: Style) -> npt.NDArray[np.float32]:
     """What each channel of each pixel is multiplied with: exposure, colour cast, vignette. Shape (240, 320, 3)."""
     rows, columns = np.mgrid[-1 : 1 : _H * 1j, -1 : 1 : _W * 1j]
     fall = 1.0 - style.vignette * np.clip(rows**2 + columns**2, 0, 2) / 2
-    return (fall[:, :, None] * np.array(style.gain)).astype(np.float32)
+    return np.asarray(fall[:, :, None] * np.array(style.gain), np.float32)
 
 
 @lru_cache(maxsize=8)

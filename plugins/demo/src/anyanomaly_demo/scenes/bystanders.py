@@ -45,6 +45,7 @@ def static_thing(stage: Stage, name: str, x: float | None = None, y: float | Non
         stage.rng.uniform(0.85, 1.15) if name not in ("bench", "step") else 1.0,
         paint,
         (wide, {"tree": 3.0, "lamp": 4.0, "post": 1.2}.get(name, 0.7)),
+        still=True,
     )
 
 
@@ -198,8 +199,11 @@ def carrier(stage: Stage) -> list[Actor]:
     at, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.8, 1.3)
     heading = stage.course(0.3)
     first = np.sin(heading) < 0 if box else np.sin(heading) > 0
-    extra = {"before": luggage} if first else {"after": luggage}
-    return [walker(stage, at, x, y, heading, speed, hold, **extra)]
+    return [
+        walker(
+            stage, at, x, y, heading, speed, hold, before=luggage if first else None, after=None if first else luggage
+        )
+    ]
 
 
 LOOK_ALIKES = {

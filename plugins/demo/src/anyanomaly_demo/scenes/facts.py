@@ -26,3 +26,6 @@ SPLITS = MappingProxyType(
 """Split to its first seed and its style. A split has a million seeds."""
 
 SPLIT_SEEDS = 1_000_000
+
+VERSION = 1
+"""Goes up when a seed draws something else than before: written clips are not mixed with those of another version."""

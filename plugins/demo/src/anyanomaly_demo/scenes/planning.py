@@ -87,14 +87,12 @@ def _event(stage: Stage, scene: Scene, others: Sequence[Actor], name: str) -> tu
     for _ in range(_TRIES):
         added = _BUILDERS[name](stage)
         tried = replace(scene, actors=(*others, *added), _boxes={})
-        seen = np.zeros(stage.n, np.bool_)
-        for number in range(len(others), len(tried.actors)):
-            if tried.actors[number].event is not None:
-                seen |= tried.seen(number)
-        where = np.flatnonzero(seen)
-        if len(where) > best[0]:
-            span = SceneEvent(name, int(where[0]), int(where[-1]) + 1) if len(where) else SceneEvent(name, 0, 0)
-            best = (len(where), added, span)
-        if len(where) >= _LEAST:
+        spans = [tried.span(k) for k in range(len(others), len(tried.actors)) if tried.actors[k].event is not None]
+        shown = [span for span in spans if span[2]]
+        count = max((span[2] for span in shown), default=0)
+        if count > best[0]:
+            start, stop = min((s[0] for s in shown), default=0), max((s[1] for s in shown), default=0)
+            best = (count, added, SceneEvent(name, start, stop))
+        if count >= _LEAST:
             break
     return best[1], best[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 from anyanomaly_demo.scenes.camera import Colour, Pen, shade
 from anyanomaly_demo.scenes.people import Joints, Outfit, draw_person, joints
@@ -172,7 +173,7 @@ def stroller(pen: Pen, colour: Colour, phase: float) -> None:
     # the hood: a quarter of a drum over the end that is nearer to who pushes
     hood = [(0.85 + 0.45 * math.cos(t), 0.8 + 0.45 * math.sin(t)) for t in (math.pi, 2.75, 2.35, 1.95, 1.57, 1.25)]
     pen.poly([pen.at(0.85, -near, 0.8), *(pen.at(u, -near, w) for u, w in hood)], shade(colour, 0.55))
-    for (u0, w0), (u1, w1) in zip(hood, hood[1:], strict=False):
+    for (u0, w0), (u1, w1) in pairwise(hood):
         pen.poly(
             [pen.at(u0, -near, w0), pen.at(u1, -near, w1), pen.at(u1, near, w1), pen.at(u0, near, w0)],
             shade(colour, 1.2),

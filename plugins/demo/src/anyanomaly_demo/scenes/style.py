@@ -25,6 +25,8 @@ _OUT_TOPS: tuple[Colour, ...] = (
     (255, 120, 20), (20, 150, 150), (110, 50, 170), (190, 200, 70), (70, 40, 30), (20, 25, 30), (220, 60, 130),
     (130, 140, 150),
 )  # fmt: skip
+# infrared light comes back from most cloth, so people stand out at night
+_NIGHT_TOPS: tuple[Colour, ...] = ((235, 235, 230), (200, 205, 200), (245, 240, 200), (170, 180, 175), (40, 42, 40))
 _OUT_BOTTOMS: tuple[Colour, ...] = ((20, 60, 60), (80, 30, 60), (50, 45, 30), (25, 25, 25), (130, 90, 60))
 _OUT_PAINTS: tuple[Colour, ...] = ((120, 40, 140), (20, 140, 140), (210, 110, 30), (90, 110, 60), (235, 235, 200))
 
@@ -77,7 +79,7 @@ def _standard(rng: np.random.Generator) -> Style:
         "shutters": ((140, 148, 158), (175, 165, 150)),
     }
     wall = str(rng.choice(tuple(walls)))
-    warmth, light = rng.uniform(-0.07, 0.07), rng.uniform(0.78, 1.12)
+    warmth, light = rng.uniform(-0.07, 0.07), rng.uniform(0.85, 1.2)
     return Style(
         name="standard",
         camera=Camera(rng.uniform(24.0, 37.0), rng.uniform(-90.0, 5.0), rng.uniform(0.3, 0.45), rng.uniform(78, 104)),
@@ -106,11 +108,11 @@ def _held_out(rng: np.random.Generator) -> Style:
     # infrared: mostly one channel of light, shown grey-green
     weights = np.array([0.5, 0.35, 0.15])
     tint = np.outer(np.array([0.74, 0.92, 0.76]), weights) if night else None
-    light = rng.uniform(0.72, 0.9) if night else rng.uniform(0.95, 1.08)
+    light = rng.uniform(1.05, 1.4) if night else rng.uniform(0.95, 1.08)
     return Style(
         name="held-out",
         camera=Camera(metre, rng.uniform(-190.0, -120.0), rng.uniform(0.48, 0.58), rng.uniform(92, 112)),
-        tops=_OUT_TOPS,
+        tops=_NIGHT_TOPS if night else _OUT_TOPS,
         bottoms=_OUT_BOTTOMS,
         paints=_OUT_PAINTS,
         ground=ground,

@@ -1,0 +1,25 @@
+"""Options of the demo's components."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from anyanomaly.api import Options
+
+
+class DemoDatasetOptions(Options):
+    """Which clips, how many, and where they are kept."""
+
+    flavour: Literal["appearance", "action"] = Field(
+        default="appearance", description="Events that one frame shows, or events that only motion shows."
+    )
+    split: Literal["train", "validation", "test", "held-out"] = Field(
+        default="test", description="Which seeds; held-out is a style that no training saw."
+    )
+    n_videos: int = Field(default=40, ge=1, le=10_000, description="Number of clips.")
+    form: Literal["video", "frames"] = Field(default="video", description="mp4 files, or folders of jpg frames.")
+    root: str = Field(
+        default="", description="Folder of the clips, written there when missing; empty: demo/ in the user's cache."
+    )

@@ -1,0 +1,118 @@
+"""Writes scenes as video files or folders of pictures, with labels in the C-VAD layout, JSON, and a manifest.
+
+::
+
+    ROOT/videos/NAME.mp4                    or ROOT/frames/NAME/00000.jpg ...
+    ROOT/scenes/NAME.json                   what one clip holds; written last, so what has it is complete
+    ROOT/labels/demo_hand_truck_label.h5    per class: a key per clip, int8 (n_frames,) of 0 and 1
+    ROOT/labels.json                        the same: class, clip, list of 0 and 1
+    ROOT/manifest.json                      every clip: seed, style, size, fps, frames, events
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from anyanomaly.errors import OutputError
+from anyanomaly_demo.scenes import FPS, SIZE, VERSION, Scene
+
+JPEG_QUALITY = 85
+
+
+def write_video(scene: Scene, path: Path) -> None:
+    """Write a scene as an mp4 file (MPEG-4 part 2), whole or not at all.
+
+    :raises OutputError: when it cannot be written.
+    """
+    partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(partial), cv2.VideoWriter.fourcc(*"mp4v"), FPS, SIZE)
+    if not writer.isOpened():
+        raise OutputError(f"{path} cannot be written: OpenCV has no mp4v encoder here, or the place is not writable.")
+    try:
+        for index in range(scene.n_frames):
+            writer.write(cv2.cvtColor(scene.frame(index), cv2.COLOR_RGB2BGR))
+    finally:
+        writer.release()
+    partial.replace(path)
+
+
+def write_frames(scene: Scene, folder: Path, quality: int = JPEG_QUALITY) -> None:
+    """Write a scene as ``folder/00000.jpg`` and on.
+
+    :raises OutputError: when it cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(scene.n_frames):
+        picture = cv2.cvtColor(scene.frame(index), cv2.COLOR_RGB2BGR)
+        path = folder / f"{index:05d}.jpg"
+        if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, quality]):
+            raise OutputError(f"{path} cannot be written: the disk is full, or the place is not writable.")
+
+
+def describe(scene: Scene, name: str, texts: Sequence[str], *, boxes: bool = False) -> dict[str, Any]:
+    """Return what a clip holds, as JSON: seed, style, size, events, labels of each text, and its boxes if asked."""
+    found: dict[str, Any] = {
+        "name": name,
+        "version": VERSION,
+        "seed": scene.seed,
+        "style": scene.style.name,
+        "size": list(SIZE),
+        "fps": FPS,
+        "n_frames": scene.n_frames,
+        "events": [{"name": e.name, "start": e.start, "stop": e.stop} for e in scene.events],
+        "labels": {text: scene.labels(text).astype(int).tolist() for text in texts},
+    }
+    if boxes:
+        found["boxes"] = [
+            [
+                {"name": b.name, "actor": b.actor, "box": list(b.box), "visible": b.visible, "event": b.event}
+                for b in scene.boxes(index)
+            ]
+            for index in range(scene.n_frames)
+        ]
+    return found
+
+
+def write_labels(root: Path, clips: Iterable[Mapping[str, Any]]) -> None:
+    """Write the labels of ``clips``, each as ``describe`` gives it, as HDF5 and JSON, and the manifest."""
+    h5py: Any = import_module("h5py")  # half a second, and only needed where clips are written
+    described = sorted(clips, key=lambda clip: str(clip["name"]))
+    texts = sorted({text for clip in described for text in clip["labels"]})
+    folder = root / "labels"
+    folder.mkdir(parents=True, exist_ok=True)
+    for text in texts:
+        path = folder / f"demo_{text.replace(' ', '_')}_label.h5"
+        partial = path.with_suffix(".partial")
+        with h5py.File(partial, "w") as file:
+            for clip in described:
+                if text in clip["labels"]:
+                    file.create_dataset(clip["name"], data=np.array(clip["labels"][text], np.int8))
+        partial.replace(path)
+    write_json(
+        root / "labels.json",
+        {text: {c["name"]: c["labels"][text] for c in described if text in c["labels"]} for text in texts},
+    )
+    write_json(
+        root / "manifest.json",
+        {
+            "version": VERSION,
+            "clips": [{key: value for key, value in c.items() if key not in ("labels", "boxes")} for c in described],
+        },
+    )
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(json.dumps(value), encoding="utf-8")
+    partial.replace(path)
