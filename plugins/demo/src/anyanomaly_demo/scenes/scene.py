@@ -17,6 +17,7 @@ from anyanomaly_demo.scenes.style import Style
 
 _W, _H = SIZE
 _SEEN = 0.33  # a share of an actor below which its event is not labelled
+_COVER = 0.85  # what a box hides of another: nothing fills its box
 _STEP = 4  # frames between looks when the span of an event is sought: a look costs half a millisecond
 
 
@@ -180,7 +181,7 @@ class Scene:
                 area = max(1.0, (extent[2] - extent[0]) * (extent[3] - extent[1]))
                 share = min(1.0, (box[2] - box[0]) * (box[3] - box[1]) / area)
                 hidden = sum(_common(extent, other) for _, group, other in nearer if not group or group != actor.group)
-                visible = share * max(0.0, 1.0 - 0.75 * hidden / area)
+                visible = share * max(0.0, 1.0 - _COVER * hidden / area)
                 found.append(SceneBox(name, number, box, round(visible, 3), event))
             nearer.extend((number, actor.group, extent) for _, extent in parts)
         return found[::-1]

@@ -65,6 +65,7 @@ def bench(pen: Pen, colour: Colour, variant: int) -> None:
 def tree(pen: Pen, colour: Colour, variant: int) -> None:
     """A trunk under a crown, 4 m."""
     pen.line(pen.at(0, 0, 0), pen.at(0, 0, 2.4), 0.28, (84, 66, 50))
+    pen.end("tree")  # apart from the crown: what walks beside the trunk is not hidden
     _leaves(pen, colour, variant, 3.1, 1.25, 26)
 
 
