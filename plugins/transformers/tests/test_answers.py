@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from anyanomaly_transformers.backend import TransformersBackend
-from anyanomaly_transformers.prompting import choice_tokens, encode, render
+from anyanomaly_transformers.prompting import encode, render
 
 from anyanomaly.core.expected import SCORES
 from anyanomaly.types import Query, Sampling
@@ -23,8 +23,7 @@ def brute_force(backend: TransformersBackend, query: Query) -> dict[str, float]:
     model, processor, _ = backend._loaded
     text = render(processor, query)
     values = {}
-    tokens = choice_tokens(processor.tokenizer, text, query.sampling.choices)
-    for choice, ids in zip(query.sampling.choices, tokens, strict=True):
+    for choice, ids in zip(query.sampling.choices, backend._tokens_of(text, query.sampling.choices), strict=True):
         inputs = dict(encode(processor, [query], [text]))
         for name, value in inputs.items():
             if name in {"input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids"}:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from anyanomaly_transformers.scoring import choice_logprobs, inner_paths
+from anyanomaly_transformers.scoring import choice_logprobs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,19 +78,6 @@ def test_each_answer_has_the_probability_of_its_own_path(both: list[list[tuple[i
         closed = [a for a in choices if not any(b != a and b[: len(a)] == a for b in choices)]
         assert sum(math.exp(walked(prompt, answer)) for answer in closed) <= 1 + 1e-5
     assert model.passes <= 2
-
-
-@given(answers)
-def test_inner_paths_cover_each_inner_node_and_none_lies_on_another(choices: list[tuple[int, ...]]) -> None:
-    paths = inner_paths(choices)
-    nodes = {answer[:length] for answer in choices for length in range(1, len(answer))}
-    assert nodes == {path[:length] for path in paths for length in range(1, len(path) + 1)}
-    assert not [(a, b) for a in paths for b in paths if a != b and b[: len(a)] == a]
-
-
-def test_the_eleven_scores_need_two_short_rows() -> None:
-    scores = [tuple(f"{tenths / 10:.1f}".encode()) for tenths in range(11)]
-    assert inner_paths(scores) == [tuple(b"0."), tuple(b"1.")]
 
 
 def test_answers_of_one_token_need_one_pass() -> None:

@@ -8,14 +8,15 @@ from itertools import groupby
 from typing import Any
 
 from anyanomaly.api import Backend
-from anyanomaly.errors import AnyAnomalyError, BackendError
+from anyanomaly.core.trie import Tokens, choice_tokens
+from anyanomaly.errors import AnyAnomalyError, BackendError, UsageError
 from anyanomaly.types import Answer, Query
 from anyanomaly_transformers.faults import run_error
 from anyanomaly_transformers.identity import fingerprint
 from anyanomaly_transformers.loading import Loaded, load, quiet
 from anyanomaly_transformers.options import TransformersOptions
-from anyanomaly_transformers.prompting import choice_tokens, encode, render
-from anyanomaly_transformers.scoring import Tokens, choice_logprobs
+from anyanomaly_transformers.prompting import encode, render
+from anyanomaly_transformers.scoring import choice_logprobs
 from anyanomaly_transformers.words import drawing, generate
 
 
@@ -104,7 +105,11 @@ class TransformersBackend(Backend[TransformersOptions]):
         ]
 
     def _tokens_of(self, text: str, choices: tuple[str, ...]) -> tuple[Tokens, ...]:
-        return choice_tokens(self._ready().processor.tokenizer, text, choices)
+        tokenizer = self._ready().processor.tokenizer
+        try:
+            return choice_tokens(lambda words: tokenizer(words, add_special_tokens=False)["input_ids"], text, choices)
+        except ValueError as error:
+            raise UsageError(f"These allowed answers cannot be used with this model: {error}.") from error
 
 
 def _kind(query: Query) -> tuple[Any, ...]:

@@ -69,25 +69,3 @@ def encode(processor: Any, queries: Sequence[Query], texts: Sequence[str]) -> An
         add_special_tokens=not (begin and texts[0].startswith(begin)),  # else the start would stand there twice
         return_tensors="pt",
     )
-
-
-def choice_tokens(tokenizer: Any, text: str, choices: Sequence[str]) -> tuple[tuple[int, ...], ...]:
-    """Return the tokens that each of ``choices`` adds to ``text``.
-
-    A tokenizer that would merge a choice with the end of ``text`` gives the choice's own tokens instead: the
-    model, which has read ``text`` already, cannot go back behind its end.
-
-    :raises UsageError: when a choice has no tokens.
-    """
-
-    def ids(words: str) -> list[int]:
-        return list(tokenizer(words, add_special_tokens=False)["input_ids"])
-
-    before = ids(text)
-    tokens = []
-    for choice in choices:
-        after = ids(text + choice)
-        tokens.append(tuple(after[len(before) :] if after[: len(before)] == before else ids(choice)))
-        if not tokens[-1]:
-            raise UsageError(f"The allowed answer {choice!r} has no tokens. Every allowed answer needs at least one.")
-    return tuple(tokens)

@@ -8,21 +8,11 @@ after every inner node at once. The product along its path is the probability of
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
+from anyanomaly.core.trie import Tokens, inner_paths, path_logprobs, steps
 from anyanomaly.errors import BackendError
-
-Tokens: TypeAlias = tuple[int, ...]
-
-
-def inner_paths(answers: Sequence[Tokens]) -> list[Tokens]:
-    """Return the longest inner paths of the trie of ``answers``, sorted: each inner node lies on one of them."""
-    nodes = sorted({answer[:-1] for answer in answers})
-    covered = {shorter for shorter, longer in pairwise(nodes) if longer[: len(shorter)] == shorter}
-    return [node for node in nodes if node and node not in covered]
 
 
 def choice_logprobs(model: Any, inputs: Any, answers: Sequence[Sequence[Tokens]]) -> list[list[float]]:
@@ -58,25 +48,28 @@ def _two_passes(
         for line, (row, path) in enumerate(paths)
         for length in range(len(path))
     }
-    first_steps = sorted({(row, answer[0]) for row, choices in enumerate(answers) for answer in choices})
-    later_steps = sorted(
-        {
-            (*nodes[row, answer[:length]], answer[length])
-            for row, choices in enumerate(answers)
-            for answer in choices
-            for length in range(1, len(answer))
-        }
-    )
-    first_values = _pick(root, first_steps)
-    later_values = _pick(inner, later_steps)
-    return [
-        [
-            first_values[row, answer[0]]
-            + sum(later_values[*nodes[row, answer[:length]], answer[length]] for length in range(1, len(answer)))
-            for answer in choices
-        ]
+    wanted = [
+        (row, place, token)
         for row, choices in enumerate(answers)
+        for place, tokens in steps(choices).items()
+        for token in tokens
     ]
+    after_prompt = [step for step in wanted if not step[1]]
+    later = [step for step in wanted if step[1]]
+    values = [
+        *_pick(root, [(row, token) for row, _, token in after_prompt]),
+        *_pick(inner, [(*nodes[row, place], token) for row, place, token in later]),
+    ]
+    found: list[dict[Tokens, dict[int, float]]] = [{} for _ in answers]
+    for (row, place, token), value in zip([*after_prompt, *later], values, strict=True):
+        found[row].setdefault(place, {})[token] = value
+    try:
+        return [path_logprobs(choices, each) for choices, each in zip(answers, found, strict=True)]
+    except ValueError as error:
+        raise BackendError(
+            "The model gives no numbers (NaN) for the allowed answers. "
+            "Half precision may be too narrow for it: use --backend.dtype bfloat16 or float32."
+        ) from error
 
 
 def _continue(model: Any, first: Any, prepared: dict[str, Any], paths: Sequence[tuple[int, Tokens]]) -> Any:
@@ -95,18 +88,13 @@ def _continue(model: Any, first: Any, prepared: dict[str, Any], paths: Sequence[
     for name in ("attention_mask", "position_ids", "token_type_ids", "mm_token_type_ids", "cross_attention_mask"):
         if (value := kept.get(name)) is not None:
             kept[name] = value.index_select(value.ndim - 2 if name == "position_ids" else 0, rows)
-    steps = model.prepare_inputs_for_generation(ids, next_sequence_length=longest, is_first_iteration=False, **kept)
-    return model(**steps).logits[:, -longest:].float().log_softmax(dim=-1)
+    inputs = model.prepare_inputs_for_generation(ids, next_sequence_length=longest, is_first_iteration=False, **kept)
+    return model(**inputs).logits[:, -longest:].float().log_softmax(dim=-1)
 
 
-def _pick(table: Any, indices: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], float]:
+def _pick(table: Any, indices: Sequence[tuple[int, ...]]) -> list[float]:
     """Return ``table``'s values at ``indices`` in one transfer."""
     if not indices:
-        return {}
-    values = table[tuple(zip(*indices, strict=True))].tolist()
-    if any(math.isnan(value) for value in values):
-        raise BackendError(
-            "The model gives no numbers (NaN) for the allowed answers. "
-            "Half precision may be too narrow for it: use --backend.dtype bfloat16 or float32."
-        )
-    return {index: min(value, 0.0) for index, value in zip(indices, values, strict=True)}
+        return []
+    values: list[float] = table[tuple(zip(*indices, strict=True))].tolist()
+    return values
