@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyanomaly.core.expected import SCORES, expected_score
+from anyanomaly.core.expected import SCORES, YES_NO, expected_score
 
 
 def test_it_is_the_mean_over_the_allowed_answers_renormalised() -> None:
@@ -25,3 +25,9 @@ def test_without_a_usable_probability_it_is_missing() -> None:
     value, mass = expected_score({"0.0": -math.inf, "1.0": math.nan})
     assert math.isnan(value)
     assert mass == 0
+
+
+def test_yes_against_no_however_they_are_written() -> None:
+    shares = dict(zip(YES_NO, (0.2, 0.1, 0.1, 0.05, 0.0, 0.05), strict=True))
+    logprobs = {answer: math.log(share) if share else -math.inf for answer, share in shares.items()}
+    assert expected_score(logprobs) == (pytest.approx(0.3 / 0.5), pytest.approx(0.5))

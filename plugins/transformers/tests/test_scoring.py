@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from anyanomaly_transformers.scoring import choice_logprobs
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyanomaly.errors import BackendError
@@ -68,6 +68,7 @@ def walked(prompt: tuple[int, ...], answer: tuple[int, ...]) -> float:
     return sum(float(TableModel.logits(prompt + answer[:n]).log_softmax(-1)[answer[n]]) for n in steps)
 
 
+@settings(deadline=None)
 @given(st.lists(answers, min_size=2, max_size=2))
 def test_each_answer_has_the_probability_of_its_own_path(both: list[list[tuple[int, ...]]]) -> None:
     model, prompts = TableModel(), ((4, 1), (0, 3))

@@ -190,10 +190,14 @@ def _check_capabilities(config: RunConfig, contexts: Sequence[ContextSpec], back
                 f"Context '{context.name}' makes {context.images} images; backend '{backend.name}' takes "
                 f"{backend.max_images}. Leave it out of --context, or use another backend."
             )
-    if config.run.scoring == "expected" and backend.words and not backend.logprobs:
+    scoring = config.run.scoring
+    if scoring in ("expected", "yes-no") and backend.words and not backend.logprobs:
         raise CapabilityError(
-            f"Backend '{backend.name}' gives no log-probabilities, which --scoring expected needs. Use --scoring words."
+            f"Backend '{backend.name}' gives no log-probabilities, which --scoring {scoring} needs. "
+            f"Use --scoring words."
         )
+    if config.run.reason_above is not None and not backend.words:
+        raise CapabilityError(f"Backend '{backend.name}' answers without words. Leave --reason-above out.")
     if backend.network and not config.run.allow_network:
         raise CapabilityError(
             f"Backend '{backend.name}' sends pictures off this machine. If that is allowed, add --allow-network."

@@ -10,9 +10,9 @@ from typing import Any
 
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.events import EventRule
-from anyanomaly.core.expected import SCORES
+from anyanomaly.core.expected import SCORES, YES_NO
 from anyanomaly.core.prompt import PromptTemplate
-from anyanomaly.engine.settings import RunSettings
+from anyanomaly.engine.settings import ReasonRule, RunSettings
 from anyanomaly.errors import InvalidOption, UsageError
 from anyanomaly.types import Sampling
 
@@ -30,9 +30,15 @@ def run_settings(config: RunConfig, weights: Mapping[str, float]) -> RunSettings
             f"With every {run.every}th frame read, segments of {run.segment_frames} frames would be empty; "
             f"lower --every or raise --segment-frames."
         )
+    choices = {"expected": SCORES, "yes-no": YES_NO}.get(run.scoring, ())
+    if run.reason_above is not None and not choices:
+        raise UsageError(
+            f"With --scoring {run.scoring} every answer has words already; --reason-above goes with "
+            f"--scoring expected or yes-no."
+        )
     return RunSettings(
         texts=config.texts,
-        template=_template(config),
+        template=_template(config, _scoring_prompt(config)),
         weights=weights,
         scoring=run.scoring,
         sampling=Sampling(
@@ -41,8 +47,11 @@ def run_settings(config: RunConfig, weights: Mapping[str, float]) -> RunSettings
             top_p=run.top_p,
             repetition_penalty=run.repetition_penalty,
             seed=run.seed,
-            choices=SCORES if run.scoring == "expected" else (),
+            choices=choices,
         ),
+        reason=None
+        if run.reason_above is None
+        else ReasonRule(run.reason_above, _template(config, config.prompt.reason)),
         segment_frames=run.segment_frames,
         segment_seconds=run.segment_seconds,
         every=run.every,
@@ -55,11 +64,15 @@ def run_settings(config: RunConfig, weights: Mapping[str, float]) -> RunSettings
     )
 
 
-def _template(config: RunConfig) -> PromptTemplate:
+def _scoring_prompt(config: RunConfig) -> str:
+    """Return the name of the template that asks for the score."""
+    if config.prompt.name != "auto":
+        return config.prompt.name
+    return {"expected": "consideration", "yes-no": "yes-no"}.get(config.run.scoring, "reason-consideration")
+
+
+def _template(config: RunConfig, name: str) -> PromptTemplate:
     choice = config.prompt
-    name = choice.name
-    if name == "auto":
-        name = "consideration" if config.run.scoring == "expected" else "reason-consideration"
     fields = _read(name)
     given = {"output_word": choice.output_word, "system": choice.system, "text_first": choice.text_first}
     fields |= {key: value for key, value in given.items() if value is not None}

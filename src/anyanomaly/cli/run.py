@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 EVENTS_FOUND = 1
 
+LOW_MASS = 0.5
+"""Below this mean mass most of what the model would answer is no allowed answer."""
+
 HELP = """Find events in videos.
 
 Prints one event per line, tab-separated: start and stop in seconds, peak score, text, rationale; with several
@@ -68,6 +71,7 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
     finally:
         if not call.quiet and pipeline.report.n_segments:
             tell(_summary(pipeline))
+            _warn_of_mass(pipeline.report.mean_mass)
     for trouble in pipeline.report.problems:
         tell(f"anyanomaly: {trouble}")
     if pipeline.report.problems:
@@ -123,6 +127,15 @@ def _summary(pipeline: Pipeline) -> str:
     outputs = [str(choice.options.get("path", "-")) for choice in pipeline.config.sink]
     written = f" Results: {', '.join(outputs)}." if outputs else ""
     return f"{'; '.join(part for part in parts if part)}.{written}"
+
+
+def _warn_of_mass(mean: float | None) -> None:
+    """Say it when expected scores rest on little: the model would have answered something else."""
+    if mean is not None and mean < LOW_MASS:
+        tell(
+            f"anyanomaly: the model gave the allowed answers {mean:.1%} of its probability, on average; mostly it "
+            f"would have answered something else, so the scores say little. Try another --scoring, --prompt or model."
+        )
 
 
 def _counted(number: int, thing: str) -> str:

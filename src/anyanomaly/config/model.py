@@ -108,7 +108,8 @@ class PromptChoice(Table):
 
     table = "prompt"
 
-    name: str = Field("auto", description="template or file; auto: with a reason for words, score only for expected")
+    name: str = Field("auto", description="template or file; auto: the one that goes with the scoring")
+    reason: str = Field("reason-consideration", description="template or file that asks for a reason (reason_above)")
     output_word: str | None = Field(None, description="how the question names the reply, in place of the template's")
     system: str | None = Field(None, description="system message, in place of the template's")
     text_first: bool | None = Field(None, description="question before the images, in place of the template's")
@@ -123,9 +124,13 @@ class RunOptions(Table):
     segment_seconds: Positive | None = Field(None, description="length of a segment in seconds, not frames")
     every: int = Field(1, ge=1, description="read every n-th frame")
     keep_tail: bool = Field(True, description="score the short segment at the end of a video")
-    scoring: Literal["words", "expected", "published"] = Field(
+    scoring: Literal["words", "expected", "yes-no", "published"] = Field(
         "words",
-        description="read the score from words, as the expectation over the allowed scores, or as published code does",
+        description="read the score from words, as the expectation over the allowed scores or over yes and no, "
+        "or as published code does",
+    )
+    reason_above: Share | None = Field(
+        None, description="with expected or yes-no: ask for a reason where a segment's score is at least this"
     )
     max_tokens: int = Field(64, ge=1, description="most tokens in an answer")
     temperature: NotNegative = Field(0.0, description="randomness of answers; 0: always the likeliest")

@@ -52,13 +52,14 @@ class Collector:
         self.n_answers = 0
         self.n_unreadable = 0
         self.unreadable_example = ""
+        self._masses: tuple[int, float] = (0, 0.0)  # how many, and their sum
 
     def expect(self, planned: PlannedSegment | VideoEnd) -> None:
         """Take note of a segment, or a video's end, in planning order."""
         if isinstance(planned, VideoEnd):
             self._order.append(planned)
             return
-        waiting = _Waiting(replace(planned, queries=()), tuple(query.id for query in planned.queries))
+        waiting = _Waiting(replace(planned, queries=(), reasons=()), tuple(query.id for query in planned.queries))
         self._order.append(waiting)
         self._open.update(dict.fromkeys(waiting.ids, waiting))
 
@@ -75,7 +76,16 @@ class Collector:
         if math.isnan(score.value):
             self.n_unreadable += 1
             self.unreadable_example = self.unreadable_example or answer.text[:80]
+        if score.mass is not None:
+            n_masses, total = self._masses
+            self._masses = (n_masses + 1, total + score.mass)
         waiting.scores[answer.id] = score
+
+    @property
+    def mean_mass(self) -> float | None:
+        """The mean probability that the model gave to the allowed answers; None when none were to choose from."""
+        n_masses, total = self._masses
+        return total / n_masses if n_masses else None
 
     def ready(self) -> Iterator[SegmentScore | VideoEnd]:
         """Yield what is complete and has nothing incomplete before it: segment scores per text, ends of videos.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from anyanomaly.api.context import ContextGenerator, ContextOptions
@@ -11,11 +11,23 @@ from anyanomaly.api.encoder import Encoder
 from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
-from anyanomaly.core.prompt import build_prompt
+from anyanomaly.core.prompt import PromptTemplate, build_prompt
 from anyanomaly.core.segment import segments
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import VideoError
-from anyanomaly.types import Context, Crop, EventText, Frame, KeyFrames, Query, QueryId, Segment, TimeArray, Video
+from anyanomaly.types import (
+    Context,
+    Crop,
+    EventText,
+    Frame,
+    KeyFrames,
+    Query,
+    QueryId,
+    Sampling,
+    Segment,
+    TimeArray,
+    Video,
+)
 
 Source: TypeAlias = tuple[Reader[Options], Video]
 
@@ -30,6 +42,7 @@ class PlannedSegment:
     stop: int
     times_s: TimeArray
     queries: tuple[Query, ...]
+    reasons: tuple[Query, ...] = ()  # the same with the question for a reason; asked where the score is high
 
     @property
     def nbytes(self) -> int:
@@ -132,7 +145,19 @@ class Planner:
 
     def queries(self, segment: Segment, shown: Sequence[Shown]) -> tuple[Query, ...]:
         """Return the questions about one segment: text by text, context by context."""
-        template = self._settings.template
+        return self._questions(segment, shown, self._settings.template, self._settings.sampling)
+
+    def reasons(self, segment: Segment, shown: Sequence[Shown]) -> tuple[Query, ...]:
+        """Return the questions for a reason, under the ids of `queries`; none when no reason is wanted."""
+        if self._settings.reason is None:
+            return ()
+        in_words = replace(self._settings.sampling, choices=())
+        return self._questions(segment, shown, self._settings.reason.template, in_words)
+
+    @staticmethod
+    def _questions(
+        segment: Segment, shown: Sequence[Shown], template: PromptTemplate, sampling: Sampling
+    ) -> tuple[Query, ...]:
         return tuple(
             Query(
                 id=QueryId(segment.video.id, segment.index, each.text.text, context.name),
@@ -140,7 +165,7 @@ class Planner:
                 prompt=build_prompt(template, each.text.text, context.hint),
                 system=template.system,
                 text_first=template.text_first,
-                sampling=self._settings.sampling,
+                sampling=sampling,
             )
             for each in shown
             for context in each.contexts
@@ -155,6 +180,7 @@ class Planner:
                 stop=segment.stop,
                 times_s=segment.times_s,
                 queries=self.queries(segment, shown),
+                reasons=self.reasons(segment, shown),
             )
 
     def _encode(self, crops: Iterable[Crop]) -> None:

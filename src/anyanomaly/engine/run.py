@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.engine.collect import Collector
 from anyanomaly.engine.lookahead import LookAhead
 from anyanomaly.engine.plan import PlannedSegment, Planner, Source, VideoEnd
+from anyanomaly.engine.reasons import Reasons, windows
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore, StoredAnswers
 from anyanomaly.engine.track import Tracker
@@ -32,6 +33,7 @@ class RunReport:
     n_asked: int = 0  # queries that reached the backend
     n_reused: int = 0  # queries answered from the store, or by an equal query of this run
     n_unreadable: int = 0
+    mean_mass: float | None = None  # probability that the model gave to the allowed answers; None: read from words
     problems: list[str] = field(default_factory=list)  # videos read in part, or not at all
 
 
@@ -55,6 +57,7 @@ class Run:
         self._header = header
         self._answers = StoredAnswers(backend, store)
         self._collector = Collector(settings.weights, settings.scoring)
+        self._reasons = Reasons(settings.reason) if settings.reason else None
         self._trackers: dict[str, Tracker] = {}
         self.report = RunReport()
 
@@ -72,26 +75,41 @@ class Run:
             with LookAhead(
                 self._planner.plan(self._sources), size=_nbytes, max_bytes=self._settings.lookahead_bytes
             ) as planned:
-                answers = self._answers.answer(self._queries(planned))
-                with contextlib.closing(answers):
-                    for answer in answers:
-                        self._collector.add(answer)
-                        yield from self._ready()
-                self._collector.check_complete()
-                yield from self._ready()  # ends of videos, which no answer follows
+                if self._reasons is None:
+                    yield from self._scored(planned)
+                else:
+                    for window in windows(planned, self._settings.lookahead_bytes // 4):
+                        yield from self._scored(window)
+                        yield from self._finished(self._reasons.told(self._answers.answer))
         finally:
             self._count()
             self._salvage()
         self._check_unreadable()
 
-    def _queries(self, planned: LookAhead[PlannedSegment | VideoEnd]) -> Iterator[Query]:
+    def _scored(self, planned: Iterable[PlannedSegment | VideoEnd]) -> Iterator[Outcome]:
+        answers = self._answers.answer(self._queries(planned))
+        with contextlib.closing(answers):
+            for answer in answers:
+                self._collector.add(answer)
+                yield from self._finished(self._ready())
+        self._collector.check_complete()
+        yield from self._finished(self._ready())  # ends of videos, which no answer follows
+
+    def _queries(self, planned: Iterable[PlannedSegment | VideoEnd]) -> Iterator[Query]:
         for item in planned:
             self._collector.expect(item)
             if isinstance(item, PlannedSegment):
+                if self._reasons:
+                    self._reasons.expect(item)
                 yield from item.queries
 
-    def _ready(self) -> Iterator[Outcome]:
+    def _ready(self) -> Iterator[SegmentScore | VideoEnd]:
         for item in self._collector.ready():
+            if self._reasons is None or not self._reasons.hold(item):
+                yield item
+
+    def _finished(self, items: Iterable[SegmentScore | VideoEnd]) -> Iterator[Outcome]:
+        for item in items:
             if isinstance(item, VideoEnd):
                 if item.problem:
                     self.report.problems.append(item.problem)
@@ -107,6 +125,8 @@ class Run:
     def _salvage(self) -> None:
         """Hand on what is known of videos that the end of the run cut short."""
         with contextlib.suppress(OutputError):  # a sink that failed is why the run ended, or a lesser trouble
+            for _ in self._finished(self._reasons.left() if self._reasons else []):
+                pass
             for tracker in self._trackers.values():
                 for _ in self._handed(tracker.finish()):
                     pass
@@ -129,6 +149,7 @@ class Run:
         self.report.n_asked = self._answers.n_asked
         self.report.n_reused = self._answers.n_reused
         self.report.n_unreadable = self._collector.n_unreadable
+        self.report.mean_mass = self._collector.mean_mass
 
     def _check_unreadable(self) -> None:
         n_answers, n_unreadable = self._collector.n_answers, self._collector.n_unreadable

@@ -10,7 +10,15 @@ from anyanomaly.core.events import EventRule
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.types import Sampling, Video
 
-Scoring = Literal["words", "expected", "published"]
+Scoring = Literal["words", "expected", "yes-no", "published"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRule:
+    """Where a reason in words is asked for, and how."""
+
+    above: float  # the fused score of a segment and text reaches it
+    template: PromptTemplate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +30,7 @@ class RunSettings:
     weights: Mapping[str, float]  # context name to weight
     scoring: Scoring = "words"
     sampling: Sampling = field(default_factory=Sampling)
+    reason: ReasonRule | None = None
     segment_frames: int = 24
     segment_seconds: float | None = None  # instead of segment_frames
     every: int = 1  # read every n-th frame

@@ -1,0 +1,47 @@
+"""What the engine is told for each way to score."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from anyanomaly.assemble.settings import run_settings
+from anyanomaly.config.load import resolve
+from anyanomaly.core.expected import SCORES, YES_NO
+from anyanomaly.engine.settings import RunSettings
+from anyanomaly.errors import UsageError
+
+
+def told(**run: Any) -> RunSettings:
+    return run_settings(resolve({"texts": ("bicycle",), "run": run}), {"key": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("scoring", "choices", "asks", "ends"),
+    [
+        ("words", (), "reason-consideration", "a brief reason for the score in **one short sentence**."),
+        ("expected", SCORES, "consideration", "**without any additional text or explanation**."),
+        ("yes-no", YES_NO, "yes-no", "Answer yes or no, **without any additional text or explanation**."),
+    ],
+)
+def test_each_scoring_has_a_question_that_ends_as_it_is_read(
+    scoring: str, choices: tuple[str, ...], asks: str, ends: str
+) -> None:
+    settings = told(scoring=scoring)
+    assert settings.sampling.choices == choices
+    assert settings.template.name == asks
+    assert settings.template.question.strip().endswith(ends)
+    assert settings.reason is None
+
+
+def test_reasons_are_asked_for_as_words_are() -> None:
+    reason = told(scoring="expected", reason_above=0.6).reason
+    assert reason is not None
+    assert (reason.above, reason.template) == (0.6, told(scoring="words").template)
+
+
+@pytest.mark.parametrize("scoring", ["words", "published"])
+def test_words_are_a_reason_already(scoring: str) -> None:
+    with pytest.raises(UsageError, match="--scoring expected or yes-no"):
+        told(scoring=scoring, reason_above=0.5)
