@@ -1,6 +1,51 @@
-"""Made scenes with ground truth, and what is trained on them, for anyanomaly."""
+"""Made scenes with ground truth, and tiny models trained on them, for anyanomaly."""
 
-from anyanomaly import DatasetSpec, hookimpl
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from anyanomaly import BackendSpec, DatasetSpec, EncoderSpec, hookimpl
+
+if TYPE_CHECKING:
+    import typer
+
+INSTALL = "pip install anyanomaly-demo"
+
+
+@hookimpl
+def anyanomaly_register_encoders() -> list[EncoderSpec]:
+    """The tiny CLIP."""
+    return [
+        EncoderSpec(
+            name="demo-clip",
+            summary="A tiny CLIP, trained on the made clips: 6 MB, comes with the plugin",
+            target="anyanomaly_demo.components:DemoClip",
+            options="anyanomaly_demo.options_clip:DemoClipOptions",
+            requires=("torch>=2.4", "open_clip_torch>=3.0", "anyanomaly-openclip"),
+            install="pip install anyanomaly-openclip",
+            devices=frozenset({"cpu", "cuda", "mps"}),
+        )
+    ]
+
+
+@hookimpl
+def anyanomaly_register_backends() -> list[BackendSpec]:
+    """The tiny Qwen2.5-VL, in each engine."""
+    return [
+        BackendSpec(
+            name="demo-hf",
+            summary="A tiny Qwen2.5-VL in transformers, trained on the made clips: comes with the plugin",
+            target="anyanomaly_demo.components:DemoHf",
+            options="anyanomaly_demo.options_hf:DemoHfOptions",
+            requires=("torch>=2.4", "torchvision>=0.19", "transformers>=5.0", "anyanomaly-transformers"),
+            install="pip install anyanomaly-transformers",
+            max_images=None,
+            batching=True,
+            logprobs=True,
+            choices=True,
+            devices=frozenset({"cpu", "cuda", "mps"}),
+        )
+    ]
 
 
 @hookimpl
@@ -13,6 +58,14 @@ def anyanomaly_register_datasets() -> list[DatasetSpec]:
             target="anyanomaly_demo.dataset:DemoDataset",
             options="anyanomaly_demo.options:DemoDatasetOptions",
             requires=("h5py>=3.10",),
-            install="pip install anyanomaly-demo",
+            install=INSTALL,
         )
     ]
+
+
+@hookimpl
+def anyanomaly_register_commands(app: typer.Typer) -> None:
+    """``anyanomaly demo``."""
+    from anyanomaly_demo.command import add
+
+    add(app)

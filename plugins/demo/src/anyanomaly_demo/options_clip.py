@@ -1,0 +1,15 @@
+"""Options of the tiny CLIP."""
+
+from __future__ import annotations
+
+from anyanomaly_openclip.options import OpenClipOptions
+from pydantic import Field
+
+
+class DemoClipOptions(OpenClipOptions):
+    """Which weights: those that come with the plugin."""
+
+    model: str = Field(
+        default="", description="Folder of a model trained alike; empty: the one that comes with the plugin."
+    )
+    batch_size: int = Field(default=0, ge=0, description="Crops per forward pass; 0: 128 on a CPU, 512 on a GPU.")

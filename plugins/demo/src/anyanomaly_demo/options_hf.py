@@ -1,0 +1,13 @@
+"""Options of the tiny Qwen2.5-VL in transformers."""
+
+from __future__ import annotations
+
+from anyanomaly_transformers.options import TransformersOptions
+from pydantic import Field
+
+
+class DemoHfOptions(TransformersOptions):
+    """Which weights: those that come with the plugin."""
+
+    model: str = Field("", description="folder of a model trained alike; empty: the one that comes with the plugin")
+    batch_size: int = Field(16, ge=1, description="queries in one forward pass")

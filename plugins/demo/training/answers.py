@@ -1,0 +1,315 @@
+"""Trains the language model to answer the method's questions, with the tower at a fifth of its rate.
+
+The answer is "0.7. The image shows a bicycle.": "0" or "1", a point, a digit, a reason that follows from the score.
+The expected score s, the mean of 0.0 ... 1.0 under the model's own probabilities, is trained as a probability (cross
+entropy with the label: a proper scoring rule), and the words are pulled to the tenths on either side of s.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tokens
+import torch
+import tower as tower_module
+from draw import NAMES
+from examples import N_CLASSES, Example, Scenes, grid, key, position, some_attention, some_window
+from looks import change_looks
+from tower import WIDTH, auc, mirror, normalise, see
+from wording import NOTHING, REASONS, WORDS
+
+from anyanomaly.core.prompt import build_prompt
+
+SYSTEM = "You are a vision anomaly detector."
+
+
+def config(tokenizer: Any) -> Any:
+    """Return the configuration of the whole model."""
+    from transformers import Qwen2_5_VLConfig
+
+    ids = {f"{name}_token_id": tokenizer.convert_tokens_to_ids(mark) for name, mark in (
+        ("image", "<|image_pad|>"), ("video", "<|video_pad|>"),
+        ("vision_start", "<|vision_start|>"), ("vision_end", "<|vision_end|>"))}  # fmt: skip
+    text = {
+        "vocab_size": len(tokenizer), "hidden_size": WIDTH, "intermediate_size": 384, "num_hidden_layers": 3,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 4096, "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
+        "bos_token_id": None, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+        "initializer_range": 0.05, "tie_word_embeddings": True,
+    }  # fmt: skip
+    return Qwen2_5_VLConfig(
+        text_config=text, vision_config=tower_module.config().to_dict(), tie_word_embeddings=True, **ids
+    )
+
+
+def build(tokenizer: Any) -> Any:
+    """Return the model."""
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    return Qwen2_5_VLForConditionalGeneration(config(tokenizer))
+
+
+@dataclass
+class Asked:
+    """One question about an image: which image of the batch, the words, and the label."""
+
+    image: int
+    text: str
+    name: str  # the class; empty: nothing of the scenes
+    y: float
+    hint: str
+
+
+@dataclass
+class Batch:
+    """Images of one size with questions about them."""
+
+    pixels: torch.Tensor
+    questions: list[Asked]
+
+
+class Talk:
+    """Questions to token ids."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.templates = tokens.templates()
+        ids = self.ids
+        self.before = ids(f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n<|vision_start|>")
+        self.image = tokenizer.convert_tokens_to_ids("<|image_pad|>")
+        self.zero, self.one, self.point = ids("0")[0], ids("1")[0], ids(".")[0]
+        self.digits = [ids(str(d))[0] for d in range(10)]
+        assert ids("0.9. The") == [self.zero, self.point, self.digits[9], self.point, *ids(" The")]
+
+    def ids(self, text: str) -> list[int]:
+        """Return the ids of ``text``, marks included."""
+        found: list[int] = self.tokenizer(text)["input_ids"]
+        return found
+
+    def after(self, asked: Asked, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        """Return the ids that follow the image: the question, and an answer that could be right."""
+        names = ("reason-consideration", "consideration", *self.templates)
+        name = str(rng.choice(names, p=(0.45, 0.4, *[0.15 / len(self.templates)] * len(self.templates))))
+        template = self.templates[name]
+        if rng.random() < 0.15:
+            template = type(template)(template.name, template.question, template.system, output_word="Output")
+        question = build_prompt(template, asked.text, asked.hint)
+        high = rng.random() < asked.y
+        score = (
+            "1.0" if high and rng.random() < 0.15 else f"0.{int(rng.integers(5, 10) if high else rng.integers(0, 5))}"
+        )
+        reason = f". {REASONS[asked.name][0 if high else 1]}" if "reason" in name else ""
+        return self.ids(f"<|vision_end|>{question}<|im_end|>\n<|im_start|>assistant\n"), self.ids(
+            f"{score}{reason}<|im_end|>"
+        )
+
+
+def positions(n_before: int, rows: int, columns: int, length: int) -> torch.Tensor:
+    """Return Qwen2.5-VL's positions (3, length): text counts on, an image's tokens have a row and a column."""
+    at = torch.arange(length).repeat(3, 1)
+    n_image = rows * columns
+    place = torch.arange(n_image)
+    at[:, n_before : n_before + n_image] = n_before + torch.stack(
+        (torch.zeros_like(place), place // columns, place % columns)
+    )
+    at[:, n_before + n_image :] = n_before + max(rows, columns) + torch.arange(length - n_before - n_image)
+    return at
+
+
+def loss(model: Any, talk: Talk, batch: Batch, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss and the expected scores (n_questions,)."""
+    rows, columns = batch.pixels.shape[2] // 28, batch.pixels.shape[3] // 28
+    seen = see(model.model.visual, batch.pixels)
+    n_seen, n_before = seen.shape[1], len(talk.before)
+    pairs = [talk.after(asked, rng) for asked in batch.questions]
+    length = max(len(q) + len(a) for q, a in pairs)
+    ids = torch.full((len(pairs), length), talk.tokenizer.pad_token_id)
+    for row, (question, answer) in enumerate(pairs):
+        ids[row, : len(question) + len(answer)] = torch.tensor(question + answer)
+    embed = model.get_input_embeddings()
+    before = embed(torch.tensor(talk.before)).expand(len(pairs), -1, -1)
+    images = seen[torch.tensor([asked.image for asked in batch.questions])]
+    inputs = torch.cat((before, images, embed(ids)), dim=1)
+    at = positions(n_before, rows, columns, inputs.shape[1])[:, None].expand(-1, len(pairs), -1)
+    states = model.model.language_model(inputs_embeds=inputs, position_ids=at, use_cache=False).last_hidden_state
+    states = states[:, n_before + n_seen :]
+    starts = torch.tensor([len(q) for q, _ in pairs])
+    lengths = torch.tensor([len(a) for _, a in pairs])
+    steps = torch.arange(int(lengths.max()))
+    places = (starts[:, None] - 1 + steps).clamp(max=length - 1)
+    logits = model.lm_head(states.gather(1, places[:, :, None].expand(-1, -1, states.shape[2])))
+    logprobs = logits.log_softmax(dim=-1)  # (n, longest answer, vocabulary): what comes at each step of the answer
+    wanted = ids.gather(1, (places + 1).clamp(max=length - 1))
+    y = torch.tensor([asked.y for asked in batch.questions])
+
+    first = logprobs[:, 0, [talk.zero, talk.one]]
+    digit = logprobs[:, 2, talk.digits]
+    tenths = wanted[:, 0] == talk.zero  # only after "0." is the digit asked for
+    share = first.softmax(dim=-1)
+    values = torch.arange(10) / 10
+    s = share[:, 1] + share[:, 0] * (digit.softmax(dim=-1) * values).sum(dim=-1)
+    held = s.clamp(1e-3, 1 - 1e-3)
+    fit = -(y * held.log() + (1 - y) * (1 - held).log())
+    # the words: the tenths on either side of s, as likely as it is near them
+    goal = s.detach().clamp(0, 1) * 10
+    low = goal.floor().clamp(max=9)
+    part = goal - low
+    target = torch.zeros(len(pairs), 11).scatter(1, low.long()[:, None], (1 - part)[:, None])
+    target.scatter_add_(1, low.long()[:, None] + 1, part[:, None])
+    rest = target[:, :10].sum(dim=1)
+    words = -(target[:, 10] * first[:, 1] + rest * first[:, 0])
+    words = words - (target[:, :10] * digit).sum(dim=1)
+    valid = steps[None] < lengths[:, None]
+    free = valid.clone()
+    free[:, 0] = False
+    free[:, 2] &= ~tenths
+    reason = -(logprobs.gather(2, wanted[:, :, None])[:, :, 0] * free).sum() / free.sum()
+    scored = (fit + 0.3 * words)[tenths].mean()
+    return scored + 0.2 * reason, s.detach()
+
+
+def question(name: str, image: int, y: float, hint: str, rng: np.random.Generator) -> Asked:
+    """Put a class into words."""
+    if not name:
+        return Asked(image, str(rng.choice(NOTHING)), "", 0.0, hint)
+    words = WORDS[name]
+    return Asked(image, words[0] if rng.random() < 0.65 else str(rng.choice(words)), name, y, hint)
+
+
+def ask(examples: list[tuple[Example, str]], rng: np.random.Generator, n_texts: int = 2) -> Batch:
+    """Ask ``n_texts`` questions about each example: of what is there, and of what is not."""
+    questions = []
+    for number, (example, hint) in enumerate(examples):
+        there = np.flatnonzero(example.y)
+        for _ in range(n_texts):
+            if len(there) and rng.random() < 0.5:
+                k = int(rng.choice(there))
+            elif rng.random() < 0.04:
+                questions.append(question("", number, 0.0, hint, rng))
+                continue
+            else:
+                k = int(rng.integers(N_CLASSES))
+            questions.append(question(NAMES[k], number, float(example.y[k]), hint, rng))
+    pixels = change_looks(np.stack([e.image for e, _ in examples]), rng)
+    return Batch(normalise(pixels), questions)
+
+
+def drawn(
+    scenes: Scenes, rng: np.random.Generator, sequences: Any, n_keys: int, n_squares: int
+) -> Iterator[tuple[Batch, Batch]]:
+    """Yield questions about key frames, and about grids and position contexts of drawn windows."""
+    hint = tokens.hint()
+    while True:
+        squares = []
+        picked = [int(rng.choice(sequences[k])) for k in rng.integers(len(sequences), size=n_keys)]
+        keys = [(mirror(key(scenes, number), rng), "") for number in picked]
+        for k in rng.integers(len(sequences), size=n_squares):
+            sequence = sequences[k]
+            if rng.random() < 0.35:
+                number = int(rng.choice(sequence))
+                squares.append((mirror(position(scenes, number, some_attention(scenes, number, rng)), rng), ""))
+            else:
+                squares.append(
+                    (mirror(grid(scenes, sequence, some_window(scenes, sequence, rng)), rng, tiles=True), hint)
+                )
+        yield ask(keys, rng), ask(squares, rng)
+
+
+Source = Callable[[np.random.Generator], Iterator[tuple[Batch, Batch]]]
+
+
+def train(
+    source: Source, unseen: Source, start_from: Path, out: Path, *, steps: int, seed: int = 0, threads: int = 2,
+    rate: float = 2e-3, share: float = 0.2,
+) -> None:  # fmt: skip
+    """Train for ``steps`` from the tower or the whole model in ``start_from``; goes on from a checkpoint in ``out``."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer = tokens.build()
+    model, talk = build(tokenizer), Talk(tokenizer)
+    begin = torch.load(start_from, weights_only=True)
+    if "tower" in begin:
+        model.model.visual.load_state_dict(begin["tower"])
+    else:
+        model.load_state_dict(begin["model"])
+    slow = list(model.model.visual.parameters())
+    fast = list({id(p): p for p in [*model.model.language_model.parameters(), *model.lm_head.parameters()]}.values())
+    optimiser = torch.optim.AdamW(
+        [{"params": fast, "lr": rate}, {"params": slow, "lr": rate * share}], weight_decay=0.01, betas=(0.9, 0.98)
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [rate, rate * share], total_steps=steps, pct_start=0.08)
+    first, checkpoint = 0, out / "answers.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+        first = state["step"]
+    rng = np.random.default_rng([seed, first])
+    batches = source(rng)
+    held: list[list[float]] = []
+    began = time.time()
+    for step in range(first, steps):
+        model.train()
+        optimiser.zero_grad()
+        losses = []
+        for batch in next(batches):
+            value, _ = loss(model, talk, batch, rng)
+            value.backward()
+            losses.append(value.item())
+        torch.nn.utils.clip_grad_norm_([*fast, *slow], 1.0)
+        optimiser.step()
+        schedule.step()
+        held.append(losses)
+        if step % 25 == 24:
+            mean, pace = np.round(np.mean(held, axis=0), 3).tolist(), (time.time() - began) / 25
+            print(f"step {step + 1} loss {mean} {pace:.2f} s", flush=True)
+            held, began = [], time.time()
+        if step % 100 == 99 or step + 1 == steps:
+            look(model, talk, unseen)
+            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(),
+                        "schedule": schedule.state_dict(), "step": step + 1}, checkpoint)  # fmt: skip
+
+
+@torch.no_grad()
+def look(model: Any, talk: Talk, unseen: Source) -> None:
+    """Print the AUC per class and the calibration on what was not trained on."""
+    rng = np.random.default_rng(99)
+    batches = unseen(rng)
+    pairs = [next(batches) for _ in range(4)]
+    for kind, name in enumerate(("key", "squares")):
+        scores, labels, classes = [], [], []
+        for pair in pairs:
+            _, s = loss(model, talk, pair[kind], rng)
+            scores.append(s)
+            labels += [asked.y for asked in pair[kind].questions]
+            classes += [asked.name for asked in pair[kind].questions]
+        s, y = torch.cat(scores), torch.tensor(labels)
+        per = []
+        for n in NAMES:
+            mine = torch.tensor([c == n for c in classes])
+            per += auc(s[mine, None], y[mine, None])
+        table = [
+            f"{float(y[mine].mean()):.2f}" if (mine := (s >= k / 5) & (s < k / 5 + 0.2)).any() else "-"
+            for k in range(5)
+        ]
+        print(f"  unseen {name}: pooled {auc(s[:, None], y[:, None])[0]:.3f} mean {np.nanmean(per):.3f} "
+              f"{np.round(per, 2).tolist()} truth by fifth of score {' '.join(table)}", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    import sys
+
+    scenes = Scenes(Path(sys.argv[1]))
+    last = len(scenes.sequences) * 19 // 20
+    train(
+        lambda rng: drawn(scenes, rng, scenes.sequences[:last], 16, 24),
+        lambda rng: drawn(scenes, rng, scenes.sequences[last:], 64, 96),
+        Path(sys.argv[2]), Path(sys.argv[3]), steps=int(sys.argv[4]),
+    )  # fmt: skip

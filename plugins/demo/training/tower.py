@@ -1,0 +1,216 @@
+"""Trains the vision tower alone: which class is seen in each token, and in the image.
+
+It is transformers' own Qwen2.5-VL tower, seen through a faster path: all images of a batch have one size.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from examples import (
+    N_CLASSES,
+    N_TARGETS,
+    Example,
+    Scenes,
+    grid,
+    key,
+    position,
+    some_attention,
+    some_window,
+)
+from looks import change_looks
+from torch.nn import functional
+
+MEAN = torch.tensor((0.48145466, 0.4578275, 0.40821073))[:, None, None]
+STD = torch.tensor((0.26862954, 0.26130258, 0.27577711))[:, None, None]
+WIDTH, DEPTH = 128, 4
+
+
+def config() -> Any:
+    """Return the tower's configuration: every block attends to the whole image."""
+    from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLVisionConfig
+
+    return Qwen2_5_VLVisionConfig(
+        depth=DEPTH, hidden_size=WIDTH, intermediate_size=384, num_heads=4, out_hidden_size=WIDTH,
+        fullatt_block_indexes=list(range(DEPTH)), window_size=112, initializer_range=0.02,
+    )  # fmt: skip
+
+
+def build() -> Any:
+    """Return the tower."""
+    from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VisionTransformerPretrainedModel
+
+    return Qwen2_5_VisionTransformerPretrainedModel._from_config(config())
+
+
+_angles: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = {}
+
+
+def _rotary(tower: Any, rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+    from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import get_vision_position_ids
+
+    if (rows, columns) not in _angles:
+        ids = get_vision_position_ids(torch.tensor([[1, rows, columns]]), 2)
+        _angles[rows, columns] = tower.rotary_pos_emb(torch.zeros(1), ids)
+    return _angles[rows, columns]
+
+
+def _turn(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    half = states.shape[-1] // 2
+    turned = torch.cat((-states[..., half:], states[..., :half]), dim=-1)
+    return states * cos + turned * sin
+
+
+def see(tower: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """Turn normalised pixels (n, 3, H, W), H and W multiples of 28, into tokens (n, H // 28 * W // 28, out)."""
+    n, _, high, wide = pixels.shape
+    rows, columns = high // 14, wide // 14
+    weight = tower.patch_embed.proj.weight.sum(2)  # a picture is a film of two equal frames
+    states = functional.conv2d(pixels, weight, stride=14)
+    states = (
+        states.reshape(n, -1, rows // 2, 2, columns // 2, 2).permute(0, 2, 4, 3, 5, 1).reshape(n, rows * columns, -1)
+    )
+    cos, sin = _rotary(tower, rows, columns)
+    for block in tower.blocks:
+        seen = block.norm1(states)
+        heads = block.attn.qkv(seen).reshape(n, rows * columns, 3, block.attn.num_heads, -1).permute(2, 0, 3, 1, 4)
+        query, other, value = _turn(heads[0], cos, sin), _turn(heads[1], cos, sin), heads[2]
+        mixed = functional.scaled_dot_product_attention(query, other, value).transpose(1, 2)
+        states = states + block.attn.proj(mixed.reshape(n, rows * columns, -1))
+        states = states + block.mlp(block.norm2(states))
+    return tower.merger(states).reshape(n, rows * columns // 4, -1)
+
+
+def normalise(pixels: torch.Tensor) -> torch.Tensor:
+    """Apply the processor's mean and deviation to pixels (n, 3, H, W) of 0 to 1."""
+    return (pixels - MEAN) / STD
+
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+def collate(examples: list[Example], rng: np.random.Generator) -> Batch:
+    """Return pixels (n, 3, H, W), y (n, N_CLASSES) and cells (n, H // 28, W // 28, N_TARGETS), with other looks."""
+    pixels = change_looks(np.stack([e.image for e in examples]), rng)
+    y = torch.from_numpy(np.stack([e.y for e in examples]))
+    return normalise(pixels), y, torch.from_numpy(np.stack([e.cells for e in examples]))
+
+
+def drawn(
+    scenes: Scenes, rng: np.random.Generator, sequences: Any, n_keys: int, n_squares: int
+) -> Iterator[tuple[Batch, Batch]]:
+    """Yield batches: key frames, and as many grids as position contexts together."""
+    while True:
+        squares = []
+        picked = [int(rng.choice(sequences[k])) for k in rng.integers(len(sequences), size=n_keys)]
+        keys = [mirror(key(scenes, number), rng) for number in picked]
+        for k in rng.integers(len(sequences), size=n_squares):
+            sequence = sequences[k]
+            if rng.random() < 0.25:
+                number = int(rng.choice(sequence))
+                squares.append(mirror(position(scenes, number, some_attention(scenes, number, rng)), rng))
+            else:
+                squares.append(mirror(grid(scenes, sequence, some_window(scenes, sequence, rng)), rng, tiles=True))
+        yield collate(keys, rng), collate(squares, rng)
+
+
+def mirror(example: Example, rng: np.random.Generator, *, tiles: bool = False) -> Example:
+    """Mirror half of the examples left to right; of a grid each tile, so that time still runs in reading order."""
+    if rng.random() < 0.5:
+        return example
+    image, cells = example.image[:, ::-1], example.cells[:, ::-1]
+    if tiles:
+        half, part = image.shape[1] // 2, cells.shape[1] // 2
+        image = np.concatenate((image[:, half:], image[:, :half]), axis=1)
+        cells = np.concatenate((cells[:, part:], cells[:, :part]), axis=1)
+    return Example(np.ascontiguousarray(image), example.y, np.ascontiguousarray(cells))
+
+
+class Heads(torch.nn.Module):
+    """What tokens say: a target each, and the image's classes through their strongest token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells = torch.nn.Linear(WIDTH, N_TARGETS)
+        self.image = torch.nn.Linear(WIDTH, N_CLASSES)
+        torch.nn.init.constant_(self.cells.bias, -3.0)
+        torch.nn.init.constant_(self.image.bias, -5.0)
+
+    def loss(self, tokens: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the loss and the image's logits (n, N_CLASSES)."""
+        cells = batch[2].reshape(len(tokens), -1, N_TARGETS)
+        logits = self.cells(tokens)
+        weight = 1.0 + 4.0 * cells
+        dense = (
+            functional.binary_cross_entropy_with_logits(logits, cells, weight, reduction="none").mean(dim=(0, 1)).sum()
+        )
+        image = torch.logsumexp(self.image(tokens), dim=1)
+        return dense + functional.binary_cross_entropy_with_logits(image, batch[1]), image
+
+
+def auc(logits: torch.Tensor, y: torch.Tensor) -> list[float]:
+    """Share of (positive, negative) pairs in order, per class."""
+    found = []
+    for k in range(y.shape[1]):
+        yes, no = logits[y[:, k] >= 0.5, k], logits[y[:, k] == 0, k]
+        found.append(float((yes[:, None] > no[None]).float().mean()) if len(yes) and len(no) else float("nan"))
+    return found
+
+
+def train(scenes: Scenes, out: Path, *, steps: int, seed: int = 0, threads: int = 1, rate: float = 1.5e-3) -> None:
+    """Train for ``steps``; goes on from a checkpoint in ``out``. The last segments are for looking only."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    tower, heads = build(), Heads()
+    parameters = [*tower.parameters(), *heads.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.03, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.06)
+    start, checkpoint = 0, out / "tower.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        tower.load_state_dict(state["tower"])
+        heads.load_state_dict(state["heads"])
+        optimiser.load_state_dict(state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+        start = state["step"]
+    last = len(scenes.sequences) * 19 // 20
+    batches = drawn(scenes, np.random.default_rng([seed, start]), scenes.sequences[:last], 32, 48)
+    unseen = drawn(scenes, np.random.default_rng(99), scenes.sequences[last:], 96, 128)
+    held: list[list[float]] = []
+    began = time.time()
+    for step in range(start, steps):
+        tower.train()
+        losses = []
+        optimiser.zero_grad()
+        for batch in next(batches):
+            loss, _ = heads.loss(see(tower, batch[0]), batch)
+            loss.backward()
+            losses.append(loss.item())
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        schedule.step()
+        held.append(losses)
+        if step % 50 == 49:
+            mean, pace = np.round(np.mean(held, axis=0), 3).tolist(), (time.time() - began) / 50
+            print(f"step {step + 1} loss {mean} {pace:.2f} s", flush=True)
+            held, began = [], time.time()
+        if step % 200 == 199 or step + 1 == steps:
+            with torch.no_grad():
+                pairs = [(heads.loss(see(tower, b[0]), b)[1], b[1]) for _ in range(3) for b in next(unseen)]
+            for name, part in (("key", pairs[::2]), ("squares", pairs[1::2])):
+                found = auc(torch.cat([p[0] for p in part]), torch.cat([p[1] for p in part]))
+                print(f"  unseen {name}: {np.nanmean(found):.3f} {np.round(found, 2).tolist()}", flush=True)
+            torch.save({"tower": tower.state_dict(), "heads": heads.state_dict(), "optimiser": optimiser.state_dict(),
+                        "schedule": schedule.state_dict(), "step": step + 1}, checkpoint)  # fmt: skip
+
+
+if __name__ == "__main__":
+    import sys
+
+    train(Scenes(Path(sys.argv[1])), Path(sys.argv[2]), steps=int(sys.argv[3]))
