@@ -69,7 +69,7 @@ class BackendSpec(ComponentSpec):
     needs_encoder: bool = False  # the host sets `encoder`
     cacheable: bool = True  # answers are worth keeping in the answer store
     devices: frozenset[str] = frozenset({"cpu"})
-    network: bool = False  # sends frames off this machine
+    network: bool = False  # may send frames off this machine; `Backend.leaves_machine` says whether it does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

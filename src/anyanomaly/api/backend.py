@@ -31,6 +31,11 @@ class Backend(Component[O_co]):
         """Most queries held unanswered at once: what ``answer`` may pull beyond what it yielded."""
         return self.batch_size
 
+    @property
+    def leaves_machine(self) -> bool:
+        """Whether images are sent off this machine; asked before ``load``, where the spec says ``network``."""
+        return True
+
     @abstractmethod
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
         """Answer 1 to ``batch_size`` queries, in order, one answer each.

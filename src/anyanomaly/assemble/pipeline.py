@@ -58,6 +58,11 @@ class Pipeline:
             for spec in context_specs
         ]
         self.backend = cast("Backend[Options]", self._create(backend_spec, config.backend.options))
+        if backend_spec.network and self.backend.leaves_machine and not config.run.allow_network:
+            raise CapabilityError(
+                f"Backend '{backend_spec.name}' sends pictures off this machine. If that is allowed, add "
+                f"--allow-network."
+            )
         weights = {spec.name: each.options.weight for spec, each in zip(context_specs, self.contexts, strict=True)}
         self.settings = run_settings(config, weights)
         specs, components = (
@@ -198,10 +203,6 @@ def _check_capabilities(config: RunConfig, contexts: Sequence[ContextSpec], back
         )
     if config.run.reason_above is not None and not backend.words:
         raise CapabilityError(f"Backend '{backend.name}' answers without words. Leave --reason-above out.")
-    if backend.network and not config.run.allow_network:
-        raise CapabilityError(
-            f"Backend '{backend.name}' sends pictures off this machine. If that is allowed, add --allow-network."
-        )
 
 
 def _with_distinct_ids(sources: Sequence[Source]) -> list[Source]:

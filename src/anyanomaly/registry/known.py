@@ -4,6 +4,7 @@ from __future__ import annotations
 
 KNOWN: dict[tuple[str, str], str] = {
     ("encoder", "openclip"): "anyanomaly-openclip",
+    ("backend", "openai"): "anyanomaly-openai",
     ("backend", "transformers"): "anyanomaly-transformers",
     ("backend", "qwen-hf"): "anyanomaly-transformers",
     ("backend", "qwen3-hf"): "anyanomaly-transformers",

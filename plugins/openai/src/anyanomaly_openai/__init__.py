@@ -1,0 +1,25 @@
+"""The backend of any server that speaks the chat completions of OpenAI's API."""
+
+from __future__ import annotations
+
+from anyanomaly import BackendSpec, hookimpl
+
+
+@hookimpl
+def anyanomaly_register_backends() -> list[BackendSpec]:
+    """Return the backend ``openai``."""
+    return [
+        BackendSpec(
+            name="openai",
+            summary="Any OpenAI-compatible server: vLLM, llama.cpp, SGLang, Ollama, hosted ones",
+            target="anyanomaly_openai.backend:OpenAIBackend",
+            options="anyanomaly_openai.options:OpenAIOptions",
+            requires=("httpx>=0.27", "pillow>=10"),
+            install="pip install anyanomaly-openai",
+            max_images=None,
+            batching=True,
+            logprobs=True,
+            deterministic=False,
+            network=True,
+        )
+    ]

@@ -1,0 +1,28 @@
+"""Backends of servers on loopback, and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from anyanomaly_openai.backend import OpenAIBackend
+from anyanomaly_openai.options import OpenAIOptions
+
+from plugins.openai.tests.misbehaving import Script, Scripted, serving
+
+Opened = Callable[..., tuple[OpenAIBackend, Scripted]]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """Return a loaded backend of a server with a script, and the server."""
+    with ExitStack() as stack:
+
+        def make(script: Script, **options: Any) -> tuple[OpenAIBackend, Scripted]:
+            server = stack.enter_context(serving(script))
+            given = {"base_url": server.url, "retries": 2, "timeout_seconds": 5, **options}
+            return stack.enter_context(OpenAIBackend(OpenAIOptions(**given))), server
+
+        yield make

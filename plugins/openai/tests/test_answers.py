@@ -1,0 +1,196 @@
+"""What is asked, how many at once, and what is made of the answers."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from anyanomaly_openai import anyanomaly_register_backends
+from anyanomaly_openai.backend import OpenAIBackend
+from anyanomaly_openai.following import Step, follow
+from anyanomaly_openai.options import OpenAIOptions
+from PIL import Image
+
+from anyanomaly.core.expected import SCORES, expected_score
+from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.testing.contracts.backend import BackendContract
+from anyanomaly.testing.samples import sample_queries
+from anyanomaly.types import Query, Sampling
+from plugins.openai.tests.conftest import Opened
+from plugins.openai.tests.misbehaving import MODELS, failing, good, scored, serving, status, written
+
+QUERY = next(sample_queries(n_images=2))
+
+
+class TestOpenAI(BackendContract):
+    @pytest.fixture
+    def spec(self):
+        return anyanomaly_register_backends()[0]
+
+    @pytest.fixture
+    def component(self) -> Iterator[OpenAIBackend]:
+        with serving(good) as server:
+            yield OpenAIBackend(OpenAIOptions(base_url=server.url, max_inflight=3))
+
+
+def test_a_question_goes_out_whole_and_its_images_exact(opened: Opened) -> None:
+    backend, server = opened(good)
+    sampling = Sampling(max_tokens=9, temperature=0.5, top_p=0.9, repetition_penalty=1.1, seed=3)
+    query = Query(QUERY.id, QUERY.images, "Is it there?", "You look.", sampling=sampling)
+    (answer,) = backend.answer_batch([query])
+    (content,) = server.asked
+    system, user = content.pop("messages")
+    assert system == {"role": "system", "content": "You look."}
+    first, second, words = user["content"]
+    assert words == {"type": "text", "text": "Is it there?"}
+    for part, image in zip((first, second), query.images, strict=True):
+        head, _, data = part["image_url"]["url"].partition(",")
+        assert head == "data:image/png;base64"
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), image)
+    asked = {"max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "repeat_penalty": 1.1, "seed": 3}
+    assert content == {"model": "tiny", **asked}
+    assert (answer.text, answer.prompt_tokens, answer.output_tokens) == ("0.5. It is grey.", 7, 3)
+
+
+def test_the_question_comes_first_where_the_prompt_says_so(opened: Opened) -> None:
+    backend, server = opened(good, image_format="jpeg")
+    backend.answer_batch([Query(QUERY.id, QUERY.images, "Is it there?", text_first=True)])
+    (user,) = server.asked[0]["messages"]
+    assert [part["type"] for part in user["content"]] == ["text", "image_url", "image_url"]
+    assert user["content"][1]["image_url"]["url"].startswith("data:image/jpeg;base64,")
+
+
+def test_as_many_requests_as_allowed_are_in_flight_and_a_slow_one_holds_up_nobody(opened: Opened) -> None:
+    def script(handler: Any, content: dict[str, Any] | None) -> None:
+        if content is not None:
+            time.sleep(1.0 if len(server.asked) == 1 else 0.1)
+        good(handler, content)
+
+    backend, server = opened(script, max_inflight=4)
+    queries = [query for query, _ in zip(sample_queries(), range(12), strict=False)]
+    ids = [answer.id for answer in backend.answer(queries)]
+    assert sorted(ids) == [query.id for query in queries]
+    assert server.most_open == 4
+    assert ids.index(queries[0].id) > 3 or ids[0] != queries[0].id
+
+
+def test_when_one_request_fails_what_the_others_answered_is_not_lost(opened: Opened) -> None:
+    def script(handler: Any, content: dict[str, Any] | None) -> None:
+        if content is not None and len(server.asked) == 3:
+            time.sleep(0.5)
+            status(400)(handler, content)
+        else:
+            good(handler, content)
+
+    backend, server = opened(script, max_inflight=3)
+    answers = backend.answer(query for query, _ in zip(sample_queries(), range(3), strict=False))
+    assert [next(answers).text for _ in range(2)] == ["0.5. It is grey."] * 2
+    with pytest.raises(BackendError, match="no luck today"):
+        next(answers)
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "says"),
+    [
+        ({"data": [{"id": "a"}, {"id": "b"}]}, {}, "--backend.model: a, b"),
+        ({"data": []}, {}, "none listed"),
+    ],
+)
+def test_a_model_has_to_be_named_when_it_is_not_the_only_one(
+    models: dict[str, Any], options: dict[str, Any], says: str
+) -> None:
+    with serving(lambda handler, _: handler.say(models)) as server, pytest.raises(UsageError, match=says):
+        OpenAIBackend(OpenAIOptions(base_url=server.url, **options)).load()
+
+
+def test_another_kind_of_service_is_told_from_a_server() -> None:
+    with (
+        serving(lambda handler, _: handler.say({"hello": 1})) as server,
+        pytest.raises(BackendError, match="no models"),
+    ):
+        OpenAIBackend(OpenAIOptions(base_url=server.url)).load()
+
+
+def test_scores_of_three_tokens_take_two_requests_where_a_grammar_holds_the_answer(opened: Opened) -> None:
+    backend, server = opened(good)
+    (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
+    assert len(server.asked) == 2
+    assert answer.logprobs is not None
+    expected = {f"0.{digit}": 0.5 * 0.5 * 0.5 ** (10 - digit) for digit in range(10)} | {"1.0": 0.25 * 0.5 * 0.5}
+    assert {choice: math.exp(logprob) for choice, logprob in answer.logprobs.items()} == pytest.approx(expected)
+
+
+def test_what_is_not_among_the_likeliest_is_lost_and_not_guessed(opened: Opened) -> None:
+    backend, _ = opened(good, top_logprobs=3)
+    (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
+    logprobs = answer.logprobs or {}
+    assert {choice for choice, logprob in logprobs.items() if logprob > -math.inf} == {"0.9", "0.8", "0.7", "1.0"}
+    assert expected_score(logprobs)[1] < 0.3
+
+
+def test_a_server_without_log_probabilities(opened: Opened) -> None:
+    backend, _ = opened(failing(status(200, written("0.9"))))
+    with pytest.raises(BackendError, match=r"gives no log-probabilities.*--scoring words"):
+        backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
+
+
+def test_a_server_that_cannot_be_led_is_followed_where_it_goes_by_itself(opened: Opened) -> None:
+    def script(handler: Any, content: dict[str, Any] | None) -> None:
+        if content is None:
+            handler.say({"data": [{"id": "tiny", "owned_by": "system"}]})
+        else:
+            handler.say(scored({**content, "grammar": '"0.9"'}))
+
+    backend, server = opened(script)
+    (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
+    assert len(server.asked) == 1
+    assert "grammar" not in server.asked[0]
+    logprobs = answer.logprobs or {}
+    assert math.exp(logprobs["0.9"]) == pytest.approx(0.125)
+    assert logprobs["1.0"] == -math.inf
+
+
+@pytest.mark.parametrize("server", ["sglang", "ollama"])
+def test_a_server_that_continues_an_answer_is_led_by_its_beginning(opened: Opened, server: str) -> None:
+    def script(handler: Any, content: dict[str, Any] | None) -> None:
+        if content is None:
+            handler.say(MODELS)
+            return
+        last = content["messages"][-1]
+        begun = last["content"] if last["role"] == "assistant" else ""
+        whole = scored({**content, "grammar": '"0.9"' if not begun else '"1.0"'})
+        steps = whole["choices"][0]["logprobs"]["content"]
+        whole["choices"][0]["logprobs"]["content"] = steps[len(begun) :]
+        handler.say(whole)
+
+    backend, served = opened(script, server=server)
+    (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
+    assert [content["messages"][-1]["role"] for content in served.asked] == ["user", "assistant"]
+    assert served.asked[1].get("continue_final_message", False) is (server == "sglang")
+    assert math.exp((answer.logprobs or {})["1.0"]) == pytest.approx(0.25 * 0.25)
+
+
+def test_all_ways_in_which_tokens_make_an_answer_count() -> None:
+    """Tokens of several characters, and two ways to the same text."""
+    tops = {
+        "": {"0": math.log(0.4), "0.": math.log(0.2), "1.0": math.log(0.1), "yes": math.log(0.3)},
+        "0": {".5": math.log(0.5)},
+        "0.": {"5": math.log(0.25)},
+    }
+    places: list[str] = []
+
+    def ask(place: str) -> tuple[str, list[Step]]:
+        places.append(place)
+        return place, [Step("?", tops[place])]
+
+    found = follow(["0.5", "1.0"], ask, 3)
+    assert places == ["", "0", "0."]
+    assert {choice: math.exp(logprob) for choice, logprob in found.items()} == pytest.approx(
+        {"0.5": 0.4 * 0.5 + 0.2 * 0.25, "1.0": 0.1}
+    )

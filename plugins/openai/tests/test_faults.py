@@ -1,0 +1,268 @@
+"""Everything a server and the way to it do wrong: a passing fault is waited out, any other is one sentence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import formatdate
+from pathlib import Path
+
+import numpy as np
+import pytest
+from anyanomaly_openai.backend import OpenAIBackend
+from anyanomaly_openai.faults import retry_after
+from anyanomaly_openai.options import OpenAIOptions
+
+from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.testing.samples import sample_queries
+from anyanomaly.testing.videos import write_image
+from plugins.openai.tests.conftest import Opened
+from plugins.openai.tests.misbehaving import (
+    Script,
+    failing,
+    garbage,
+    good,
+    half,
+    nothing,
+    serving,
+    silent,
+    status,
+    written,
+)
+
+QUERY = next(sample_queries())
+
+
+def said(opened: Opened, script: Script, **options: object) -> str:
+    """Return the one sentence in which a backend gives up."""
+    backend, _ = opened(script, **options)
+    with pytest.raises(BackendError) as caught:
+        backend.answer_batch([QUERY])
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fault", [status(429), status(500), status(503), garbage, nothing, half], ids=lambda fault: fault.__name__
+)
+def test_a_passing_fault_is_tried_again(opened: Opened, fault: Script) -> None:
+    backend, server = opened(failing(fault, fault))
+    (answer,) = backend.answer_batch([QUERY])
+    assert answer.text == "0.5. It is grey."
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (status(429), "answered 429 Too Many Requests: no luck today."),
+        (status(500, b"oops"), "answered 500 Internal Server Error: oops."),
+        (garbage, "something else than JSON: <html>A page of a proxy</html>."),
+        (nothing, "broke off in the middle"),
+        (half, "broke off in the middle"),
+    ],
+)
+def test_a_fault_that_stays_ends_the_run_after_the_last_try(opened: Opened, fault: Script, says: str) -> None:
+    assert says in said(opened, failing(*[fault] * 3))
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (status(401), r"refuses access \(401 Unauthorized\).*--backend.api-key-env"),
+        (status(403), "refuses access"),
+        (status(400, {"error": {"message": "maximum context length is 2048 tokens"}}), "context length is 2048 tokens"),
+        (status(404), "--backend.base-url.*--backend.model"),
+        (status(307, location="http://127.0.0.2/v1"), "sends elsewhere, to http://127.0.0.2/v1"),
+        (status(200, {"id": 1}), "without an answer in it"),
+        (status(200, {"choices": []}), "without an answer in it"),
+        (status(429, Retry_After="4000"), "asks to wait 4000 s"),
+    ],
+)
+def test_a_fault_that_will_not_pass_is_not_tried_again(opened: Opened, fault: Script, says: str) -> None:
+    backend, server = opened(failing(fault))
+    with pytest.raises(BackendError, match=says):
+        backend.answer_batch([QUERY])
+    assert len(server.asked) == 1
+
+
+def test_a_server_that_says_when_is_asked_then(opened: Opened) -> None:
+    backend, server = opened(failing(status(429, Retry_After="1")))
+    start = time.monotonic()
+    backend.answer_batch([QUERY])
+    assert time.monotonic() - start >= 1
+    assert len(server.asked) == 2
+
+
+def test_both_ways_of_saying_when() -> None:
+    assert retry_after({"retry-after": "2.5"}) == 2.5
+    assert 8 < (retry_after({"retry-after": formatdate(time.time() + 10, usegmt=True)}) or 0) <= 10
+    assert retry_after({"retry-after": "soon"}) is None
+    assert retry_after({}) is None
+
+
+def test_a_server_that_stays_silent(opened: Opened) -> None:
+    text = said(opened, failing(silent), timeout_seconds=0.3, retries=0)
+    assert "gave no answer in 0.3 s" in text
+    assert "--backend.timeout-seconds" in text
+
+
+def test_a_server_that_is_not_there() -> None:
+    with serving(good) as server:
+        url = server.url
+    backend = OpenAIBackend(OpenAIOptions(base_url=url.replace(str(server.server_port), "9")))
+    with pytest.raises(BackendError, match=r"Nothing answers at .*Start the server"):
+        backend.load()
+
+
+def test_a_certificate_that_does_not_verify_and_one_that_is_trusted(tmp_path: Path) -> None:
+    certificate = tmp_path / "own.pem"
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    )
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    certificate.write_text((tmp_path / "key.pem").read_text() + (tmp_path / "cert.pem").read_text())
+    with serving(good, certificate) as server:
+        backend = OpenAIBackend(OpenAIOptions(base_url=server.url))
+        with pytest.raises(BackendError, match=r"does not verify: self.signed certificate.*--backend\.ca-file"):
+            backend.load()
+        trusting = OpenAIOptions(base_url=server.url, ca_file=str(tmp_path / "cert.pem"))
+        with OpenAIBackend(trusting) as backend:
+            assert backend.answer_batch([QUERY])[0].text
+    with pytest.raises(UsageError, match=r"--backend\.ca-file"):
+        OpenAIBackend(OpenAIOptions(ca_file=str(tmp_path / "none.pem"))).load()
+
+
+def test_the_key_is_sent_and_appears_nowhere_else(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "secret-12345")
+    parrot = status(400, {"error": {"message": "Incorrect API key provided: secret-12345"}})
+    backend, server = opened(failing(parrot), api_key_env="SOME_KEY")
+    with pytest.raises(BackendError) as caught:
+        backend.answer_batch([QUERY])
+    assert all(headers["Authorization"] == "Bearer secret-12345" for _, headers, _ in server.requests)
+    shown = (str(caught.value), backend.fingerprint, backend.options.model_dump_json(), repr(vars(backend)))
+    assert not any("secret-12345" in each for each in shown)
+
+
+def test_a_key_that_is_named_and_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    with pytest.raises(UsageError, match=r"SOME_KEY.*is not set"):
+        OpenAIBackend(OpenAIOptions(api_key_env="SOME_KEY")).load()
+
+
+def test_no_key_of_another_service_is_sent_unasked(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "secret-12345")
+    _, server = opened(good)
+    assert "Authorization" not in server.requests[0][1]
+
+
+def test_images_for_this_machine_pass_by_no_proxy(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    backend, _ = opened(good)
+    assert backend.answer_batch([QUERY])[0].text
+
+
+@pytest.mark.parametrize(
+    ("url", "leaves"),
+    [
+        ("http://127.0.0.1:8000/v1", False),
+        ("http://localhost:8000/v1", False),
+        ("https://[::1]:8000/v1", False),
+        ("http://127.0.0.1@example.org/v1", True),
+        ("http://127.0.0.1.example.org/v1", True),
+        ("http://192.168.0.7:8000/v1", True),
+        ("http://0.0.0.0:8000/v1", True),
+        ("https://api.openai.com/v1", True),
+    ],
+)
+def test_only_a_loopback_address_keeps_images_here(url: str, leaves: bool) -> None:
+    assert OpenAIBackend(OpenAIOptions(base_url=url)).leaves_machine is leaves
+
+
+def pictures(folder: Path) -> Path:
+    """Return a video of twelve frames, no two alike, so that every question is one of its own."""
+    folder.mkdir()
+    for number in range(12):
+        write_image(folder / f"{number}.png", np.full((16, 16, 3), 20 * number, dtype=np.uint8))
+    return folder
+
+
+def command(video: Path, url: str, *more: str) -> list[str]:
+    plain = ["--selector", "middle", "--context", "key", "--backend", "openai", "--backend.base-url", url]
+    return [sys.executable, "-m", "anyanomaly", "run", str(video), "-t", "red", *plain, "--segment-frames", "1", *more]
+
+
+@contextmanager
+def running(words: list[str], cache: Path) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "ANYANOMALY_CACHE_DIR": str(cache)}
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_another_machine_needs_leave(tmp_path: Path) -> None:
+    video = pictures(tmp_path / "video")
+    with running(command(video, "http://192.0.2.1/v1"), tmp_path) as process:
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert err.splitlines()[-1].endswith("sends pictures off this machine. If that is allowed, add --allow-network.")
+
+
+def test_an_interrupt_ends_the_run_at_once_and_what_was_answered_is_kept(tmp_path: Path) -> None:
+    video = pictures(tmp_path / "video")
+    n_good = 4
+
+    def script(handler, content):
+        if content is not None and len(server.asked) > n_good:
+            time.sleep(60)
+        good(handler, content)
+
+    with serving(script) as server:
+        words = command(video, server.url, "--backend.max-inflight", "2")
+        with running(words, tmp_path) as process:
+            until = time.monotonic() + 120
+            while len(server.asked) < n_good + 2 and time.monotonic() < until:
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=20)  # far less than the answer would take
+        assert process.returncode == 130
+        assert err.splitlines()[-1] == "anyanomaly: interrupted"
+        server.script = good
+        with running(words, tmp_path) as process:
+            _, err = process.communicate(timeout=120)
+        assert process.returncode == 0
+        assert f"{12 - n_good} questions asked, {n_good} answers reused" in err
+
+
+def test_a_server_that_dies_in_the_middle_ends_the_run_and_the_rerun_completes(tmp_path: Path) -> None:
+    video = pictures(tmp_path / "video")
+    with serving(failing(*[good] * 5, *[nothing] * 9)) as server:
+        words = command(video, server.url, "--backend.retries", "0", "-o", str(tmp_path / "r.jsonl"))
+        words += ["--backend.max-inflight", "1"]
+        with running(words, tmp_path) as process:
+            _, err = process.communicate(timeout=120)
+        assert process.returncode == 5
+        assert "broke off in the middle" in err.splitlines()[-1]
+        assert (tmp_path / "r.jsonl").read_text().count('"type": "segment"') == 5
+        server.script = good
+        with running(words, tmp_path) as process:
+            _, err = process.communicate(timeout=120)
+        assert process.returncode == 0
+        assert "7 questions asked, 5 answers reused" in err
+
+
+def test_an_answer_without_words_is_unreadable_and_not_a_fault(opened: Opened) -> None:
+    backend, _ = opened(failing(status(200, written(None))))  # type: ignore[arg-type]  # what a refusal looks like
+    assert backend.answer_batch([QUERY])[0].text == ""
