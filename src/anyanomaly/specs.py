@@ -16,7 +16,7 @@ class ComponentSpec:
     summary: str  # one line for `anyanomaly plugins`
     target: str  # "package.module:Class", imported on first use
     options: str = ""  # "package.module:Model", a pydantic model, imported for --help
-    requires: tuple[str, ...] = ()  # PEP 508; checked from metadata before import
+    requires: tuple[str, ...] = ()  # PEP 508, " | " between alternatives; checked from metadata before import
     install: str = ""  # what to run when a requirement is missing
 
 

@@ -109,6 +109,18 @@ def test_requirements_are_checked_from_metadata_before_the_import(installed) -> 
         found.check(found.find("backend", "acme"))
 
 
+def test_one_of_several_distributions_is_enough(installed) -> None:
+    one = spec(name="one", requires=("no-such-dist>=1 | numpy>=1",))
+    none = spec(name="none", requires=("no-such-dist>=1 | no-other-dist>=1",))
+    old = spec(name="old", requires=("no-such-dist>=1 | numpy>=99",))
+    installed("either_plugin", backends(f"return [{one}, {none}, {old}]"))
+    found = registry.load()
+    missing = {name: found.missing(found.find("backend", name)) for name in ("one", "none", "old")}
+    assert missing["one"] == []
+    assert missing["none"] == ["no-such-dist>=1 or no-other-dist>=1"]
+    assert missing["old"][0].startswith("numpy>=99, found ")
+
+
 def test_code_that_cannot_be_imported_or_is_of_another_role(installed) -> None:
     two = f"return [{spec('gone')}, {spec('wrong', target='pathlib:Path')}]"
     installed("broken_plugin", backends(two))

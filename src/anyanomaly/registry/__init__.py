@@ -76,23 +76,7 @@ class Registry:
 
     def missing(self, spec: ComponentSpec) -> list[str]:
         """Return what a component requires and is not there, one phrase each."""
-        if not spec.requires:
-            return []
-        from packaging.requirements import Requirement
-
-        lacking = []
-        for text in spec.requires:
-            requirement = Requirement(text)
-            if requirement.marker and not requirement.marker.evaluate():
-                continue
-            try:
-                found = version(requirement.name)
-            except PackageNotFoundError:
-                lacking.append(text)
-                continue
-            if not requirement.specifier.contains(found, prereleases=True):
-                lacking.append(f"{text}, found {found}")
-        return lacking
+        return [lack for text in spec.requires if (lack := _lack(text))]
 
     def check(self, spec: ComponentSpec) -> None:
         """:raises MissingRequirement: when something a component requires is not installed."""
@@ -202,3 +186,21 @@ class Registry:
     @staticmethod
     def _named(readers: Iterable[ReaderSpec], name: str) -> ReaderSpec:
         return next(spec for spec in readers if spec.name == name)
+
+
+def _lack(text: str) -> str:
+    """Return what is missing of a requirement, of which one alternative is enough; empty: nothing."""
+    from packaging.requirements import Requirement
+
+    unfit = []
+    for requirement in map(Requirement, text.split(" | ")):
+        if requirement.marker and not requirement.marker.evaluate():
+            return ""
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            continue
+        if requirement.specifier.contains(found, prereleases=True):
+            return ""
+        unfit.append(f"{requirement}, found {found}")
+    return " and ".join(unfit) or text.replace(" | ", " or ")
