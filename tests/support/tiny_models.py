@@ -24,8 +24,8 @@ def _text(tokenizer: Any, **more: Any) -> dict[str, Any]:
         "hidden_size": 64,
         "intermediate_size": 128,
         "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
+        "num_attention_heads": 2,  # 32 wide each: vLLM's attention on a CPU takes no narrower ones
+        "num_key_value_heads": 1,
         "max_position_embeddings": 4096,
         "initializer_range": SCALE,
         "bos_token_id": None,
@@ -76,7 +76,7 @@ def qwen2_5_vl() -> tuple[Any, Any]:
         chat_template=chat_template(QWEN_IMAGE),
     )
     vision = {"depth": 4, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64}
-    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 3, 3]}
+    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [4, 6, 6]}
     config = Qwen2_5_VLConfig(
         text_config=_text(tokenizer, rope_parameters=rope),
         vision_config=vision | {"fullatt_block_indexes": [1, 3], "initializer_range": SCALE},
@@ -104,9 +104,9 @@ def qwen3_vl() -> tuple[Any, Any]:
         chat_template=chat_template(QWEN_IMAGE),
     )
     vision = {"depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64}
-    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
+    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [8, 4, 4], "mrope_interleaved": True}
     config = Qwen3VLConfig(
-        text_config=_text(tokenizer, head_dim=16, rope_parameters=rope),
+        text_config=_text(tokenizer, head_dim=32, rope_parameters=rope),
         vision_config=vision
         | {"num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1], "initializer_range": SCALE},
         **_qwen_ids(tokenizer),
