@@ -81,6 +81,15 @@ def test_a_hook_that_hangs_loses_its_own_role_only(installed, monkeypatch: pytes
     assert found.find("backend", "quick")
 
 
+def test_a_plugin_that_waits_for_a_busy_machine_is_not_slow(installed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry.loading, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(registry.loading, "_queued_s", lambda thread: 60.0)
+    installed("waiting_plugin", "import time; time.sleep(0.1)\n" + backends(f"return [{spec('quick')}]"))
+    found = registry.load()
+    assert not found.problems
+    assert found.find("backend", "quick")
+
+
 def test_a_plugin_can_be_disabled_by_name(installed, monkeypatch: pytest.MonkeyPatch) -> None:
     installed("faulty_plugin", "raise RuntimeError")
     monkeypatch.setenv("ANYANOMALY_DISABLE_PLUGINS", "other, faulty_plugin")
