@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -122,16 +121,3 @@ def test_compression_keeps_the_picture_and_loses_detail() -> None:
     rough = compress(frame, 30)
     assert rough.shape == frame.shape
     assert 0.5 < np.abs(rough.astype(int) - frame).mean() < 15
-
-
-def test_a_frame_is_drawn_fast_enough_to_train_on() -> None:
-    scenes = [make_scene(seed) for seed in range(4)]
-    best = min(_timed(scene) for scene in scenes)
-    assert best < 0.02, f"{best * 1e3:.1f} ms a frame"
-
-
-def _timed(scene: Scene) -> float:
-    start = time.perf_counter()
-    for index in range(0, 40, 4):
-        scene.frame(index)
-    return (time.perf_counter() - start) / 10
