@@ -88,6 +88,8 @@ def test_a_place_that_cannot_be_written_is_refused_at_load(tmp_path: Path) -> No
     for path in (tmp_path / "file" / "r.csv", tmp_path):
         with pytest.raises(OutputError, match="Cannot write"):
             CsvSink(SinkOptions(path=str(path))).load()
+    with pytest.raises(OutputError, match=r"file is no folder\.$"):
+        CsvSink(SinkOptions(path=str(tmp_path / "file" / "r.csv"))).load()
 
 
 def test_a_full_disk_is_one_sentence_and_what_was_written_stays(tmp_path: Path) -> None:

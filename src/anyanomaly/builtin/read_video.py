@@ -75,8 +75,8 @@ class VideoReader(Reader[VideoReaderOptions]):
         try:
             if not capture.isOpened():
                 raise VideoError(
-                    f"{uri} cannot be opened as a video: it is of another kind, or cut off before its index. "
-                    f"Play it elsewhere, or copy or export it again."
+                    f"{uri} cannot be opened as a video: it is of another kind, holds no frame, or is cut off before "
+                    f"its index. Play it elsewhere, or copy or export it again."
                 )
             yield capture
         finally:

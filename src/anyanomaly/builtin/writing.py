@@ -34,6 +34,8 @@ class SafeFile:
             self._partial.open("a").close()
             if not existed:
                 self._partial.unlink()
+        except FileExistsError as error:
+            raise OutputError(f"Cannot write {self.path}: {error.filename} is no folder.") from error
         except OSError as error:
             raise OutputError(f"Cannot write {self.path}: {error.strerror}. Choose another place with -o.") from error
 
