@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,6 +189,7 @@ class Registry:
         return next(spec for spec in readers if spec.name == name)
 
 
+@cache  # reading metadata is most of what `anyanomaly plugins` costs, and many components require the same
 def _lack(text: str) -> str:
     """Return what is missing of a requirement, of which one alternative is enough; empty: nothing."""
     from packaging.requirements import Requirement
