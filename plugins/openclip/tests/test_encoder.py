@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from anyanomaly_openclip.encoder import OpenClipEncoder
+from anyanomaly_openclip.images import FirstTokenBlock
+from anyanomaly_openclip.loading import load_model
 from anyanomaly_openclip.options import OpenClipOptions
 
-from anyanomaly.errors import AnyAnomalyError, BackendError, UsageError
+from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement, UsageError
 from anyanomaly.types import Crop, Frame, Video
 from tests.support.tiny_models import make_clip
 
@@ -63,6 +67,18 @@ def test_texts_without_their_padding_are_what_the_model_makes_of_them(encoder: O
     np.testing.assert_allclose(np.linalg.norm(encoder.encode_texts(TEXTS), axis=1), 1, atol=1e-5)
 
 
+def test_images_through_the_shortened_tower_are_what_the_whole_one_makes_of_them(
+    encoder: OpenClipEncoder, folder: Path
+) -> None:
+    loaded, whole = encoder._loaded, load_model(OpenClipOptions(model=str(folder))).model
+    assert loaded
+    assert isinstance(loaded.model.visual.transformer.resblocks[-1], FirstTokenBlock)
+    side = encoder._side
+    pixels = torch.rand(3, 3, side, side, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        np.testing.assert_allclose(loaded.model.encode_image(pixels), whole.encode_image(pixels), atol=1e-5)
+
+
 def test_nothing_gives_no_rows(encoder: OpenClipEncoder) -> None:
     assert encoder.encode_crops([]).shape == encoder.encode_texts([]).shape == (0, 64)
 
@@ -101,6 +117,19 @@ def test_wrong_models_are_one_sentence(tmp_path: Path, folder: Path) -> None:
         OpenClipEncoder(OpenClipOptions(pretrained="nonsense")).load()
     with pytest.raises(UsageError, match="device 'warp'"):
         OpenClipEncoder(OpenClipOptions(model=str(folder), device="warp")).load()
+
+
+def test_weights_that_cannot_be_downloaded_are_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreachable(**_: object) -> None:
+        logging.getLogger("huggingface_hub.test").warning("Retrying in 8s")
+        raise ConnectionError("no route\nto the hub")
+
+    monkeypatch.setattr("open_clip.pretrained.hf_hub_download", unreachable)
+    with pytest.raises(MissingRequirement, match=r"\(openai\) are not on this machine .*: no route\. Connect once"):
+        OpenClipEncoder(OpenClipOptions()).load()
+    assert not caplog.records
 
 
 def test_before_load_and_after_close_it_says_so(folder: Path) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from anyanomaly.api import Encoder
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.types import Crop, FloatArray, ImageArray
+from anyanomaly_openclip.images import shorten
 from anyanomaly_openclip.loading import Loaded, load_model
 from anyanomaly_openclip.options import OpenClipOptions
 from anyanomaly_openclip.texts import encode_texts
@@ -38,6 +39,7 @@ class OpenClipEncoder(Encoder[OpenClipOptions]):
         self._device = _device(self.options.device)
         self._dtype: torch.dtype = getattr(torch, self.options.dtype)
         self._fingerprint = _digest(loaded.model, self.options.text_heads)
+        shorten(loaded.model)
         self.batch_size = self.options.batch_size or (16 if self._device.type == "cpu" else 512)
         with _explained(self.options):
             model = loaded.model.to(self._device, self._dtype)

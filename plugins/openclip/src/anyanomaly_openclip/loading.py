@@ -107,29 +107,29 @@ def _explained(options: OpenClipOptions) -> Iterator[None]:
         yield
     except AnyAnomalyError:
         raise
-    except (OSError, ConnectionError) as error:  # the hub's errors are OSErrors
-        raise MissingRequirement(
-            f"The weights of {options.model} ({options.pretrained}) are not on this machine and could not be "
-            f"downloaded: {_first_line(error)} Connect once, or give a local folder or file as --encoder.model."
-        ) from error
     except Exception as error:
+        # the hub's errors are OSErrors; open_clip raises others over them
+        if isinstance(error, OSError) or isinstance(error.__context__, FileNotFoundError):
+            raise MissingRequirement(
+                f"The weights of {options.model} ({options.pretrained}) are not on this machine and could not be "
+                f"downloaded: {_first_line(error)} Connect once, or give a local folder or file as --encoder.model."
+            ) from error
         raise UsageError(
             f"The weights of {options.model} cannot be loaded: {_first_line(error)} Is the file whole, and its own?"
         ) from error
 
 
 def _first_line(error: Exception) -> str:
-    line = str(error).strip().split("\n")[0][:200] or type(error).__name__
+    line = str(error).rpartition("Last error: ")[2].strip().split("\n")[0][:200] or type(error).__name__
     return line if line.endswith(".") else f"{line}."
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep open_clip's notes on loading out of a user's terminal; errors are ours to tell."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
+    """Keep what open_clip and the hub log out of a user's terminal; errors are ours to tell."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
     try:
         yield
     finally:
-        root.setLevel(level)
+        logging.disable(before)
