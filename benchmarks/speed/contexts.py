@@ -1,22 +1,26 @@
 """Our key frames and contexts against the published schedule, written out: same weights, same frames, one run.
 
-    python benchmarks/speed/contexts.py VIDEO [--segments 3] [--seed 0] [--json FILE]
+    python benchmarks/speed/contexts.py VIDEO [--segments 3] [--texts 1 5] [--dtypes float32 bfloat16] [--record]
 
 The published schedule, per segment and per event text: the strings of all class names encoded again, one class a
 call; the frames encoded; the windows of the primary frame, one scale a call; the windows of the sequence, one
 position of four frames a call. Nothing is shared. Ours is what a run does: the engine's planner. Results must be
 equal (selections the same, images within one grey level), else the script fails. The weights are random: time does
 not depend on their values.
+
+Times are CPU seconds on one thread, which a machine that is busy with other things changes least. ``--record`` writes
+the table into benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import platform
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +29,10 @@ import numpy as np
 import open_clip
 import torch
 from anyanomaly_openclip.encoder import OpenClipEncoder
+from anyanomaly_openclip.loading import Loaded, load_model
 from anyanomaly_openclip.options import OpenClipOptions
 from PIL import Image
+from results import record, table
 from safetensors.torch import save_file
 
 from anyanomaly.builtin.contexts import KeyContext, PositionContext, TemporalContext
@@ -37,7 +43,7 @@ from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.plan import Planner
 from anyanomaly.engine.remember import RememberingEncoder
 from anyanomaly.engine.settings import RunSettings
-from anyanomaly.types import Frame, Segment, Video
+from anyanomaly.types import Crop, Frame, Segment, Video
 
 LENGTH = 24
 SIZES = (48, 80, 120)
@@ -49,9 +55,7 @@ TEXTS = ("bicycle", "car", "running", "falling", "jumping")
 class Published:
     """The published schedule over one CLIP, from its description: nothing kept from one call to the next."""
 
-    def __init__(self, encoder: OpenClipEncoder) -> None:
-        loaded = encoder._loaded
-        assert loaded
+    def __init__(self, loaded: Loaded) -> None:
         self.model, self.preprocess, self.tokenize = loaded.model, loaded.preprocess, loaded.tokenize
         self.n_crops = self.n_texts = 0
 
@@ -120,23 +124,21 @@ def planner(encoder: OpenClipEncoder, texts: tuple[str, ...]) -> tuple[Planner, 
 
 
 def measure(
-    reference: OpenClipEncoder, encoders: Sequence[OpenClipEncoder], segments: list[Segment], n_texts: int
+    published: Published, encoders: Sequence[OpenClipEncoder], segments: list[Segment], texts: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     """Time the published schedule and ours, segment by segment in turn: a busy moment of the machine hits all."""
-    texts = TEXTS[:n_texts]
-    published = Published(reference)
     plans = [planner(encoder, texts) for encoder in encoders]
     ours_s, published_s = [0.0] * len(plans), 0.0
     same, worst = [0] * len(plans), [0] * len(plans)
     for segment in segments:
         images = [frame.image for frame in segment.frames]
-        start = time.perf_counter()
+        start = time.process_time()
         expected = [published.segment(images, text) for text in texts]
-        published_s += time.perf_counter() - start
+        published_s += time.process_time() - start
         for at, (plan, _) in enumerate(plans):
-            start = time.perf_counter()
+            start = time.process_time()
             ((_, shown),) = plan.show([segment])
-            ours_s[at] += time.perf_counter() - start
+            ours_s[at] += time.process_time() - start
             for each, (selection, position, grid) in zip(shown, expected, strict=True):
                 if selection != [each.key_frames.primary, *each.key_frames.sequence]:
                     continue
@@ -147,7 +149,7 @@ def measure(
     n_segments = len(segments)
     return [
         {
-            "texts": n_texts,
+            "texts": len(texts),
             "dtype": encoder.options.dtype,
             "published_s": round(published_s / n_segments, 2),
             "ours_s": round(ours_s[at] / n_segments, 2),
@@ -156,7 +158,7 @@ def measure(
             "ours_images": plans[at][1].n_crops / n_segments,
             "published_strings": published.n_texts / n_segments,
             "ours_strings_per_run": plans[at][1].n_texts,
-            "equal": f"{same[at]}/{n_segments * n_texts}",
+            "equal": f"{same[at]}/{n_segments * len(texts)}",
             "worst_grey_levels": worst[at],
         }
         for at, encoder in enumerate(encoders)
@@ -185,29 +187,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video")
     parser.add_argument("--segments", type=int, default=3)
+    parser.add_argument("--texts", type=int, nargs="+", default=[1, 5], help=f"how many, up to {len(TEXTS)}")
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"], help="of ours")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--record", action="store_true")
     given = parser.parse_args()
     segments = read_segments(given.video, given.segments)
+    torch.set_num_threads(1)
     torch.manual_seed(given.seed)
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         weights = Path(folder) / "vit-b-32.safetensors"
         save_file(open_clip.create_model("ViT-B-32-quickgelu").state_dict(), weights)
-        with (
-            OpenClipEncoder(OpenClipOptions(model=str(weights))) as reference,
-            OpenClipEncoder(OpenClipOptions(model=str(weights), dtype="bfloat16")) as half,
-        ):
-            for encoder in (reference, half):  # warm-up
-                list(planner(encoder, TEXTS[:1])[0].show(segments[:1]))
-            for n_texts in (1, 5):
-                rows += measure(reference, [reference, half], segments, n_texts)
-    print("| " + " | ".join(rows[0]) + " |")
-    print("|" + " --- |" * len(rows[0]))
-    for row in rows:
-        print("| " + " | ".join(str(value) for value in row.values()) + " |")
-    if given.json:
-        given.json.write_text(json.dumps({"threads": torch.get_num_threads(), "rows": rows}, indent=1) + "\n")
+        options = [OpenClipOptions(model=str(weights), dtype=dtype) for dtype in given.dtypes]
+        encoders = [stack.enter_context(OpenClipEncoder(each)) for each in options]
+        published = load_model(OpenClipOptions(model=str(weights)))  # the whole model, as open_clip builds it
+        for encoder in encoders:  # warm-up
+            encoder.encode_crops([Crop(segments[0].frames[0])] * 4)
+        for n_texts in given.texts:
+            rows += measure(Published(published), encoders, segments, TEXTS[:n_texts])
+    print(table(rows))
+    if given.record:
+        about = (
+            f"Per segment of {LENGTH} frames, random ViT-B/32, {len(segments)} segments of {Path(given.video).name}. "
+            f"CPU seconds on one thread, {platform.machine()} with {torch.backends.cpu.get_cpu_capability()}."
+        )
+        record("contexts", "Contexts against the published schedule", f"{about}\n\n{table(rows)}")
     unequal = [row for row in rows if row["dtype"] == "float32" and len(set(row["equal"].split("/"))) > 1]
     if unequal:
         print("The results differ: the times say nothing.", file=sys.stderr)

@@ -1,6 +1,6 @@
 """Peak memory of a run without models: on a video, on the same one ten times as long, and on a 1080p one.
 
-    python benchmarks/speed/memory.py VIDEO [--json FILE]
+    python benchmarks/speed/memory.py VIDEO [--record]
 
 Each run is a process of its own, with the fakes of anyanomaly.testing in place of models: what is measured is decoding,
 segments, contexts, look-ahead and results.
@@ -9,7 +9,6 @@ segments, contexts, look-ahead and results.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import cv2
+from results import record, table
 
 PLUGIN = """
 from anyanomaly import BackendSpec, EncoderSpec, hookimpl
@@ -77,7 +77,7 @@ def peak_mib(video: str, folder: Path, *more: str) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--record", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -91,10 +91,10 @@ def main() -> int:
             "full_hd_mib": round(peak_mib(full_hd, folder)),
             "full_hd_unscaled_mib": round(peak_mib(full_hd, folder, "--reader.max-side", "0")),
         }
-    for key, value in rows.items():
-        print(f"{key}: {value}")
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=1) + "\n")
+    print(table([rows]))
+    if given.record:
+        about = f"Peak resident memory of a run over {Path(given.video).name}, fakes in place of models."
+        record("memory", "Memory", f"{about}\n\n{table([rows])}")
     return 0
 
 
