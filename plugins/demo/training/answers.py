@@ -63,6 +63,7 @@ class Asked:
     name: str  # the class; empty: nothing of the scenes
     y: float
     hint: str
+    weight: float = 1.0  # in the loss: undoes a draw that prefers some answers
 
 
 @dataclass
@@ -169,7 +170,8 @@ def loss(model: Any, talk: Talk, batch: Batch, rng: np.random.Generator) -> tupl
     free[:, 0] = False
     free[:, 2] &= ~tenths
     reason = -(logprobs.gather(2, wanted[:, :, None])[:, :, 0] * free).sum() / free.sum()
-    scored = (fit + 0.3 * words)[tenths].mean()
+    weight = torch.tensor([asked.weight for asked in batch.questions]) * tenths
+    scored = ((fit + 0.3 * words) * weight).sum() / weight.sum()
     return scored + 0.2 * reason, s.detach()
 
 

@@ -44,7 +44,8 @@ class Scenes:
         self.folder = folder
         index = np.load(folder / "index.npz")
         self.offsets, self.sequences, self.boxes = index["offsets"], index["sequences"], index["boxes"]
-        self.first_box = np.searchsorted(index["box_frames"], np.arange(len(self.offsets)))
+        self.box_frames = index["box_frames"]
+        self.first_box = np.searchsorted(self.box_frames, np.arange(len(self.offsets)))
 
     @cached_property
     def bytes(self) -> Bytes:
@@ -60,6 +61,13 @@ class Scenes:
         """Return the boxes of a frame that are seen (n, 9), columns as ``draw`` says."""
         found = self.boxes[self.first_box[number] : self.first_box[number + 1]]
         return found[found[:, 4] >= SEEN]
+
+    def with_events(self, sequences: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Return those of ``sequences`` (n, 4) in which an event is seen."""
+        events = np.zeros(len(self.offsets), np.bool_)
+        seen = (self.boxes[:, 5] >= 0) & (self.boxes[:, 4] >= SEEN)
+        events[self.box_frames[seen]] = True
+        return sequences[events[sequences].any(axis=1)]
 
     def labels(self, number: int) -> Floats:
         """Say which classes go on in a frame (N_CLASSES,)."""

@@ -30,9 +30,9 @@ def _mix(rng: np.random.Generator) -> npt.NDArray[Any]:
     """Draw how the channels mix (3, 3)."""
     mix = np.eye(3)
     draw = rng.random()
-    if draw < 0.15:  # infrared: one channel of light, tinted
+    if draw < 0.1:  # infrared: one channel of light, tinted
         mix = np.outer(rng.uniform(0.7, 1.0, 3), rng.dirichlet((2, 2, 2)))
-    elif draw < 0.45:  # hue: channels mixed into each other
+    elif draw < 0.3:  # hue: channels mixed into each other
         mix = 0.75 * np.eye(3)[rng.permutation(3)] + 0.25 * rng.dirichlet((1, 1, 1), 3)
     saturation = rng.uniform(0.4, 1.3)
     mix = saturation * mix + (1 - saturation) * np.full((3, 3), 1 / 3) @ mix

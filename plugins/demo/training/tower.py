@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from crops import Around
 from examples import (
     N_CLASSES,
     N_TARGETS,
@@ -24,6 +25,7 @@ from examples import (
     some_window,
 )
 from looks import change_looks
+from steps import Optimiser
 from torch.nn import functional
 
 MEAN = torch.tensor((0.48145466, 0.4578275, 0.40821073))[:, None, None]
@@ -105,12 +107,17 @@ def drawn(
     scenes: Scenes, rng: np.random.Generator, sequences: Any, n_keys: int, n_squares: int
 ) -> Iterator[tuple[Batch, Batch]]:
     """Yield batches: key frames, and as many grids as position contexts together."""
+    eventful = scenes.with_events(sequences)
+
+    def draw_sequence() -> Any:
+        pool = eventful if rng.random() < 0.8 else sequences
+        return pool[int(rng.integers(len(pool)))]
+
     while True:
+        keys = [mirror(key(scenes, int(rng.choice(draw_sequence()))), rng) for _ in range(n_keys)]
         squares = []
-        picked = [int(rng.choice(sequences[k])) for k in rng.integers(len(sequences), size=n_keys)]
-        keys = [mirror(key(scenes, number), rng) for number in picked]
-        for k in rng.integers(len(sequences), size=n_squares):
-            sequence = sequences[k]
+        for _ in range(n_squares):
+            sequence = draw_sequence()
             if rng.random() < 0.25:
                 number = int(rng.choice(sequence))
                 squares.append(mirror(position(scenes, number, some_attention(scenes, number, rng)), rng))
@@ -162,39 +169,54 @@ def auc(logits: torch.Tensor, y: torch.Tensor) -> list[float]:
     return found
 
 
-def train(scenes: Scenes, out: Path, *, steps: int, seed: int = 0, threads: int = 1, rate: float = 1.5e-3) -> None:
-    """Train for ``steps``; goes on from a checkpoint in ``out``. The last segments are for looking only."""
+def train(
+    scenes: Scenes,
+    out: Path,
+    *,
+    steps: int,
+    seed: int = 0,
+    threads: int = 1,
+    rate: float = 3e-3,
+    start_from: Path | None = None,
+    lessons: str = "images",
+) -> None:
+    """Train for ``steps``; goes on from a checkpoint in ``out``. The last segments are for looking only.
+
+    :param lessons: "crops": windows around one thing; "images": what the method shows, and some crops.
+    """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
     tower, heads = build(), Heads()
-    parameters = [*tower.parameters(), *heads.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.03, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.06)
+    if start_from:
+        begin = torch.load(start_from, weights_only=True)
+        tower.load_state_dict(begin["tower"])
+        heads.load_state_dict(begin["heads"])
+    optimiser = Optimiser([(tower.named_parameters(), rate), (heads.named_parameters(), rate)], steps=steps)
     start, checkpoint = 0, out / "tower.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         tower.load_state_dict(state["tower"])
         heads.load_state_dict(state["heads"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
+        optimiser.load(state["optimiser"])
         start = state["step"]
     last = len(scenes.sequences) * 19 // 20
-    batches = drawn(scenes, np.random.default_rng([seed, start]), scenes.sequences[:last], 32, 48)
+    rng = np.random.default_rng([seed, start])
+    around = Around(scenes, 0, int(scenes.sequences[last].min()))
+    crops = ((collate(examples, rng),) for examples in around.batches(rng, 256 if lessons == "crops" else 64))
+    images = drawn(scenes, rng, scenes.sequences[:last], 24, 40)
+    batches = crops if lessons == "crops" else (pair + more for pair, more in zip(images, crops, strict=True))
     unseen = drawn(scenes, np.random.default_rng(99), scenes.sequences[last:], 96, 128)
     held: list[list[float]] = []
     began = time.time()
     for step in range(start, steps):
         tower.train()
         losses = []
-        optimiser.zero_grad()
         for batch in next(batches):
             loss, _ = heads.loss(see(tower, batch[0]), batch)
             loss.backward()
             losses.append(loss.item())
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
-        schedule.step()
         held.append(losses)
         if step % 50 == 49:
             mean, pace = np.round(np.mean(held, axis=0), 3).tolist(), (time.time() - began) / 50
@@ -206,11 +228,18 @@ def train(scenes: Scenes, out: Path, *, steps: int, seed: int = 0, threads: int 
             for name, part in (("key", pairs[::2]), ("squares", pairs[1::2])):
                 found = auc(torch.cat([p[0] for p in part]), torch.cat([p[1] for p in part]))
                 print(f"  unseen {name}: {np.nanmean(found):.3f} {np.round(found, 2).tolist()}", flush=True)
-            torch.save({"tower": tower.state_dict(), "heads": heads.state_dict(), "optimiser": optimiser.state_dict(),
-                        "schedule": schedule.state_dict(), "step": step + 1}, checkpoint)  # fmt: skip
+            torch.save({"tower": tower.state_dict(), "heads": heads.state_dict(), "optimiser": optimiser.state(),
+                        "step": step + 1}, checkpoint)  # fmt: skip
 
 
 if __name__ == "__main__":
     import sys
 
-    train(Scenes(Path(sys.argv[1])), Path(sys.argv[2]), steps=int(sys.argv[3]))
+    rest = [Path(argument) for argument in sys.argv[4:]]
+    train(
+        Scenes(Path(sys.argv[1])),
+        Path(sys.argv[2]),
+        steps=int(sys.argv[3]),
+        start_from=rest[0] if rest else None,
+        lessons=sys.argv[5] if len(sys.argv) > 5 else "images",
+    )
