@@ -17,10 +17,12 @@ import numpy as np
 import tokens
 import torch
 import tower as tower_module
+from crops import Around
 from draw import NAMES
 from examples import N_CLASSES, Example, Scenes, grid, key, position, some_attention, some_window
 from looks import change_looks
-from tower import WIDTH, auc, mirror, normalise, see
+from steps import Optimiser
+from tower import WIDTH, Heads, auc, mirror, normalise, see
 from wording import NOTHING, REASONS, WORDS
 
 from anyanomaly.core.prompt import build_prompt
@@ -71,6 +73,8 @@ class Batch:
     """Images of one size with questions about them."""
 
     pixels: torch.Tensor
+    y: torch.Tensor  # (n, N_CLASSES)
+    cells: torch.Tensor  # (n, H // 28, W // 28, N_TARGETS)
     questions: list[Asked]
 
 
@@ -122,8 +126,10 @@ def positions(n_before: int, rows: int, columns: int, length: int) -> torch.Tens
     return at
 
 
-def loss(model: Any, talk: Talk, batch: Batch, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the loss and the expected scores (n_questions,)."""
+def loss(
+    model: Any, talk: Talk, batch: Batch, rng: np.random.Generator, heads: Heads | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss and the expected scores (n_questions,); with ``heads`` the tokens say what they show, too."""
     rows, columns = batch.pixels.shape[2] // 28, batch.pixels.shape[3] // 28
     seen = see(model.model.visual, batch.pixels)
     n_seen, n_before = seen.shape[1], len(talk.before)
@@ -172,7 +178,8 @@ def loss(model: Any, talk: Talk, batch: Batch, rng: np.random.Generator) -> tupl
     reason = -(logprobs.gather(2, wanted[:, :, None])[:, :, 0] * free).sum() / free.sum()
     weight = torch.tensor([asked.weight for asked in batch.questions]) * tenths
     scored = ((fit + 0.3 * words) * weight).sum() / weight.sum()
-    return scored + 0.2 * reason, s.detach()
+    aside = heads.loss(seen, (batch.pixels, batch.y, batch.cells))[0] if heads else 0.0
+    return scored + 0.2 * reason + 0.1 * aside, s.detach()
 
 
 def question(name: str, image: int, y: float, hint: str, rng: np.random.Generator) -> Asked:
@@ -198,60 +205,69 @@ def ask(examples: list[tuple[Example, str]], rng: np.random.Generator, n_texts: 
                 k = int(rng.integers(N_CLASSES))
             questions.append(question(NAMES[k], number, float(example.y[k]), hint, rng))
     pixels = change_looks(np.stack([e.image for e, _ in examples]), rng)
-    return Batch(normalise(pixels), questions)
+    y, cells = (torch.from_numpy(np.stack(part)) for part in zip(*((e.y, e.cells) for e, _ in examples), strict=True))
+    return Batch(normalise(pixels), y, cells, questions)
 
 
 def drawn(
-    scenes: Scenes, rng: np.random.Generator, sequences: Any, n_keys: int, n_squares: int
-) -> Iterator[tuple[Batch, Batch]]:
-    """Yield questions about key frames, and about grids and position contexts of drawn windows."""
+    scenes: Scenes, rng: np.random.Generator, sequences: Any, n_keys: int, n_squares: int, n_crops: int = 0
+) -> Iterator[tuple[Batch, ...]]:
+    """Yield questions about key frames, about grids and position contexts of drawn windows, and about crops."""
     hint = tokens.hint()
+    around = Around(scenes, int(sequences.min()), int(sequences.max()) + 1)
+    eventful = scenes.with_events(sequences)
+
+    def draw_sequence() -> Any:
+        pool = eventful if rng.random() < 0.8 else sequences
+        return pool[int(rng.integers(len(pool)))]
+
     while True:
+        keys = [(mirror(key(scenes, int(rng.choice(draw_sequence()))), rng), "") for _ in range(n_keys)]
         squares = []
-        picked = [int(rng.choice(sequences[k])) for k in rng.integers(len(sequences), size=n_keys)]
-        keys = [(mirror(key(scenes, number), rng), "") for number in picked]
-        for k in rng.integers(len(sequences), size=n_squares):
-            sequence = sequences[k]
+        for _ in range(n_squares):
+            sequence = draw_sequence()
             if rng.random() < 0.35:
                 number = int(rng.choice(sequence))
                 squares.append((mirror(position(scenes, number, some_attention(scenes, number, rng)), rng), ""))
             else:
-                squares.append(
-                    (mirror(grid(scenes, sequence, some_window(scenes, sequence, rng)), rng, tiles=True), hint)
-                )
-        yield ask(keys, rng), ask(squares, rng)
+                example = grid(scenes, sequence, some_window(scenes, sequence, rng))
+                squares.append((mirror(example, rng, tiles=True), hint))
+        batches = [ask(keys, rng), ask(squares, rng)]
+        if n_crops:
+            batches.append(ask([(around.one(rng), "") for _ in range(n_crops)], rng))
+        yield tuple(batches)
 
 
-Source = Callable[[np.random.Generator], Iterator[tuple[Batch, Batch]]]
+Source = Callable[[np.random.Generator], Iterator[tuple[Batch, ...]]]
 
 
 def train(
     source: Source, unseen: Source, start_from: Path, out: Path, *, steps: int, seed: int = 0, threads: int = 2,
-    rate: float = 2e-3, share: float = 0.2,
+    rate: float = 3e-3, share: float = 0.5,
 ) -> None:  # fmt: skip
     """Train for ``steps`` from the tower or the whole model in ``start_from``; goes on from a checkpoint in ``out``."""
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = tokens.build()
-    model, talk = build(tokenizer), Talk(tokenizer)
+    model, talk, heads = build(tokenizer), Talk(tokenizer), Heads()
     begin = torch.load(start_from, weights_only=True)
     if "tower" in begin:
         model.model.visual.load_state_dict(begin["tower"])
+        heads.load_state_dict(begin["heads"])
     else:
         model.load_state_dict(begin["model"])
-    slow = list(model.model.visual.parameters())
-    fast = list({id(p): p for p in [*model.model.language_model.parameters(), *model.lm_head.parameters()]}.values())
-    optimiser = torch.optim.AdamW(
-        [{"params": fast, "lr": rate}, {"params": slow, "lr": rate * share}], weight_decay=0.01, betas=(0.9, 0.98)
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [rate, rate * share], total_steps=steps, pct_start=0.08)
+        heads.load_state_dict(begin["heads"])
+    words = [(name, p) for name, p in model.named_parameters() if ".visual." not in name]
+    tower = [(name, p) for name, p in model.named_parameters() if ".visual." in name]
+    tower += list(heads.named_parameters())
+    optimiser = Optimiser([(words, rate), (tower, rate * share)], steps=steps)
     first, checkpoint = 0, out / "answers.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
+        heads.load_state_dict(state["heads"])
+        optimiser.load(state["optimiser"])
         first = state["step"]
     rng = np.random.default_rng([seed, first])
     batches = source(rng)
@@ -259,15 +275,12 @@ def train(
     began = time.time()
     for step in range(first, steps):
         model.train()
-        optimiser.zero_grad()
         losses = []
         for batch in next(batches):
-            value, _ = loss(model, talk, batch, rng)
+            value, _ = loss(model, talk, batch, rng, heads)
             value.backward()
             losses.append(value.item())
-        torch.nn.utils.clip_grad_norm_([*fast, *slow], 1.0)
         optimiser.step()
-        schedule.step()
         held.append(losses)
         if step % 25 == 24:
             mean, pace = np.round(np.mean(held, axis=0), 3).tolist(), (time.time() - began) / 25
@@ -275,8 +288,8 @@ def train(
             held, began = [], time.time()
         if step % 100 == 99 or step + 1 == steps:
             look(model, talk, unseen)
-            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(),
-                        "schedule": schedule.state_dict(), "step": step + 1}, checkpoint)  # fmt: skip
+            torch.save({"model": model.state_dict(), "heads": heads.state_dict(), "optimiser": optimiser.state(),
+                        "step": step + 1}, checkpoint)  # fmt: skip
 
 
 @torch.no_grad()

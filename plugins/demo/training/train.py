@@ -25,8 +25,8 @@ from examples import Scenes
 from export_gguf import export
 
 HERE = Path(__file__).resolve().parent
-FULL = {"scenes": 3600, "clip": 800, "tower": 1000, "chosen": 2000, "drawn": 500, "answers": 400}
-QUICK = {"scenes": 24, "clip": 4, "tower": 2, "chosen": 8, "drawn": 2, "answers": 2}
+FULL = {"scenes": 3600, "clip": 800, "crops": 800, "tower": 400, "chosen": 2000, "drawn": 500, "answers": 400}
+QUICK = {"scenes": 24, "clip": 4, "crops": 2, "tower": 2, "chosen": 8, "drawn": 2, "answers": 2}
 
 
 def train_answers(scenes: Scenes, work: Path, n_drawn: int, n_chosen: int) -> None:
@@ -34,7 +34,7 @@ def train_answers(scenes: Scenes, work: Path, n_drawn: int, n_chosen: int) -> No
     last = len(scenes.sequences) * 19 // 20
     seen, unseen = scenes.sequences[:last], scenes.sequences[last:]
     answers.train(
-        lambda rng: answers.drawn(scenes, rng, seen, 16, 24),
+        lambda rng: answers.drawn(scenes, rng, seen, 10, 18, 24),
         lambda rng: answers.drawn(scenes, rng, unseen, 64, 96),
         work / "tower" / "tower.pt",
         work / "drawn",
@@ -43,7 +43,7 @@ def train_answers(scenes: Scenes, work: Path, n_drawn: int, n_chosen: int) -> No
     path = work / "chosen.npz"
     border = len(np.load(path)["picked"]) * 9 // 10
 
-    def mixed(rng: np.random.Generator) -> Iterator[tuple[answers.Batch, answers.Batch]]:
+    def mixed(rng: np.random.Generator) -> Iterator[tuple[answers.Batch, ...]]:
         ours = chosen.asked(scenes, path, slice(border), rng, 24, 48, boost=0.25)
         theirs = answers.drawn(scenes, rng, seen, 16, 24)
         while True:
@@ -75,7 +75,8 @@ def main() -> None:
     clip.train(scenes, work / "clip-1", steps=sizes["clip"])
     again = work / "clip-1" / "checkpoint.pt"
     clip.train(scenes, work / "clip", steps=sizes["clip"] * 3 // 2, start_from=again, seed=1)
-    tower.train(scenes, work / "tower", steps=sizes["tower"])
+    tower.train(scenes, work / "tower-1", steps=sizes["crops"], lessons="crops")
+    tower.train(scenes, work / "tower", steps=sizes["tower"], start_from=work / "tower-1" / "tower.pt")
     chosen.choose(scenes, work / "clip", work / "chosen.npz", sizes["chosen"])
     train_answers(scenes, work, sizes["drawn"], sizes["answers"])
     ship.ship(work / "clip", work / "answers", models)
