@@ -13,6 +13,7 @@ from pathlib import Path
 from anyanomaly.cli import main
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.plugins import NAMES, option_flags
+from anyanomaly.registry import auto
 from anyanomaly.specs import ComponentSpec
 
 PAGE = Path(__file__).with_name("cli.md")
@@ -64,6 +65,7 @@ COMMANDS = (
 
 def page() -> str:
     """Return the page, as seen by a user without a config file."""
+    auto.has_nvidia_gpu = auto.has_apple_gpu = lambda: False  # the same page on every machine
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         os.environ.update(XDG_CONFIG_HOME=folder, COLUMNS="100")
         os.environ.pop("ANYANOMALY_CONFIG", None)

@@ -26,6 +26,7 @@ from anyanomaly.engine.run import Outcome, Run, RunReport
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.errors import CapabilityError, UsageError, VideoError
 from anyanomaly.registry import Registry
+from anyanomaly.registry.auto import choose_backend
 from anyanomaly.specs import BackendSpec, ComponentSpec, ContextSpec
 
 
@@ -40,6 +41,11 @@ class Pipeline:
         """:raises UsageError: when the components do not go together."""
         if not config.texts:
             raise UsageError("Say what to find, for example: -t bicycle")
+        self.choice = None
+        if config.backend.name == "auto":
+            self.choice = choose_backend(registry, str(config.backend.options.get("device", config.run.device)))
+            backend = config.backend.model_copy(update={"name": self.choice.name})
+            config = config.model_copy(update={"backend": backend})
         self.config = config
         self.report = RunReport()
         self._registry = registry

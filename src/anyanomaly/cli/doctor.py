@@ -17,7 +17,8 @@ from anyanomaly.cli.call import Call
 from anyanomaly.cli.output import print_json, print_table
 from anyanomaly.config.load import find_file, merge, read_file, with_preset
 from anyanomaly.config.model import RunConfig
-from anyanomaly.errors import AnyAnomalyError
+from anyanomaly.errors import AnyAnomalyError, MissingRequirement
+from anyanomaly.registry.auto import choose_backend
 from anyanomaly.specs import BackendSpec, ComponentSpec
 
 LIBRARIES = ("numpy", "opencv-python-headless", "torch", "torchvision", "transformers", "open_clip_torch", "pillow")
@@ -58,6 +59,7 @@ def examine(call: Call) -> dict[str, Any]:
     components = {
         role: [_readiness(call, spec) for spec in call.registry.specs(role)] for role in ("encoder", "backend")
     }
+    auto = _auto(call, config)
     return {
         "versions": {"python": platform.python_version(), "platform": platform.platform(), **call.registry.versions()},
         "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
@@ -69,9 +71,10 @@ def examine(call: Call) -> dict[str, Any]:
             "encoder": config.encoder.name,
             "backend": config.backend.name,
         },
+        "auto": auto,
         "components": components,
         "problems": problems,
-        "next": _next(config, components, settings),
+        "next": _next(config, auto, components, settings),
     }
 
 
@@ -109,9 +112,9 @@ def _version(distribution: str) -> str:
 
 def _caches() -> list[Path]:
     from anyanomaly.assemble import store_path
+    from anyanomaly.assemble.weights import hub_cache
 
-    hub = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface") / "hub"
-    return [store_path(), Path(os.environ.get("HF_HUB_CACHE") or hub)]
+    return [store_path(), hub_cache()]
 
 
 def _size(path: Path) -> dict[str, Any]:
@@ -131,14 +134,23 @@ def _readiness(call: Call, spec: ComponentSpec) -> dict[str, Any]:
     return {"name": spec.name, "installed": not missing, "missing": missing, "install": spec.install, "words": words}
 
 
-def _next(config: RunConfig, components: dict[str, list[dict[str, Any]]], settings: str) -> str:
+def _auto(call: Call, config: RunConfig) -> dict[str, str]:
+    """Return what the backend ``auto`` is on this machine, and why; no name when there is none."""
+    try:
+        choice = choose_backend(call.registry, config.run.device)
+        return {"backend": choice.name, "why": choice.why}
+    except MissingRequirement as error:
+        return {"backend": "", "why": str(error)}
+
+
+def _next(config: RunConfig, auto: dict[str, str], components: dict[str, list[dict[str, Any]]], settings: str) -> str:
     """Return the one thing to do now."""
     if settings:
         return f"Mend the settings: {settings}"
-    wanted = (
-        ("encoder", config.encoder.name, "anyanomaly-openclip"),
-        ("backend", config.backend.name, "anyanomaly-transformers"),
-    )
+    backend = auto["backend"] if config.backend.name == "auto" else config.backend.name
+    if not backend:
+        return auto["why"]
+    wanted = (("encoder", config.encoder.name, "anyanomaly-openclip"), ("backend", backend, "anyanomaly-transformers"))
     for role, name, distribution in wanted:
         found = next((each for each in components[role] if each["name"] == name), None)
         if found is None:
@@ -146,7 +158,7 @@ def _next(config: RunConfig, components: dict[str, list[dict[str, Any]]], settin
         if not found["installed"]:
             return f"The {role} '{name}' needs {' and '.join(found['missing'])}. Run: {found['install']}"
     return (
-        f"Try: anyanomaly run VIDEO -t bicycle (encoder {config.encoder.name}, backend {config.backend.name}; "
+        f"Try: anyanomaly run VIDEO -t bicycle (encoder {config.encoder.name}, backend {backend}; "
         f"models that are not on this machine yet are downloaded then)"
     )
 
@@ -165,6 +177,7 @@ def _print(found: dict[str, Any]) -> None:
         "Caches": [(each["path"], f"{each['mib']} MiB" if each["exists"] else "empty") for each in found["caches"]],
         "Settings": [("config file", found["config"]["file"] or "none"), *found["variables"].items()],
     }
+    blocks["Backend auto"] = [(found["auto"]["backend"] or "none", found["auto"]["why"])]
     for role, components in found["components"].items():
         blocks[f"{role.capitalize()}s"] = [(each["name"], _state(each)) for each in components]
     blocks["Problems"] = [("-", problem) for problem in found["problems"]]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from anyanomaly.cli.announce import announce
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.flags import with_flags
 from anyanomaly.cli.output import tell
@@ -62,6 +63,7 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
         for problem in call.registry.problems:
             tell(f"anyanomaly: {problem.message}")
     pipeline = build(config, call.registry)
+    announce(pipeline, call)
     try:
         with pipeline, contextlib.closing(_shown(pipeline, call)) as outcomes:
             for outcome in outcomes:

@@ -10,7 +10,8 @@ from anyanomaly.cli.call import Call, named
 from anyanomaly.cli.flags import Flag, field_flags
 from anyanomaly.config.load import Layer, Resolved, find_file, merge, preset_names, read_file, with_preset
 from anyanomaly.config.model import PromptChoice, RunConfig, RunOptions
-from anyanomaly.errors import AnyAnomalyError
+from anyanomaly.errors import AnyAnomalyError, MissingRequirement
+from anyanomaly.registry.auto import choose_backend
 
 Given: TypeAlias = Mapping[tuple[str, ...], Any]
 """Values given as flags, by path in the tables of a config file."""
@@ -80,7 +81,8 @@ def _name_flag(call: Call, role: str, default: str, path: tuple[str, ...] = ()) 
     help_text = f"{role} to use{' (repeatable)' if path else ''}{shown}"
 
     def words() -> Sequence[tuple[str, str]]:
-        return [(spec.name, spec.summary) for spec in call.registry.specs(role)]
+        offered = [(spec.name, spec.summary) for spec in call.registry.specs(role)]
+        return [("auto", "What this machine runs best"), *offered] if role == "backend" else offered
 
     return Flag(path or (role, "name"), (f"--{role}",), help_text, "list" if path else "value", words=words)
 
@@ -99,7 +101,11 @@ def _component_flags(call: Call, base: RunConfig) -> Iterator[Flag]:
         choice = getattr(base, role)
         name = (named(call.words, f"--{role}") or [choice.name])[-1]
         options = choice.options if choice.name in (name, "auto") else {}
-        if name == "auto":
+        if name == "auto" and role == "backend":
+            with contextlib.suppress(MissingRequirement):  # the run says so
+                name = choose_backend(call.registry, (named(call.words, "--device") or [base.run.device])[-1]).name
+                yield from _options(call, role, name, (role,), options)
+        elif name == "auto":
             yield from _any_reader(call, options)
         else:
             yield from _options(call, role, name, (role,), options)

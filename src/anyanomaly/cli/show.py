@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyanomaly.cli.announce import announce
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.flags import with_flags
 from anyanomaly.cli.settings import Given, resolved, run_flags
@@ -40,9 +41,10 @@ def add(app: typer.Typer, call: Call) -> None:
         at_s = None if at is None else parse_time(at)
         config = resolved(call, {**given, ("videos",): [video]}).config
 
-        from anyanomaly.assemble import inspect
+        from anyanomaly.assemble import build, inspect
         from anyanomaly.cli.page import write_page
 
+        announce(build(config, call.registry), call)
         inspection = inspect(config, call.registry, at_s=at_s, segment=segment)
         page = write_page(inspection, folder)
         _print(inspection)

@@ -145,7 +145,8 @@ def _lay_settings(under: Tables, given: Tables, key: str, origins: dict[str, str
 
 def _lay_component(under: Tables, given: Mapping[str, Any], key: str, origins: dict[str, str]) -> None:
     """Lay a component's table over that of an earlier layer, in place."""
-    if given.get("name", under["name"]) != under["name"] and under["name"] != "auto":
+    any_reader = key == "reader" and under["name"] == "auto"  # its options are for whichever reader an address takes
+    if given.get("name", under["name"]) != under["name"] and not any_reader:
         for option in [option for option in under if option != "name"]:
             del under[option]
             origins.pop(f"{key}.{option}", None)

@@ -160,7 +160,9 @@ class RunConfig(Table):
     )
     encoder: ComponentChoice = Field(ComponentChoice(name="openclip"), description="image-text embedding model")
     selector: ComponentChoice = Field(ComponentChoice(name="top-then-group"), description="picks key frames")
-    backend: ComponentChoice = Field(ComponentChoice(name="qwen-hf"), description="answers questions about images")
+    backend: ComponentChoice = Field(
+        ComponentChoice(), description="answers questions about images; auto: the engine that this machine runs best"
+    )
     contexts: tuple[str, ...] = Field(("key", "position", "temporal"), description="what each question shows, in order")
     context: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, description="options per context")
     sink: tuple[ComponentChoice, ...] = Field((), description="where results go; auto: by the suffix of its path")

@@ -1,0 +1,28 @@
+"""What a run says before it starts: which backend it chose, and what it is about to download."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from anyanomaly.cli.call import Call
+from anyanomaly.cli.output import tell
+
+if TYPE_CHECKING:
+    from anyanomaly.assemble import Pipeline
+
+
+def announce(pipeline: Pipeline, call: Call) -> None:
+    """Tell it on standard error.
+
+    :raises MissingRequirement: when weights are neither on this machine nor to be had.
+    """
+    from anyanomaly.assemble.weights import download
+
+    lines = []
+    if pipeline.choice:
+        lines.append(f"backend {pipeline.choice.name}, since {pipeline.choice.why}; --backend names another")
+    if note := download(pipeline.backend.options.model_dump()):
+        lines.append(note)
+    if not call.quiet:
+        for line in lines:
+            tell(f"anyanomaly: {line}.")
