@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 NEGLIGIBLE = 1e-4
-"""A place that less of the probability reaches than this is not looked at."""
+"""A place that less than this share of the likeliest way reaches is not looked at."""
 
 Ask: TypeAlias = "Callable[[str], tuple[str, Sequence[Step]]]"
 
@@ -65,9 +65,11 @@ def _reached(choices: Sequence[str], known: dict[str, dict[str, float]]) -> dict
 
 def _unknown(choices: Sequence[str], known: dict[str, dict[str, float]]) -> str | None:
     """Return the place that most of the probability reaches and nothing is known about."""
-    reached = {
-        place: probability
-        for place, probability in _reached(choices, known).items()
-        if place not in known and probability >= NEGLIGIBLE and _inner(place, choices)
-    }
-    return max(reached, key=lambda place: reached[place]) if reached else None
+    reached = _reached(choices, known)
+    least = NEGLIGIBLE * max((probability for place, probability in reached.items() if place), default=1.0)
+    unknown = [
+        place
+        for place, probability in reached.items()
+        if place not in known and probability >= least and _inner(place, choices)
+    ]
+    return max(unknown, key=lambda place: reached[place], default=None)
