@@ -94,16 +94,18 @@ def test_a_place_that_cannot_be_written_is_refused_at_load(tmp_path: Path) -> No
 
 def test_a_full_disk_is_one_sentence_and_what_was_written_stays(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
+    path.write_text("of an earlier run")
     sink = CsvSink(SinkOptions(path=str(path)))
     sink.load()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then writing fails as on a full disk
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
-        with pytest.raises(OutputError, match=r"Cannot go on writing .*r\.csv.*kept"):
+        with pytest.raises(OutputError, match=r"Cannot go on writing .*r\.csv.*kept in r\.csv\.partial;"):
             sink.write_timeline(timeline(3000))
         sink.close()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, ignored)
-    assert path.stat().st_size == 4096
+    assert (tmp_path / "r.csv.partial").stat().st_size == 4096
+    assert path.read_text() == "of an earlier run"

@@ -12,7 +12,8 @@ from anyanomaly.errors import OutputError
 class SafeFile:
     """Text that goes to ``NAME.partial`` and becomes ``NAME`` on ``close``; without any text, nothing changes.
 
-    ``-`` is standard output. Every failure is an ``OutputError``; ``close`` keeps what could be written.
+    ``-`` is standard output. Every failure is an ``OutputError``; after one, what could be written stays in
+    ``NAME.partial``, and an older ``NAME`` as it was.
     """
 
     def __init__(self, path: str) -> None:
@@ -53,8 +54,8 @@ class SafeFile:
         except OSError as error:
             self._failed = True
             raise OutputError(
-                f"Cannot go on writing {self.path}: {error.strerror}. What was written so far is kept; "
-                f"free some space and run again, answers are reused."
+                f"Cannot go on writing {self.path}: {error.strerror}. What was written so far is kept in "
+                f"{self._partial.name}; free some space and run again, answers are reused."
             ) from error
 
     def replace(self, text: str) -> None:
@@ -65,7 +66,7 @@ class SafeFile:
         self.write(text)
 
     def close(self) -> None:
-        """Move what was written to its name.
+        """Move what was written to its name, unless a part of it is missing.
 
         :raises OutputError: when that fails, unless writing failed before.
         """
@@ -74,10 +75,8 @@ class SafeFile:
         file, self._file = self._file, None
         try:
             file.close()
-        except OSError:
-            self._failed = True  # said already: the buffer that could not be flushed
-        try:
-            self._partial.replace(self.path)
-        except OSError as error:
             if not self._failed:
+                self._partial.replace(self.path)
+        except OSError as error:
+            if not self._failed:  # else said already: the buffer that could not be flushed
                 raise OutputError(f"Cannot write {self.path}: {error.strerror}; see {self._partial}.") from error

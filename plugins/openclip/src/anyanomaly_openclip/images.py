@@ -24,7 +24,7 @@ class FirstTokenBlock(torch.nn.Module):
 
 
 def shorten(model: Any) -> None:
-    """Let the last block of a tower that pools its first token leave out the other tokens: a tenth of the time."""
+    """Let the last block of a tower that pools its first token leave out the other tokens: a fifteenth of the work."""
     tower = getattr(model, "visual", None)
     if not (isinstance(tower, VisionTransformer) and tower.pool_type == "tok" and tower.attn_pool is None):
         return
