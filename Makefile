@@ -29,8 +29,9 @@ fix: $(READY)  ## format and mend what can be mended
 docs: $(READY)  ## write the generated pages anew
 	$(BIN)/python docs/cli.py
 
-bench: $(READY)  ## speed of the contexts against the published schedule; VIDEO=path
-	$(BIN)/python benchmarks/speed/contexts.py $(VIDEO)
+bench: $(READY)  ## speed and memory into benchmarks/RESULTS.md; VIDEO=path
+	$(BIN)/python benchmarks/speed/contexts.py --record $(VIDEO)
+	$(BIN)/python benchmarks/speed/memory.py --record $(VIDEO)
 
 $(READY): constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
