@@ -1,6 +1,6 @@
 """Tiny random checkpoints of real architectures: seeded, made in seconds, loaded like published ones.
 
-``python -m tests.support.tiny_models NAME FOLDER`` writes one. NAME is an architecture of ``ARCHITECTURES``
+``python -m tests.support.tiny_models NAME FOLDER`` writes one. NAME is one of ``MODELS``
 (a vision-language model with processor, tokenizer and chat template) or ``clip`` (an open_clip model).
 What such a model says means nothing; that it loads, answers and is repeatable is what the tests need.
 """
@@ -57,8 +57,11 @@ def _qwen_ids(tokenizer: Any) -> dict[str, int]:
     return {f"{name}_id": tokenizer.convert_tokens_to_ids(mark) for name, mark in pairs}
 
 
-def qwen2_5_vl() -> tuple[Any, Any]:
-    """Qwen2.5-VL: windowed attention in the vision tower, three-dimensional rotary positions."""
+def qwen2_5_vl(text: dict[str, Any] | None = None, vision: dict[str, Any] | None = None, **more: Any) -> tuple[Any, Any]:
+    """Qwen2.5-VL: windowed attention in the vision tower, three-dimensional rotary positions.
+
+    ``text``, ``vision`` and ``more`` replace sizes.
+    """
     from transformers import (
         Qwen2_5_VLConfig,
         Qwen2_5_VLForConditionalGeneration,
@@ -75,14 +78,32 @@ def qwen2_5_vl() -> tuple[Any, Any]:
         video_processor=Qwen2VLVideoProcessor(size=pixels),
         chat_template=chat_template(QWEN_IMAGE),
     )
-    vision = {"depth": 4, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64}
+    tower = {"depth": 4, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64}
     rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [4, 6, 6]}
     config = Qwen2_5_VLConfig(
-        text_config=_text(tokenizer, rope_parameters=rope),
-        vision_config=vision | {"fullatt_block_indexes": [1, 3], "initializer_range": SCALE},
+        text_config=_text(tokenizer, rope_parameters=rope, **(text or {})),
+        vision_config=tower | {"fullatt_block_indexes": [1, 3], "initializer_range": SCALE} | (vision or {}),
         **_qwen_ids(tokenizer),
+        **more,
     )
     return Qwen2_5_VLForConditionalGeneration(config), processor
+
+
+def qwen2_5_vl_wide() -> tuple[Any, Any]:
+    """Qwen2.5-VL in the sizes of the demo's model: wider, each vision block sees the whole image, tied embeddings."""
+    text = {
+        "hidden_size": 128,
+        "intermediate_size": 384,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
+    blocks = {"fullatt_block_indexes": [0, 1, 2, 3]}
+    vision = {"hidden_size": 128, "intermediate_size": 256, "num_heads": 4, "out_hidden_size": 128} | blocks
+    model, processor = qwen2_5_vl(text, vision, tie_word_embeddings=True)
+    for images in (processor.image_processor, processor.video_processor):
+        images.size = {"shortest_edge": 56 * 56, "longest_edge": 252 * 196}
+    return model, processor
 
 
 def qwen3_vl() -> tuple[Any, Any]:
@@ -227,17 +248,18 @@ def llava() -> tuple[Any, Any]:
 ARCHITECTURES: dict[str, Callable[[], tuple[Any, Any]]] = {
     make.__name__: make for make in (qwen2_5_vl, qwen3_vl, idefics3, internvl, gemma3, llava)
 }
+MODELS = ARCHITECTURES | {"qwen2_5_vl_wide": qwen2_5_vl_wide}
 
 
 def make_model(architecture: str, folder: Path, seed: int = 0) -> Path:
-    """Write a checkpoint of ``architecture`` into ``folder`` and return the folder."""
+    """Write a checkpoint of ``architecture``, a name of ``MODELS``, into ``folder`` and return the folder."""
     import torch
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, processor = ARCHITECTURES[architecture]()
+        model, processor = MODELS[architecture]()
         for weights in model.parameters():
             if weights.ndim > 1 and not weights.any():  # Gemma's image projector starts at zero: it would see nothing
                 torch.nn.init.normal_(weights, std=SCALE)
@@ -273,8 +295,8 @@ def make_clip(folder: Path, seed: int = 0) -> Path:
 
 def main(arguments: Sequence[str]) -> None:
     """Write the checkpoint that the command line asks for."""
-    if len(arguments) != 2 or arguments[0] not in (*ARCHITECTURES, "clip"):
-        sys.exit(f"use: python -m tests.support.tiny_models {'|'.join((*ARCHITECTURES, 'clip'))} FOLDER")
+    if len(arguments) != 2 or arguments[0] not in (*MODELS, "clip"):
+        sys.exit(f"use: python -m tests.support.tiny_models {'|'.join((*MODELS, 'clip'))} FOLDER")
     name, folder = arguments[0], Path(arguments[1])
     print(make_clip(folder) if name == "clip" else make_model(name, folder))
 

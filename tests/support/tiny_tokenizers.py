@@ -35,13 +35,23 @@ def corpus() -> list[str]:
     return [SYSTEM, *questions, *(f"The score is {tenths / 10}." for tenths in range(11)), "system user assistant"]
 
 
+# How Qwen2 cuts a text into words, each digit one of its own; llama.cpp knows the rule by the name "qwen2".
+QWEN2_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
 def byte_tokenizer(special: Sequence[str], named: dict[str, str] | None = None, *, digits: bool = True) -> Any:
-    """Return a byte-level BPE tokenizer; with ``digits`` each digit is a token of its own."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    """Return a byte-level BPE tokenizer; with ``digits`` it cuts words as Qwen2's, else as GPT-2's."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
-    steps: list[Any] = [pre_tokenizers.Digits(individual_digits=True)] if digits else []
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*steps, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    if digits:
+        words = pre_tokenizers.Split(Regex(QWEN2_WORDS), "isolated")
+        as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, as_bytes])
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, show_progress=False)
