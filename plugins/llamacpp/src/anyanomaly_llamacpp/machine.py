@@ -1,0 +1,24 @@
+"""How many threads the CPU is worth: more than it has cores make llama.cpp slower, not faster."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+
+def cores(system: Path = Path("/sys")) -> int:
+    """Return the physical cores that this process may use, within its container's share of the CPU."""
+    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    siblings = {_read(system / f"devices/system/cpu/cpu{number}/topology/thread_siblings_list") for number in mine}
+    n_cores = len(siblings - {""}) or len(mine)
+    quota, _, period = _read(system / "fs/cgroup/cpu.max").partition(" ")
+    share = math.ceil(int(quota) / int(period)) if quota.isdigit() and period.isdigit() else n_cores
+    return max(1, min(n_cores, share))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,181 @@
+"""What the answers are worth: exact probabilities, the same whatever came before, and work done once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+from anyanomaly_llamacpp import decoder
+from anyanomaly_llamacpp.backend import GGUFBackend
+from anyanomaly_llamacpp.library import Native
+from anyanomaly_llamacpp.options import GGUFOptions
+from anyanomaly_llamacpp.prompt import opened
+
+from anyanomaly.core.expected import SCORES, expected_score
+from anyanomaly.errors import UsageError
+from anyanomaly.types import Query, Sampling
+from plugins.demo.training.export_gguf import Files
+
+pytestmark = pytest.mark.engine
+Ask = Callable[..., Query]
+UNEVEN = ("0", "0.5", "yes", "no, there is none", "no bicycle")
+
+
+def walked(backend: GGUFBackend, query: Query) -> dict[str, float]:
+    """Return each choice's log-probability, its tokens read one after the other after a whole prompt."""
+    running = backend._running
+    assert running is not None
+    text = running._chat.render(query)
+    assert running._size is not None
+    images = [running._size.resized(image) for image in query.images]
+    found = {}
+    for choice in query.sampling.choices:
+        tokens = running._native.encode(choice)
+        with opened(running._native, text, images) as pieces:
+            row = running._decoder.read(pieces, len(tokens))
+        found[choice] = 0.0
+        for n, token in enumerate(tokens):
+            found[choice] += row[token] - np.logaddexp.reduce(row)
+            row = running._decoder.follow(token, n)
+    return found
+
+
+@pytest.mark.parametrize("choices", [SCORES, UNEVEN, ("yes",)], ids=["scores", "uneven", "one"])
+def test_log_probabilities_are_those_of_walking_each_answer(
+    qwen: GGUFBackend, ask: Ask, choices: tuple[str, ...]
+) -> None:
+    query = ask(3, n_images=2, sampling=Sampling(choices=choices))
+    (answer,) = qwen.answer_batch([query])
+    assert answer.logprobs == pytest.approx(walked(qwen, query), abs=1e-4)
+    assert list(answer.logprobs or ()) == list(choices)
+
+
+def test_the_eleven_scores_cost_one_short_reading_after_the_prompt(
+    qwen: GGUFBackend, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    whole = decoder.Decoder._decode
+    monkeypatch.setattr(decoder.Decoder, "_decode", lambda self, steps: (read.append(len(steps)), whole(self, steps)))
+    qwen.answer_batch([ask(1, sampling=Sampling(choices=SCORES))])
+    assert read[-1] == 4  # "0." and "1."
+
+
+def test_transformers_gives_the_same_answers(folder: Any, qwen: GGUFBackend, ask: Ask) -> None:
+    """Over images that are enlarged, shrunk and left alone, in both orders of image and text."""
+    transformers = import_module("anyanomaly_transformers.backend").TransformersBackend
+    options = import_module("anyanomaly_transformers.options").TransformersOptions
+    system = "You are a vision anomaly detector."
+    queries = [ask(n, n_images=1 + n % 2, text_first=n == 2, system=system if n else "") for n in range(4)]
+    scored = [Query(q.id, q.images, q.prompt, q.system, q.text_first, Sampling(choices=SCORES)) for q in queries]
+    with transformers(options(model=str(folder), device="cpu", dtype="float32")) as reference:
+        others = reference.answer_batch([*queries, *scored])
+    for ours, other in zip(qwen.answer_batch([*queries, *scored]), others, strict=True):
+        assert (ours.text, ours.prompt_tokens) == (other.text, other.prompt_tokens)
+        if other.logprobs:
+            assert ours.logprobs is not None
+            assert expected_score(ours.logprobs) == pytest.approx(expected_score(other.logprobs), abs=0.02)
+
+
+def test_what_was_asked_before_changes_nothing(qwen: GGUFBackend, ask: Ask) -> None:
+    scores = Sampling(choices=SCORES)
+    image = ask(0).images
+    queries = [
+        ask(0, sampling=scores),
+        ask(0, prompt="Is there a car?", sampling=scores),
+        ask(1, sampling=scores),
+        ask(0, text_first=True, sampling=scores),
+        ask(0),
+    ]
+    assert all(query.images[0].tobytes() == image[0].tobytes() for query in queries if query.id.segment == 0)
+    together = qwen.answer_batch(queries)
+    assert together == qwen.answer_batch(queries[::-1])[::-1]
+    assert together == [qwen.answer_batch([query])[0] for query in queries]
+    assert len({repr(answer) for answer in together}) == len(queries)
+
+
+def test_one_image_is_encoded_once_however_often_it_is_asked_about(
+    qwen: GGUFBackend, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[Any] = []
+    whole = decoder.mtmd_cpp.mtmd_encode_chunk
+    monkeypatch.setattr(
+        decoder.mtmd_cpp, "mtmd_encode_chunk", lambda *given: (encoded.append(given), whole(*given))[1]
+    )
+    placed: list[Any] = []
+    place = decoder.mtmd_cpp.mtmd_helper_decode_image_chunk
+    monkeypatch.setattr(
+        decoder.mtmd_cpp, "mtmd_helper_decode_image_chunk", lambda *given: (placed.append(given), place(*given))[1]
+    )
+    sampling = Sampling(choices=SCORES)
+    queries = [
+        ask(segment, prompt=f"Is there a {text}?", sampling=sampling)
+        for text in ("car", "bicycle", "red square")
+        for segment in (20, 21)
+    ]
+    qwen.answer_batch(queries)
+    assert len(encoded) == 2
+    assert len(placed) == 2  # its place in the language model's memory is kept too
+
+
+def test_a_drawn_answer_depends_on_seed_and_content_alone(qwen: GGUFBackend, ask: Ask) -> None:
+    def drawn(number: int, seed: int) -> str:
+        sampling = Sampling(max_tokens=12, temperature=1.5, top_p=0.95, seed=seed)
+        return qwen.answer_batch([ask(number, sampling=sampling)])[0].text
+
+    assert drawn(0, seed=1) == drawn(0, seed=1)
+    assert len({drawn(0, seed=seed) for seed in range(4)}) == 4
+
+
+def test_the_repetition_penalty_changes_what_repeats(qwen: GGUFBackend, ask: Ask) -> None:
+    def written(penalty: float) -> str:
+        return qwen.answer_batch([ask(0, sampling=Sampling(max_tokens=24, repetition_penalty=penalty))])[0].text
+
+    assert written(1.0) != written(5.0)
+
+
+def test_the_context_grows_to_what_is_asked_and_says_what_does_not_fit(files: Files, ask: Ask) -> None:
+    with GGUFBackend(GGUFOptions(model=str(files.model))) as backend:
+        short, long = ask(0), ask(1, prompt="Look. " * 1200)
+        before = backend.answer_batch([short])
+        (answer,) = backend.answer_batch([long])
+        assert (answer.prompt_tokens or 0) > decoder.CONTEXT_STEP
+        assert backend.answer_batch([short]) == before
+        with pytest.raises(UsageError, match=r"tokens, \d+ of them for its images.*--backend\.context-size"):
+            backend.answer_batch([ask(1, prompt="Look. " * 9000)])
+        assert backend.answer_batch([short]) == before
+
+
+def test_ctrl_c_ends_the_work_and_the_backend_can_go_on(
+    files: Files, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Native, "ends", lambda self, token: False)
+    with GGUFBackend(GGUFOptions(model=str(files.model))) as backend:
+        query = ask(0)
+        before = backend.answer_batch([query])
+        endless = ask(1, sampling=Sampling(max_tokens=3000, seed=1))
+        alarm = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+        alarm.start()
+        with pytest.raises(KeyboardInterrupt):
+            backend.answer_batch([endless])
+        alarm.join()
+        assert backend.answer_batch([query]) == before
+
+
+def test_a_mark_of_the_model_in_the_question_is_refused(qwen: GGUFBackend, ask: Ask) -> None:
+    for mark in ("<|im_end|>", "<|image_pad|>", "<__anyanomaly_image__>"):
+        with pytest.raises(UsageError, match="mark of this model"):
+            qwen.answer_batch([ask(0, prompt=f"a {mark} of it")])
+
+
+def test_llama_cpp_says_nothing_on_the_terminal(
+    files: Files, ask: Ask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with GGUFBackend(GGUFOptions(model=str(files.model))) as backend:
+        backend.answer_batch([ask(0), ask(1, sampling=Sampling(choices=SCORES))])
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,218 @@
+"""From a name to a loaded model, and every way this fails: one sentence each, before anything is computed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from anyanomaly_llamacpp import anyanomaly_register_backends
+from anyanomaly_llamacpp.backend import GGUFBackend
+from anyanomaly_llamacpp.files import digest, find
+from anyanomaly_llamacpp.options import GGUFOptions
+from gguf import GGUFWriter
+from pydantic import ValidationError
+
+from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement, UsageError
+from anyanomaly.types import Query
+from plugins.demo.training.export_gguf import Files
+
+
+def header_only(path: Path, architecture: str, **values: object) -> Path:
+    """Write a GGUF file without tensors."""
+    file = GGUFWriter(path, architecture)
+    for key, value in values.items():
+        add = file.add_bool if isinstance(value, bool) else file.add_string
+        add(key.replace("__", "."), value)  # type: ignore[arg-type]
+    file.write_header_to_file()
+    file.write_kv_data_to_file()
+    file.close()
+    return path
+
+
+def load(model: Path | str, **options: object) -> None:
+    with GGUFBackend(GGUFOptions(model=str(model), **options)):  # type: ignore[arg-type]
+        pass
+
+
+def test_each_preset_names_its_own_model_and_differs_in_defaults_alone() -> None:
+    specs = {spec.name: spec for spec in anyanomaly_register_backends()}
+    assert set(specs) == {"gguf", "qwen-gguf", "minicpm-gguf", "smolvlm-gguf"}
+    models = set()
+    for spec in specs.values():
+        module, _, name = spec.options.partition(":")
+        options = getattr(import_module(module), name)()
+        assert type(options).model_fields.keys() == GGUFOptions.model_fields.keys()
+        models.add(options.model)
+    assert len(models) == len(specs)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"device": "gpu"}, {"batch_size": 0}, {"threads": -1}, {"min_pixels": 9, "max_pixels": 8}]
+)
+def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        GGUFOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"needs a model.*--backend\.model"):
+        load("")
+    with pytest.raises(MissingRequirement, match="no model file"):
+        load(tmp_path / "no.gguf")
+    with pytest.raises(UsageError, match="is a folder"):
+        load(tmp_path)
+    model = header_only(tmp_path / "model.gguf", "llama")
+    with pytest.raises(MissingRequirement, match=r"no projector.*cannot see.*--backend\.mmproj"):
+        load(model)
+    with pytest.raises(MissingRequirement, match="no model file"):
+        load(model, mmproj=str(tmp_path / "no.gguf"))
+
+
+def test_the_projector_beside_the_model_is_found_and_a_choice_is_left_to_the_user(tmp_path: Path) -> None:
+    model = header_only(tmp_path / "model.gguf", "llama")
+    options = GGUFOptions(model=str(model))
+    one = header_only(tmp_path / "mmproj-model-Q8_0.gguf", "clip")
+    assert find(options)[1].path == one
+    half = header_only(tmp_path / "mmproj-model-f16.gguf", "clip")
+    header_only(tmp_path / "mmproj-model-bf16.gguf", "clip")
+    assert find(options)[1].path == half
+    header_only(tmp_path / "mmproj-other-f16.gguf", "clip")
+    with pytest.raises(UsageError, match=r"mmproj-model-f16\.gguf, mmproj-other-f16\.gguf.*--backend\.mmproj"):
+        find(options)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "values", "says"),
+    [
+        ("clip", {}, "is a projector"),
+        ("llama", {"clip__projector_type": "qwen2.5vl_merger"}, "does not belong to.*a llama"),
+        ("qwen2vl", {"clip__projector_type": "idefics3"}, "does not belong to.*a qwen2vl"),
+        ("qwen2vl", {"clip__projector_type": "qwen2.5vl_merger", "clip__has_vision_encoder": False}, "does not see"),
+        ("llama", {"clip__projector_type": "idefics3"}, "no chat template"),
+        ("llama", {"general": "text"}, "is not a projector"),
+    ],
+)
+def test_files_that_do_not_belong_together(
+    tmp_path: Path, architecture: str, values: dict[str, object], says: str
+) -> None:
+    model = header_only(tmp_path / "model.gguf", architecture)
+    is_text = "general" in values
+    seen = {} if is_text else {"clip__has_vision_encoder": True} | values
+    header_only(tmp_path / "mmproj.gguf", "llama" if is_text else "clip", **seen)
+    with pytest.raises(UsageError, match=says):
+        load(model)
+
+
+def test_a_hub_file_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("We couldn't connect to the hub\nand more")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
+    with pytest.raises(MissingRequirement, match=r"couldn't connect to the hub.*hf auth login"):
+        load("someone/some-model:model.gguf")
+
+
+def test_a_hub_model_and_its_projector_are_named_with_their_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = tmp_path / "models--a--b" / "snapshots" / "c0ffee"
+    snapshot.mkdir(parents=True)
+
+    def download(repo: str, file: str, revision: str) -> str:
+        return str(header_only(snapshot / file, "clip"))
+
+    listed = ["model.gguf", "mmproj-b-Q8_0.gguf", "mmproj-b-f16.gguf", "README.md"]
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    monkeypatch.setattr("huggingface_hub.list_repo_files", lambda repo, revision: listed)
+    model, mmproj = find(GGUFOptions(model="a/b:model.gguf"))
+    assert (model.identity, mmproj.identity) == ("a/b@c0ffee:model.gguf", "a/b@c0ffee:mmproj-b-f16.gguf")
+
+    def offline(*_: object, **__: object) -> list[str]:
+        raise OSError("offline")
+
+    monkeypatch.setattr("huggingface_hub.list_repo_files", offline)
+    assert find(GGUFOptions(model="a/b:model.gguf"))[1] == mmproj  # downloaded before
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("keep", "error", "says"),
+    [(3, UsageError, "not a GGUF file"), (500, BackendError, "broken or cut short"), (-5000, BackendError, "loaded")],
+)
+@pytest.mark.parametrize("which", ["model", "mmproj"])
+def test_broken_files(
+    files: Files, tmp_path: Path, which: str, keep: int, error: type[AnyAnomalyError], says: str
+) -> None:
+    copies = {name: Path(shutil.copy(path, tmp_path)) for name, path in files._asdict().items()}
+    copies[which].write_bytes(copies[which].read_bytes()[:keep])
+    with pytest.raises(error, match=says):
+        load(copies["model"])
+
+
+@pytest.mark.engine
+def test_a_projector_of_another_width(files: Files, tmp_path: Path) -> None:
+    from plugins.demo.training.export_gguf import export
+    from tests.support.tiny_models import make_model
+
+    other = export(make_model("qwen2_5_vl_wide", tmp_path / "wide"), tmp_path, "f16")
+    with pytest.raises(UsageError, match="does not belong to.*their widths differ"):
+        load(files.model, mmproj=str(other.mmproj))
+
+
+@pytest.mark.engine
+def test_a_device_and_memory_that_are_not_there(files: Files, ask: Callable[..., Query]) -> None:
+    with pytest.raises(UsageError, match=r"built for the CPU.*--backend\.device auto"):
+        load(files.model, device="cuda")
+    with (
+        GGUFBackend(GGUFOptions(model=str(files.model), context_size=2**31 - 1)) as backend,
+        pytest.raises(BackendError, match=r"no memory for a context.*--backend\.context-size"),
+    ):
+        backend.answer_batch([ask(0)])
+
+
+@pytest.mark.engine
+def test_limits_of_the_pixels_change_what_the_model_reads(files: Files, ask: Callable[..., Query]) -> None:
+    n_tokens = []
+    for limits in ({"max_pixels": 3136}, {}, {"min_pixels": 20000}):
+        with GGUFBackend(GGUFOptions(model=str(files.model), **limits)) as backend:
+            n_tokens.append(backend.answer_batch([ask(3)])[0].prompt_tokens or 0)
+    assert n_tokens[0] < n_tokens[1] < n_tokens[2]
+
+
+@pytest.mark.engine
+def test_the_fingerprint_names_content_and_not_place(files: Files, tmp_path: Path) -> None:
+    def mark(model: Path, **options: object) -> str:
+        with GGUFBackend(GGUFOptions(model=str(model), **options)) as backend:  # type: ignore[arg-type]
+            return backend.fingerprint
+
+    copies = Files(*(Path(shutil.copy(path, tmp_path)) for path in files))
+    first = mark(files.model)
+    assert mark(copies.model) == first
+    assert str(files.model) not in first
+    data = bytearray(copies.model.read_bytes())
+    data[-100] ^= 1  # the same names and shapes, another value
+    copies.model.write_bytes(data)
+    assert len({first, mark(copies.model), mark(files.model, max_pixels=9000)}) == 3
+
+
+def test_the_digest_of_a_large_file_sees_its_middle(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(5_000_000)
+    before = digest(path)
+    with path.open("r+b") as file:
+        file.seek(2_500_000)
+        file.write(b"x" * 4096)
+    assert digest(path) != before
+
+
+def test_use_before_load_and_closing_twice(ask: Callable[..., Query]) -> None:
+    backend = GGUFBackend(GGUFOptions(model="someone/some-model:file.gguf"))
+    for use in (lambda: backend.answer_batch([ask(0)]), lambda: backend.fingerprint):
+        with pytest.raises(BackendError, match="not loaded"):
+            use()
+    backend.close()
+    backend.close()

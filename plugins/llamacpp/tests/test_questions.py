@@ -1,0 +1,130 @@
+"""What the model is asked: the chat template's text, and images at the size that transformers gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from anyanomaly_llamacpp.chat import Chat
+from anyanomaly_llamacpp.library import IMAGE
+from anyanomaly_llamacpp.machine import cores
+from anyanomaly_llamacpp.pictures import Sizing, sizing
+
+from anyanomaly.errors import UsageError
+from anyanomaly.types import Query
+
+Ask = Callable[..., Query]
+QWEN = (
+    "{%- for m in messages %}<|im_start|>{{ m.role }}\n{%- for part in m.content %}{% if part.type == 'image' %}"
+    "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}{% endif %}{% endfor %}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+PLAIN = "{% for m in messages %}[{{ m.role }}]{{ m.content | trim }}[end]{% endfor %}[assistant]"  # Llama 3's manner
+ADDED = "{% for m in messages %}{{ '[' + m.role + ']' + m.content + '[end]' }}{% endfor %}[assistant]"  # Qwen2's
+
+
+def chat(template: str, *tokens: str, **more: object) -> Chat:
+    kinds = [3 if token.startswith("<") else 1 for token in tokens]
+    header = {
+        "tokenizer.chat_template": template,
+        "tokenizer.ggml.tokens": list(tokens),
+        "tokenizer.ggml.token_type": kinds,
+    }
+    return Chat(header | {f"tokenizer.ggml.{name}": value for name, value in more.items()}, "model")
+
+
+def test_the_templates_own_words_for_an_image_become_its_place(ask: Ask) -> None:
+    asked = ask(0, n_images=2, system="Judge.", prompt="Is it there?")
+    image_first = chat(QWEN).render(asked)
+    assert image_first.endswith(f"user{IMAGE}{IMAGE}Is it there?<|im_end|>\n<|im_start|>assistant\n".replace("user", ""))
+    assert "Judge.<|im_end|>" in image_first
+    assert f"Is it there?{IMAGE}<|im_end|>" in chat(QWEN).render(ask(0, text_first=True, prompt="Is it there?"))
+
+
+@pytest.mark.parametrize("template", [PLAIN, ADDED])
+def test_a_template_that_takes_words_alone_gets_images_on_lines_of_their_own(ask: Ask, template: str) -> None:
+    asked = ask(0, system="Judge.", prompt="Is it there?")
+    assert chat(template).render(asked) == f"[system]Judge.[end][user]{IMAGE}\nIs it there?[end][assistant]"
+    numbered = chat(template, "<image_id>").render(ask(0, n_images=2, prompt="Look."))  # MiniCPM-V 2.6
+    assert numbered == (
+        f"[user]<image_id>0</image_id>{IMAGE}\n<image_id>1</image_id>{IMAGE}\nLook.[end][assistant]"
+    )
+    assert chat(template).render(ask(0, n_images=0, prompt="Look.")) == "[user]Look.[end][assistant]"
+
+
+def test_a_template_without_a_system_turn_gets_the_system_text_before_the_question(ask: Ask) -> None:
+    refuse = "{% if messages[0].role == 'system' %}{{ raise_exception('no system turn') }}{% endif %}"
+    assert f"{IMAGE}Judge.\nIs it there?" in chat(refuse + QWEN).render(ask(0, system="Judge.", prompt="Is it there?"))
+
+
+def test_the_mark_of_the_beginning_stands_once(ask: Ask) -> None:
+    begins = {"bos_token_id": 0, "add_bos_token": True}
+    asked = ask(0, prompt="Look.")
+    assert chat(PLAIN, "<s>", **begins).render(asked).startswith("<s>[user]")
+    assert chat("{{ bos_token }}" + PLAIN, "<s>", **begins).render(asked).startswith("<s>[user]")
+
+
+def test_what_cannot_be_asked_is_said(ask: Ask) -> None:
+    with pytest.raises(UsageError, match="no chat template"):
+        chat("")
+    with pytest.raises(UsageError, match="cannot be read"):
+        chat("{% for %}")
+    with pytest.raises(UsageError, match="'<end>', which is a mark of this model"):
+        chat(PLAIN, "<end>").render(ask(0, prompt="an <end> of it"))
+    with pytest.raises(UsageError, match="does not take a question with images"):
+        chat("{{ messages[0].role }}").render(ask(0))
+
+
+def test_sizes_are_those_of_the_image_processor() -> None:
+    smart_resize = pytest.importorskip("transformers.models.qwen2_vl.image_processing_qwen2_vl").smart_resize
+    random = np.random.default_rng(0)
+    for low, high, factor in ((3136, 28224, 28), (3136, 12845056, 28), (65536, 262144, 32)):
+        size = Sizing(factor, low, high)
+        for height, width in [*random.integers(4, 1200, (300, 2)).tolist(), [13, 700], [224, 224], [240, 320]]:
+            assert size.size(height, width) == smart_resize(height, width, factor, low, high)
+    with pytest.raises(UsageError, match="too elongated"):
+        Sizing(28, 3136, 28224).size(10, 2001)
+
+
+def test_pixels_are_those_of_the_image_processor() -> None:
+    """Within the rounding of one grey level."""
+    import torch
+    from torchvision.transforms.v2.functional import InterpolationMode, resize
+
+    image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    ours = Sizing(28, 3136, 252 * 196).resized(image)
+    theirs = resize(
+        torch.from_numpy(image).permute(2, 0, 1), list(ours.shape[:2]), InterpolationMode.BICUBIC, antialias=True
+    )
+    assert ours.shape == (168, 252, 3)
+    assert np.abs(ours.astype(int) - theirs.permute(1, 2, 0).numpy()).max() <= 1
+    assert Sizing(28, 3136, 224 * 224).resized(ours) is ours
+
+
+def test_limits_come_from_the_file_the_options_or_the_published_model() -> None:
+    header = {"clip.projector_type": "qwen2.5vl_merger", "clip.vision.patch_size": 14}
+    assert sizing(header, None, None) == Sizing(28, 3136, 12845056)
+    named = header | {"clip.vision.image_min_pixels": 5000, "clip.vision.image_max_pixels": 9000}
+    assert sizing(named, None, None) == Sizing(28, 5000, 9000)
+    assert sizing(named, None, 4000) == Sizing(28, 4000, 4000)
+    assert sizing(named, 10000, None) == Sizing(28, 10000, 10000)
+    others = {"clip.projector_type": "idefics3", "clip.vision.patch_size": 14}
+    assert sizing(others, None, None) is None
+    with pytest.raises(UsageError, match=r"by their area.*--backend\.max-pixels"):
+        sizing(others, None, 4000)
+
+
+def test_threads_are_cores_within_the_share_of_the_container(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1, 2, 3, 4, 5}, raising=False)
+    assert cores(tmp_path) == 6
+    for number in range(6):  # two threads a core
+        folder = tmp_path / f"devices/system/cpu/cpu{number}/topology"
+        folder.mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text(f"{number % 3},{number % 3 + 3}\n")
+    assert cores(tmp_path) == 3
+    (tmp_path / "fs/cgroup").mkdir(parents=True)
+    (tmp_path / "fs/cgroup/cpu.max").write_text("150000 100000\n")
+    assert cores(tmp_path) == 2
+    (tmp_path / "fs/cgroup/cpu.max").write_text("max 100000\n")
+    assert cores(tmp_path) == 3
