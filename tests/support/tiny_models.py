@@ -57,7 +57,9 @@ def _qwen_ids(tokenizer: Any) -> dict[str, int]:
     return {f"{name}_id": tokenizer.convert_tokens_to_ids(mark) for name, mark in pairs}
 
 
-def qwen2_5_vl(text: dict[str, Any] | None = None, vision: dict[str, Any] | None = None, **more: Any) -> tuple[Any, Any]:
+def qwen2_5_vl(
+    text: dict[str, Any] | None = None, vision: dict[str, Any] | None = None, **more: Any
+) -> tuple[Any, Any]:
     """Qwen2.5-VL: windowed attention in the vision tower, three-dimensional rotary positions.
 
     ``text``, ``vision`` and ``more`` replace sizes.
@@ -102,7 +104,7 @@ def qwen2_5_vl_wide() -> tuple[Any, Any]:
     vision = {"hidden_size": 128, "intermediate_size": 256, "num_heads": 4, "out_hidden_size": 128} | blocks
     model, processor = qwen2_5_vl(text, vision, tie_word_embeddings=True)
     for images in (processor.image_processor, processor.video_processor):
-        images.size = {"shortest_edge": 56 * 56, "longest_edge": 252 * 196}
+        images.size = {"shortest_edge": 56 * 56, "longest_edge": 66 * 28 * 28}  # 240x320 becomes 196x252
     return model, processor
 
 

@@ -16,6 +16,7 @@ from anyanomaly_llamacpp.backend import GGUFBackend
 from anyanomaly_llamacpp.library import Native
 from anyanomaly_llamacpp.options import GGUFOptions
 from anyanomaly_llamacpp.prompt import opened
+from anyanomaly_llamacpp.words import penalised
 
 from anyanomaly.core.expected import SCORES, expected_score
 from anyanomaly.errors import UsageError
@@ -104,9 +105,7 @@ def test_one_image_is_encoded_once_however_often_it_is_asked_about(
 ) -> None:
     encoded: list[Any] = []
     whole = decoder.mtmd_cpp.mtmd_encode_chunk
-    monkeypatch.setattr(
-        decoder.mtmd_cpp, "mtmd_encode_chunk", lambda *given: (encoded.append(given), whole(*given))[1]
-    )
+    monkeypatch.setattr(decoder.mtmd_cpp, "mtmd_encode_chunk", lambda *given: (encoded.append(given), whole(*given))[1])
     placed: list[Any] = []
     place = decoder.mtmd_cpp.mtmd_helper_decode_image_chunk
     monkeypatch.setattr(
@@ -132,16 +131,19 @@ def test_a_drawn_answer_depends_on_seed_and_content_alone(qwen: GGUFBackend, ask
     assert len({drawn(0, seed=seed) for seed in range(4)}) == 4
 
 
-def test_the_repetition_penalty_changes_what_repeats(qwen: GGUFBackend, ask: Ask) -> None:
+def test_the_repetition_penalty_counts_question_and_answer(qwen: GGUFBackend, ask: Ask) -> None:
     def written(penalty: float) -> str:
-        return qwen.answer_batch([ask(0, sampling=Sampling(max_tokens=24, repetition_penalty=penalty))])[0].text
+        return qwen.answer_batch([ask(0, sampling=Sampling(max_tokens=8, repetition_penalty=penalty))])[0].text
 
-    assert written(1.0) != written(5.0)
+    assert written(1.0) != written(0.01)  # makes what was there likely: words of the question come again
+    row = np.array([4.0, 4.0, -1.0, 4.0])
+    assert penalised(row, {0, 2}, 2.0).tolist() == [2.0, 4.0, -2.0, 4.0]
+    assert row.tolist() == [4.0, 4.0, -1.0, 4.0]
 
 
 def test_the_context_grows_to_what_is_asked_and_says_what_does_not_fit(files: Files, ask: Ask) -> None:
     with GGUFBackend(GGUFOptions(model=str(files.model))) as backend:
-        short, long = ask(0), ask(1, prompt="Look. " * 1200)
+        short, long = ask(0), ask(1, prompt="Look. " * 400)
         before = backend.answer_batch([short])
         (answer,) = backend.answer_batch([long])
         assert (answer.prompt_tokens or 0) > decoder.CONTEXT_STEP
@@ -173,9 +175,7 @@ def test_a_mark_of_the_model_in_the_question_is_refused(qwen: GGUFBackend, ask: 
             qwen.answer_batch([ask(0, prompt=f"a {mark} of it")])
 
 
-def test_llama_cpp_says_nothing_on_the_terminal(
-    files: Files, ask: Ask, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_llama_cpp_says_nothing_on_the_terminal(files: Files, ask: Ask, capfd: pytest.CaptureFixture[str]) -> None:
     with GGUFBackend(GGUFOptions(model=str(files.model))) as backend:
         backend.answer_batch([ask(0), ask(1, sampling=Sampling(choices=SCORES))])
     assert capfd.readouterr() == ("", "")

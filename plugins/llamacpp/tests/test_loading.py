@@ -158,17 +158,22 @@ def test_a_projector_of_another_width(files: Files, tmp_path: Path) -> None:
     from tests.support.tiny_models import make_model
 
     other = export(make_model("qwen2_5_vl_wide", tmp_path / "wide"), tmp_path, "f16")
-    with pytest.raises(UsageError, match="does not belong to.*their widths differ"):
+    with pytest.raises(UsageError, match=r"does not belong to.*their widths differ"):
         load(files.model, mmproj=str(other.mmproj))
 
 
 @pytest.mark.engine
-def test_a_device_and_memory_that_are_not_there(files: Files, ask: Callable[..., Query]) -> None:
+def test_a_device_and_memory_that_are_not_there(
+    files: Files, ask: Callable[..., Query], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(UsageError, match=r"built for the CPU.*--backend\.device auto"):
         load(files.model, device="cuda")
+    with pytest.raises(UsageError, match=r"knows questions of up to 4096 tokens.*--backend\.context-size"):
+        load(files.model, context_size=10**9)
+    monkeypatch.setattr("anyanomaly_llamacpp.decoder.free_memory", lambda: 1000.0)
     with (
-        GGUFBackend(GGUFOptions(model=str(files.model), context_size=2**31 - 1)) as backend,
-        pytest.raises(BackendError, match=r"no memory for a context.*--backend\.context-size"),
+        GGUFBackend(GGUFOptions(model=str(files.model))) as backend,
+        pytest.raises(BackendError, match=r"no memory for a context of 1024 tokens.*--backend\.context-size"),
     ):
         backend.answer_batch([ask(0)])
 

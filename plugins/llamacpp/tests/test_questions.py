@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from anyanomaly_llamacpp.chat import Chat
 from anyanomaly_llamacpp.library import IMAGE
-from anyanomaly_llamacpp.machine import cores
+from anyanomaly_llamacpp.machine import cores, free_memory
 from anyanomaly_llamacpp.pictures import Sizing, sizing
 
 from anyanomaly.errors import UsageError
@@ -37,7 +37,7 @@ def chat(template: str, *tokens: str, **more: object) -> Chat:
 def test_the_templates_own_words_for_an_image_become_its_place(ask: Ask) -> None:
     asked = ask(0, n_images=2, system="Judge.", prompt="Is it there?")
     image_first = chat(QWEN).render(asked)
-    assert image_first.endswith(f"user{IMAGE}{IMAGE}Is it there?<|im_end|>\n<|im_start|>assistant\n".replace("user", ""))
+    assert image_first.endswith(f"{IMAGE}{IMAGE}Is it there?<|im_end|>\n<|im_start|>assistant\n")
     assert "Judge.<|im_end|>" in image_first
     assert f"Is it there?{IMAGE}<|im_end|>" in chat(QWEN).render(ask(0, text_first=True, prompt="Is it there?"))
 
@@ -47,9 +47,7 @@ def test_a_template_that_takes_words_alone_gets_images_on_lines_of_their_own(ask
     asked = ask(0, system="Judge.", prompt="Is it there?")
     assert chat(template).render(asked) == f"[system]Judge.[end][user]{IMAGE}\nIs it there?[end][assistant]"
     numbered = chat(template, "<image_id>").render(ask(0, n_images=2, prompt="Look."))  # MiniCPM-V 2.6
-    assert numbered == (
-        f"[user]<image_id>0</image_id>{IMAGE}\n<image_id>1</image_id>{IMAGE}\nLook.[end][assistant]"
-    )
+    assert numbered == (f"[user]<image_id>0</image_id>{IMAGE}\n<image_id>1</image_id>{IMAGE}\nLook.[end][assistant]")
     assert chat(template).render(ask(0, n_images=0, prompt="Look.")) == "[user]Look.[end][assistant]"
 
 
@@ -128,3 +126,9 @@ def test_threads_are_cores_within_the_share_of_the_container(tmp_path, monkeypat
     assert cores(tmp_path) == 2
     (tmp_path / "fs/cgroup/cpu.max").write_text("max 100000\n")
     assert cores(tmp_path) == 3
+
+
+def test_free_memory_is_what_the_system_says(tmp_path) -> None:
+    assert free_memory(tmp_path) == float("inf")
+    (tmp_path / "meminfo").write_text("MemTotal:       24684676 kB\nMemAvailable:   11000000 kB\n")
+    assert free_memory(tmp_path) == 11000000 * 1024

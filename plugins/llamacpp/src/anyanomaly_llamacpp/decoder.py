@@ -15,6 +15,7 @@ from llama_cpp import mtmd_cpp
 from anyanomaly.core.trie import Tokens, inner_paths, steps
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly_llamacpp.library import Native, Stop, reason
+from anyanomaly_llamacpp.machine import free_memory
 from anyanomaly_llamacpp.prompt import Piece
 
 Row = npt.NDArray[np.float64]  # (n_words,)
@@ -35,7 +36,7 @@ class Step(NamedTuple):
 
 
 class Decoder:
-    """One llama.cpp context. Its memory holds the last prompt, piece by piece; a prompt that starts alike goes on there.
+    """One llama.cpp context. Its memory holds the last prompt, piece by piece; one that starts alike goes on there.
 
     Pieces are always read one by one, so that numbers do not depend on what was read before.
     """
@@ -46,6 +47,11 @@ class Decoder:
         self._threads = threads
         self._chunk = chunk_tokens
         self._most = context_size or native.longest
+        if self._most > native.longest:
+            raise UsageError(
+                f"The model knows questions of up to {native.longest} tokens, and --backend.context-size asks for "
+                f"{context_size}. Use a smaller one, or leave it out."
+            )
         self._context: Any = None
         self._room = context_size  # tokens that the context holds
         self._held: list[Hashable] = []  # pieces in memory
@@ -91,7 +97,7 @@ class Decoder:
 
         :param root: the logits right after the prompt, which was read last.
         """
-        rows = {(): root}
+        rows: dict[Tokens, Row] = {(): root}
         for paths in _groups(inner_paths(answers)):
             rows |= self._read_paths(paths)
         return {place: _logprobs(rows[place], tokens) for place, tokens in steps(answers).items()}
@@ -198,6 +204,9 @@ class Decoder:
             self._context = self._new_context()
 
     def _new_context(self) -> Any:
+        needed, free = self._room * self._native.token_bytes, free_memory()
+        if not self._native.on_gpu and needed > free:  # llama.cpp would take it, and the system would kill something
+            raise self._no_memory(f"it takes {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} are free")
         settings = llama_cpp.llama_context_default_params()
         settings.n_ctx = self._room
         settings.n_batch = settings.n_ubatch = min(self._chunk, self._room)
@@ -210,11 +219,14 @@ class Decoder:
         settings.abort_callback, settings.abort_callback_data = self._stop.callback, self._stop.data
         context = llama_cpp.llama_init_from_model(self._native.model, settings)
         if not context:
-            raise BackendError(
-                f"There is no memory for a context of {self._room} tokens: {reason()}. "
-                "Use a smaller --backend.context-size, smaller images, or a smaller model."
-            )
+            raise self._no_memory(reason())
         return context
+
+    def _no_memory(self, why: str) -> BackendError:
+        return BackendError(
+            f"There is no memory for a context of {self._room} tokens: {why}. "
+            "Use a smaller --backend.context-size, smaller images, or a smaller model."
+        )
 
 
 def _groups(paths: Iterable[Tokens]) -> Iterator[list[Tokens]]:

@@ -63,6 +63,8 @@ class Native(NamedTuple):
     n_words: int
     n_values: int  # float32 numbers per image token
     longest: int  # tokens that the model was trained on at most
+    token_bytes: int  # memory of one token in the context: keys and values in half precision
+    on_gpu: bool
 
     def free(self) -> None:
         """Give all memory back."""
@@ -125,7 +127,15 @@ def load_native(model: Path, mmproj: Path, options: GGUFOptions, sizing: Sizing 
         n_words=llama_cpp.llama_vocab_n_tokens(words),
         n_values=llama_cpp.llama_model_n_embd_inp(handle),
         longest=llama_cpp.llama_model_n_ctx_train(handle),
+        token_bytes=_token_bytes(handle),
+        on_gpu=on_gpu,
     )
+
+
+def _token_bytes(model: Any) -> int:
+    width = llama_cpp.llama_model_n_embd(model) // llama_cpp.llama_model_n_head(model)
+    n_numbers = 2 * llama_cpp.llama_model_n_layer(model) * llama_cpp.llama_model_n_head_kv(model) * width
+    return int(2 * n_numbers)
 
 
 def _on_gpu(options: GGUFOptions) -> bool:

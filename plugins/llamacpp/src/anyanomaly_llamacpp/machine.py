@@ -1,4 +1,4 @@
-"""How many threads the CPU is worth: more than it has cores make llama.cpp slower, not faster."""
+"""What this machine has: cores for threads (more make llama.cpp slower, not faster), and free memory."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ def cores(system: Path = Path("/sys")) -> int:
     quota, _, period = _read(system / "fs/cgroup/cpu.max").partition(" ")
     share = math.ceil(int(quota) / int(period)) if quota.isdigit() and period.isdigit() else n_cores
     return max(1, min(n_cores, share))
+
+
+def free_memory(system: Path = Path("/proc")) -> float:
+    """Return the bytes of memory that are free for use; infinity where the system does not tell."""
+    lines = (line.partition(":") for line in _read(system / "meminfo").splitlines())
+    return next((int(value.split()[0]) * 1024.0 for name, _, value in lines if name == "MemAvailable"), math.inf)
 
 
 def _read(path: Path) -> str:

@@ -25,7 +25,9 @@ class GGUFOptions(Options):
     context_size: int = Field(
         0, ge=0, description="most tokens of one question with its images and answer; 0: what the questions need"
     )
-    chunk_tokens: int = Field(512, ge=128, description="tokens of a question that are read at once; more take more memory")
+    chunk_tokens: int = Field(
+        512, ge=128, description="tokens of a question that are read at once; more take more memory"
+    )
     min_pixels: int | None = Field(None, ge=1, description="enlarge images below this many pixels (Qwen models)")
     max_pixels: int | None = Field(None, ge=1, description="shrink images above this many pixels (Qwen models)")
     batch_size: int = Field(
@@ -42,9 +44,7 @@ class GGUFOptions(Options):
 class QwenOptions(GGUFOptions):
     """Qwen2.5-VL 3B, the paper's model, in 4 bits."""
 
-    model: str = Field(
-        "ggml-org/Qwen2.5-VL-3B-Instruct-GGUF:Qwen2.5-VL-3B-Instruct-Q4_K_M.gguf", description=MODEL
-    )
+    model: str = Field("ggml-org/Qwen2.5-VL-3B-Instruct-GGUF:Qwen2.5-VL-3B-Instruct-Q4_K_M.gguf", description=MODEL)
 
 
 class MiniCPMOptions(GGUFOptions):

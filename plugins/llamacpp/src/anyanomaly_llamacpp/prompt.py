@@ -63,7 +63,9 @@ def _pieces(chunks: Any) -> list[Piece]:
         n_tokens = mtmd_cpp.mtmd_input_chunk_get_n_tokens(chunk)
         key: Hashable
         if mtmd_cpp.mtmd_input_chunk_get_type(chunk) == mtmd_cpp.MTMD_INPUT_CHUNK_TYPE_TEXT:
-            key = tokens = tuple(mtmd_cpp.mtmd_input_chunk_get_tokens_text(chunk, ctypes.byref(ctypes.c_size_t()))[:n_tokens])
+            key = tokens = tuple(
+                mtmd_cpp.mtmd_input_chunk_get_tokens_text(chunk, ctypes.byref(ctypes.c_size_t()))[:n_tokens]
+            )
         else:
             name = mtmd_cpp.mtmd_input_chunk_get_id(chunk)
             key, tokens = (name, slices[name]), ()
