@@ -28,8 +28,8 @@ def _hear(level: int, text: bytes, _data: Any) -> None:
 
 
 def reason() -> str:
-    """Return what llama.cpp complained about last, and forget it."""
-    said = _heard[-1].splitlines()[0] if _heard else "llama.cpp gives no reason"
+    """Return what llama.cpp complained about first, and forget it all."""
+    said = _heard[0].splitlines()[0] if _heard else "llama.cpp gives no reason"
     _heard.clear()
     return said.rpartition(": ")[2].strip() or said
 
@@ -101,6 +101,7 @@ def load_native(model: Path, mmproj: Path, options: GGUFOptions, sizing: Sizing 
     for listen in (llama_cpp.llama_log_set, mtmd_cpp.mtmd_log_set, mtmd_cpp.mtmd_helper_log_set):
         listen(_hear, None)
     llama_cpp.llama_backend_init()
+    _heard.clear()
     on_gpu = _on_gpu(options)
     settings = llama_cpp.llama_model_default_params()
     settings.n_gpu_layers = options.gpu_layers if on_gpu else 0
