@@ -53,7 +53,8 @@ def test_log_probabilities_are_those_of_walking_each_answer(
 ) -> None:
     query = ask(3, n_images=2, sampling=Sampling(choices=choices))
     (answer,) = qwen.answer_batch([query])
-    assert answer.logprobs == pytest.approx(walked(qwen, query), abs=1e-4)
+    # the memory is in half precision, and long answers add up what that costs
+    assert answer.logprobs == pytest.approx(walked(qwen, query), abs=1e-3)
     assert list(answer.logprobs or ()) == list(choices)
 
 
