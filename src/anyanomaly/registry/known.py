@@ -11,5 +11,11 @@ KNOWN: dict[tuple[str, str], str] = {
     ("backend", "smolvlm-hf"): "anyanomaly-transformers",
     ("backend", "internvl-hf"): "anyanomaly-transformers",
     ("backend", "gemma-hf"): "anyanomaly-transformers",
+    ("backend", "vllm"): "'anyanomaly-vllm[gpu]'",
+    ("backend", "qwen-vllm"): "'anyanomaly-vllm[gpu]'",
+    ("backend", "qwen-vllm-7b"): "'anyanomaly-vllm[gpu]'",
+    ("backend", "qwen3-vllm"): "'anyanomaly-vllm[gpu]'",
+    ("backend", "minicpm-vllm"): "'anyanomaly-vllm[gpu]'",
+    ("backend", "llava-vllm"): "'anyanomaly-vllm[gpu]'",
 }
 """(role, name) to distribution; only what is published or in this repository."""

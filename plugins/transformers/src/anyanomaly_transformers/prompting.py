@@ -18,15 +18,20 @@ def render(processor: Any, query: Query) -> str:
     :raises UsageError: when the question holds one of the tokenizer's own marks, which would end it early or
         stand for an image.
     """
-    words = f"{query.system}\n{query.prompt}"
-    if found := next((mark for mark in _marks(processor.tokenizer) if mark in words), None):
-        raise UsageError(f"The question holds {found!r}, which is a mark of this model. Take it out of the event text.")
+    refuse_marks(processor.tokenizer, query)
     try:
         return _apply(processor, _messages(query, query.system, query.prompt))
     except _template_error():
         if not query.system:
             raise
-        return _apply(processor, _messages(query, "", words))
+        return _apply(processor, _messages(query, "", f"{query.system}\n{query.prompt}"))
+
+
+def refuse_marks(tokenizer: Any, query: Query) -> None:
+    """:raises UsageError: when the question holds one of the tokenizer's own marks."""
+    words = f"{query.system}\n{query.prompt}"
+    if found := next((mark for mark in _marks(tokenizer) if mark in words), None):
+        raise UsageError(f"The question holds {found!r}, which is a mark of this model. Take it out of the event text.")
 
 
 @lru_cache(maxsize=4)

@@ -1,0 +1,184 @@
+"""The backend ``vllm``: the offline engine, with the queries of many segments and videos in flight at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import IO, Any
+
+from anyanomaly.api import Backend
+from anyanomaly.core.trie import Tokens, choice_tokens, path_logprobs
+from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.types import Answer, Query
+from anyanomaly_vllm.engine import Engine, Prompt, new_log, quiet
+from anyanomaly_vllm.faults import translated
+from anyanomaly_vllm.model import Model, examine
+from anyanomaly_vllm.options import VllmOptions
+from anyanomaly_vllm.questions import drawing, lookups, messages
+from anyanomaly_vllm.sizes import Size
+
+LOGGER = logging.getLogger(__name__)
+
+STEP = 256  # tokens: lengths are rounded up, so that a slightly longer question later needs no new engine
+
+
+class VllmBackend(Backend[VllmOptions]):
+    """Answers in words, or with the exact log-probability of each allowed answer.
+
+    The engine starts with the first queries, whose sizes it is made for, and again when larger ones come.
+    """
+
+    def __init__(self, options: VllmOptions) -> None:
+        super().__init__(options)
+        self.batch_size = options.batch_size
+        self._log: IO[bytes] | None = None
+        self._model: Model | None = None
+        self._engine: Engine | None = None
+        self._size = Size(0, 0)
+        self._choice_tokens = lru_cache(maxsize=1024)(self._tokens_of)  # few questions, many images
+
+    def load(self) -> None:
+        """Look at the model; download its configuration when it is not there. Weights follow with the first query."""
+        self._log = new_log()
+        try:
+            self._model = examine(self.options, self._log)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the engine and all its processes."""
+        self._stop()
+        self._model = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Weights, precision, sizes and release. Known once loaded.
+
+        :raises BackendError: before `load`.
+        """
+        return self._ready()[0].fingerprint
+
+    def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
+        """Answer in order; all of them are in the engine at once.
+
+        :raises BackendError: before `load`, when memory is too small, or when the engine dies.
+        """
+        model, log = self._ready()
+        try:
+            with quiet():
+                size = model.measure.size(queries)
+            with translated(self.options.model, log, running=False):
+                engine = self._started(size)
+            n_videos = len({query.id.video for query in queries})
+            LOGGER.info("%d queries of %d videos go to vLLM at once", len(queries), n_videos)
+            with translated(self.options.model, log, running=True), quiet():
+                return self._answers(engine, queries)
+        except BaseException:  # an interrupt too: what is in flight has nobody to answer to
+            self._stop()
+            raise
+
+    def _ready(self) -> tuple[Model, IO[bytes]]:
+        if self._model is None or self._log is None:
+            raise BackendError("The model is not loaded. Call load() first, or use the backend in a with block.")
+        return self._model, self._log
+
+    def _started(self, size: Size) -> Engine:
+        """Return an engine that takes queries of this size: the running one, or a new one."""
+        if self._engine is not None and self._size.holds(size):
+            return self._engine
+        model, log = self._ready()
+        self._stop()
+        whole = self._size.joined(size)
+        length = self.options.max_model_len or min(-(-whole.tokens // STEP) * STEP, model.longest)
+        if whole.tokens > length:
+            raise BackendError(
+                f"A query needs {whole.tokens} tokens and model {self.options.model!r} takes {length}. Lower "
+                "--backend.max-pixels or --reader.max-side"
+                + (", or raise --backend.max-model-len." if self.options.max_model_len else ".")
+            )
+        images = {"count": max(whole.images, 1), "width": whole.width, "height": whole.height}
+        sizes = {"max_model_len": length, "limit_mm_per_prompt": {"image": images, "video": 0}}
+        self._engine = Engine(model.arguments | sizes, log)
+        self._size = whole._replace(tokens=length)
+        return self._engine
+
+    def _stop(self) -> None:
+        engine, self._engine = self._engine, None
+        self._choice_tokens.cache_clear()
+        if engine is not None:
+            engine.close()
+
+    def _answers(self, engine: Engine, queries: Sequence[Query]) -> list[Answer]:
+        lengths: list[int] = []  # of the prompts
+        places: list[list[Tokens]] = []  # per query, one for each of its requests
+        paths: list[tuple[Tokens, ...]] = []  # per query, the tokens of its allowed answers
+
+        def requests() -> Iterator[tuple[Prompt, Any]]:
+            for query in queries:
+                prompt = _read(engine, query)
+                ids = prompt["prompt_token_ids"]
+                lengths.append(len(ids))
+                if not query.sampling.choices:
+                    places.append([()])
+                    paths.append(())
+                    yield prompt, drawing(query)
+                    continue
+                paths.append(self._choice_tokens(prompt["prompt"], query.sampling.choices))
+                looked = list(lookups(paths[-1]))
+                places.append([place for place, _ in looked])
+                for place, how in looked:
+                    yield {**prompt, "prompt_token_ids": [*ids, *place]}, how
+
+        outputs = iter(engine.ask(requests()))
+        answers = []
+        for query, length, own, answer_tokens in zip(queries, lengths, places, paths, strict=True):
+            told = [(place, next(outputs).outputs[0]) for place in own]
+            if query.sampling.choices:
+                values = _values(told, answer_tokens)
+                logprobs = dict(zip(query.sampling.choices, values, strict=True))
+                answers.append(Answer(query.id, logprobs=logprobs, prompt_tokens=length, output_tokens=len(told)))
+            else:
+                written = told[0][1].token_ids
+                words = self._ready()[0].measure.tokenizer.decode(written, skip_special_tokens=True).strip()
+                answers.append(Answer(query.id, words, prompt_tokens=length, output_tokens=len(written)))
+        return answers
+
+    def _tokens_of(self, text: str, choices: tuple[str, ...]) -> tuple[Tokens, ...]:
+        tokenizer = self._ready()[0].measure.tokenizer
+
+        def encode(words: str) -> list[int]:
+            return list(tokenizer(words, add_special_tokens=False)["input_ids"])
+
+        try:
+            return choice_tokens(encode, text, choices)
+        except ValueError as error:
+            raise UsageError(f"A question cannot be asked: {error}.") from error
+
+
+def _read(engine: Engine, query: Query) -> Prompt:
+    """Return the query as the engine reads it; without a system turn in the template it goes before the question."""
+    try:
+        return engine.read(messages(query))
+    except ValueError:
+        if not query.system:
+            raise
+        return engine.read(messages(query, system_turn=False))
+
+
+def _values(told: Sequence[tuple[Tokens, Any]], answers: tuple[Tokens, ...]) -> list[float]:
+    """Return the log-probability of each allowed answer from what was looked up at each place."""
+    found: dict[Tokens, dict[int, float]] = {}
+    for place, output in told:
+        found.setdefault(place, {}).update({token: each.logprob for token, each in output.logprobs[0].items()})
+    try:
+        return path_logprobs(answers, found)
+    except ValueError as error:
+        raise BackendError(
+            "The model gives no numbers (NaN) for the allowed answers. "
+            "Half precision may be too narrow for it: use --backend.dtype bfloat16 or float32."
+        ) from error

@@ -1,0 +1,116 @@
+"""The engine reads and answers as transformers does on the same folder; what dies or grows in between is mended."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from anyanomaly_transformers.backend import TransformersBackend
+from anyanomaly_transformers.options import TransformersOptions
+from anyanomaly_transformers.prompting import encode, render
+from anyanomaly_vllm.backend import VllmBackend
+from anyanomaly_vllm.questions import drawing, messages
+
+from anyanomaly.core.expected import SCORES, expected_score
+from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.types import Query, Sampling
+
+pytestmark = pytest.mark.engine
+Ask = Callable[..., Query]
+UNEVEN = ("0", "0.5", "yes", "no, there is none", "no bicycle")
+SYSTEM = "You are a vision anomaly detector."
+
+
+@pytest.fixture(scope="module")
+def reference(folder: Path) -> Iterator[TransformersBackend]:
+    with TransformersBackend(TransformersOptions(model=str(folder), device="cpu")) as loaded:
+        yield loaded
+
+
+def varied(ask: Ask, **sampling: object) -> list[Query]:
+    drawn = Sampling(**sampling)  # type: ignore[arg-type]
+    return [
+        ask(0, sampling=drawn),
+        ask(1, n_images=2, prompt="A longer question. " * 4, system=SYSTEM, sampling=drawn),
+        ask(2, n_images=3, text_first=True, sampling=drawn),
+        ask(3, n_images=0, sampling=drawn),
+    ]
+
+
+def test_prompts_are_those_of_transformers_token_for_token(
+    backend: VllmBackend, reference: TransformersBackend, ask: Ask
+) -> None:
+    assert backend._engine is not None
+    assert reference._loaded is not None
+    processor = reference._loaded.processor
+    for query in varied(ask):
+        (output,) = backend._engine.ask([(backend._engine.read(messages(query)), drawing(query))])
+        assert (
+            output.prompt_token_ids == encode(processor, [query], [render(processor, query)])["input_ids"][0].tolist()
+        )
+
+
+@pytest.mark.parametrize("choices", [SCORES, UNEVEN, ("yes",)], ids=["scores", "uneven", "one"])
+def test_log_probabilities_are_those_of_transformers(
+    backend: VllmBackend, reference: TransformersBackend, ask: Ask, choices: tuple[str, ...]
+) -> None:
+    queries = varied(ask, choices=choices)
+    for ours, theirs in zip(backend.answer_batch(queries), reference.answer_batch(queries), strict=True):
+        assert ours.logprobs == pytest.approx(theirs.logprobs, abs=2e-3)
+        assert list(ours.logprobs or ()) == list(choices)
+        assert ours.prompt_tokens == theirs.prompt_tokens
+
+
+def test_the_expected_score_costs_one_token_per_place_of_the_trie(backend: VllmBackend, ask: Ask) -> None:
+    (answer,) = backend.answer_batch([ask(5, sampling=Sampling(choices=SCORES))])
+    assert answer.output_tokens == 5  # the start, "0", "0.", "1", "1."
+    value, mass = expected_score(answer.logprobs or {})
+    assert 0 <= value <= 1
+    assert 0 < mass <= 1
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.3])
+def test_greedy_words_are_those_of_transformers(
+    backend: VllmBackend, reference: TransformersBackend, ask: Ask, penalty: float
+) -> None:
+    queries = varied(ask, max_tokens=6, repetition_penalty=penalty)
+    ours, theirs = backend.answer_batch(queries), reference.answer_batch(queries)
+    assert [answer.text for answer in ours] == [answer.text for answer in theirs]
+    assert [answer.output_tokens for answer in ours] == [answer.output_tokens for answer in theirs]
+
+
+def test_the_seed_decides_a_drawn_answer(backend: VllmBackend, ask: Ask) -> None:
+    def drawn(seed: int) -> str:
+        return backend.answer_batch([ask(0, sampling=Sampling(max_tokens=12, temperature=1.5, seed=seed))])[0].text
+
+    assert drawn(1) == drawn(1)
+    assert len({drawn(seed) for seed in range(4)}) == 4
+
+
+def test_a_question_with_a_mark_of_the_model_is_refused(backend: VllmBackend, ask: Ask) -> None:
+    with pytest.raises(UsageError, match="mark of this model"):
+        backend.answer_batch([ask(0, prompt="a <|image_pad|> of it")])
+
+
+def test_a_query_that_is_too_long_says_how_long_it_is(backend: VllmBackend, ask: Ask) -> None:
+    with pytest.raises(BackendError, match=r"needs \d+ tokens.*takes 768.*--backend\.max-model-len"):
+        backend.answer_batch([ask(0, prompt="bicycle " * 800)])
+
+
+def test_a_killed_engine_is_one_sentence_and_the_next_queries_start_another(backend: VllmBackend, ask: Ask) -> None:
+    query = ask(1, sampling=Sampling(choices=SCORES))
+    (before,) = backend.answer_batch([query])
+    engines = [child for child in psutil.Process().children() if "EngineCore" in child.name()]
+    assert engines
+    workers = [grandchild for engine in engines for grandchild in engine.children(recursive=True)]
+    for engine in engines:
+        engine.send_signal(signal.SIGKILL)
+    with pytest.raises(BackendError, match=r"died while it answered.*run the same command again"):
+        backend.answer_batch([ask(number, sampling=Sampling(max_tokens=200)) for number in range(8)])
+    psutil.wait_procs(workers, timeout=30)
+    assert not [process for process in (*engines, *workers) if process.is_running()]
+    (after,) = backend.answer_batch([query])
+    assert after.logprobs == pytest.approx(before.logprobs, abs=1e-4)
