@@ -1,12 +1,10 @@
-"""The engine reads and answers as transformers does on the same folder; what dies or grows in between is mended."""
+"""The engine reads and answers as transformers does on the same folder."""
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from anyanomaly_transformers.backend import TransformersBackend
 from anyanomaly_transformers.options import TransformersOptions
@@ -98,19 +96,3 @@ def test_a_question_with_a_mark_of_the_model_is_refused(backend: VllmBackend, as
 def test_a_query_that_is_too_long_says_how_long_it_is(backend: VllmBackend, ask: Ask) -> None:
     with pytest.raises(BackendError, match=r"needs \d+ tokens.*takes 768.*--backend\.max-model-len"):
         backend.answer_batch([ask(0, prompt="bicycle " * 800)])
-
-
-def test_a_killed_engine_is_one_sentence_and_the_next_queries_start_another(backend: VllmBackend, ask: Ask) -> None:
-    query = ask(1, sampling=Sampling(choices=SCORES))
-    (before,) = backend.answer_batch([query])
-    engines = [child for child in psutil.Process().children() if "EngineCore" in child.name()]
-    assert engines
-    workers = [grandchild for engine in engines for grandchild in engine.children(recursive=True)]
-    for engine in engines:
-        engine.send_signal(signal.SIGKILL)
-    with pytest.raises(BackendError, match=r"died while it answered.*run the same command again"):
-        backend.answer_batch([ask(number, sampling=Sampling(max_tokens=200)) for number in range(8)])
-    psutil.wait_procs(workers, timeout=30)
-    assert not [process for process in (*engines, *workers) if process.is_running()]
-    (after,) = backend.answer_batch([query])
-    assert after.logprobs == pytest.approx(before.logprobs, abs=1e-4)
