@@ -74,8 +74,10 @@ def test_what_cannot_be_asked_is_said(ask: Ask) -> None:
         chat("{{ messages[0].role }}").render(ask(0))
 
 
+@pytest.mark.engine
 def test_sizes_are_those_of_the_image_processor() -> None:
-    smart_resize = pytest.importorskip("transformers.models.qwen2_vl.image_processing_qwen2_vl").smart_resize
+    from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
+
     random = np.random.default_rng(0)
     for low, high, factor in ((3136, 28224, 28), (3136, 12845056, 28), (65536, 262144, 32)):
         size = Sizing(factor, low, high)
@@ -85,6 +87,7 @@ def test_sizes_are_those_of_the_image_processor() -> None:
         Sizing(28, 3136, 28224).size(10, 2001)
 
 
+@pytest.mark.engine
 def test_pixels_are_those_of_the_image_processor() -> None:
     """Within the rounding of one grey level."""
     import torch
