@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import tokens
 import torch
-from answers import Batch, ask, question
+from asking import Batch, ask, question
 from clip import SIZE, build
 from draw import NAMES
 from examples import N_CLASSES, SHOWN, SIDE, Floats, Scenes, grid, key, position

@@ -15,6 +15,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait cost the others their core
 
 import answers
+import asking
 import chosen
 import clip
 import draw
@@ -34,8 +35,8 @@ def train_answers(scenes: Scenes, work: Path, n_drawn: int, n_chosen: int) -> No
     last = len(scenes.sequences) * 19 // 20
     seen, unseen = scenes.sequences[:last], scenes.sequences[last:]
     answers.train(
-        lambda rng: answers.drawn(scenes, rng, seen, 10, 18, 24),
-        lambda rng: answers.drawn(scenes, rng, unseen, 64, 96),
+        lambda rng: asking.drawn(scenes, rng, seen, 10, 18, 24),
+        lambda rng: asking.drawn(scenes, rng, unseen, 64, 96),
         work / "tower" / "tower.pt",
         work / "drawn",
         steps=n_drawn,
@@ -43,9 +44,9 @@ def train_answers(scenes: Scenes, work: Path, n_drawn: int, n_chosen: int) -> No
     path = work / "chosen.npz"
     border = len(np.load(path)["picked"]) * 9 // 10
 
-    def mixed(rng: np.random.Generator) -> Iterator[tuple[answers.Batch, ...]]:
+    def mixed(rng: np.random.Generator) -> Iterator[tuple[asking.Batch, ...]]:
         ours = chosen.asked(scenes, path, slice(border), rng, 24, 48, boost=0.25)
-        theirs = answers.drawn(scenes, rng, seen, 16, 24)
+        theirs = asking.drawn(scenes, rng, seen, 16, 24)
         while True:
             yield next(ours) if rng.random() < 0.75 else next(theirs)
 

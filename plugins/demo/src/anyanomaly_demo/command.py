@@ -42,7 +42,7 @@ def add(app: typer.Typer) -> None:
             Path, typer.Option("-d", "--directory", metavar="DIR", help="where clips and results go")
         ] = Path("anyanomaly-demo"),
         seed: Annotated[int, typer.Option(min=0, max=99_999, help="another number gives other clips")] = 0,
-        backend: Annotated[str, typer.Option(help="engine of the tiny model: demo-hf")] = "demo-hf",
+        backend: Annotated[str, typer.Option(help="engine: demo-hf, demo-gguf, demo-vllm")] = "demo-hf",
         scoring: Annotated[str, typer.Option(help="expected: from probabilities; words: from what it says")] = "words",
     ) -> None:
         """Make two short clips, search them with tiny models that come along, and compare with the truth."""

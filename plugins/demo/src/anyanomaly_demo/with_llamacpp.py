@@ -1,0 +1,15 @@
+"""The tiny Qwen2.5-VL over llama.cpp."""
+
+from __future__ import annotations
+
+from anyanomaly_llamacpp.backend import GGUFBackend
+
+from anyanomaly_demo.options_gguf import DemoGGUFOptions
+from anyanomaly_demo.places import GGUF
+
+
+class DemoGGUF(GGUFBackend):
+    """Backend ``demo-gguf``."""
+
+    def __init__(self, options: DemoGGUFOptions) -> None:
+        super().__init__(options.model_copy(update={"model": options.model or str(GGUF)}))
