@@ -56,6 +56,10 @@ def _shower(call: Call) -> Callable[..., None]:
 
 def _add_check(plugins: typer.Typer, call: Call) -> None:
     """Add ``check``, with the options of the component it is to check."""
+    help_text = "Run the contract of a role over one component, with options as in `run` (--backend.model ID)."
+    if "check" not in call.words:  # flags need pydantic, a third of the time that a list takes
+        plugins.command("check", help=help_text)(lambda: None)
+        return
     from anyanomaly.cli.flags import with_flags
 
     words = [word for word in call.words if ":" in word and not word.startswith("-")]
@@ -70,7 +74,6 @@ def _add_check(plugins: typer.Typer, call: Call) -> None:
         if run_contract(component, {path[0]: value for path, value in given.items()}, call.plugins):
             raise PluginError(f"{spec.role.capitalize()} '{spec.name}' does not keep its contract; see above.")
 
-    help_text = "Run the contract of a role over one component, with options as in `run` (--backend.model ID)."
     plugins.command("check", help=help_text)(with_flags(check, flags))
 
 
