@@ -18,11 +18,8 @@ def announce(pipeline: Pipeline, call: Call) -> None:
     """
     from anyanomaly.assemble.weights import download
 
-    lines = []
-    if pipeline.choice:
-        lines.append(f"backend {pipeline.choice.name}, since {pipeline.choice.why}; --backend names another")
-    if note := download(pipeline.backend.options.model_dump()):
-        lines.append(note)
-    if not call.quiet:
-        for line in lines:
-            tell(f"anyanomaly: {line}.")
+    if pipeline.choice and not call.quiet:
+        tell(f"anyanomaly: backend {pipeline.choice.name}, since {pipeline.choice.why}; --backend names another.")
+    note = download(pipeline.backend.options.model_dump())
+    if note and not call.quiet:
+        tell(f"anyanomaly: {note}.")

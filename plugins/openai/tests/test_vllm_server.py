@@ -1,0 +1,101 @@
+"""A real vLLM server on loopback: the same scores as transformers, and what happens when it is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from anyanomaly_openai.backend import OpenAIBackend
+from anyanomaly_openai.options import OpenAIOptions
+
+from anyanomaly.core.expected import SCORES, YES_NO
+from anyanomaly.errors import BackendError
+from anyanomaly.testing.samples import sample_queries
+from anyanomaly.types import Sampling
+from tests.support.tiny_models import make_model
+
+pytestmark = pytest.mark.engine
+START_S = 420  # on a busy machine
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model("qwen2_5_vl", tmp_path_factory.mktemp("qwen"))
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    pytest.importorskip("vllm")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = (
+        f"--host 127.0.0.1 --port {port} --served-model-name tiny --dtype float32 --enforce-eager --max-model-len 2048"
+    )
+    limits = ["--limit-mm-per-prompt", '{"image": 2, "video": 0}', "--generation-config", "vllm"]
+    command = [
+        sys.executable,
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        str(folder),
+        *words.split(),
+        *limits,
+    ]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    log = folder / "server.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
+    try:
+        until = time.monotonic() + START_S
+        while not _answers(f"http://127.0.0.1:{port}/health"):
+            assert process.poll() is None, log.read_text(errors="replace")[-2000:]
+            assert time.monotonic() < until, log.read_text(errors="replace")[-2000:]
+            time.sleep(1)
+        yield process, f"http://127.0.0.1:{port}/v1"
+    finally:
+        _kill(process)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)  # its engine too
+        process.wait()
+
+
+def test_scores_are_those_of_transformers_and_a_killed_server_is_one_sentence(
+    server: tuple[subprocess.Popen[bytes], str], folder: Path
+) -> None:
+    from anyanomaly_transformers.backend import TransformersBackend
+    from anyanomaly_transformers.options import TransformersOptions
+
+    process, url = server
+    queries = [
+        query
+        for choices in (SCORES, YES_NO)
+        for query, _ in zip(sample_queries(sampling=Sampling(choices=choices)), range(4), strict=False)
+    ]
+    with TransformersBackend(TransformersOptions(model=str(folder), device="cpu")) as other:
+        wanted = other.answer_batch(queries[:4]), other.answer_batch(queries[4:])
+    with OpenAIBackend(OpenAIOptions(base_url=url, retries=0)) as backend:
+        for group, expected in zip((queries[:4], queries[4:]), wanted, strict=True):
+            for answer, same in zip(backend.answer_batch(group), expected, strict=True):
+                assert answer.logprobs == pytest.approx(same.logprobs, abs=1e-4)
+        _kill(process)
+        with pytest.raises(BackendError, match=r"^(Nothing answers|The server at .* broke off).*\.$"):
+            backend.answer_batch(queries[:1])
