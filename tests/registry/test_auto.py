@@ -72,7 +72,7 @@ def test_a_torch_without_a_word_on_cuda_in_its_version_is_told_by_what_it_requir
 
 def test_with_nothing_installed_the_commands_that_help_are_named(machine: Any) -> None:
     machine(False, {})
-    with pytest.raises(MissingRequirement, match=r"pip install anyanomaly-llamacpp.*anyanomaly demo"):
+    with pytest.raises(MissingRequirement, match=r"pip install anyanomaly-llamacpp.*anyanomaly-vllm"):
         choose_backend(Installed())  # type: ignore[arg-type]
 
 

@@ -17,6 +17,7 @@ from crops import Around
 from examples import N_CLASSES, SIDE, WINDOWS, Scenes, shown
 from looks import change_looks
 from safetensors.torch import save_file
+from steps import read
 from torch.nn import functional
 from wording import NOTHING, SENTENCES, WORDS
 
@@ -130,8 +131,7 @@ def train(
     model.logit_scale.data.fill_(np.log(10.0))
     bias = torch.nn.Parameter(torch.tensor(-3.0))
     if start_from:
-        begin = torch.load(start_from, weights_only=True)
-        model.visual.load_state_dict({k[7:]: v for k, v in begin["model"].items() if k.startswith("visual.")})
+        model.visual.load_state_dict(read(start_from)["visual"])
     tokenize = open_clip.SimpleTokenizer(context_length=32)
     words = [p for name, p in model.named_parameters() if not name.startswith("visual.")]
     parameters = [*model.parameters(), bias]
@@ -176,7 +176,8 @@ def train(
             )
             held = []
         if step % 200 == 199:
-            torch.save({"model": model.state_dict(), "bias": bias.data, "optimiser": optimiser.state_dict(),
+            torch.save({"visual": model.visual.state_dict(),
+                "model": model.state_dict(), "bias": bias.data, "optimiser": optimiser.state_dict(),
                         "schedule": schedule.state_dict(), "step": step + 1}, checkpoint)  # fmt: skip
             save(model.state_dict(), out)
     save(model.state_dict(), out)

@@ -25,7 +25,7 @@ from examples import (
     some_window,
 )
 from looks import change_looks
-from steps import Optimiser
+from steps import Optimiser, read
 from torch.nn import functional
 
 MEAN = torch.tensor((0.48145466, 0.4578275, 0.40821073))[:, None, None]
@@ -189,7 +189,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     tower, heads = build(), Heads()
     if start_from:
-        begin = torch.load(start_from, weights_only=True)
+        begin = read(start_from)
         tower.load_state_dict(begin["tower"])
         heads.load_state_dict(begin["heads"])
     optimiser = Optimiser([(tower.named_parameters(), rate), (heads.named_parameters(), rate)], steps=steps)

@@ -26,6 +26,8 @@ from examples import Scenes
 from export_gguf import export
 
 HERE = Path(__file__).resolve().parent
+START = HERE / "start"
+"""What an earlier session had trained when its time was up; see LOG.md."""
 FULL = {"scenes": 3600, "clip": 800, "crops": 800, "tower": 400, "chosen": 2000, "drawn": 500, "answers": 400}
 QUICK = {"scenes": 24, "clip": 4, "crops": 2, "tower": 2, "chosen": 8, "drawn": 2, "answers": 2}
 
@@ -73,10 +75,11 @@ def main() -> None:
 
     draw.draw(work / "scenes", sizes["scenes"])
     scenes = Scenes(work / "scenes")
-    clip.train(scenes, work / "clip-1", steps=sizes["clip"])
+    clip.train(scenes, work / "clip-1", steps=sizes["clip"], start_from=START / "clip.safetensors")
     again = work / "clip-1" / "checkpoint.pt"
     clip.train(scenes, work / "clip", steps=sizes["clip"] * 3 // 2, start_from=again, seed=1)
-    tower.train(scenes, work / "tower-1", steps=sizes["crops"], lessons="crops")
+    begin = START / "tower.safetensors"
+    tower.train(scenes, work / "tower-1", steps=sizes["crops"], lessons="crops", start_from=begin)
     tower.train(scenes, work / "tower", steps=sizes["tower"], start_from=work / "tower-1" / "tower.pt")
     chosen.choose(scenes, work / "clip", work / "chosen.npz", sizes["chosen"])
     train_answers(scenes, work, sizes["drawn"], sizes["answers"])

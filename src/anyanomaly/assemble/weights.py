@@ -34,8 +34,8 @@ def download(options: Mapping[str, Any]) -> str:
     except Exception as error:  # the hub's client raises what it and its own client like
         raise MissingRequirement(
             f"The model {repository} is not on this machine and cannot be downloaded ({_reason(error)}). Give a model "
-            f"that is there with --backend.model, run `hf download {repository}` where there is a network and bring "
-            f"{hub_cache()}, or see bundled models work: anyanomaly demo"
+            f"that is there with --backend.model, or run `hf download {repository}` where there is a network and bring "
+            f"{hub_cache()}."
         ) from error
     return f"downloading {repository}, {n_bytes / 1e9:.1f} GB, to {hub_cache()} (HF_HOME decides where), once"
 

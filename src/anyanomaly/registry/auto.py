@@ -20,8 +20,7 @@ CANDIDATES = (VLLM, TRANSFORMERS, GGUF)
 
 NOTHING = (
     "No backend with a language model is installed. Run: pip install anyanomaly-llamacpp (for a CPU) or "
-    "pip install 'anyanomaly-vllm[gpu]' (for a GPU); or see bundled models work: pip install anyanomaly-demo, "
-    "then anyanomaly demo"
+    "pip install 'anyanomaly-vllm[gpu]' (for a GPU)"
 )
 
 

@@ -1,0 +1,107 @@
+"""The models that come along: small enough, of the kit's contracts, and right about clips that no training saw."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from anyanomaly_demo import anyanomaly_register_backends
+from anyanomaly_demo.command import WEIGHTS
+from anyanomaly_demo.dataset import DemoDataset
+from anyanomaly_demo.measure import auc
+from anyanomaly_demo.options import DemoDatasetOptions
+from anyanomaly_demo.options_clip import DemoClipOptions
+from anyanomaly_demo.options_hf import DemoHfOptions
+from anyanomaly_demo.places import MODELS
+from anyanomaly_demo.scenes import CLASSES
+from anyanomaly_demo.with_torch import DemoClip, DemoHf
+
+import anyanomaly
+from anyanomaly.specs import BackendSpec
+from anyanomaly.testing.contracts import BackendContract, EncoderContract
+
+if not MODELS.is_dir():
+    pytest.skip("the tiny models are not trained yet: plugins/demo/training/LOG.md", allow_module_level=True)
+
+pytestmark = pytest.mark.engine
+
+N_CLIPS = 6
+
+
+class TestDemoClip(EncoderContract):
+    @pytest.fixture
+    def component(self) -> DemoClip:
+        return DemoClip(DemoClipOptions(device="cpu"))
+
+    @pytest.fixture
+    def another(self) -> DemoClip:
+        return DemoClip(DemoClipOptions(device="cpu"))
+
+
+class TestDemoHf(BackendContract):
+    @pytest.fixture
+    def component(self) -> DemoHf:
+        return DemoHf(DemoHfOptions(device="cpu", batch_size=3))
+
+    @pytest.fixture
+    def another(self) -> DemoHf:
+        return DemoHf(DemoHfOptions(device="cpu", batch_size=3))
+
+    @pytest.fixture
+    def spec(self) -> BackendSpec:
+        return next(spec for spec in anyanomaly_register_backends() if spec.name == "demo-hf")
+
+
+def test_models_are_as_small_as_promised() -> None:
+    sizes = {path: path.stat().st_size for path in MODELS.rglob("*") if path.is_file()}
+    assert sum(sizes.values()) < 30e6
+    assert sizes[MODELS / "clip" / "open_clip_model.safetensors"] < 6e6
+    assert sizes[MODELS / "qwen2.5-vl" / "model.safetensors"] < 10e6
+
+
+def run(flavour: str, folder: Path, scoring: str) -> tuple[list[Any], dict[tuple[str, str], Any]]:
+    """Search the first test clips of a flavour for all its classes."""
+    options = DemoDatasetOptions(flavour=flavour, n_videos=N_CLIPS, root=str(folder))
+    videos = list(DemoDataset(options).videos())
+    outcomes = anyanomaly.run(
+        [video.uri for video in videos],
+        CLASSES[flavour],
+        encoder="demo-clip",
+        backend="demo-hf",
+        run={"scoring": scoring, "store": False},
+    )
+    timelines = [outcome for outcome in outcomes if isinstance(outcome, anyanomaly.Timeline)]
+    return timelines, {(video.id, text): video.labels[text] for video in videos for text in video.texts}
+
+
+@pytest.mark.parametrize(("flavour", "least"), [("appearance", 0.85), ("action", 0.75)])
+def test_events_are_told_from_the_rest(flavour: str, least: float, tmp_path: Path) -> None:
+    """Of six clips; benchmarks/demo.py measures forty."""
+    timelines, labels = run(flavour, tmp_path, "expected")
+    assert auc(timelines, labels, WEIGHTS) >= least
+
+
+def test_words_can_be_read_and_agree_with_probabilities(tmp_path: Path) -> None:
+    words, labels = run("appearance", tmp_path, "words")
+    scores = np.concatenate([series for timeline in words for series in timeline.contexts.values()])
+    assert np.isnan(scores).mean() <= 0.01
+    expected, _ = run("appearance", tmp_path, "expected")
+    assert abs(auc(words, labels, WEIGHTS) - auc(expected, labels, WEIGHTS)) < 0.05
+
+
+def test_the_demo_shows_what_it_found_beside_the_truth(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from anyanomaly.cli import main
+
+    assert main(["demo", "-d", str(tmp_path)]) == 0
+    out = capfd.readouterr().out
+    assert "key frame alone" in out
+    assert "frames/s" in out
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    for clip in truth:
+        for event in clip["events"]:
+            assert event["name"] in out
+        rows = (tmp_path / f"{clip['name']}.csv").read_text().splitlines()
+        assert len(rows) == 1 + clip["n_frames"] * len(CLASSES[clip["name"]])
