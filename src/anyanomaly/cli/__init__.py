@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import os
 import sys
@@ -30,6 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = unfinished if unfinished is not None else list(sys.argv[1:] if argv is None else argv)
     call = Call.parse(words or ["--help"], unfinished is not None)
     logging.basicConfig(format="anyanomaly: %(message)s", level=call.log_level, stream=sys.stderr, force=True)
+    thresholds = gc.get_threshold()
+    gc.set_threshold(
+        50_000, *thresholds[1:]
+    )  # imports make many objects and no garbage: looking costs a fifth of a start
     try:
         code = _run(call)
         sys.stdout.flush()
@@ -40,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         _say(f"Standard output cannot be written: {error.strerror}.")
         code = OutputError.exit_code
+    finally:
+        gc.set_threshold(*thresholds)
     if code in (PIPE_CLOSED, OutputError.exit_code):
         _discard_output()
     return code
