@@ -4,10 +4,6 @@ from __future__ import annotations
 
 KNOWN: dict[tuple[str, str], str] = {
     ("encoder", "openclip"): "anyanomaly-openclip",
-    ("encoder", "demo-clip"): "anyanomaly-demo",
-    ("backend", "demo-hf"): "anyanomaly-demo",
-    ("backend", "demo-vllm"): "anyanomaly-demo",
-    ("backend", "demo-gguf"): "anyanomaly-demo",
     ("backend", "gguf"): "anyanomaly-llamacpp",
     ("backend", "qwen-gguf"): "anyanomaly-llamacpp",
     ("backend", "minicpm-gguf"): "anyanomaly-llamacpp",
