@@ -50,6 +50,7 @@ SIZES = (48, 80, 120)
 CLASSES = ("car", "bicycle", "fighting", "throwing", "hand_truck", "running", "skateboarding", "falling")
 CLASSES = (*CLASSES, "jumping", "loitering", "motorcycle")
 TEXTS = ("bicycle", "car", "running", "falling", "jumping")
+BARE = PromptTemplate("bench", "{text}")
 
 
 class Published:
@@ -107,7 +108,9 @@ class Published:
         return [primary, *sequence], position, grid
 
 
-def planner(encoder: OpenClipEncoder, texts: tuple[str, ...]) -> tuple[Planner, RememberingEncoder]:
+def planner(
+    encoder: OpenClipEncoder, texts: tuple[str, ...], template: PromptTemplate = BARE
+) -> tuple[Planner, RememberingEncoder]:
     """Ours, as a run with the preset `paper` makes it; nothing remembered yet."""
     remembering = RememberingEncoder(encoder)
     selector = TopThenGroupSelector(SelectorOptions())
@@ -119,7 +122,7 @@ def planner(encoder: OpenClipEncoder, texts: tuple[str, ...]) -> tuple[Planner, 
     for part in (selector, *contexts):
         part.encoder = remembering
     weights = {"key": 0.6, "position": 0.3, "temporal": 0.1}
-    settings = RunSettings(texts=texts, template=PromptTemplate("bench", "{text}"), weights=weights)
+    settings = RunSettings(texts=texts, template=template, weights=weights)
     return Planner(settings, selector, contexts, remembering), remembering
 
 

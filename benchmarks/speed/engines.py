@@ -1,0 +1,293 @@
+"""One tiny Qwen2.5-VL, the same 60 questions, every engine: prompts, scores, tokens and seconds beside transformers'.
+
+    python benchmarks/speed/engines.py [--engines transformers gguf ...] [--model FOLDER] [--video VIDEO] [--record]
+
+Questions: five texts, four segments, three contexts, made by the engine's planner. Without ``--video`` the frames are
+a synthetic clip, without ``--model`` the weights are random (seed 0, standard deviation 0.15). All images have sides
+that are multiples of 28 and sizes that every engine leaves as they are. Servers listen on loopback alone.
+
+Fails when an expected score is further than 0.02 (single precision) or 0.05 (half) from transformers' in float32, when
+the ranking differs (Spearman below 0.99), when a prompt differs, or when an expected score takes over 4 generated
+tokens. Seconds are of one run; other programs on the machine make them longer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from contexts import TEXTS, planner, read_segments
+from results import record, table
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "plugins" / "demo" / "training")]
+
+from anyanomaly_openai.backend import OpenAIBackend  # noqa: E402
+from anyanomaly_openai.messages import messages as as_json  # noqa: E402
+from anyanomaly_openai.options import OpenAIOptions  # noqa: E402
+from anyanomaly_openclip.encoder import OpenClipEncoder  # noqa: E402
+from anyanomaly_openclip.options import OpenClipOptions  # noqa: E402
+from anyanomaly_transformers.backend import TransformersBackend  # noqa: E402
+from anyanomaly_transformers.options import TransformersOptions  # noqa: E402
+from anyanomaly_transformers.prompting import encode, render  # noqa: E402
+from export_gguf import export  # noqa: E402
+
+from anyanomaly.core.expected import SCORES, expected_score  # noqa: E402
+from anyanomaly.core.prompt import PromptTemplate  # noqa: E402
+from anyanomaly.testing.videos import synthetic_video  # noqa: E402
+from anyanomaly.types import Query, Sampling  # noqa: E402
+from tests.support.tiny_models import make_clip, make_model  # noqa: E402
+
+SEGMENTS = 4
+N_WORDS = 6  # questions also asked in words: an answer of 64 tokens takes long on a CPU
+LONGEST = 2048  # tokens of a question with its answer
+START_S = 420
+SINGLE = {"float32", "f32"}
+ROWS = {
+    "transformers": ("float32", "bfloat16"),
+    "gguf": ("f32", "f16"),
+    "llama.cpp server": ("f32", "f16"),
+    "vllm": ("float32", "bfloat16"),
+    "vllm server": ("float32", "bfloat16"),
+}
+
+
+def questions(folder: Path, video: str) -> list[Query]:
+    """The 60 questions, as a run with three contexts asks them, without sampling."""
+    if not video:
+        video = str(folder / "clip.mp4")
+        synthetic_video(video, n_frames=SEGMENTS * 24, size=(252, 196))
+    template = PromptTemplate("x", **tomllib.loads((files("anyanomaly.prompts") / "consideration.toml").read_text()))
+    with OpenClipEncoder(OpenClipOptions(model=str(make_clip(folder / "clip")))) as encoder:
+        plan, _ = planner(encoder, TEXTS, template)
+        segments = read_segments(video, SEGMENTS)
+        return [query for segment, shown in plan.show(segments) for query in plan.queries(segment, shown)]
+
+
+@contextmanager
+def server(command: Sequence[str], path: str, log: Path) -> Iterator[str]:
+    """Run a server on loopback until it answers at ``path``; give its address; end all its processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = ("127.0.0.1", str(free.getsockname()[1]))
+    offline = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command, "--host", address[0], "--port", address[1]],
+            env=os.environ | offline,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    try:
+        until = time.monotonic() + START_S
+        while not answers(f"http://{':'.join(address)}/{path}"):
+            if process.poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"The server did not start:\n{log.read_text(errors='replace')[-2000:]}")
+            time.sleep(1)
+        yield f"http://{':'.join(address)}/v1"
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def opened(stack: ExitStack, engine: str, precision: str, model: Path, work: Path) -> Any:
+    """Start an engine over the model; for a server, its backend ``openai``."""
+    gguf = [str(path) for path in export(model, work / precision, precision)] if precision in ("f32", "f16") else []  # type: ignore[arg-type]
+    backend: Any
+    if engine == "transformers":
+        backend = TransformersBackend(TransformersOptions(model=str(model), dtype=precision, device="cpu"))  # type: ignore[arg-type]
+    elif engine == "gguf":
+        from anyanomaly_llamacpp.backend import GGUFBackend
+        from anyanomaly_llamacpp.options import GGUFOptions
+
+        backend = GGUFBackend(GGUFOptions(model=gguf[0], mmproj=gguf[1], threads=1))
+    elif engine == "vllm":
+        from anyanomaly_vllm.backend import VllmBackend
+        from anyanomaly_vllm.options import VllmOptions
+
+        options: Any = {"dtype": precision, "kv_cache_gib": 1, "max_model_len": LONGEST}
+        backend = VllmBackend(VllmOptions(model=str(model), **options))
+    else:
+        log = work / f"{engine}-{precision}.log"
+        if engine == "vllm server":
+            words = f"vllm.entrypoints.openai.api_server --model {model} --dtype {precision} --enforce-eager"
+            words += f" --max-model-len {LONGEST} --generation-config vllm --served-model-name tiny"
+            command = [*words.split(), "--limit-mm-per-prompt", '{"image": 1, "video": 0}']
+            url = stack.enter_context(server(command, "health", log))
+        else:
+            words = f"llama_cpp.server --model {gguf[0]} --clip_model_path {gguf[1]} --chat_format mtmd"
+            words += f" --logits_all true --n_ctx {LONGEST} --n_threads 1 --n_threads_batch 1"
+            url = stack.enter_context(server(words.split(), "v1/models", log))
+        # llama.cpp's server tells the likeliest tokens: all of them, since random weights make any token likely.
+        options = {"top_logprobs": 2000, "max_inflight": 8 if engine == "vllm server" else 1}
+        backend = OpenAIBackend(OpenAIOptions(base_url=url, **options))
+    return stack.enter_context(backend)
+
+
+def prompts(engine: str, backend: Any, queries: Sequence[Query], pad: int) -> list[list[int]] | None:
+    """The token ids that an engine reads, images included; None where it does not tell."""
+    if engine == "transformers":
+        words = backend._loaded.processor
+        return [encode(words, [query], [render(words, query)])["input_ids"][0].tolist() for query in queries]
+    if engine == "vllm":
+        from anyanomaly_vllm.questions import messages
+
+        return [list(backend._engine.read(messages(query))["prompt_token_ids"]) for query in queries]
+    if engine == "gguf":
+        from anyanomaly_llamacpp.prompt import opened as pieces_of
+
+        running, told = backend._running, []
+        for query in queries:
+            images = [running._size.resized(image) for image in query.images]
+            with pieces_of(running._native, running._chat.render(query), images) as pieces:
+                told.append([token for piece in pieces for token in (piece.tokens or (pad,) * piece.n_tokens)])
+        return told
+    if engine == "vllm server":
+        asked = [{"messages": as_json(query, "png"), "max_tokens": 1, "return_token_ids": True} for query in queries]
+        post = backend._open[0].post
+        replies = [post("chat/completions", {"model": "tiny", **content}) for content in asked]
+        return [reply["prompt_token_ids"] for reply in replies]
+    return None
+
+
+def timed(backend: Any, queries: Sequence[Query]) -> tuple[list[Any], float, float]:
+    """Answer; return the answers, generated tokens and seconds per question."""
+    generated = 0
+    if opened_server := getattr(backend, "_open", None):
+        plain = opened_server[0].post
+
+        def counting(path: str, content: dict[str, Any]) -> dict[str, Any]:
+            nonlocal generated
+            told: dict[str, Any] = plain(path, content)
+            generated += told.get("usage", {}).get("completion_tokens", 0)
+            return told
+
+        opened_server[0].post = counting
+    start = time.perf_counter()
+    given = {answer.id: answer for answer in backend.answer(queries)}
+    seconds = time.perf_counter() - start
+    if opened_server:
+        opened_server[0].post = plain
+    else:
+        generated = sum(answer.output_tokens or 0 for answer in given.values())
+    return [given[query.id] for query in queries], generated / len(queries), seconds / len(queries)
+
+
+def spearman(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Correlation of ranks; equal values have their mean rank."""
+    ranks = [np.array([((v < x).sum() + (v <= x).sum()) / 2 for x in v]) for v in (ours, theirs)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def measure(engine: str, precision: str, model: Path, work: Path, queries: list[Query], first: Any) -> tuple[Any, Any]:
+    """A row of the table, and what later rows are compared with."""
+    chosen = [replace(query, sampling=Sampling(choices=SCORES)) for query in queries]
+    worded = [replace(query, sampling=Sampling()) for query in queries[:N_WORDS]]
+    with ExitStack() as stack:
+        start = time.perf_counter()
+        backend = opened(stack, engine, precision, model, work)
+        list(backend.answer(chosen[:3]))  # one of each context: vLLM's engine starts with its first queries
+        load_s = time.perf_counter() - start
+        found, tokens, seconds = timed(backend, chosen)
+        _, word_tokens, word_seconds = timed(backend, worded)
+        pad = first["pad"] if first else backend._loaded.model.config.image_token_id
+        ids = prompts(engine, backend, queries, pad)
+    pairs = [expected_score(answer.logprobs) for answer in found]
+    scores = np.array([value for value, _ in pairs])
+    first = first or {"pad": pad, "ids": ids, "scores": scores}
+    apart = np.abs(scores - first["scores"])
+    same = None if ids is None else sum(a == b for a, b in zip(ids, first["ids"], strict=True))
+    rho = spearman(scores, first["scores"])
+    most = 0.02 if precision in SINGLE else 0.05
+    failed = [
+        what
+        for what, holds in {
+            "prompt": same is None or same == len(queries),
+            f"within {most}": bool(apart.max() <= most),
+            "ranking": rho >= 0.99,
+            "tokens": tokens <= 4,
+        }.items()
+        if not holds
+    ]
+    row = {
+        "engine": engine,
+        "precision": precision,
+        "equal prompts": "not told" if same is None else f"{same}/{len(queries)} by token",
+        "largest difference": f"{apart.max():.5f}",
+        "mean": f"{apart.mean():.5f}",
+        "Spearman": f"{rho:.4f}",
+        "median mass": f"{np.median([mass for _, mass in pairs]):.1e}",
+        "tokens, expected": f"{tokens:.1f}",
+        "tokens, words": f"{word_tokens:.1f}",
+        "s, expected": f"{seconds:.3f}",
+        "s, words": f"{word_seconds:.2f}",
+        "load s": f"{load_s:.0f}",
+        "fails": ", ".join(failed) or "-",
+    }
+    return row, first
+
+
+def described(given: argparse.Namespace, first: Any) -> str:
+    """What the table is of."""
+    return (
+        f"{len(first['ids'])} questions, {'random' if given.model is None else 'trained'} weights; expected scores of "
+        f"transformers in float32 from {first['scores'].min():.3f} to {first['scores'].max():.3f}. Words: {N_WORDS} "
+        f"questions, at most {Sampling().max_tokens} tokens. Seconds per question, one run, one thread per engine on a "
+        f"CPU of {os.cpu_count()} cores that other programs used too."
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engines", nargs="+", choices=list(ROWS), default=list(ROWS), help="transformers first")
+    parser.add_argument("--precisions", choices=("single", "both"), default="both")
+    parser.add_argument("--model", type=Path, help="a folder with a trained Qwen2.5-VL")
+    parser.add_argument("--video", default="")
+    parser.add_argument("--record", action="store_true")
+    given = parser.parse_args()
+    rows: list[Any] = []
+    first = None
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        queries = questions(work, given.video)
+        model = given.model or make_model("qwen2_5_vl_wide", work / "qwen")
+        engines = ["transformers", *(engine for engine in given.engines if engine != "transformers")]
+        for place in range(2 if given.precisions == "both" else 1):
+            for engine in engines:
+                row, first = measure(engine, ROWS[engine][place], model, work, queries, first)
+                rows.append(row)
+                print(table(rows[-1:]), flush=True)
+                if given.record:  # after each row: what was measured stays when a later engine fails to start
+                    record("engines", "Engines over one model", f"{described(given, first)}\n\n{table(rows)}")
+    return any(row["fails"] != "-" for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
