@@ -1,4 +1,4 @@
-"""Trains the language model to answer the method's questions, with the tower at a fifth of its rate.
+"""Trains the language model to answer the method's questions, with the tower at half its rate.
 
 The answer is "0.7. The image shows a bicycle.": "0" or "1", a point, a digit, a reason that follows from the score.
 The expected score s, the mean of 0.0 ... 1.0 under the model's own probabilities, is trained as a probability (cross

@@ -16,8 +16,7 @@ import torch
 from crops import Around
 from examples import N_CLASSES, SIDE, WINDOWS, Scenes, shown
 from looks import change_looks
-from safetensors.torch import save_file
-from steps import read
+from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from wording import NOTHING, SENTENCES, WORDS
 
@@ -117,7 +116,7 @@ def teach_words(model: Any, tokenize: Any, rng: np.random.Generator, *, steps: i
 def train(
     scenes: Scenes, out: Path, *, steps: int, seed: int = 0, threads: int = 1, start_from: Path | None = None
 ) -> None:
-    """Train for ``steps``, from the checkpoint ``start_from`` if given, and write an open_clip folder.
+    """Train for ``steps``, from the weights ``start_from`` (safetensors) if given, and write an open_clip folder.
 
     Goes on from a checkpoint in ``out``.
     """
@@ -131,7 +130,8 @@ def train(
     model.logit_scale.data.fill_(np.log(10.0))
     bias = torch.nn.Parameter(torch.tensor(-3.0))
     if start_from:
-        model.visual.load_state_dict(read(start_from)["visual"])
+        begin = load_file(start_from)
+        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in begin.items()})
     tokenize = open_clip.SimpleTokenizer(context_length=32)
     words = [p for name, p in model.named_parameters() if not name.startswith("visual.")]
     parameters = [*model.parameters(), bias]
@@ -147,7 +147,7 @@ def train(
         schedule.load_state_dict(state["schedule"])
         start = state["step"]
         rng = np.random.default_rng([seed, start])
-    if not start:
+    if not start and not start_from:
         print(f"words: loss {teach_words(model, tokenize, rng):.4f}", flush=True)
     stream, held = batches(scenes, rng), []
     model.train()
@@ -176,8 +176,7 @@ def train(
             )
             held = []
         if step % 200 == 199:
-            torch.save({"visual": model.visual.state_dict(),
-                "model": model.state_dict(), "bias": bias.data, "optimiser": optimiser.state_dict(),
+            torch.save({"model": model.state_dict(), "bias": bias.data, "optimiser": optimiser.state_dict(),
                         "schedule": schedule.state_dict(), "step": step + 1}, checkpoint)  # fmt: skip
             save(model.state_dict(), out)
     save(model.state_dict(), out)

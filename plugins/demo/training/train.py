@@ -75,9 +75,7 @@ def main() -> None:
 
     draw.draw(work / "scenes", sizes["scenes"])
     scenes = Scenes(work / "scenes")
-    clip.train(scenes, work / "clip-1", steps=sizes["clip"], start_from=START / "clip.safetensors")
-    again = work / "clip-1" / "checkpoint.pt"
-    clip.train(scenes, work / "clip", steps=sizes["clip"] * 3 // 2, start_from=again, seed=1)
+    clip.train(scenes, work / "clip", steps=sizes["clip"], start_from=START / "clip.safetensors")
     begin = START / "tower.safetensors"
     tower.train(scenes, work / "tower-1", steps=sizes["crops"], lessons="crops", start_from=begin)
     tower.train(scenes, work / "tower", steps=sizes["tower"], start_from=work / "tower-1" / "tower.pt")
