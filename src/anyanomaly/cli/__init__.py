@@ -53,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(call: Call) -> int:
+    if call.argv == ["plugins"] and not call.unfinished:
+        return _list(call)
     import typer
 
     from anyanomaly.cli.app import build_app
@@ -76,6 +78,18 @@ def _run(call: Call) -> int:
     if code == INTERRUPTED:
         _say("interrupted")
     return code
+
+
+def _list(call: Call) -> int:
+    """List all components without a parser: there is nothing to parse, and it costs more than the list."""
+    from anyanomaly.cli.listing import ROLE_NAMES, list_components
+
+    try:
+        list_components(call, ROLE_NAMES, as_json=False)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    return 0
 
 
 def _hint(call: Call) -> str:

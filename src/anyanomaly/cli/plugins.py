@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from anyanomaly.cli.app import new_app
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.output import print_json, print_table, tell
+from anyanomaly.cli.listing import ROLE_NAMES, described, list_components
+from anyanomaly.cli.output import print_json, print_table
 from anyanomaly.errors import PluginError, UsageError
-from anyanomaly.specs import ROLES, ComponentSpec
+from anyanomaly.specs import ComponentSpec
 
 if TYPE_CHECKING:
     from anyanomaly.cli.flags import Flag
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 Component = Annotated[str, typer.Argument(metavar="ROLE:NAME", help="for example backend:replay")]
 
-NAMES = tuple(spec.role for spec in ROLES)
 HELP = "List, describe and check components. With a role, those of that role alone."
 
 
@@ -31,9 +30,9 @@ def add(app: typer.Typer, call: Call) -> None:
     @plugins.callback()
     def all_roles(context: typer.Context, as_json: Json = False) -> None:
         if context.invoked_subcommand is None:
-            _list(call, NAMES, as_json)
+            list_components(call, ROLE_NAMES, as_json)
 
-    for role in NAMES:
+    for role in ROLE_NAMES:
         plugins.command(role, help=f"List {role}s.")(_lister(call, role))
     plugins.command("show", help="Describe one component: its options as flags, its needs.")(_shower(call))
     _add_check(plugins, call)
@@ -42,7 +41,7 @@ def add(app: typer.Typer, call: Call) -> None:
 
 def _lister(call: Call, role: str) -> Callable[..., None]:
     def listed(as_json: Json = False) -> None:
-        _list(call, (role,), as_json)
+        list_components(call, (role,), as_json)
 
     return listed
 
@@ -79,46 +78,13 @@ def _add_check(plugins: typer.Typer, call: Call) -> None:
 
 def _find(call: Call, component: str) -> ComponentSpec:
     role, colon, name = component.partition(":")
-    if not colon or role not in NAMES:
-        raise UsageError(f"'{component}' names no component; write ROLE:NAME with a role of {', '.join(NAMES)}.")
+    if not colon or role not in ROLE_NAMES:
+        raise UsageError(f"'{component}' names no component; write ROLE:NAME with a role of {', '.join(ROLE_NAMES)}.")
     return call.registry.find(role, name)
 
 
-def _list(call: Call, roles: tuple[str, ...], as_json: bool) -> None:
-    specs = [spec for role in roles for spec in call.registry.specs(role)]
-    if as_json:
-        problems = [{"plugin": problem.plugin, "message": problem.message} for problem in call.registry.problems]
-        print_json({"components": [_described(call, spec) for spec in specs], "problems": problems})
-        return
-    rows = [
-        (spec.role, spec.name, call.registry.provider(spec), f"{spec.summary}{_state(call, spec)}") for spec in specs
-    ]
-    if rows:
-        print_table(rows)
-    for problem in call.registry.problems:
-        tell(f"anyanomaly: {problem.message}")
-
-
-def _state(call: Call, spec: ComponentSpec) -> str:
-    """Return what stands in the way of a component, in brackets; empty when nothing does."""
-    if sum(each.name == spec.name for each in call.registry.specs(spec.role)) > 1:
-        return " (in conflict: two plugins offer this name)"
-    if lacking := call.registry.missing(spec):
-        return f" (needs {', '.join(lacking)}{f'; run: {spec.install}' if spec.install else ''})"
-    return ""
-
-
-def _described(call: Call, spec: ComponentSpec) -> dict[str, Any]:
-    """Return a spec with what is known of it, ready for JSON."""
-    told: dict[str, Any] = {"role": spec.role, "provider": call.registry.provider(spec)}
-    for each in fields(spec):
-        value = getattr(spec, each.name)
-        told[each.name] = sorted(value) if isinstance(value, frozenset | tuple) else value
-    return {**told, "missing": call.registry.missing(spec)}
-
-
 def _show(call: Call, spec: ComponentSpec, as_json: bool) -> None:
-    told = _described(call, spec)
+    told = described(call, spec)
     if as_json:
         print_json({**told, "options_schema": call.registry.options_model(spec).model_json_schema()})
         return
