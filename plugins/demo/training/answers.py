@@ -20,6 +20,7 @@ from asking import Batch, Talk, drawn
 from draw import NAMES
 from examples import Scenes
 from steps import Optimiser
+from torch.nn import functional
 from tower import WIDTH, Heads, auc, see
 
 
@@ -61,10 +62,25 @@ def positions(n_before: int, rows: int, columns: int, length: int) -> torch.Tens
     return at
 
 
+NAMED = 25
+"""From this token on a question has named its text."""
+
+
+class Aids(torch.nn.Module):
+    """What helps learning and is thrown away: image tokens say what they show, and every token of a question after its
+    text says whether that is there. From answers alone the model stayed at the prior for hundreds of steps.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = Heads()
+        self.there = torch.nn.Linear(WIDTH, 1)
+
+
 def loss(
-    model: Any, talk: Talk, batch: Batch, rng: np.random.Generator, heads: Heads | None = None
+    model: Any, talk: Talk, batch: Batch, rng: np.random.Generator, aids: Aids | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the loss and the expected scores (n_questions,); with ``heads`` the tokens say what they show, too."""
+    """Return the loss and the expected scores (n_questions,)."""
     rows, columns = batch.pixels.shape[2] // 28, batch.pixels.shape[3] // 28
     seen = see(model.model.visual, batch.pixels)
     n_seen, n_before = seen.shape[1], len(talk.before)
@@ -111,10 +127,17 @@ def loss(
     free[:, 0] = False
     free[:, 2] &= ~tenths
     reason = -(logprobs.gather(2, wanted[:, :, None])[:, :, 0] * free).sum() / free.sum()
-    weight = torch.tensor([asked.weight for asked in batch.questions]) * tenths
+    weights = torch.tensor([asked.weight for asked in batch.questions])
+    weight = weights * tenths
     scored = ((fit + 0.3 * words) * weight).sum() / weight.sum()
-    aside = heads.loss(seen, (batch.pixels, batch.y, batch.cells))[0] if heads else 0.0
-    return scored + 0.2 * reason + 0.1 * aside, s.detach()
+    total = scored + 0.2 * reason
+    if aids:
+        said = aids.there(states[:, NAMED:])[:, :, 0]
+        each = functional.binary_cross_entropy_with_logits(said, y[:, None].expand_as(said), reduction="none")
+        mask = (torch.arange(NAMED, length)[None] < starts[:, None]) * weights[:, None]
+        total = total + 0.5 * (each * mask).sum() / mask.sum()
+        total = total + 0.1 * aids.heads.loss(seen, (batch.pixels, batch.y, batch.cells))[0]
+    return total, s.detach()
 
 
 Source = Callable[[np.random.Generator], Iterator[tuple[Batch, ...]]]
@@ -129,23 +152,24 @@ def train(
     torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = tokens.build()
-    model, talk, heads = build(tokenizer), Talk(tokenizer), Heads()
+    model, talk, aids = build(tokenizer), Talk(tokenizer), Aids()
     begin = torch.load(start_from, weights_only=True)
     if "tower" in begin:
         model.model.visual.load_state_dict(begin["tower"])
-        heads.load_state_dict(begin["heads"])
+        aids.heads.load_state_dict(begin["heads"])
     else:
         model.load_state_dict(begin["model"])
-        heads.load_state_dict(begin["heads"])
+        aids.load_state_dict(begin["aids"])
     words = [(name, p) for name, p in model.named_parameters() if ".visual." not in name]
+    words += list(aids.there.named_parameters())
     tower = [(name, p) for name, p in model.named_parameters() if ".visual." in name]
-    tower += list(heads.named_parameters())
+    tower += list(aids.heads.named_parameters())
     optimiser = Optimiser([(words, rate), (tower, rate * share)], steps=steps)
     first, checkpoint = 0, out / "answers.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(state["model"])
-        heads.load_state_dict(state["heads"])
+        aids.load_state_dict(state["aids"])
         optimiser.load(state["optimiser"])
         first = state["step"]
     rng = np.random.default_rng([seed, first])
@@ -156,7 +180,7 @@ def train(
         model.train()
         losses = []
         for batch in next(batches):
-            value, _ = loss(model, talk, batch, rng, heads)
+            value, _ = loss(model, talk, batch, rng, aids)
             value.backward()
             losses.append(value.item())
         optimiser.step()
@@ -167,7 +191,7 @@ def train(
             held, began = [], time.time()
         if step % 100 == 99 or step + 1 == steps:
             look(model, talk, unseen)
-            torch.save({"model": model.state_dict(), "heads": heads.state_dict(), "optimiser": optimiser.state(),
+            torch.save({"model": model.state_dict(), "aids": aids.state_dict(), "optimiser": optimiser.state(),
                         "step": step + 1}, checkpoint)  # fmt: skip
 
 
