@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from anyanomaly.builtin.writing import SafeFile
+from anyanomaly.errors import OutputError
 from tests.cli.conftest import Cli
 
 
@@ -131,6 +133,17 @@ def test_standard_output_on_a_full_disk(red: Cli, monkeypatch: pytest.MonkeyPatc
         result = red()
     assert result.code == 6
     assert result.err.splitlines()[-1].startswith("anyanomaly: Standard output cannot be written: ")
+
+
+def test_a_result_that_could_not_be_written_is_not_called_written(red: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: SafeFile, text: str) -> None:
+        raise OutputError(f"Cannot go on writing {self.path}: No space left on device.")
+
+    assert "Results: found.csv." in red("-o", "found.csv").err
+    monkeypatch.setattr(SafeFile, "write", full)
+    result = red("-o", "found.csv")
+    assert result.code == 6
+    assert "Results:" not in result.err
 
 
 def test_plugins_that_are_switched_off_are_told(red: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

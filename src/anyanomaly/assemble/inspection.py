@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anyanomaly.assemble.pipeline import Pipeline
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.fuse import fuse
 from anyanomaly.engine.collect import read_score
 from anyanomaly.engine.plan import Shown
+from anyanomaly.engine.reasons import highest
 from anyanomaly.errors import UsageError
 from anyanomaly.registry import Registry
 from anyanomaly.types import Answer, Query, QueryId, Score, Segment
@@ -46,7 +47,8 @@ def inspect(
         ((_, shown),) = pipeline.planner.show([found])
         queries = pipeline.planner.queries(found, shown)
         answers = {answer.id: answer for answer in pipeline.backend.answer(queries)}
-        return Inspection(found, tuple(_asked(pipeline, each, queries, answers) for each in shown))
+        asked = [_asked(pipeline, each, queries, answers) for each in shown]
+        return Inspection(found, tuple(_with_reasons(pipeline, found, asked)))
 
 
 def _asked(pipeline: Pipeline, shown: Shown, queries: tuple[Query, ...], answers: dict[QueryId, Answer]) -> Asked:
@@ -55,6 +57,20 @@ def _asked(pipeline: Pipeline, shown: Shown, queries: tuple[Query, ...], answers
     scores = tuple(read_score(answer, pipeline.settings.scoring) for answer in replies)
     value = fuse({score.id.context: score.value for score in scores}, pipeline.settings.weights)
     return Asked(shown, own, replies, scores, value)
+
+
+def _with_reasons(pipeline: Pipeline, segment: Segment, asked: list[Asked]) -> list[Asked]:
+    """Ask for a reason where a run would: of the highest score, from the threshold on."""
+    rule = pipeline.settings.reason
+    if rule is None:
+        return asked
+    questions = {query.id: query for query in pipeline.planner.reasons(segment, [each.shown for each in asked])}
+    wanted = [questions[highest(each.scores).id] for each in asked if each.value >= rule.above]
+    words = {answer.id: answer.text for answer in pipeline.backend.answer(wanted)} if wanted else {}
+    return [
+        replace(each, scores=tuple(replace(s, rationale=words.get(s.id, s.rationale)) for s in each.scores))
+        for each in asked
+    ]
 
 
 def _find(pipeline: Pipeline, at_s: float | None, number: int | None) -> Segment:

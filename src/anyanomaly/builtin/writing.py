@@ -55,7 +55,7 @@ class SafeFile:
             self._failed = True
             raise OutputError(
                 f"Cannot go on writing {self.path}: {error.strerror}. What was written so far is kept in "
-                f"{self._partial.name}; free some space and run again, answers are reused."
+                f"{self._partial.name}; free some space and run again; stored answers are reused."
             ) from error
 
     def replace(self, text: str) -> None:

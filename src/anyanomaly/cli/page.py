@@ -119,7 +119,7 @@ def _number(value: float) -> str:
 
 def _answer(words: str, score: Score) -> str:
     mass = f"expected score, with {score.mass:.3f} of the probability on the allowed answers" if score.mass else ""
-    return words or mass or "(no words)"
+    return words or "\n\n".join(part for part in (mass, score.rationale) if part) or "(no words)"
 
 
 def _figures(pictures: Sequence[Picture]) -> str:
@@ -162,6 +162,7 @@ def _told(inspection: Inspection) -> Mapping[str, Any]:
                         "logprobs": dict(answer.logprobs) if answer.logprobs is not None else None,
                         "score": _or_null(score.value),
                         "mass": score.mass,
+                        "reason": score.rationale or None,
                     }
                     for query, answer, score in zip(asked.queries, asked.answers, asked.scores, strict=True)
                 ],

@@ -16,7 +16,7 @@ from anyanomaly.cli.flags import with_flags
 from anyanomaly.cli.output import tell
 from anyanomaly.cli.settings import Given, resolved, run_flags
 from anyanomaly.config.model import RunConfig
-from anyanomaly.errors import InputError, UsageError
+from anyanomaly.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
@@ -64,15 +64,19 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
             tell(f"anyanomaly: {problem.message}")
     pipeline = build(config, call.registry)
     announce(pipeline, call)
+    outputs = [str(choice.options.get("path", "-")) for choice in config.sink]
     try:
         with pipeline, contextlib.closing(_shown(pipeline, call)) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome, Event):
                     line = _json_line(outcome) if as_json else _text_line(outcome, len(config.videos) > 1)
                     _print(line)
+    except OutputError:
+        outputs = []  # it says what became of them
+        raise
     finally:
         if not call.quiet and pipeline.report.n_segments:
-            tell(_summary(pipeline))
+            tell(_summary(pipeline, outputs))
             _warn_of_mass(pipeline.report.mean_mass)
     for trouble in pipeline.report.problems:
         tell(f"anyanomaly: {trouble}")
@@ -117,7 +121,7 @@ def _json_line(event: Event) -> str:
     return json.dumps(asdict(event), ensure_ascii=False)
 
 
-def _summary(pipeline: Pipeline) -> str:
+def _summary(pipeline: Pipeline, outputs: list[str]) -> str:
     """Say in one paragraph what was done."""
     report = pipeline.report
     parts = [
@@ -126,7 +130,6 @@ def _summary(pipeline: Pipeline) -> str:
         f"{_counted(report.n_unreadable, 'answer')} without a readable score" if report.n_unreadable else "",
         _counted(report.n_events, "event"),
     ]
-    outputs = [str(choice.options.get("path", "-")) for choice in pipeline.config.sink]
     written = f" Results: {', '.join(outputs)}." if outputs else ""
     return f"{'; '.join(part for part in parts if part)}.{written}"
 

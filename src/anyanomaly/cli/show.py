@@ -82,3 +82,5 @@ def _print(inspection: Inspection) -> None:
                 lines = text.splitlines() or ["(no words)"]
                 print(f"    {title}: {lines[0]}")
                 print("".join(f"      {line}\n" for line in lines[1:]), end="")
+            if not answer.text and score.rationale:
+                print(f"    reason: {' '.join(score.rationale.split())}")

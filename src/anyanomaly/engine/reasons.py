@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from anyanomaly.engine.plan import PlannedSegment, VideoEnd
 from anyanomaly.engine.settings import ReasonRule
-from anyanomaly.types import Answer, Query, QueryId, SegmentScore
+from anyanomaly.types import Answer, Query, QueryId, Score, SegmentScore
 
 Item: TypeAlias = SegmentScore | VideoEnd
 
@@ -57,7 +57,7 @@ class Reasons:
         if isinstance(item, SegmentScore):
             own = [self._questions.pop(score.id) for score in item.scores.values()]
             if item.value >= self._rule.above:  # NaN is not
-                best = max(item.scores.values(), key=lambda score: (not math.isnan(score.value), score.value))
+                best = highest(item.scores.values())
                 self._wanted += [query for query in own if query.id == best.id]
                 self._held.append(item)
                 return True
@@ -75,6 +75,11 @@ class Reasons:
         """Return what is held, as it is; nothing is held any more."""
         held, self._held, self._wanted = self._held, [], []
         return held
+
+
+def highest(scores: Iterable[Score]) -> Score:
+    """Return the score whose context is asked for a reason."""
+    return max(scores, key=lambda score: (not math.isnan(score.value), score.value))
 
 
 def _with_reasons(score: SegmentScore, words: dict[QueryId, str]) -> SegmentScore:
