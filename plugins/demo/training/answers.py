@@ -16,7 +16,7 @@ import numpy as np
 import tokens
 import torch
 import tower as tower_module
-from asking import Batch, Talk, drawn
+from asking import YES_NO, Batch, Talk, drawn
 from draw import NAMES
 from examples import Scenes
 from steps import Optimiser
@@ -84,7 +84,8 @@ def loss(
     rows, columns = batch.pixels.shape[2] // 28, batch.pixels.shape[3] // 28
     seen = see(model.model.visual, batch.pixels)
     n_seen, n_before = seen.shape[1], len(talk.before)
-    pairs = [talk.after(asked, rng) for asked in batch.questions]
+    template = talk.draw(rng)
+    pairs = [talk.after(asked, template, rng) for asked in batch.questions]
     length = max(len(q) + len(a) for q, a in pairs)
     ids = torch.full((len(pairs), length), talk.tokenizer.pad_token_id)
     for row, (question, answer) in enumerate(pairs):
@@ -105,6 +106,13 @@ def loss(
     wanted = ids.gather(1, (places + 1).clamp(max=length - 1))
     y = torch.tensor([asked.y for asked in batch.questions])
 
+    weights = torch.tensor([asked.weight for asked in batch.questions])
+    if template == YES_NO:
+        both = logprobs[:, 0, [talk.no, talk.yes]]
+        s = both.softmax(dim=-1)[:, 1]
+        fit = functional.binary_cross_entropy(s, y, reduction="none") - 0.3 * both.logsumexp(dim=-1)
+        scored, ends = (fit * weights).sum() / weights.sum(), -logprobs[:, 1, talk.end].mean()
+        return scored + 0.2 * ends + _aside(states, starts, seen, batch, aids), s.detach()
     first = logprobs[:, 0, [talk.zero, talk.one]]
     digit = logprobs[:, 2, talk.digits]
     tenths = wanted[:, 0] == talk.zero  # only after "0." is the digit asked for
@@ -127,17 +135,22 @@ def loss(
     free[:, 0] = False
     free[:, 2] &= ~tenths
     reason = -(logprobs.gather(2, wanted[:, :, None])[:, :, 0] * free).sum() / free.sum()
-    weights = torch.tensor([asked.weight for asked in batch.questions])
     weight = weights * tenths
     scored = ((fit + 0.3 * words) * weight).sum() / weight.sum()
-    total = scored + 0.2 * reason
-    if aids:
-        said = aids.there(states[:, NAMED:])[:, :, 0]
-        each = functional.binary_cross_entropy_with_logits(said, y[:, None].expand_as(said), reduction="none")
-        mask = (torch.arange(NAMED, length)[None] < starts[:, None]) * weights[:, None]
-        total = total + 0.5 * (each * mask).sum() / mask.sum()
-        total = total + 0.1 * aids.heads.loss(seen, (batch.pixels, batch.y, batch.cells))[0]
-    return total, s.detach()
+    return scored + 0.2 * reason + _aside(states, starts, seen, batch, aids), s.detach()
+
+
+def _aside(states: torch.Tensor, starts: torch.Tensor, seen: torch.Tensor, batch: Batch, aids: Aids | None) -> Any:
+    """Return what the aids find wrong, as a part of the loss."""
+    if aids is None:
+        return 0.0
+    said = aids.there(states[:, NAMED:])[:, :, 0]
+    y = torch.tensor([asked.y for asked in batch.questions])[:, None].expand_as(said)
+    each = functional.binary_cross_entropy_with_logits(said, y, reduction="none")
+    weights = torch.tensor([asked.weight for asked in batch.questions])[:, None]
+    mask = (torch.arange(NAMED, states.shape[1])[None] < starts[:, None]) * weights
+    dense = (each * mask).sum() / mask.sum()
+    return 0.5 * dense + 0.1 * aids.heads.loss(seen, (batch.pixels, batch.y, batch.cells))[0]
 
 
 Source = Callable[[np.random.Generator], Iterator[tuple[Batch, ...]]]
@@ -145,26 +158,33 @@ Source = Callable[[np.random.Generator], Iterator[tuple[Batch, ...]]]
 
 def train(
     source: Source, unseen: Source, start_from: Path, out: Path, *, steps: int, seed: int = 0, threads: int = 2,
-    rate: float = 3e-3, share: float = 0.5,
+    rate: float = 3e-3, share: float = 0.5, tower_from: Path | None = None,
 ) -> None:  # fmt: skip
-    """Train for ``steps`` from the tower or the whole model in ``start_from``; goes on from a checkpoint in ``out``."""
+    """Train for ``steps`` from the tower or the whole model in ``start_from``; goes on from a checkpoint in ``out``.
+
+    :param share: of the rate, for the tower; 0 leaves it as it is.
+    :param tower_from: where the tower comes from, if not from ``start_from``.
+    """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = tokens.build()
     model, talk, aids = build(tokenizer), Talk(tokenizer), Aids()
-    begin = torch.load(start_from, weights_only=True)
-    if "tower" in begin:
-        model.model.visual.load_state_dict(begin["tower"])
-        aids.heads.load_state_dict(begin["heads"])
-    else:
-        model.load_state_dict(begin["model"])
-        aids.load_state_dict(begin["aids"])
+    for path in (start_from, *([tower_from] if tower_from else [])):
+        begin = torch.load(path, weights_only=True)
+        if "tower" in begin:
+            model.model.visual.load_state_dict(begin["tower"])
+            aids.heads.load_state_dict(begin["heads"])
+        else:
+            model.load_state_dict(begin["model"])
+            aids.load_state_dict(begin["aids"])
     words = [(name, p) for name, p in model.named_parameters() if ".visual." not in name]
     words += list(aids.there.named_parameters())
     tower = [(name, p) for name, p in model.named_parameters() if ".visual." in name]
     tower += list(aids.heads.named_parameters())
-    optimiser = Optimiser([(words, rate), (tower, rate * share)], steps=steps)
+    for _, parameter in tower:
+        parameter.requires_grad_(share > 0)
+    optimiser = Optimiser([(words, rate), *([(tower, rate * share)] if share else [])], steps=steps)
     first, checkpoint = 0, out / "answers.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)

@@ -19,6 +19,9 @@ from wording import NOTHING, REASONS, WORDS
 from anyanomaly.core.prompt import build_prompt
 
 SYSTEM = "You are a vision anomaly detector."
+YES_NO = "yes-no"
+SHARES = {"reason-consideration": 0.4, "consideration": 0.3, "simple": 0.12, "reason": 0.08, YES_NO: 0.1}
+"""How often each of the published questions is asked."""
 
 
 @dataclass
@@ -53,7 +56,11 @@ class Talk:
         self.before = ids(f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n<|vision_start|>")
         self.image = tokenizer.convert_tokens_to_ids("<|image_pad|>")
         self.zero, self.one, self.point = ids("0")[0], ids("1")[0], ids(".")[0]
+        self.end = ids("<|im_end|>")[0]
+        self.no, self.yes = ids("no")[0], ids("yes")[0]
         self.digits = [ids(str(d))[0] for d in range(10)]
+        assert ids("yes<|im_end|>")[:1] == [self.yes]
+        assert ids("no") == [self.no]
         assert ids("0.9. The") == [self.zero, self.point, self.digits[9], self.point, *ids(" The")]
 
     def ids(self, text: str) -> list[int]:
@@ -61,18 +68,25 @@ class Talk:
         found: list[int] = self.tokenizer(text)["input_ids"]
         return found
 
-    def after(self, asked: Asked, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+    def draw(self, rng: np.random.Generator) -> str:
+        """Draw the template that a batch asks with: of one, so that little is padding."""
+        return str(rng.choice(list(SHARES), p=list(SHARES.values())))
+
+    def after(self, asked: Asked, name: str, rng: np.random.Generator) -> tuple[list[int], list[int]]:
         """Return the ids that follow the image: the question, and an answer that could be right."""
-        names = ("reason-consideration", "consideration", *self.templates)
-        name = str(rng.choice(names, p=(0.45, 0.4, *[0.15 / len(self.templates)] * len(self.templates))))
         template = self.templates[name]
         if rng.random() < 0.15:
             template = type(template)(template.name, template.question, template.system, output_word="Output")
         question = build_prompt(template, asked.text, asked.hint)
         high = rng.random() < asked.y
-        score = (
-            "1.0" if high and rng.random() < 0.15 else f"0.{int(rng.integers(5, 10) if high else rng.integers(0, 5))}"
-        )
+        if name == YES_NO:
+            score = "yes" if high else "no"
+        else:
+            score = (
+                "1.0"
+                if high and rng.random() < 0.15
+                else f"0.{int(rng.integers(5, 10) if high else rng.integers(0, 5))}"
+            )
         reason = f". {REASONS[asked.name][0 if high else 1]}" if "reason" in name else ""
         return self.ids(f"<|vision_end|>{question}<|im_end|>\n<|im_start|>assistant\n"), self.ids(
             f"{score}{reason}<|im_end|>"

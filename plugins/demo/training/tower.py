@@ -179,10 +179,12 @@ def train(
     rate: float = 3e-3,
     start_from: Path | None = None,
     lessons: str = "images",
+    hold_heads: bool = False,
 ) -> None:
     """Train for ``steps``; goes on from a checkpoint in ``out``. The last segments are for looking only.
 
     :param lessons: "crops": windows around one thing; "images": what the method shows, and some crops.
+    :param hold_heads: leave what reads the tokens as it is: a language model that reads them goes on understanding.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -192,7 +194,9 @@ def train(
         begin = read(start_from)
         tower.load_state_dict(begin["tower"])
         heads.load_state_dict(begin["heads"])
-    optimiser = Optimiser([(tower.named_parameters(), rate), (heads.named_parameters(), rate)], steps=steps)
+    heads.requires_grad_(not hold_heads)
+    read_by = [] if hold_heads else [(heads.named_parameters(), rate)]
+    optimiser = Optimiser([(tower.named_parameters(), rate), *read_by], steps=steps)
     start, checkpoint = 0, out / "tower.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
@@ -242,4 +246,5 @@ if __name__ == "__main__":
         steps=int(sys.argv[3]),
         start_from=rest[0] if rest else None,
         lessons=sys.argv[5] if len(sys.argv) > 5 else "images",
+        hold_heads=len(sys.argv) > 6,
     )
