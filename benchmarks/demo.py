@@ -3,8 +3,8 @@
     python benchmarks/demo.py [--clips 40] [--split test] [--backend demo-hf] [--scoring expected] [--root DIR]
 
 Nothing is tuned on these labels: the weights are the demo's own. Writes ``benchmarks/results/demo-SPLIT-SCORING.json``
-and, of all that are there, the demo's part of RESULTS.md. "small" counts as positive only frames whose event is at most 36 of 240 pixels high, and
-leaves out frames with a larger one of its class.
+and, of all that are there, the demo's part of RESULTS.md. "small" counts as positive only frames whose event is at most
+36 of 240 pixels high, and leaves out frames with a larger one of its class.
 """
 
 from __future__ import annotations
@@ -131,8 +131,9 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
             classes += [table(mine)] + ([table([about | small])] if small else [])
             classes.append(table([about | {f"{mean:.2f}": f"{share:.2f} of {n}" for mean, n, share in
                                            row["calibration"]}]))  # fmt: skip
+    weights = results[0]["weights"]
     return (
-        f"Micro AUC over all frames, videos and texts; weights {results[0]['weights']}, the same everywhere.\n\n{table(rows)}\n"
+        f"Micro AUC over all frames, videos and texts; weights {weights}, the same everywhere.\n\n{table(rows)}\n"
         "Per class; small appearance events (at most 36 of 240 pixels high); and, under each score that a context's "
         "answer gave, the share of its frames that show the event.\n\n" + "\n".join(classes)
     )

@@ -16,7 +16,7 @@ import torch
 from crops import Around
 from examples import N_CLASSES, SIDE, WINDOWS, Scenes, shown
 from looks import change_looks
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch.nn import functional
 from wording import NOTHING, SENTENCES, WORDS
 
@@ -113,13 +113,8 @@ def teach_words(model: Any, tokenize: Any, rng: np.random.Generator, *, steps: i
     return loss.item()
 
 
-def train(
-    scenes: Scenes, out: Path, *, steps: int, seed: int = 0, threads: int = 1, start_from: Path | None = None
-) -> None:
-    """Train for ``steps``, from the weights ``start_from`` (safetensors) if given, and write an open_clip folder.
-
-    Goes on from a checkpoint in ``out``.
-    """
+def train(scenes: Scenes, out: Path, *, steps: int, seed: int = 0, threads: int = 1) -> None:
+    """Train for ``steps`` and write an open_clip folder; goes on from a checkpoint in ``out``."""
     import open_clip
 
     torch.set_num_threads(threads)
@@ -129,9 +124,6 @@ def train(
     model = build().to(memory_format=torch.channels_last)
     model.logit_scale.data.fill_(np.log(10.0))
     bias = torch.nn.Parameter(torch.tensor(-3.0))
-    if start_from:
-        begin = load_file(start_from)
-        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in begin.items()})
     tokenize = open_clip.SimpleTokenizer(context_length=32)
     words = [p for name, p in model.named_parameters() if not name.startswith("visual.")]
     parameters = [*model.parameters(), bias]
@@ -147,7 +139,7 @@ def train(
         schedule.load_state_dict(state["schedule"])
         start = state["step"]
         rng = np.random.default_rng([seed, start])
-    if not start and not start_from:
+    if not start:
         print(f"words: loss {teach_words(model, tokenize, rng):.4f}", flush=True)
     stream, held = batches(scenes, rng), []
     model.train()
@@ -203,5 +195,4 @@ def save(state: dict[str, torch.Tensor], out: Path) -> None:
 if __name__ == "__main__":
     import sys
 
-    rest = [Path(argument) for argument in sys.argv[4:]]
-    train(Scenes(Path(sys.argv[1])), Path(sys.argv[2]), steps=int(sys.argv[3]), start_from=rest[0] if rest else None)
+    train(Scenes(Path(sys.argv[1])), Path(sys.argv[2]), steps=int(sys.argv[3]))

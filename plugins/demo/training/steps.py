@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 
 
 class Optimiser:
@@ -53,15 +51,3 @@ class Optimiser:
         """Go on from ``state``."""
         for each, held in zip((*self.parts, *self.schedules), state, strict=True):
             each.load_state_dict(held)
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Return the weights of each part, from a checkpoint or from a safetensors file whose names begin with the part."""
-    if path.suffix != ".safetensors":
-        held: dict[str, Any] = torch.load(path, weights_only=True)
-        return held
-    parts: dict[str, Any] = {}
-    for name, tensor in load_file(path).items():
-        part, _, rest = name.partition(".")
-        parts.setdefault(part, {})[rest] = tensor.float() if tensor.is_floating_point() else tensor
-    return parts

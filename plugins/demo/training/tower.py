@@ -25,7 +25,7 @@ from examples import (
     some_window,
 )
 from looks import change_looks
-from steps import Optimiser, read
+from steps import Optimiser
 from torch.nn import functional
 
 MEAN = torch.tensor((0.48145466, 0.4578275, 0.40821073))[:, None, None]
@@ -191,7 +191,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     tower, heads = build(), Heads()
     if start_from:
-        begin = read(start_from)
+        begin = torch.load(start_from, weights_only=True)
         tower.load_state_dict(begin["tower"])
         heads.load_state_dict(begin["heads"])
     heads.requires_grad_(not hold_heads)

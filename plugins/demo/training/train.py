@@ -26,29 +26,29 @@ from examples import Scenes
 from export_gguf import export
 
 HERE = Path(__file__).resolve().parent
-START = HERE / "start"
-"""What an earlier session had trained when its time was up; see LOG.md."""
-FULL = {"scenes": 3600, "clip": 800, "crops": 800, "tower": 400, "chosen": 2000, "drawn": 500, "answers": 400}
-QUICK = {"scenes": 24, "clip": 4, "crops": 2, "tower": 2, "chosen": 8, "drawn": 2, "answers": 2}
+FULL = {"scenes": 3600, "clip": 2400, "crops": 820, "images": 600, "more": 900, "drawn": 1000, "chosen": 1000,
+        "answers": 500}  # fmt: skip
+QUICK = {"scenes": 24, "clip": 4, "crops": 2, "images": 2, "more": 2, "drawn": 2, "chosen": 8, "answers": 2}
 
 
 def train_answers(scenes: Scenes, work: Path, n_drawn: int, n_chosen: int) -> None:
-    """Train the language model on drawn windows first, then on what the method chooses, in natural proportions."""
+    """Train the language model on drawn windows first, then with the tower on what the method chooses, as often."""
     last = len(scenes.sequences) * 19 // 20
     seen, unseen = scenes.sequences[:last], scenes.sequences[last:]
     answers.train(
-        lambda rng: asking.drawn(scenes, rng, seen, 10, 18, 24),
+        lambda rng: asking.drawn(scenes, rng, seen, 8, 14, 12),
         lambda rng: asking.drawn(scenes, rng, unseen, 64, 96),
-        work / "tower" / "tower.pt",
+        work / "tower-2" / "tower.pt",
         work / "drawn",
         steps=n_drawn,
+        share=0,
     )
     path = work / "chosen.npz"
     border = len(np.load(path)["picked"]) * 9 // 10
 
     def mixed(rng: np.random.Generator) -> Iterator[tuple[asking.Batch, ...]]:
         ours = chosen.asked(scenes, path, slice(border), rng, 24, 48, boost=0.25)
-        theirs = asking.drawn(scenes, rng, seen, 16, 24)
+        theirs = asking.drawn(scenes, rng, seen, 12, 20)
         while True:
             yield next(ours) if rng.random() < 0.75 else next(theirs)
 
@@ -58,8 +58,9 @@ def train_answers(scenes: Scenes, work: Path, n_drawn: int, n_chosen: int) -> No
         work / "drawn" / "answers.pt",
         work / "answers",
         steps=n_chosen,
-        rate=1e-3,
+        rate=1.5e-3,
         share=0.4,
+        tower_from=work / "tower-3" / "tower.pt",
     )
 
 
@@ -75,10 +76,11 @@ def main() -> None:
 
     draw.draw(work / "scenes", sizes["scenes"])
     scenes = Scenes(work / "scenes")
-    clip.train(scenes, work / "clip", steps=sizes["clip"], start_from=START / "clip.safetensors")
-    begin = START / "tower.safetensors"
-    tower.train(scenes, work / "tower-1", steps=sizes["crops"], lessons="crops", start_from=begin)
-    tower.train(scenes, work / "tower", steps=sizes["tower"], start_from=work / "tower-1" / "tower.pt")
+    clip.train(scenes, work / "clip", steps=sizes["clip"])
+    towers = [work / f"tower-{k}" for k in (1, 2, 3)]
+    tower.train(scenes, towers[0], steps=sizes["crops"], lessons="crops")
+    tower.train(scenes, towers[1], steps=sizes["images"], start_from=towers[0] / "tower.pt")
+    tower.train(scenes, towers[2], steps=sizes["more"], start_from=towers[1] / "tower.pt", hold_heads=True)
     chosen.choose(scenes, work / "clip", work / "chosen.npz", sizes["chosen"])
     train_answers(scenes, work, sizes["drawn"], sizes["answers"])
     ship.ship(work / "clip", work / "answers", models)
