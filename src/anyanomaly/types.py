@@ -30,6 +30,12 @@ TimeArray: TypeAlias = npt.NDArray[np.float64]
 Box: TypeAlias = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels, half-open."""
 
+Span: TypeAlias = tuple[float, float]
+"""Start and stop of a stretch of a video, half-open."""
+
+SpanUnit: TypeAlias = Literal["frames", "seconds", "share"]
+"""What a span counts: frames from 0, presentation time, or the share of the video's frames, 0 to 1."""
+
 Fit: TypeAlias = Literal["centre", "stretch"]
 """How a crop becomes an encoder's square input.
 
@@ -247,9 +253,18 @@ class Event:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledVideo:
-    """A video of a data set with its ground truth."""
+    """A video of a data set with its ground truth: per class either labels of its frames, or spans.
+
+    ``core.labels.frame_labels`` gives the labels of both once the video's frames are known. New fields always get a
+    default.
+    """
 
     uri: str
     id: str
     texts: tuple[str, ...]
     labels: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=lambda: MappingProxyType({}))  # (n_frames,)
+    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    unit: SpanUnit = "frames"  # of the spans
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """The event texts of each class; a frame's score is their maximum. A class not in it has its name as its text."""
+    label_file: str = ""  # where the labels were read from, for messages

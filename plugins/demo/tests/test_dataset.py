@@ -18,7 +18,7 @@ from anyanomaly.builtin.read_images import ImageReader
 from anyanomaly.builtin.read_video import VideoReader
 from anyanomaly.builtin.reader_options import ImageReaderOptions, VideoReaderOptions
 from anyanomaly.errors import DatasetError
-from anyanomaly.testing.contracts import ComponentContract
+from anyanomaly.testing.contracts import DatasetContract
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def dataset(root: Path, **options: Any) -> DemoDataset:
     return DemoDataset(DemoDatasetOptions(root=str(root), n_videos=2, flavour="action", **options))
 
 
-class TestDemoDataset(ComponentContract):
+class TestDemoDataset(DatasetContract):
     @pytest.fixture
     def component(self, root: Path) -> DemoDataset:
         return dataset(root)

@@ -3,7 +3,7 @@
 from anyanomaly.api.backend import Backend
 from anyanomaly.api.component import Component
 from anyanomaly.api.context import ContextGenerator, ContextOptions
-from anyanomaly.api.dataset import Dataset
+from anyanomaly.api.dataset import Dataset, Finding, Survey
 from anyanomaly.api.encoder import Encoder
 from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
@@ -17,9 +17,11 @@ __all__ = [
     "ContextOptions",
     "Dataset",
     "Encoder",
+    "Finding",
     "Options",
     "Reader",
     "Selector",
     "Sink",
     "SinkOptions",
+    "Survey",
 ]

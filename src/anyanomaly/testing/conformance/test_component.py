@@ -58,7 +58,7 @@ class TestContext(_Installed, contracts.ContextContract):
     role = "context"
 
 
-class TestDataset(_Installed, contracts.ComponentContract):
+class TestDataset(_Installed, contracts.DatasetContract):
     role = "dataset"
 
 

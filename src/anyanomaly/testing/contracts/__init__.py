@@ -10,12 +10,13 @@
 
 import pytest
 
-for _module in ("component", "backend", "context", "encoder", "reader", "selector", "sink"):
+for _module in ("component", "backend", "context", "dataset", "encoder", "reader", "selector", "sink"):
     pytest.register_assert_rewrite(f"anyanomaly.testing.contracts.{_module}")
 
 from anyanomaly.testing.contracts.backend import BackendContract  # noqa: E402  # after the registration
 from anyanomaly.testing.contracts.component import ComponentContract  # noqa: E402
 from anyanomaly.testing.contracts.context import ContextContract  # noqa: E402
+from anyanomaly.testing.contracts.dataset import DatasetContract  # noqa: E402
 from anyanomaly.testing.contracts.encoder import EncoderContract  # noqa: E402
 from anyanomaly.testing.contracts.reader import ReaderContract  # noqa: E402
 from anyanomaly.testing.contracts.selector import SelectorContract  # noqa: E402
@@ -25,6 +26,7 @@ __all__ = [
     "BackendContract",
     "ComponentContract",
     "ContextContract",
+    "DatasetContract",
     "EncoderContract",
     "ReaderContract",
     "SelectorContract",
