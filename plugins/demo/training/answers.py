@@ -144,11 +144,13 @@ def _aside(states: torch.Tensor, starts: torch.Tensor, seen: torch.Tensor, batch
     """Return what the aids find wrong, as a part of the loss."""
     if aids is None:
         return 0.0
-    said = aids.there(states[:, NAMED:])[:, :, 0]
+    named = torch.clamp(starts - 4, max=NAMED)  # the text alone is shorter: what ends the question
+    said = aids.there(states)[:, :, 0]
     y = torch.tensor([asked.y for asked in batch.questions])[:, None].expand_as(said)
     each = functional.binary_cross_entropy_with_logits(said, y, reduction="none")
     weights = torch.tensor([asked.weight for asked in batch.questions])[:, None]
-    mask = (torch.arange(NAMED, states.shape[1])[None] < starts[:, None]) * weights
+    at = torch.arange(states.shape[1])[None]
+    mask = ((at < starts[:, None]) & (at >= named[:, None])) * weights
     dense = (each * mask).sum() / mask.sum()
     return 0.5 * dense + 0.1 * aids.heads.loss(seen, (batch.pixels, batch.y, batch.cells))[0]
 
@@ -158,18 +160,19 @@ Source = Callable[[np.random.Generator], Iterator[tuple[Batch, ...]]]
 
 def train(
     source: Source, unseen: Source, start_from: Path, out: Path, *, steps: int, seed: int = 0, threads: int = 2,
-    rate: float = 3e-3, share: float = 0.5, tower_from: Path | None = None,
+    rate: float = 3e-3, share: float = 0.5, short: float = 0.0, tower_from: Path | None = None,
 ) -> None:  # fmt: skip
     """Train for ``steps`` from the tower or the whole model in ``start_from``; goes on from a checkpoint in ``out``.
 
     :param share: of the rate, for the tower; 0 leaves it as it is.
+    :param short: share of batches that ask with the text alone.
     :param tower_from: where the tower comes from, if not from ``start_from``.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = tokens.build()
-    model, talk, aids = build(tokenizer), Talk(tokenizer), Aids()
+    model, talk, aids = build(tokenizer), Talk(tokenizer, short), Aids()
     for path in (start_from, *([tower_from] if tower_from else [])):
         begin = torch.load(path, weights_only=True)
         if "tower" in begin:
@@ -210,7 +213,7 @@ def train(
             print(f"step {step + 1} loss {mean} {pace:.2f} s", flush=True)
             held, began = [], time.time()
         if step % 100 == 99 or step + 1 == steps:
-            look(model, talk, unseen)
+            look(model, Talk(tokenizer), unseen)
             torch.save({"model": model.state_dict(), "aids": aids.state_dict(), "optimiser": optimiser.state(),
                         "step": step + 1}, checkpoint)  # fmt: skip
 

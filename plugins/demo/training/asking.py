@@ -22,6 +22,8 @@ SYSTEM = "You are a vision anomaly detector."
 YES_NO = "yes-no"
 SHARES = {"reason-consideration": 0.4, "consideration": 0.3, "simple": 0.12, "reason": 0.08, YES_NO: 0.1}
 """How often each of the published questions is asked."""
+SHORT = "short"
+"""No question but the text alone: a quarter of the tokens, to learn what matters first."""
 
 
 @dataclass
@@ -49,8 +51,9 @@ class Batch:
 class Talk:
     """Questions to token ids."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, short: float = 0.0) -> None:
         self.tokenizer = tokenizer
+        self.short = short  # share of batches that ask with the text alone
         self.templates = tokens.templates()
         ids = self.ids
         self.before = ids(f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n<|vision_start|>")
@@ -70,14 +73,19 @@ class Talk:
 
     def draw(self, rng: np.random.Generator) -> str:
         """Draw the template that a batch asks with: of one, so that little is padding."""
+        if rng.random() < self.short:
+            return SHORT
         return str(rng.choice(list(SHARES), p=list(SHARES.values())))
 
     def after(self, asked: Asked, name: str, rng: np.random.Generator) -> tuple[list[int], list[int]]:
         """Return the ids that follow the image: the question, and an answer that could be right."""
-        template = self.templates[name]
-        if rng.random() < 0.15:
-            template = type(template)(template.name, template.question, template.system, output_word="Output")
-        question = build_prompt(template, asked.text, asked.hint)
+        if name == SHORT:
+            question = f"**{asked.text}**"
+        else:
+            template = self.templates[name]
+            if rng.random() < 0.15:
+                template = type(template)(template.name, template.question, template.system, output_word="Output")
+            question = build_prompt(template, asked.text, asked.hint)
         high = rng.random() < asked.y
         if name == YES_NO:
             score = "yes" if high else "no"
@@ -121,7 +129,13 @@ def ask(examples: list[tuple[Example, str]], rng: np.random.Generator, n_texts: 
 
 
 def drawn(
-    scenes: Scenes, rng: np.random.Generator, sequences: Any, n_keys: int, n_squares: int, n_crops: int = 0
+    scenes: Scenes,
+    rng: np.random.Generator,
+    sequences: Any,
+    n_keys: int,
+    n_squares: int,
+    n_crops: int = 0,
+    n_texts: int = 2,
 ) -> Iterator[tuple[Batch, ...]]:
     """Yield questions about key frames, about grids and position contexts of drawn windows, and about crops."""
     hint = tokens.hint()
@@ -143,7 +157,7 @@ def drawn(
             else:
                 example = grid(scenes, sequence, some_window(scenes, sequence, rng))
                 squares.append((mirror(example, rng, tiles=True), hint))
-        batches = [ask(keys, rng), ask(squares, rng)]
+        batches = [ask(keys, rng, n_texts), ask(squares, rng, n_texts)]
         if n_crops:
-            batches.append(ask([(around.one(rng), "") for _ in range(n_crops)], rng))
+            batches.append(ask([(around.one(rng), "") for _ in range(n_crops)], rng, n_texts))
         yield tuple(batches)
