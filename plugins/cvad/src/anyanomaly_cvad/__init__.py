@@ -1,0 +1,32 @@
+"""Labelled data sets for anyanomaly: the published ones, and a manifest of one's own."""
+
+from __future__ import annotations
+
+from anyanomaly import DatasetSpec, hookimpl
+
+_DATASETS = (
+    ("c-avenue", "Avenue with labels per class (C-VAD)", "c_vad:CAvenue", "CVadOptions"),
+    ("c-shanghaitech", "ShanghaiTech with labels per class (C-VAD)", "c_vad:CShanghaiTech", "CVadOptions"),
+    ("avenue", "CUHK Avenue, one label per frame", "masks:Avenue", "LabelledOptions"),
+    ("shanghaitech", "ShanghaiTech Campus, one label per frame", "masks:ShanghaiTech", "LabelledOptions"),
+    ("ubnormal", "UBnormal's test set, spans", "annotations:UBnormal", "LabelledOptions"),
+    ("ucf-crime", "UCF-Crime's test set, spans", "annotations:UcfCrime", "SpanOptions"),
+    ("xd-violence", "XD-Violence's test set, spans", "annotations:XdViolence", "SpanOptions"),
+    ("folder", "Videos of your own, with a manifest: video, text, labels", "manifest:Folder", "FolderOptions"),
+)
+
+
+@hookimpl
+def anyanomaly_register_datasets() -> list[DatasetSpec]:
+    """The data sets of the published comparison, and the user's own."""
+    return [
+        DatasetSpec(
+            name=name,
+            summary=summary,
+            target=f"anyanomaly_cvad.{target}",
+            options=f"anyanomaly_cvad.options:{options}",
+            requires=("h5py>=3.10", "scipy>=1.11"),
+            install="pip install anyanomaly-cvad",
+        )
+        for name, summary, target, options in _DATASETS
+    ]

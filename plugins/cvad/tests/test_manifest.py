@@ -1,0 +1,127 @@
+"""Videos of one's own: rows of a manifest to videos, and what can be wrong with a row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from anyanomaly_cvad.manifest import Folder
+from anyanomaly_cvad.options import FolderOptions
+
+from anyanomaly.core.labels import frame_labels
+from anyanomaly.errors import DatasetError, DatasetNotFound
+from anyanomaly.testing.contracts import DatasetContract
+
+LABELS = np.arange(10) < 4
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a folder with two videos, labels of several kinds, and a manifest."""
+    (tmp_path / "cam").mkdir()
+    for name in ("a.mp4", "cam/b.mp4"):
+        (tmp_path / name).touch()
+    np.save(tmp_path / "b.npy", LABELS)
+    with h5py.File(tmp_path / "run.h5", "w") as file:
+        file["a"] = LABELS
+    (tmp_path / "fall.csv").write_text("start_s,stop_s\n0.1,0.3\n")
+    manifest(
+        tmp_path, "a.mp4,running,run.h5", "a.mp4,a fall,fall.csv", "cam/b.mp4,running,b.npy", "cam/b.mp4,a fall,none"
+    )
+    return tmp_path
+
+
+def manifest(root: Path, *rows: str) -> None:
+    (root / "manifest.csv").write_text("\n".join(["video,text,labels", *rows]) + "\n")
+
+
+def folder(root: Path, **options: Any) -> Folder:
+    return Folder(FolderOptions(root=str(root), **options))
+
+
+class TestFolder(DatasetContract):
+    @pytest.fixture
+    def component(self, root: Path) -> Folder:
+        return folder(root)
+
+    def test_rows_of_one_video_are_its_texts(self, component: Folder) -> None:
+        a, b = component.videos()
+        assert (a.id, a.texts, b.id) == ("a", ("running", "a fall"), "cam/b")
+        labels = frame_labels(a, np.arange(10) / 10)
+        assert labels["running"].tolist() == LABELS.tolist()
+        assert labels["a fall"].nonzero()[0].tolist() == [1, 2]
+        assert not frame_labels(b, np.arange(10) / 10)["a fall"].any()
+
+
+def test_json_holds_spans_of_its_own(root: Path) -> None:
+    rows = [
+        {"video": "a.mp4", "text": "running", "labels": [[0.1, 0.3]], "unit": "seconds"},
+        {"video": "cam/b.mp4", "text": "running", "labels": []},
+    ]
+    (root / "own.json").write_text(json.dumps(rows))
+    a, b = folder(root, manifest=str(root / "own.json")).videos()
+    assert (a.spans, a.unit) == ({"running": ((0.1, 0.3),)}, "seconds")
+    assert b.spans == {"running": ()}
+
+
+def test_a_key_picks_labels_of_a_shared_file(root: Path) -> None:
+    manifest(root, "a.mp4,running,run.h5#a")
+    assert next(folder(root).videos()).labels["running"].sum() == 4
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("gone.mp4,running,b.npy", r"row 2: there is no video .*gone\.mp4"),
+        ("cam/b.mp4,running,", "row 2: video 'cam/b' has no labels of 'running'; write none where nothing happens"),
+        ("cam/b.mp4,running,gone.npy", r"no label file .*gone\.npy, which video 'b' should have"),
+        ("cam/b.mp4,running,run.h5#b", "has no labels of 'b'; it has a"),
+        ("a.mp4,running,b.npy", "row 2: video 'a' has labels of 'running' already"),
+        ("a.avi,running,b.npy", r"row 2: two videos of the same name 'a': a\.mp4 and a\.avi"),
+        (",running,b.npy", "row 2: it has no video"),
+        ("cam/b.mp4,,b.npy", "row 2: it has no text"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_named(row: str, message: str, root: Path) -> None:
+    (root / "a.avi").touch()
+    manifest(root, "a.mp4,running,run.h5", row)
+    with pytest.raises(DatasetError, match=message):
+        list(folder(root).videos())
+
+
+def test_partial_uses_the_rest(root: Path) -> None:
+    manifest(root, "a.mp4,running,run.h5", "gone.mp4,running,b.npy", "cam/b.mp4,running,")
+    assert [video.id for video in folder(root, partial=True).videos()] == ["a"]
+    assert len(folder(root, partial=True).survey().findings) == 2
+
+
+def test_units_of_one_video_must_agree(root: Path) -> None:
+    (root / "frames.csv").write_text("start,stop\n1,3\n")
+    manifest(root, "a.mp4,running,frames.csv", "a.mp4,a fall,fall.csv")
+    with pytest.raises(DatasetError, match="spans in frames and seconds; use one unit"):
+        list(folder(root).videos())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("video,labels\na.mp4,b.npy\n", "no column 'text'"),
+        ("video,text,labels,labls\na.mp4,x,b.npy,\n", "column 'labls' is unknown"),
+        ("video,text,labels\n", "has no rows"),
+    ],
+)
+def test_a_manifest_that_is_none_is_named(content: str, message: str, root: Path) -> None:
+    (root / "manifest.csv").write_text(content)
+    with pytest.raises(DatasetError, match=message):
+        list(folder(root).videos())
+
+
+def test_without_a_manifest_it_says_what_one_looks_like(tmp_path: Path) -> None:
+    with pytest.raises(DatasetNotFound, match=r"holds no manifest\.csv or manifest\.json. A manifest has the columns"):
+        list(folder(tmp_path).videos())
+    with pytest.raises(DatasetNotFound, match="Say with --root"):
+        list(Folder(FolderOptions()).videos())
