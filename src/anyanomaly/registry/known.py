@@ -21,5 +21,13 @@ KNOWN: dict[tuple[str, str], str] = {
     ("backend", "qwen3-vllm"): "'anyanomaly-vllm[gpu]'",
     ("backend", "minicpm-vllm"): "'anyanomaly-vllm[gpu]'",
     ("backend", "llava-vllm"): "'anyanomaly-vllm[gpu]'",
+    ("dataset", "c-avenue"): "anyanomaly-cvad",
+    ("dataset", "c-shanghaitech"): "anyanomaly-cvad",
+    ("dataset", "avenue"): "anyanomaly-cvad",
+    ("dataset", "shanghaitech"): "anyanomaly-cvad",
+    ("dataset", "ubnormal"): "anyanomaly-cvad",
+    ("dataset", "ucf-crime"): "anyanomaly-cvad",
+    ("dataset", "xd-violence"): "anyanomaly-cvad",
+    ("dataset", "folder"): "anyanomaly-cvad",
 }
 """(role, name) to distribution; only what is published or in this repository."""
