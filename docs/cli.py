@@ -12,7 +12,8 @@ from pathlib import Path
 
 from anyanomaly.cli import main
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.plugins import NAMES, option_flags
+from anyanomaly.cli.listing import ROLE_NAMES
+from anyanomaly.cli.plugins import option_flags
 from anyanomaly.registry import auto
 from anyanomaly.specs import ComponentSpec
 
@@ -90,7 +91,7 @@ def _help(words: tuple[str, ...]) -> str:
 def _components() -> Iterator[str]:
     call = Call([])
     yield "## Components\n"
-    for role in NAMES:
+    for role in ROLE_NAMES:
         own = [spec for spec in call.registry.specs(role) if spec.target.startswith("anyanomaly")]
         if own:
             yield f"### {role.capitalize()}s\n"
