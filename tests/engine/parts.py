@@ -12,6 +12,7 @@ from anyanomaly.builtin.contexts import KeyContext, PositionContext, TemporalCon
 from anyanomaly.builtin.options import KeyOptions, PositionOptions, SelectorOptions, TemporalOptions
 from anyanomaly.builtin.selectors import TopThenGroupSelector
 from anyanomaly.core.prompt import PromptTemplate
+from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.plan import Planner
 from anyanomaly.engine.remember import RememberingEncoder
 from anyanomaly.engine.run import Run
@@ -73,13 +74,15 @@ def settings(**changes: Any) -> RunSettings:
     return RunSettings(**given)
 
 
-def planner(of: RunSettings, encoder: Encoder[Options] | None = None) -> tuple[Planner, RememberingEncoder]:
-    remembering = RememberingEncoder(encoder or FakeEncoder())
+def planner(
+    of: RunSettings, encoder: Encoder[Options] | None = None, clock: Clock | None = None
+) -> tuple[Planner, RememberingEncoder]:
+    remembering = RememberingEncoder(encoder or FakeEncoder(), clock=clock)
     selector = TopThenGroupSelector(SelectorOptions())
     contexts = [KeyContext(KeyOptions()), PositionContext(PositionOptions()), TemporalContext(TemporalOptions())]
     for part in (selector, *contexts):
         part.encoder = remembering
-    return Planner(of, selector, contexts, remembering), remembering
+    return Planner(of, selector, contexts, remembering, clock), remembering
 
 
 def run(

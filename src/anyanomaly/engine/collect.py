@@ -53,6 +53,7 @@ class Collector:
         self.n_unreadable = 0
         self.unreadable_example = ""
         self._masses: tuple[int, float] = (0, 0.0)  # how many, and their sum
+        self.prompt_tokens = self.output_tokens = 0  # as far as the backend tells
 
     def expect(self, planned: PlannedSegment | VideoEnd) -> None:
         """Take note of a segment, or a video's end, in planning order."""
@@ -73,6 +74,8 @@ class Collector:
             raise BackendError(f"The backend answered a query that is not open: {answer.id}; a fault in it.")
         score = read_score(answer, self._scoring)
         self.n_answers += 1
+        self.prompt_tokens += answer.prompt_tokens or 0
+        self.output_tokens += answer.output_tokens or 0
         if math.isnan(score.value):
             self.n_unreadable += 1
             self.unreadable_example = self.unreadable_example or answer.text[:80]

@@ -13,6 +13,7 @@ from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.core.prompt import PromptTemplate, build_prompt
 from anyanomaly.core.segment import segments
+from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import VideoError
 from anyanomaly.types import (
@@ -77,11 +78,13 @@ class Planner:
         selector: Selector[Options],
         contexts: Sequence[ContextGenerator[ContextOptions]],
         encoder: Encoder[Options] | None,
+        clock: Clock | None = None,
     ) -> None:
         self._settings = settings
         self._selector = selector
         self._contexts = contexts
         self._encoder = encoder
+        self._clock = clock or Clock()
         self._texts = [EventText(text, settings.texts) for text in settings.texts]
 
     def plan(self, sources: Iterable[Source]) -> Iterator[PlannedSegment | VideoEnd]:
@@ -107,7 +110,7 @@ class Planner:
         def readable() -> Iterator[Frame]:
             frames = reader.frames(video, every=self._settings.every)
             try:
-                yield from frames
+                yield from self._clock.each("decode", frames)
             except VideoError as error:
                 late.append(error)
             finally:
@@ -172,7 +175,7 @@ class Planner:
         )
 
     def _planned(self, group: Sequence[Segment]) -> Iterator[PlannedSegment]:
-        for segment, shown in self.show(group):
+        for segment, shown in self._clock.each("contexts", self.show(group)):
             yield PlannedSegment(
                 video=segment.video,
                 index=segment.index,

@@ -13,6 +13,7 @@ import numpy as np
 
 from anyanomaly.api.encoder import Encoder
 from anyanomaly.api.options import Options
+from anyanomaly.engine.clock import Clock
 from anyanomaly.types import Box, Crop, Fit, FloatArray, ImageArray
 
 _CropKey: TypeAlias = tuple[bytes, Box | None, Fit]
@@ -26,9 +27,10 @@ class RememberingEncoder(Encoder[Options]):
     Counts what reached the encoder: ``n_crops``, ``n_texts``, ``n_calls``.
     """
 
-    def __init__(self, encoder: Encoder[Options], *, min_kept: int = 1024) -> None:
+    def __init__(self, encoder: Encoder[Options], *, min_kept: int = 1024, clock: Clock | None = None) -> None:
         super().__init__(encoder.options)
         self._encoder = encoder
+        self._clock = clock or Clock()
         self._n_kept = min_kept
         self._crops: OrderedDict[_CropKey, FloatArray] = OrderedDict()
         self._texts: dict[str, FloatArray] = {}
@@ -63,7 +65,8 @@ class RememberingEncoder(Encoder[Options]):
             found = {key: self._crops[key] for key in keys if key in self._crops}
             new = {key: crop for key, crop in zip(keys, crops, strict=True) if key not in found}
             if new or not crops:
-                rows = self._encoder.encode_crops(list(new.values()))
+                with self._clock.stage("encode"):
+                    rows = self._encoder.encode_crops(list(new.values()))
                 self.n_calls += bool(new)
                 self.n_crops += len(new)
                 found.update(zip(new, rows, strict=True))
@@ -83,7 +86,8 @@ class RememberingEncoder(Encoder[Options]):
         with self._lock:
             new = [text for text in dict.fromkeys(texts) if text not in self._texts]
             if new or not texts:
-                rows = self._encoder.encode_texts(new, unit=False)
+                with self._clock.stage("encode"):
+                    rows = self._encoder.encode_texts(new, unit=False)
                 self.n_texts += len(new)
                 self._texts.update(zip(new, rows, strict=True))
                 if not texts:

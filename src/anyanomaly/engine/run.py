@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -10,6 +11,7 @@ from typing import Any, TypeAlias
 from anyanomaly.api.backend import Backend
 from anyanomaly.api.options import Options
 from anyanomaly.api.sink import Sink, SinkOptions
+from anyanomaly.engine.clock import Clock, Speed
 from anyanomaly.engine.collect import Collector
 from anyanomaly.engine.lookahead import LookAhead
 from anyanomaly.engine.plan import PlannedSegment, Planner, Source, VideoEnd
@@ -18,7 +20,7 @@ from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore, StoredAnswers
 from anyanomaly.engine.track import Tracker
 from anyanomaly.errors import BackendError, OutputError
-from anyanomaly.types import Event, Query, SegmentScore, Timeline
+from anyanomaly.types import Answer, Event, Query, SegmentScore, Timeline
 
 Outcome: TypeAlias = SegmentScore | Event | Timeline
 
@@ -35,6 +37,7 @@ class RunReport:
     n_unreadable: int = 0
     mean_mass: float | None = None  # probability that the model gave to the allowed answers; None: read from words
     problems: list[str] = field(default_factory=list)  # videos read in part, or not at all
+    speed: Speed | None = None  # how fast it was; None: no clock ran
 
 
 class Run:
@@ -49,17 +52,20 @@ class Run:
         sinks: Sequence[Sink[SinkOptions]],
         store: AnswerStore | None,
         header: Mapping[str, Any],
+        clock: Clock | None = None,
     ) -> None:
         self._settings = settings
         self._sources = sources
         self._planner = planner
         self._sinks = sinks
         self._header = header
+        self._clock = clock or Clock()
         self._answers = StoredAnswers(backend, store)
         self._collector = Collector(settings.weights, settings.scoring)
         self._reasons = Reasons(settings.reason) if settings.reason else None
         self._trackers: dict[str, Tracker] = {}
         self.report = RunReport()
+        self._n_whole_frames, self._video_s = 0, 0.0
 
     def __iter__(self) -> Iterator[Outcome]:
         """Yield segment scores as they are known, then each video's timelines and events.
@@ -71,29 +77,33 @@ class Run:
         """
         for sink in self._sinks:
             sink.begin(self._header)
+        began = time.perf_counter()
         try:
             with LookAhead(
                 self._planner.plan(self._sources), size=_nbytes, max_bytes=self._settings.lookahead_bytes
-            ) as planned:
+            ) as ahead:
+                planned = self._clock.each("wait", ahead)
                 if self._reasons is None:
                     yield from self._scored(planned)
                 else:
                     for window in windows(planned, self._settings.lookahead_bytes // 4):
                         yield from self._scored(window)
-                        yield from self._finished(self._reasons.told(self._answers.answer))
+                        yield from self._finished(self._reasons.told(self._timed))
         finally:
-            self._count()
+            self._count(time.perf_counter() - began)
             self._salvage()
         self._check_unreadable()
 
     def _scored(self, planned: Iterable[PlannedSegment | VideoEnd]) -> Iterator[Outcome]:
-        answers = self._answers.answer(self._queries(planned))
-        with contextlib.closing(answers):
-            for answer in answers:
+        with contextlib.closing(self._answers.answer(self._queries(planned))) as answers:
+            for answer in self._clock.each("answer", answers):
                 self._collector.add(answer)
                 yield from self._finished(self._ready())
         self._collector.check_complete()
         yield from self._finished(self._ready())  # ends of videos, which no answer follows
+
+    def _timed(self, queries: Iterable[Query]) -> Iterator[Answer]:
+        return self._clock.each("answer", self._answers.answer(queries))
 
     def _queries(self, planned: Iterable[PlannedSegment | VideoEnd]) -> Iterator[Query]:
         for item in planned:
@@ -120,6 +130,9 @@ class Run:
             if item.text == self._settings.texts[0]:
                 self.report.n_segments += 1
                 self.report.n_frames += item.stop - item.start
+                self._video_s += (item.stop - item.start) / item.video.fps
+                if item.stop - item.start == self._settings.segment_length(item.video):
+                    self._n_whole_frames += item.stop - item.start
             yield from self._handed(tracker.push(item))
 
     def _salvage(self) -> None:
@@ -145,11 +158,24 @@ class Run:
             self.report.n_events += isinstance(outcome, Event)
             yield outcome
 
-    def _count(self) -> None:
+    def _count(self, wall_s: float) -> None:
         self.report.n_asked = self._answers.n_asked
         self.report.n_reused = self._answers.n_reused
         self.report.n_unreadable = self._collector.n_unreadable
         self.report.mean_mass = self._collector.mean_mass
+        stages_s = self._clock.seconds()
+        if stages_s is not None and self.report.n_segments:
+            self.report.speed = Speed(
+                wall_s=wall_s,
+                n_segments=self.report.n_segments,
+                n_frames=self.report.n_frames,
+                n_whole_frames=self._n_whole_frames,
+                n_texts=len(self._settings.texts),
+                video_s=self._video_s,
+                prompt_tokens=self._collector.prompt_tokens,
+                output_tokens=self._collector.output_tokens,
+                stages_s=stages_s,
+            )
 
     def _check_unreadable(self) -> None:
         n_answers, n_unreadable = self._collector.n_answers, self._collector.n_unreadable
