@@ -54,6 +54,7 @@ COMMANDS = (
     (),
     ("run",),
     ("show",),
+    ("eval",),
     ("plugins",),
     ("plugins", "show"),
     ("plugins", "check"),
@@ -76,7 +77,7 @@ def page() -> str:
 def _command(words: tuple[str, ...]) -> str:
     title = " ".join(["anyanomaly", *words])
     shown = _help(words)
-    if words in (("show",), ("config", "show")):  # the flags of a run are listed once
+    if words in (("show",), ("eval",), ("config", "show")):  # the flags of a run are listed once
         own, _, rest = shown.partition("  -t, --text")
         shown = f"{own}  (and the flags of `anyanomaly run`)\n{rest[rest.rindex('  -h, --help') :]}"
     return f"## `{title}`\n\n```text\n{shown.rstrip()}\n```\n"

@@ -23,6 +23,7 @@ from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.engine.plan import Planner, Source
 from anyanomaly.engine.remember import RememberingEncoder
 from anyanomaly.engine.run import Outcome, Run, RunReport
+from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.errors import CapabilityError, UsageError, VideoError
 from anyanomaly.registry import Registry
@@ -37,8 +38,11 @@ class Pipeline:
     ``run()`` then yields segment scores, timelines and events; ``report`` follows along.
     """
 
-    def __init__(self, config: RunConfig, registry: Registry) -> None:
-        """:raises UsageError: when the components do not go together."""
+    def __init__(self, config: RunConfig, registry: Registry, ids: Mapping[str, str] | None = None) -> None:
+        """:param ids: of videos, by address, in place of names made from the addresses.
+
+        :raises UsageError: when the components do not go together.
+        """
         if not config.texts:
             raise UsageError("Say what to find, for example: -t bicycle")
         self.choice = None
@@ -49,6 +53,7 @@ class Pipeline:
         self.config = config
         self.report = RunReport()
         self._registry = registry
+        self._ids = ids
         self._stack = contextlib.ExitStack()
         self._sources: list[Source] = []
 
@@ -103,12 +108,19 @@ class Pipeline:
     ) -> None:
         self._stack.close()
 
-    def run(self) -> Iterator[Outcome]:
+    def run(self, sources: Sequence[Source] | None = None, settings: RunSettings | None = None) -> Iterator[Outcome]:
         """Yield segment scores as they come, and each video's timelines and events.
 
+        :param sources: some of the videos, in place of all. :param settings: in place of the run's own.
         :raises BackendError: when the backend cannot go on, or too many answers cannot be read.
         """
-        run = Run(self.settings, self._sources, self.planner, self.backend, self._sinks, self._store, self.header())
+        sources = self._sources if sources is None else sources
+        planner = self.planner
+        if settings is None:
+            settings = self.settings
+        else:
+            planner = Planner(settings, self.selector, self.contexts, self.encoder)
+        run = Run(settings, sources, planner, self.backend, self._sinks, self._store, self.header())
         run.report.problems += self.report.problems
         self.report = run.report
         yield from run
@@ -131,13 +143,16 @@ class Pipeline:
         for uri, reader in self._readers:
             self._stack.enter_context(reader)
             try:
-                self._sources.append((reader, reader.probe(uri)))
+                video = reader.probe(uri)
             except VideoError as error:
                 errors.append(error)
+            else:
+                self._sources.append((reader, replace(video, id=self._ids[uri]) if self._ids else video))
         if errors and not self._sources:
             raise errors[0]
         self.report.problems = [str(error) for error in errors]
-        self._sources = _with_distinct_ids(self._sources)
+        if self._ids is None:
+            self._sources = _with_distinct_ids(self._sources)
         for component in (*self._sinks, self.encoder, self.selector, *self.contexts, self.backend):
             if component is not None:
                 self._stack.enter_context(component)

@@ -14,6 +14,7 @@ from anyanomaly.registry import Problem
 COMMANDS = {
     "run": "Find events in videos.",
     "show": "Write down everything about one segment: what was shown, asked and answered.",
+    "eval": "Measure one configuration on one labelled data set.",
     "plugins": "List, describe and check components.",
     "config": "Show, locate or start the settings.",
     "doctor": "Say what is installed, what is missing, and what to do next.",

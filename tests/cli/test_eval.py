@@ -1,0 +1,158 @@
+"""``anyanomaly eval``: figures on standard output, all of them in a file, nothing lost on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cli, Result
+
+PLUGIN = str(Path(__file__).with_name("fake_dataset.py"))
+RUN = ["--selector", "middle", "--context", "key", "--segment-frames", "8", "--smooth-seconds", "0"]
+
+
+@pytest.fixture
+def evaluate(cli: Cli, folder: Path) -> Callable[..., Result]:
+    """Run ``anyanomaly eval scenes`` with the backend that sees red."""
+
+    def run(*words: str, protocols: tuple[str, ...] = ("fixed",)) -> Result:
+        chosen = [word for name in protocols for word in ("--protocol", name)]
+        return cli("-p", PLUGIN, "eval", "scenes", "--root", str(folder), "--backend", "red", *RUN, *chosen, *words)
+
+    return run
+
+
+def figures(path: str = "e.json") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(path).read_text())
+    return found
+
+
+def test_a_data_set_is_run_and_measured(evaluate: Callable[..., Result]) -> None:
+    result = evaluate("-t", "red", "-o", "e.json", protocols=())
+    assert result.code == 0
+    head, row, floor, *_ = result.out.splitlines()
+    assert head.split() == ["AUC", "in", "%", "fixed", "cross-video", "paper", "paper-oracle"]
+    assert row.split()[:2] == ["red", "100.0"]
+    assert floor.startswith("floor")
+    found = figures()
+    assert found["protocols"]["fixed"]["classes"]["red"]["auc"] == 1.0
+    assert found["protocols"]["fixed"]["classes"]["red"]["events"]["recall"] == 1.0
+    assert found["config"]["backend"]["name"] == "red"
+    assert found["backend"] == "red "
+    assert found["hardware"]["cores"] >= 1
+    assert found["answers"]["asked"] + found["answers"]["reused"] == 21
+    assert "videos" not in found["config"]
+
+
+def test_a_class_that_is_no_text_is_that_of_any_text(evaluate: Callable[..., Result]) -> None:
+    assert evaluate("-t", "any", "-o", "e.json").code == 0
+    assert figures()["protocols"]["fixed"]["classes"]["any"]["auc"] == 1.0
+
+
+def test_a_class_with_one_label_only_is_told_and_the_others_are_measured(evaluate: Callable[..., Result]) -> None:
+    result = evaluate()
+    assert result.code == 0
+    assert "Class 'blue' has no AUC: its 168 labels are all 0." in result.err
+    alone = evaluate("-t", "blue")
+    assert alone.code == 4
+    assert "Nothing can be measured. Class 'blue' has no AUC" in alone.err
+
+
+def test_an_interrupted_evaluation_goes_on_and_gives_the_same_table(evaluate: Callable[..., Result]) -> None:
+    whole = evaluate("--no-cache", "-o", "whole.json")
+    assert evaluate("--backend.fail", "interrupt").code == 130
+    again = evaluate("-o", "e.json")
+    assert again.out == whole.out
+    assert figures()["protocols"] == figures("whole.json")["protocols"]
+    assert figures()["answers"]["asked"] < figures("whole.json")["answers"]["asked"]
+
+
+def test_a_video_at_which_the_backend_fails_is_left_out_and_told(
+    evaluate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RED_FAILS_AT", "03")
+    result = evaluate("-t", "red", "-o", "e.json", "--no-cache")
+    assert result.code == 4
+    assert "anyanomaly: Video '03' is left out: The engine died." in result.err.splitlines()
+    assert set(figures()["protocols"]["fixed"]["classes"]["red"]["videos"]) == {"00", "01", "02", "04", "05"}
+
+
+def test_a_backend_that_fails_at_every_video_ends_the_evaluation(
+    evaluate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RED_FAILS_AT", "0")
+    result = evaluate("-t", "red", "--no-cache")
+    assert result.code == 5
+    assert result.err.splitlines()[-1] == "anyanomaly: The engine died."
+
+
+def test_labels_of_another_length_and_a_missing_video_are_told_and_the_rest_measured(
+    evaluate: Callable[..., Result],
+) -> None:
+    long = evaluate("-t", "red", "--dataset.fault", "long")
+    assert long.code == 4
+    assert "Video '01' has 78 labels for 'red' and 48 frames with scores; left out." in long.err
+    assert long.out.splitlines()[1].split()[:2] == ["red", "100.0"]
+    gone = evaluate("-t", "red", "--dataset.fault", "gone")
+    assert gone.code == 4
+    assert "There is no video" in gone.err
+    assert "Video '01' has no scores for 'red'; left out." in gone.err
+
+
+def test_two_videos_of_one_name_are_refused(evaluate: Callable[..., Result]) -> None:
+    result = evaluate("--dataset.fault", "twice")
+    assert result.code == 4
+    assert result.err.splitlines()[-1] == "anyanomaly: Data set 'scenes' has two videos of the name '00'."
+
+
+def test_missing_answers_are_counted_and_too_many_end_with_5(evaluate: Callable[..., Result]) -> None:
+    result = evaluate("-t", "red", "--backend.words", "no idea", "-o", "e.json")
+    assert result.code == 5
+    assert "21 of 21 answers hold no score" in result.err
+    some = evaluate("-t", "red", "--backend.words", "no idea", "--max-unreadable", "1")
+    assert "Class 'red' has no AUC: no frame has a score that could be read." in some.err
+
+
+def test_stored_scores_are_measured_without_a_model(evaluate: Callable[..., Result], cli: Cli, folder: Path) -> None:
+    ran = evaluate("-o", "scores.jsonl", "-o", "e.json")
+    words = ["-p", PLUGIN, "eval", "scenes", "--root", str(folder), "--protocol", "fixed", "--scores", "scores.jsonl"]
+    stored = cli(*words, "-o", "stored.json")
+    assert stored.out == ran.out
+    assert figures("stored.json")["protocols"] == figures()["protocols"]
+    assert figures("stored.json")["backend"] == "red "
+    Path("other.jsonl").write_text(Path("scores.jsonl").read_text().replace('"value": 1.0', '"value": 0.0'))
+    compared = cli(*words, "-t", "red", "--against", "other.jsonl")
+    assert compared.out.splitlines()[-1].split()[:2] == ["mean", "+50.00"]
+
+
+def test_a_file_of_scores_that_is_none_is_named(cli: Cli, folder: Path) -> None:
+    Path("notes.txt").write_text("hello\n")
+    words = ["-p", PLUGIN, "eval", "scenes", "--root", str(folder), "--scores"]
+    assert "notes.txt holds a line that is no JSON" in cli(*words, "notes.txt").error
+    assert (
+        cli(*words, "gone.jsonl").error == "anyanomaly: Cannot read the results gone.jsonl: No such file or directory."
+    )
+
+
+def test_wrong_use_is_one_sentence(evaluate: Callable[..., Result], cli: Cli, folder: Path) -> None:
+    assert "The data set has no class 'green'. It has: any, blue, red." in evaluate("-t", "green").err
+    assert "There is no protocol 'best'. Use one of fixed, cross-class" in evaluate(protocols=("best",)).err
+    assert "Say which data set" in cli("-p", PLUGIN, "eval").error
+    assert "Unknown dataset 'scenez'. Did you mean 'scenes'?" in cli("-p", PLUGIN, "eval", "scenez").error
+    assert "There is no folder nowhere. Make it." in evaluate("--root", "nowhere").err
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_runs(evaluate: Callable[..., Result]) -> None:
+    result = evaluate("-o", "/proc/none/e.json")
+    assert result.code == 6
+    assert not result.out
+
+
+def test_the_options_of_the_data_set_are_listed(cli: Cli) -> None:
+    shown = cli("-p", PLUGIN, "eval", "scenes", "--help").out
+    assert "--dataset.fault" in shown
+    assert "--root" in shown

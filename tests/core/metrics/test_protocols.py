@@ -1,0 +1,104 @@
+"""Protocols: noise is 0.5 where nothing is chosen on the labels under test, and more where it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anyanomaly.core.events import EventRule
+from anyanomaly.core.metrics.detections import detections
+from anyanomaly.core.metrics.protocols import Tables, cross_class, cross_video, fixed, fold_numbers
+from anyanomaly.core.metrics.report import as_json, differences, evaluate, mean_area, null_floor
+from anyanomaly.core.metrics.values import ClassScores, Mix, VideoScores
+from anyanomaly.errors import DatasetError
+from tests.core.metrics.made import CONTEXTS, noise, runs
+
+PAPER = Mix((0.6, 0.3, 0.1), 15)
+LABELS = [runs(300, (60 + 5 * at, 120 + 5 * at)) if at % 2 else runs(240) for at in range(12)]
+
+
+def seeing(labels: list[np.ndarray], name: str, context: int) -> ClassScores:
+    """Return scores of which one context alone sees the event, and the others see noise."""
+    blind = noise(labels, seed=context, name=name)
+    videos = []
+    for video in blind.videos:
+        contexts = video.contexts.copy()
+        contexts[context] = 0.2 * contexts[context] + 0.8 * video.labels
+        videos.append(VideoScores(video.video, video.fps, video.labels, contexts))
+    return ClassScores(name, CONTEXTS, tuple(videos))
+
+
+def test_cross_takes_from_others_what_serves_them() -> None:
+    classes = [seeing(LABELS, "a", 1), seeing(LABELS, "b", 1), seeing(LABELS, "c", 2)]
+    tables = [Tables(each) for each in classes]
+    first, _, last = cross_class(classes, tables)
+    assert first.mixes[0].weights[1] + first.mixes[0].weights[2] > 0.5
+    assert last.mixes[0].weights[1] > 0.5  # what a and b need, whatever c itself does
+    assert last.area < 0.8 < cross_video(classes, tables, PAPER)[2].area
+
+
+def test_the_table_of_a_mix_is_its_auc() -> None:
+    scores = noise(LABELS, seed=5)
+    tables = Tables(scores)
+    for at in (0, 400, 989):
+        assert tables.areas[at, 0, 0] == pytest.approx(fixed([scores], tables.options[at])[0].area, abs=1e-3)
+
+
+def test_each_fold_gets_videos_with_and_without_the_event() -> None:
+    folds = fold_numbers(LABELS)
+    with_event = [fold for fold, labels in zip(folds, LABELS, strict=True) if labels.any()]
+    assert set(with_event) == {0, 1, 2, 3, 4}
+
+
+def test_an_event_of_one_video_is_measured_with_the_runs_own_mix_there() -> None:
+    scores = noise([runs(240, (50, 90)), runs(240), runs(240)], seed=0)
+    (found,) = cross_video([scores], [Tables(scores)], PAPER)
+    assert found.n_blind == 1
+    assert found.mixes[0] == PAPER
+
+
+def test_noise_is_chance_without_a_choice_and_better_with_one() -> None:
+    areas: dict[str, list[float]] = {}
+    floors = []
+    for seed in range(20):
+        classes = [noise(LABELS, seed=seed, name="a"), noise(LABELS, seed=100 + seed, name="b")]
+        report = evaluate(classes, PAPER, EventRule(), ["fixed", "cross-class", "cross-video", "paper-oracle"])
+        for name, judged in report.protocols.items():
+            areas.setdefault(name, []).append(mean_area(judged)[0])
+        floors.append(null_floor(report.protocols["paper-oracle"])[0])
+    for name in ("fixed", "cross-class", "cross-video"):
+        assert np.mean(areas[name]) == pytest.approx(0.5, abs=0.04), name
+    assert np.mean(areas["paper-oracle"]) > 0.56
+    assert np.mean(floors) == pytest.approx(np.mean(areas["paper-oracle"]), abs=0.04)
+
+
+def test_a_report_is_json_and_leaves_out_what_has_no_auc() -> None:
+    all_positive = noise([np.ones(240, np.bool_)], seed=1, name="always")
+    report = evaluate([seeing(LABELS, "a", 0), all_positive], PAPER, EventRule())
+    found = as_json(report)
+    assert set(found) == {"fixed", "cross-class", "cross-video", "paper", "paper-oracle"}
+    assert found["fixed"]["classes"]["a"]["auc"] > 0.9
+    assert found["paper-oracle"]["classes"]["a"]["key_alone"]["auc"] > 0.9
+    low, high = found["fixed"]["classes"]["a"]["interval"]
+    assert low < found["fixed"]["classes"]["a"]["auc"] < high
+    assert not found["cross-class"]["classes"]
+    assert "Class 'always' has no AUC: its 240 labels are all 1." in report.notes
+
+
+def test_events_found_late_and_false_alarms() -> None:
+    video = VideoScores("v", 10.0, runs(100, (20, 40), (70, 80)), np.zeros((1, 100)))
+    scores = np.zeros(100, np.float32)
+    scores[25:45] = scores[55:60] = 1
+    found = detections([video], [scores], EventRule(0.5, 0.2, 0.1))
+    assert (found.n_events, found.n_found, found.n_false) == (2, 1, 1)
+    assert found.delays_s == pytest.approx((0.5,))
+    assert found.false_per_hour == pytest.approx(360)
+
+
+def test_runs_without_a_common_class_are_not_compared() -> None:
+    ours = evaluate([seeing(LABELS, "a", 0)], PAPER, EventRule(), ["fixed"])
+    theirs = evaluate([seeing(LABELS, "b", 0)], PAPER, EventRule(), ["fixed"])
+    with pytest.raises(DatasetError, match="no class of the same videos"):
+        differences(ours, theirs)
+    worse = evaluate([noise(LABELS, seed=0, name="a")], PAPER, EventRule(), ["fixed"])
+    assert differences(ours, worse)["mean"]["interval"][0] > 0
