@@ -164,7 +164,8 @@ def _times(segments: Sequence[Segment], n_frames: int) -> TimeArray:
     """Return the presentation time of every frame (n_frames,), evenly within a segment."""
     borders = [place for each in segments for place in (each.start, each.stop)]
     times_s = [time_s for each in segments for time_s in (each.start_s, each.stop_s)]
-    return np.interp(np.arange(n_frames), borders, times_s)
+    found: TimeArray = np.interp(np.arange(n_frames), borders, times_s)
+    return found
 
 
 def _fps(segments: Sequence[Segment]) -> float:

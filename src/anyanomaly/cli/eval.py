@@ -126,9 +126,7 @@ def _evaluate(
     return _ended(call, evaluated, running)
 
 
-def _run(
-    call: Call, given: Given, choice: DatasetChoice, survey: Survey
-) -> tuple[DatasetRun, dict[str, Any], Scored]:
+def _run(call: Call, given: Given, choice: DatasetChoice, survey: Survey) -> tuple[DatasetRun, dict[str, Any], Scored]:
     """Run the configuration over the videos, with a bar while standard error is a terminal."""
     from tqdm import tqdm
 

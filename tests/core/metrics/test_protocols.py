@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from anyanomaly.core.events import EventRule
+from anyanomaly.core.metrics import protocols, published
 from anyanomaly.core.metrics.detections import detections
 from anyanomaly.core.metrics.protocols import Tables, cross_class, cross_video, fixed, fold_numbers
 from anyanomaly.core.metrics.report import as_json, differences, evaluate, mean_area, null_floor
@@ -40,7 +41,7 @@ def test_cross_takes_from_others_what_serves_them() -> None:
 def test_the_table_of_a_mix_is_its_auc() -> None:
     scores = noise(LABELS, seed=5)
     tables = Tables(scores)
-    for at in (0, 400, 989):
+    for at in (0, 400, -1):
         assert tables.areas[at, 0, 0] == pytest.approx(fixed([scores], tables.options[at])[0].area, abs=1e-3)
 
 
@@ -57,19 +58,21 @@ def test_an_event_of_one_video_is_measured_with_the_runs_own_mix_there() -> None
     assert found.mixes[0] == PAPER
 
 
-def test_noise_is_chance_without_a_choice_and_better_with_one() -> None:
+def test_noise_is_chance_without_a_choice_and_better_with_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocols, "SIGMAS", (5, 15, 25))  # fewer, for time: benchmarks/speed/evaluation.py takes all
+    monkeypatch.setattr(published, "SIGMAS", (5, 15, 25))
     areas: dict[str, list[float]] = {}
     floors = []
-    for seed in range(20):
+    for seed in range(8):
         classes = [noise(LABELS, seed=seed, name="a"), noise(LABELS, seed=100 + seed, name="b")]
         report = evaluate(classes, PAPER, EventRule(), ["fixed", "cross-class", "cross-video", "paper-oracle"])
         for name, judged in report.protocols.items():
             areas.setdefault(name, []).append(mean_area(judged)[0])
         floors.append(null_floor(report.protocols["paper-oracle"])[0])
     for name in ("fixed", "cross-class", "cross-video"):
-        assert np.mean(areas[name]) == pytest.approx(0.5, abs=0.04), name
-    assert np.mean(areas["paper-oracle"]) > 0.56
-    assert np.mean(floors) == pytest.approx(np.mean(areas["paper-oracle"]), abs=0.04)
+        assert np.mean(areas[name]) == pytest.approx(0.5, abs=0.06), name
+    assert np.mean(areas["paper-oracle"]) > np.mean(areas["fixed"]) + 0.04
+    assert np.mean(floors) == pytest.approx(np.mean(areas["paper-oracle"]), abs=0.06)
 
 
 def test_a_report_is_json_and_leaves_out_what_has_no_auc() -> None:
