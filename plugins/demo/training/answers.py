@@ -67,8 +67,8 @@ NAMED = 25
 
 
 class Aids(torch.nn.Module):
-    """What helps learning and is thrown away: image tokens say what they show, and every token of a question after its
-    text says whether that is there. From answers alone the model stayed at the prior for hundreds of steps.
+    """What helps learning and is thrown away: image tokens say what they show, and every token of a question, once it
+    has named its text, says whether that is there.
     """
 
     def __init__(self) -> None:
@@ -107,22 +107,21 @@ def loss(
     y = torch.tensor([asked.y for asked in batch.questions])
 
     weights = torch.tensor([asked.weight for asked in batch.questions])
+    aside, chance = _aside(states, starts, seen, batch, aids) if aids else (0.0, None)
     if template == YES_NO:
         both = logprobs[:, 0, [talk.no, talk.yes]]
         s = both.softmax(dim=-1)[:, 1]
         fit = functional.binary_cross_entropy(s, y, reduction="none") - 0.3 * both.logsumexp(dim=-1)
         scored, ends = (fit * weights).sum() / weights.sum(), -logprobs[:, 1, talk.end].mean()
-        return scored + 0.2 * ends + _aside(states, starts, seen, batch, aids), s.detach()
+        return scored + 0.2 * ends + aside, s.detach()
     first = logprobs[:, 0, [talk.zero, talk.one]]
     digit = logprobs[:, 2, talk.digits]
     tenths = wanted[:, 0] == talk.zero  # only after "0." is the digit asked for
     share = first.softmax(dim=-1)
     values = torch.arange(10) / 10
     s = share[:, 1] + share[:, 0] * (digit.softmax(dim=-1) * values).sum(dim=-1)
-    held = s.clamp(1e-3, 1 - 1e-3)
-    fit = -(y * held.log() + (1 - y) * (1 - held).log())
-    # the words: the tenths on either side of s, as likely as it is near them
-    goal = s.detach().clamp(0, 1) * 10
+    # the words to say: the tenths on either side of the chance, as likely as it is near them
+    goal = (s if chance is None else chance).detach().clamp(0, 1) * 10
     low = goal.floor().clamp(max=9)
     part = goal - low
     target = torch.zeros(len(pairs), 11).scatter(1, low.long()[:, None], (1 - part)[:, None])
@@ -136,23 +135,26 @@ def loss(
     free[:, 2] &= ~tenths
     reason = -(logprobs.gather(2, wanted[:, :, None])[:, :, 0] * free).sum() / free.sum()
     weight = weights * tenths
-    scored = ((fit + 0.3 * words) * weight).sum() / weight.sum()
-    return scored + 0.2 * reason + _aside(states, starts, seen, batch, aids), s.detach()
+    scored = (words * weight).sum() / weight.sum()
+    return scored + 0.2 * reason + aside, s.detach()
 
 
-def _aside(states: torch.Tensor, starts: torch.Tensor, seen: torch.Tensor, batch: Batch, aids: Aids | None) -> Any:
-    """Return what the aids find wrong, as a part of the loss."""
-    if aids is None:
-        return 0.0
-    named = torch.clamp(starts - 4, max=NAMED)  # the text alone is shorter: what ends the question
-    said = aids.there(states)[:, :, 0]
-    y = torch.tensor([asked.y for asked in batch.questions])[:, None].expand_as(said)
-    each = functional.binary_cross_entropy_with_logits(said, y, reduction="none")
+def _aside(states: torch.Tensor, starts: torch.Tensor, seen: torch.Tensor, batch: Batch, aids: Aids) -> Any:
+    """Return what the aids find wrong, as a part of the loss, and the chance that they give each question (n,).
+
+    The answer learns its digits from that chance, not from the label through the expected score: once one digit has
+    nearly all of the probability, the expectation hardly moves with the others, and the model stayed at the prior.
+    """
+    y = torch.tensor([asked.y for asked in batch.questions])[:, None]
     weights = torch.tensor([asked.weight for asked in batch.questions])[:, None]
-    at = torch.arange(states.shape[1])[None]
-    mask = ((at < starts[:, None]) & (at >= named[:, None])) * weights
-    dense = (each * mask).sum() / mask.sum()
-    return 0.5 * dense + 0.1 * aids.heads.loss(seen, (batch.pixels, batch.y, batch.cells))[0]
+    said = aids.there(states)[:, :, 0]
+    each = functional.binary_cross_entropy_with_logits(said, y.expand_as(said), reduction="none")
+    at, named = torch.arange(states.shape[1])[None], torch.clamp(starts - 4, max=NAMED)[:, None]
+    mask = ((at < starts[:, None]) & (at >= named)) * weights
+    last = (starts - 1)[:, None]
+    dense = 0.5 * (each * mask).sum() / mask.sum() + (each.gather(1, last) * weights).sum() / weights.sum()
+    tokens_say = aids.heads.loss(seen, (batch.pixels, batch.y, batch.cells))[0]
+    return dense + 0.1 * tokens_say, said.gather(1, last)[:, 0].sigmoid()
 
 
 Source = Callable[[np.random.Generator], Iterator[tuple[Batch, ...]]]
