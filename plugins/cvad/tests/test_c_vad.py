@@ -152,7 +152,7 @@ def test_without_videos_it_says_where_to_get_them_and_the_layout(root: Path) -> 
 
 
 def test_without_root_it_says_how_to_name_it() -> None:
-    with pytest.raises(DatasetNotFound, match="Say with --root where data set 'avenue' is"):
+    with pytest.raises(DatasetNotFound, match="Say with --root where data set 'c-avenue' is"):
         list(CAvenue(CVadOptions()).videos())
 
 

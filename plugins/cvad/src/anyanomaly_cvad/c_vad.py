@@ -13,7 +13,7 @@ from anyanomaly.types import LabelledVideo
 from anyanomaly_cvad.base import SurveyedDataset
 from anyanomaly_cvad.label_files import read_h5, read_json
 from anyanomaly_cvad.options import CVadOptions
-from anyanomaly_cvad.sources import AVENUE, C_VAD_URL, SAME_CLASS, SHANGHAITECH, Source
+from anyanomaly_cvad.sources import C_AVENUE, C_SHANGHAITECH, C_VAD_URL, SAME_CLASS, Source
 from anyanomaly_cvad.spans import Labels
 from anyanomaly_cvad.videos import existing_root, find_videos, first_existing, match
 
@@ -21,7 +21,6 @@ from anyanomaly_cvad.videos import existing_root, find_videos, first_existing, m
 class CVad(SurveyedDataset[CVadOptions]):
     """One of the two sets. A class is a label file; its name is the published list's."""
 
-    name: ClassVar[str]
     short: ClassVar[str]  # what the published files call it
     prefix: ClassVar[str]  # of the label files
     source: ClassVar[Source]
@@ -76,8 +75,8 @@ class CVad(SurveyedDataset[CVadOptions]):
             folder = first_existing(root, [name, f"*/{name}"])
         if folder is None:
             raise DatasetNotFound(
-                f"Data set '{self.name}': there is no folder {name} in {given or root}. Get C-VAD's label folder from "
-                f"{C_VAD_URL}, and name it with --dataset.labels; expected in it: {name}/{self.prefix}_*_label.h5, "
+                f"Data set '{self.source.name}': there is no folder {name} in {given or root}. Get C-VAD's "
+                f"label folder from {C_VAD_URL}, and name it with --dataset.labels; expected in it: {name}/{self.prefix}_*_label.h5, "
                 f"{self.short}.json and {self.short}-multiple.json."
             )
         return folder
@@ -100,7 +99,7 @@ class CVad(SurveyedDataset[CVadOptions]):
             if named := re.fullmatch(rf"{mark}{self.prefix}_(.+)_label\.h5", path.name):
                 found[named[1]] = path
         if not found:
-            raise DatasetNotFound(f"Data set '{self.name}': {folder} holds no {mark}{self.prefix}_*_label.h5.")
+            raise DatasetNotFound(f"Data set '{self.source.name}': {folder} holds no {mark}{self.prefix}_*_label.h5.")
         for in_list, (in_file, _) in SAME_CLASS.items():
             if in_file in found:
                 found[in_list] = found.pop(in_file)
@@ -119,7 +118,7 @@ class CVad(SurveyedDataset[CVadOptions]):
                 near = get_close_matches(name, ordered, n=1)
                 hint = f" Did you mean '{near[0]}'?" if near else ""
                 raise UsageError(
-                    f"Data set '{self.name}' has no class '{name}'.{hint} It has, with --dataset.kind "
+                    f"Data set '{self.source.name}' has no class '{name}'.{hint} It has, with --dataset.kind "
                     f"{self.options.kind}: {', '.join(ordered)}."
                 )
         return {name: found[name] for name in ordered if name in wanted}
@@ -135,13 +134,13 @@ class CVad(SurveyedDataset[CVadOptions]):
 class CAvenue(CVad):
     """Five classes over 18 videos; two of several events over three more."""
 
-    name, short, prefix, source = "c-avenue", "c-avenue", "avenue", AVENUE
+    short, prefix, source = "c-avenue", "avenue", C_AVENUE
 
 
 class CShanghaiTech(CVad):
     """Eleven classes over 96 videos; nine of several events over eleven more."""
 
-    name, short, prefix, source = "c-shanghaitech", "c-shtech", "shtech", SHANGHAITECH
+    short, prefix, source = "c-shtech", "shtech", C_SHANGHAITECH
 
 
 def _compare(listed: dict[str, list[str]], labels: dict[str, dict[str, Labels]], kind: str) -> list[Finding]:

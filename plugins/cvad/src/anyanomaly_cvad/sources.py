@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,10 @@ SHANGHAITECH = Source(
     places=("testing/frames", "*/testing/frames", "testing/videos", "frames", "."),
     n_videos=107,
 )
+
+C_AVENUE = replace(AVENUE, name="c-avenue", layout=AVENUE.layout.partition(", and ")[0])
+C_SHANGHAITECH = replace(SHANGHAITECH, name="c-shanghaitech", layout=SHANGHAITECH.layout.partition(", and ")[0])
+"""Their videos; the labels come from elsewhere."""
 
 UBNORMAL = Source(
     name="ubnormal",
