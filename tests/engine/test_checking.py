@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 
 from anyanomaly.api import Dataset, Finding, Options, Survey
 from anyanomaly.engine.checking import check_dataset
@@ -43,7 +44,7 @@ def test_frames_and_positives_are_counted_per_video_and_class() -> None:
 
 def test_all_that_does_not_fit_is_found_at_once() -> None:
     gone = Finding("error", "z", "Labels of 'z' have no video.")
-    made = Made(labelled("a", 60, 5), labelled("long", 61, 5), labelled("short", 59, 5), findings=(gone,))
+    made = Made(labelled("a", 60, 5), labelled("long", 63, 5), labelled("short", 57, 5), findings=(gone,))
     report = check_dataset(made, lambda _: ListReader(60))
     assert not report.ok
     assert [(finding.kind, finding.about) for finding in report.findings] == [
@@ -52,6 +53,21 @@ def test_all_that_does_not_fit_is_found_at_once() -> None:
         ("error", "short"),
     ]
     assert report.classes[0].n_videos == 1  # what does not fit does not count
+
+
+@pytest.mark.parametrize("n_labels", [59, 62])
+def test_a_frame_or_two_are_cut_and_told(n_labels: int) -> None:
+    report = check_dataset(Made(labelled("a", n_labels, 5)), lambda _: ListReader(60))
+    (note,) = report.findings
+    assert note.message == f"Video 'a' has 60 frames and {n_labels} labels: the longer is cut at the end."
+    assert report.ok
+    assert (report.videos[0].n_frames, report.videos[0].n_positive) == (min(60, n_labels), {"run": 5})
+
+
+def test_two_videos_of_one_name_are_an_error() -> None:
+    report = check_dataset(Made(labelled("a", 60, 5), labelled("a", 60, 5)), lambda _: ListReader(60))
+    assert [finding.message for finding in report.findings] == ["The data set has two videos of the name 'a'."]
+    assert not report.ok
 
 
 def test_a_container_that_counts_wrong_is_read_through() -> None:

@@ -11,13 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from anyanomaly.core.labels import class_texts, frame_labels
+from anyanomaly.core.labels import SLACK, class_texts, frame_labels
 from anyanomaly.core.metrics.values import ClassScores, DoubleArray, VideoScores
 from anyanomaly.errors import DatasetError, InputError, UsageError
 from anyanomaly.types import LabelledVideo, SegmentScore, TimeArray
-
-SLACK = 2
-"""Frames by which a decoder and a label file may disagree; the longer of both is cut."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,14 +50,32 @@ def add(app: typer.Typer, call: Call) -> None:
             list[str] | None,
             typer.Option(metavar="NAME", help="fixed, cross-class, cross-video, paper, paper-oracle [default: all]"),
         ] = None,
+        check: Annotated[
+            bool, typer.Option("--check", help="say what of the data set is there, missing or odd, and run nothing")
+        ] = False,
     ) -> int:
         if not dataset:
             names = ", ".join(spec.name for spec in call.registry.specs("dataset"))
             raise UsageError(f"Say which data set, for example: anyanomaly eval demo. Installed: {names or 'none'}.")
+        if check:
+            return _check(call, given, dataset)
         return _evaluate(call, given, dataset, scores or [], against or [], protocol or [])
 
     flags = run_flags(call)
     app.command("eval", help=HELP)(with_flags(evaluate, [*flags, *_dataset_flags(call)]))
+
+
+def _check(call: Call, given: Given, name: str) -> int:
+    from anyanomaly.assemble.checking import check
+    from anyanomaly.builtin.writing import SafeFile
+    from anyanomaly.cli.checked import show_check
+
+    files = [SafeFile(each) for each in given.get(("output",), [])]
+    for file in files:
+        file.check()
+    options = {path[1]: value for path, value in given.items() if path[0] == "dataset"}
+    rest = {path: value for path, value in given.items() if path[0] not in ("dataset", "texts", "output")}
+    return show_check(check(name, options, call.registry, resolved(call, rest).config.reader), files)
 
 
 def _dataset_flags(call: Call) -> list[Flag]:

@@ -10,6 +10,9 @@ import numpy.typing as npt
 from anyanomaly.errors import DatasetError
 from anyanomaly.types import LabelledVideo, Span, SpanUnit, TimeArray
 
+SLACK = 2
+"""Frames by which a decoder and a label file may disagree; the longer of both is cut."""
+
 Labels = npt.NDArray[np.bool_]
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from anyanomaly.api.dataset import Dataset, Finding
 from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
-from anyanomaly.core.labels import class_texts, frame_labels
+from anyanomaly.core.labels import SLACK, class_texts, frame_labels
 from anyanomaly.errors import DatasetError, VideoError
 from anyanomaly.types import LabelledVideo, TimeArray, Video
 
@@ -65,6 +65,12 @@ def check_dataset(dataset: Dataset[Options], reader_for: Callable[[str], Reader[
     survey = dataset.survey()
     findings = list(survey.findings)
     checked = []
+    ids = [labelled.id for labelled in survey.videos]
+    findings += [
+        Finding("error", name, f"The data set has two videos of the name '{name}'.")
+        for name in dict.fromkeys(ids)
+        if ids.count(name) > 1
+    ]
     for labelled in survey.videos:
         found = _checked(labelled, reader_for(labelled.uri), findings)
         if found is not None:
@@ -87,12 +93,26 @@ def _checked(labelled: LabelledVideo, reader: Reader[Options], findings: list[Fi
     except VideoError as error:
         findings.append(Finding("error", labelled.id, str(error)))
         return None
+    labelled, video_times = _cut(labelled, video_times, findings)
     positive: dict[str, int] = {}
     try:
         positive = {name: int(labels.sum()) for name, labels in frame_labels(labelled, video_times).items()}
     except DatasetError as error:
         findings.append(Finding("error", labelled.id, str(error)))
     return CheckedVideo(labelled.id, labelled.uri, len(video_times), video.fps, positive)
+
+
+def _cut(labelled: LabelledVideo, times_s: TimeArray, findings: list[Finding]) -> tuple[LabelledVideo, TimeArray]:
+    """Cut the longer of frames and labels, as an evaluation does, where they all but fit; say so."""
+    lengths = {len(labels) for labels in labelled.labels.values()}
+    longest = max((abs(length - len(times_s)) for length in lengths), default=0)
+    if not 0 < longest <= SLACK:
+        return labelled, times_s
+    stop = min(len(times_s), *lengths)
+    told = " and ".join(map(str, sorted(lengths)))
+    message = f"Video '{labelled.id}' has {len(times_s)} frames and {told} labels: the longer is cut at the end."
+    findings.append(Finding("note", labelled.id, message))
+    return replace(labelled, labels={name: each[:stop] for name, each in labelled.labels.items()}), times_s[:stop]
 
 
 def _read_times(reader: Reader[Options], video: Video) -> TimeArray:

@@ -76,8 +76,8 @@ class CVad(SurveyedDataset[CVadOptions]):
         if folder is None:
             raise DatasetNotFound(
                 f"Data set '{self.source.name}': there is no folder {name} in {given or root}. Get C-VAD's "
-                f"label folder from {C_VAD_URL}, and name it with --dataset.labels; expected in it: {name}/{self.prefix}_*_label.h5, "
-                f"{self.short}.json and {self.short}-multiple.json."
+                f"label folder from {C_VAD_URL}, and name it with --dataset.labels; expected in it: "
+                f"{name}/{self.prefix}_*_label.h5, {self.short}.json and {self.short}-multiple.json."
             )
         return folder
 
