@@ -116,6 +116,7 @@ def test_two_videos_of_one_name_are_refused(root: Path) -> None:
     (root / "testing_videos" / "01.mp4").touch()
     with pytest.raises(DatasetError, match=r"'01' is there 2 times: .*01\.avi and .*01\.mp4"):
         list(c_avenue(root).videos())
+    assert [video.id for video in c_avenue(root).survey().videos] == ["02"]
 
 
 def test_a_class_without_its_file_is_an_error(root: Path) -> None:
@@ -137,6 +138,7 @@ def test_a_file_cut_short_is_named(root: Path) -> None:
     path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(DatasetError, match=r"avenue_running_label\.h5 cannot be read as HDF5: it is cut short"):
         list(c_avenue(root).videos())
+    assert [list(video.labels) for video in c_avenue(root).survey().videos] == [["too_close"]] * 2
 
 
 def test_without_labels_it_says_where_to_get_them(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class CVad(SurveyedDataset[CVadOptions]):
     def survey(self) -> Survey:
         """Match label files, list and videos by name.
 
-        :raises DatasetNotFound: when videos or labels are missing. :raises DatasetError: for a broken label file.
+        :raises DatasetNotFound: when videos or labels are missing.
         :raises UsageError: for a class that is not there.
         """
         root = existing_root(self.options.root, self.source)
@@ -36,7 +36,12 @@ class CVad(SurveyedDataset[CVadOptions]):
         findings: list[Finding] = []
         listed = self._listed(folder, self.options.kind)
         files = self._files(folder, listed, findings)
-        labels = {name: read_h5(path) for name, path in files.items()}
+        labels: dict[str, dict[str, Labels]] = {}
+        for name, path in files.items():
+            try:
+                labels[name] = read_h5(path)
+            except DatasetError as error:
+                findings.append(Finding("error", name, str(error)))
         findings += _compare(listed, labels, self.options.kind)
         by_video: dict[str, dict[str, Labels]] = {}
         for name, values_by_video in labels.items():

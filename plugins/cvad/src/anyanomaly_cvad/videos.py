@@ -72,7 +72,7 @@ def match(names: Iterable[str], found: dict[str, list[Path]], *, partial: bool) 
         elif len(paths) > 1:
             listed = " and ".join(map(str, paths))
             findings.append(Finding("error", name, f"Video '{name}' is there {len(paths)} times: {listed}. Keep one."))
-    videos = {name: found[name][0] for name in wanted if name in found}
+    videos = {name: found[name][0] for name in wanted if len(found.get(name, [])) == 1}
     return Match(videos, findings, sorted(set(found) - set(wanted)))
 
 
