@@ -179,14 +179,12 @@ class UcfCrime(SpanDataset[SpanOptions]):
         """Read the official file."""
         path = self.annotation_file(root)
         annotated: dict[str, Annotated] = {}
-        for words in _lines(path):
-            name = video_name(Path(words[0]))
-            _once(annotated, name, path)
-            if len(words) < 2:
+        for name, words in _by_video(path).items():
+            if not words:
                 raise DatasetError(f"{path}: the line of '{name}' has no class.")
-            numbers = _numbers(words[2:], 4, path)
+            numbers = _numbers(words[1:], 4, path)
             pairs = [(first - 1, last) for first, last in zip(numbers[::2], numbers[1::2], strict=True) if first > 0]
-            events = () if words[1] in NORMAL else self.events_of(words[1], name)
+            events = () if words[0] in NORMAL else self.events_of(words[0], name)
             annotated[name] = Annotated(events, checked_spans(pairs, "frames", f"{path}, video '{name}'"))
         return annotated
 
@@ -213,10 +211,8 @@ class XdViolence(SpanDataset[SpanOptions]):
         """Read the official file; the normal videos, which it leaves out, are those in the folder."""
         path = self.annotation_file(root)
         annotated: dict[str, Annotated] = {}
-        for words in _lines(path):
-            name = video_name(Path(words[0]))
-            _once(annotated, name, path)
-            numbers = _numbers(words[1:], len(words) // 2 * 2, path)
+        for name, words in _by_video(path).items():
+            numbers = _numbers(words, len(words) // 2 * 2, path)
             pairs = zip(numbers[::2], numbers[1::2], strict=True)
             spans = checked_spans(pairs, "frames", f"{path}, video '{name}'")
             annotated[name] = Annotated(self.events_of("", name), spans)
@@ -255,3 +251,16 @@ def _numbers(words: list[str], count: int, path: Path) -> list[int]:
 def _lines(path: Path) -> Iterator[list[str]]:
     """Yield the words of each line that has any."""
     return (words for line in read_text(path).splitlines() if (words := line.split()))
+
+
+def _by_video(path: Path) -> dict[str, list[str]]:
+    """Return the words that follow each line's video.
+
+    :raises DatasetError: for a video that is named twice.
+    """
+    found: dict[str, list[str]] = {}
+    for first, *words in _lines(path):
+        name = video_name(Path(first))
+        _once(found, name, path)
+        found[name] = words
+    return found
