@@ -107,7 +107,8 @@ def loss(
     y = torch.tensor([asked.y for asked in batch.questions])
 
     weights = torch.tensor([asked.weight for asked in batch.questions])
-    aside, chance = _aside(states, starts, seen, batch, aids) if aids else (0.0, None)
+    tenths = wanted[:, 0] == talk.zero  # only after "0." is the digit asked for
+    aside, chance = _aside(states, starts, tenths, seen, batch, aids) if aids else (0.0, None)
     if template == YES_NO:
         both = logprobs[:, 0, [talk.no, talk.yes]]
         s = both.softmax(dim=-1)[:, 1]
@@ -116,7 +117,6 @@ def loss(
         return scored + 0.2 * ends + aside, s.detach()
     first = logprobs[:, 0, [talk.zero, talk.one]]
     digit = logprobs[:, 2, talk.digits]
-    tenths = wanted[:, 0] == talk.zero  # only after "0." is the digit asked for
     share = first.softmax(dim=-1)
     values = torch.arange(10) / 10
     s = share[:, 1] + share[:, 0] * (digit.softmax(dim=-1) * values).sum(dim=-1)
@@ -139,7 +139,9 @@ def loss(
     return scored + 0.2 * reason + aside, s.detach()
 
 
-def _aside(states: torch.Tensor, starts: torch.Tensor, seen: torch.Tensor, batch: Batch, aids: Aids) -> Any:
+def _aside(
+    states: torch.Tensor, starts: torch.Tensor, tenths: torch.Tensor, seen: torch.Tensor, batch: Batch, aids: Aids
+) -> Any:
     """Return what the aids find wrong, as a part of the loss, and the chance that they give each question (n,).
 
     The answer learns its digits from that chance, not from the label through the expected score: once one digit has
@@ -153,6 +155,8 @@ def _aside(states: torch.Tensor, starts: torch.Tensor, seen: torch.Tensor, batch
     mask = ((at < starts[:, None]) & (at >= named)) * weights
     last = (starts - 1)[:, None]
     dense = 0.5 * (each * mask).sum() / mask.sum() + (each.gather(1, last) * weights).sum() / weights.sum()
+    digit, ours = (starts + 1)[:, None], tenths[:, None] * weights  # where the digit comes next, it has to be known too
+    dense = dense + 0.5 * (each.gather(1, digit) * ours).sum() / ours.sum().clamp(min=1.0)
     tokens_say = aids.heads.loss(seen, (batch.pixels, batch.y, batch.cells))[0]
     return dense + 0.1 * tokens_say, said.gather(1, last)[:, 0].sigmoid()
 
