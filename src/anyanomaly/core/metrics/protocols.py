@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from anyanomaly.core.metrics.areas import area
 from anyanomaly.core.metrics.published import SIGMA, Published, measure_published, search_published
-from anyanomaly.core.metrics.search import AreaTable, mixes, stride, tenths
+from anyanomaly.core.metrics.search import AreaTable, gaussian, mixes, stride, tenths
 from anyanomaly.core.metrics.values import BoolArray, ClassScores, DoubleArray, Mix, joined, mixed
+from anyanomaly.core.smooth import gaussian_smooth
 
 PROTOCOLS = ("fixed", "cross-class", "cross-video", "paper", "paper-oracle")
 SIGMAS = tuple(range(1, 30, 2))
@@ -106,10 +107,9 @@ class Tables:
         return found
 
     def _context_series(self, scores: ClassScores, sigma: float) -> npt.NDArray[np.float32]:
-        n_contexts = len(scores.contexts)
-        alone = [Mix(tuple(float(each == at) for each in range(n_contexts)), sigma) for at in range(n_contexts)]
-        series = np.stack([np.concatenate(mixed(scores.videos, mix)) for mix in alone])
-        return np.nan_to_num(series[:, :: self._every])
+        """Smooth each context by itself, video by video; what is missing takes no part, or is 0 all along."""
+        series = np.concatenate([_each_smoothed(video.contexts, sigma) for video in scores.videos], axis=1)
+        return series[:, :: self._every].astype(np.float32)
 
 
 def fold_numbers(labels: Sequence[BoolArray]) -> npt.NDArray[np.int64]:
@@ -118,6 +118,12 @@ def fold_numbers(labels: Sequence[BoolArray]) -> npt.NDArray[np.int64]:
     folds = np.empty(len(labels), np.int64)
     folds[order] = np.arange(len(labels)) % N_FOLDS
     return folds
+
+
+def _each_smoothed(contexts: DoubleArray, sigma: float) -> DoubleArray:
+    if not np.isnan(contexts).any():
+        return gaussian(contexts, sigma)
+    return np.nan_to_num(np.stack([gaussian_smooth(each.astype(np.float32), sigma) for each in contexts]))
 
 
 def _over_folds(scores: ClassScores, table: Tables, mix: Mix) -> Measured:

@@ -1,0 +1,110 @@
+"""What the protocols cost, and what they make of noise, on the published C-VAD labels.
+
+    python benchmarks/speed/evaluation.py LABELS [--seeds 20] [--record]
+
+LABELS: the folder that holds ``c-avenue_labels`` and ``c-shtech_labels``. Scores are drawn in tenths, one per segment
+of 24 frames and context, and know nothing of the labels. First all protocols over all single C-ShanghaiTech classes,
+with intervals and floors, timed; then the mean AUC of each protocol on C-Avenue, over seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+from results import record, table
+
+from anyanomaly.core.events import EventRule
+from anyanomaly.core.metrics.protocols import PROTOCOLS
+from anyanomaly.core.metrics.report import as_json, evaluate, mean_area, null_floor
+from anyanomaly.core.metrics.values import ClassScores, Mix, VideoScores
+
+LENGTH = 24
+CONTEXTS = ("key", "position", "temporal")
+PAPER = Mix((0.6, 0.3, 0.1), 15)
+
+
+def noise(path: Path, seed: int) -> ClassScores:
+    """Return scores for the videos of a label file; the same for all classes of a seed, whose videos are the same."""
+    rng = np.random.default_rng(seed)
+    videos = []
+    with h5py.File(path) as file:
+        for name in sorted(file):
+            labels = np.asarray(file[name]).ravel().astype(np.bool_)
+            labels = labels[: len(labels) // LENGTH * LENGTH]
+            drawn = np.round(np.clip(rng.normal(0.2, 0.25, (3, len(labels) // LENGTH)), 0, 1), 1)
+            videos.append(VideoScores(name, 24.0, labels, np.repeat(drawn, LENGTH, axis=1)))
+    return ClassScores(path.stem.removesuffix("_label").partition("_")[2], CONTEXTS, tuple(videos))
+
+
+def cost(folder: Path) -> list[dict[str, str]]:
+    """Time each protocol over all single classes of C-ShanghaiTech."""
+    rows = []
+    total_wall = total_cpu = 0.0
+    classes = [noise(path, at) for at, path in enumerate(sorted(folder.glob("shtech_*_label.h5")))]
+    n_frames = sum(map(len, classes[0].labels))
+    for wanted in (("fixed",), ("cross-class", "cross-video"), ("paper",), ("paper-oracle",)):
+        wall, cpu = time.perf_counter(), time.process_time()
+        as_json(evaluate(classes, PAPER, EventRule(), wanted))
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        total_wall, total_cpu = total_wall + wall, total_cpu + cpu
+        rows.append({"protocol": ", ".join(wanted), "wall s": f"{wall:.1f}", "CPU s": f"{cpu:.1f}"})
+        print(rows[-1], flush=True)
+    rows.append({"protocol": "all", "wall s": f"{total_wall:.1f}", "CPU s": f"{total_cpu:.1f}"})
+    print(f"{len(classes)} classes, {len(classes[0].videos)} videos, {n_frames} frames: {rows[-1]}", flush=True)
+    return rows
+
+
+def chance(folder: Path, n_seeds: int) -> list[dict[str, str]]:
+    """Measure noise on all single classes of C-Avenue: the mean over classes, over seeds."""
+    means: dict[str, list[float]] = {name: [] for name in PROTOCOLS}
+    floors: dict[str, list[float]] = {name: [] for name in PROTOCOLS}
+    held: dict[str, list[bool]] = {name: [] for name in PROTOCOLS}
+    highest: dict[str, float] = dict.fromkeys(PROTOCOLS, 0.0)
+    for seed in range(n_seeds):
+        paths = sorted(folder.glob("avenue_*_label.h5"))
+        classes = [noise(path, 100 * seed + at) for at, path in enumerate(paths)]
+        report = evaluate(classes, PAPER, EventRule(), PROTOCOLS, seed)
+        for name, judged in report.protocols.items():
+            value, bounds = mean_area(judged)
+            means[name].append(value)
+            floors[name].append(null_floor(judged)[0])
+            held[name].append(bounds is not None and bounds[0] <= 0.5 <= bounds[1])
+            highest[name] = max(highest[name], *(each.measured.area for each in judged))
+        print(seed, {name: round(float(np.mean(each)), 3) for name, each in means.items()}, flush=True)
+    return [
+        {
+            "protocol": name,
+            "mean AUC": f"{np.mean(means[name]):.3f}",
+            "highest of a class": f"{highest[name]:.3f}",
+            "floor": f"{np.mean(floors[name]):.3f}",
+            "intervals that hold 0.5": f"{sum(held[name])} of {n_seeds}",
+        }
+        for name in PROTOCOLS
+    ]
+
+
+def main() -> None:
+    """Measure, print, record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--record", action="store_true")
+    given = parser.parse_args()
+    costs = table(cost(given.labels / "c-shtech_labels"))
+    found = table(chance(given.labels / "c-avenue_labels", given.seeds))
+    print(costs, found, sep="\n")
+    if given.record:
+        text = (
+            f"Scores that know nothing of the published C-VAD labels (`benchmarks/speed/evaluation.py`).\n\n"
+            f"C-ShanghaiTech, all single classes, with intervals and floors, on one core:\n\n{costs}\n"
+            f"C-Avenue, mean over its single classes, {given.seeds} seeds:\n\n{found}"
+        )
+        record("evaluation", "Protocols: what they cost, and what they make of noise", text)
+
+
+if __name__ == "__main__":
+    main()
