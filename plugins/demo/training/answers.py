@@ -203,7 +203,7 @@ def train(
         first = state["step"]
     rng = np.random.default_rng([seed, first])
     batches = source(rng)
-    held: list[list[float]] = []
+    held: list[float] = []
     began = time.time()
     for step in range(first, steps):
         model.train()
@@ -213,10 +213,10 @@ def train(
             value.backward()
             losses.append(value.item())
         optimiser.step()
-        held.append(losses)
+        held.append(float(np.mean(losses)))
         if step % 25 == 24:
-            mean, pace = np.round(np.mean(held, axis=0), 3).tolist(), (time.time() - began) / 25
-            print(f"step {step + 1} loss {mean} {pace:.2f} s", flush=True)
+            pace = (time.time() - began) / 25
+            print(f"step {step + 1} loss {np.mean(held):.3f} {pace:.2f} s", flush=True)
             held, began = [], time.time()
         if step % 100 == 99 or step + 1 == steps:
             look(model, Talk(tokenizer), unseen)
