@@ -33,6 +33,7 @@ def test_counting_pairs_of_videos_is_scikit_learns_auc_with_ties(rows: list[tupl
 @settings(deadline=None, max_examples=40)
 def test_counting_levels_is_scikit_learns_auc_with_ties(rows: list[tuple[int, bool]]) -> None:
     scores, labels = split(rows)
+    assert per_video([scores], [labels])[0] == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
     assert AreaTable(labels, 0).areas(scores)[0, 0] == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
 
 
@@ -79,4 +80,5 @@ def test_levels_are_fine_enough_to_choose_by() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat(rng.random(100) < 0.2, 100)
     scores = np.convolve(rng.random(10_000), np.ones(50) / 50, mode="same") + 0.01 * labels
+    assert per_video([scores], [labels])[0] == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
     assert AreaTable(labels, 0).areas(scores)[0, 0] == pytest.approx(roc_auc_score(labels, scores), abs=1e-4)

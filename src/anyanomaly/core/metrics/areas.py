@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from anyanomaly.core.metrics.search import sorted_areas
 from anyanomaly.core.metrics.values import BoolArray, Series
 from anyanomaly.errors import MissingRequirement
 
@@ -73,7 +74,12 @@ def per_video(series: Series, labels: Sequence[BoolArray], *, padded: bool = Fal
     if padded:
         series = [np.concatenate((each, [0.0, 1.0])) for each in series]
         labels = [np.concatenate((each, [False, True])) for each in labels]
-    return [area(scores, truth) for scores, truth in zip(series, labels, strict=True)]
+    return [_counted(*_known(scores, truth)) for scores, truth in zip(series, labels, strict=True)]
+
+
+def _counted(scores: npt.NDArray[Any], labels: BoolArray) -> float:
+    """As `area`; hundreds of short videos are done before scikit-learn has checked its arguments."""
+    return float(sorted_areas([scores], labels)[0]) if _both(labels) else float("nan")
 
 
 def _known(scores: npt.NDArray[Any], labels: BoolArray) -> tuple[npt.NDArray[Any], BoolArray]:
