@@ -135,12 +135,14 @@ def _evaluate(
             "unreadable": running.answers.unreadable,
         }
         evaluated.result["seconds"] = round(time.perf_counter() - began, 1)
-    print_figures(evaluated)
     if against:
         evaluated.result["against"] = _compared(evaluated, against, survey, choice, call)
-    for file in reports:
+    for file in reports:  # before anything is printed: standard output may be full
         file.write(json.dumps(evaluated.result, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
         file.close()
+    print_figures(evaluated)
+    if against:
+        print_differences(evaluated.result["against"])
     return _ended(call, evaluated, running)
 
 
@@ -173,9 +175,7 @@ def _compared(
 
     header, scored = read_results(paths)
     other = measure(header, scored, survey, choice, call.registry, ["fixed"])
-    found = differences(evaluated.report, other.report)
-    print_differences(found)
-    return found
+    return differences(evaluated.report, other.report)
 
 
 def _ended(call: Call, evaluated: Evaluated, running: DatasetRun | None) -> int:
