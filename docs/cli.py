@@ -55,6 +55,7 @@ COMMANDS = (
     ("run",),
     ("show",),
     ("eval",),
+    ("bench",),
     ("plugins",),
     ("plugins", "show"),
     ("plugins", "check"),

@@ -20,6 +20,7 @@ from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.assemble.settings import run_settings
 from anyanomaly.config.model import ComponentChoice, RunConfig
+from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.plan import Planner, Source
 from anyanomaly.engine.remember import RememberingEncoder
 from anyanomaly.engine.run import Outcome, Run, RunReport
@@ -38,8 +39,15 @@ class Pipeline:
     ``run()`` then yields segment scores, timelines and events; ``report`` follows along.
     """
 
-    def __init__(self, config: RunConfig, registry: Registry, ids: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        registry: Registry,
+        ids: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         """:param ids: of videos, by address, in place of names made from the addresses.
+        :param clock: one that runs, for `report.speed`.
 
         :raises UsageError: when the components do not go together.
         """
@@ -54,6 +62,7 @@ class Pipeline:
         self.report = RunReport()
         self._registry = registry
         self._ids = ids
+        self._clock = clock
         self._stack = contextlib.ExitStack()
         self._sources: list[Source] = []
 
@@ -85,7 +94,7 @@ class Pipeline:
             ),
         )
         self.encoder = self._shared_encoder(specs, components)
-        self.planner = Planner(self.settings, self.selector, self.contexts, self.encoder)
+        self.planner = Planner(self.settings, self.selector, self.contexts, self.encoder, clock)
         self._sinks = [self._sink(choice) for choice in config.sink]
         self._store = AnswerStore(store_path()) if config.run.store and backend_spec.cacheable else None
         self._readers = [(uri, self._reader(uri)) for uri in config.videos]
@@ -119,8 +128,8 @@ class Pipeline:
         if settings is None:
             settings = self.settings
         else:
-            planner = Planner(settings, self.selector, self.contexts, self.encoder)
-        run = Run(settings, sources, planner, self.backend, self._sinks, self._store, self.header())
+            planner = Planner(settings, self.selector, self.contexts, self.encoder, self._clock)
+        run = Run(settings, sources, planner, self.backend, self._sinks, self._store, self.header(), self._clock)
         run.report.problems += self.report.problems
         self.report = run.report
         yield from run
@@ -178,7 +187,8 @@ class Pipeline:
         if not wanting:
             return None
         spec = self._registry.find("encoder", self.config.encoder.name)
-        encoder = RememberingEncoder(cast("Encoder[Options]", self._create(spec, self.config.encoder.options)))
+        created = cast("Encoder[Options]", self._create(spec, self.config.encoder.options))
+        encoder = RememberingEncoder(created, clock=self._clock)
         for component in wanting:
             component.encoder = encoder  # type: ignore[attr-defined]  # each of these roles declares it
         return encoder

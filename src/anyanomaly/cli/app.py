@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "Find events in videos.",
     "show": "Write down everything about one segment: what was shown, asked and answered.",
     "eval": "Measure one configuration on one labelled data set.",
+    "bench": "Run a recipe: a matrix of configurations to tables and a plot of speed against AUC.",
     "plugins": "List, describe and check components.",
     "config": "Show, locate or start the settings.",
     "doctor": "Say what is installed, what is missing, and what to do next.",

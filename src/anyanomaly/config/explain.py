@@ -12,11 +12,14 @@ _SHAPES = {"model_type": "a table", "dict_type": "a table", "mapping_type": "a t
 
 def explain(error: ValidationError, model: type[BaseModel], table: str = "") -> str:
     """Say the first thing that is wrong: the key, the value, what fits; for an unknown key the nearest known one."""
-    first = error.errors()[0]
+    found = error.errors()
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])  # it may explain the others
     loc = [str(part) for part in first["loc"]]
     key = ".".join([table, *loc] if table else loc)
     if first["type"] == "extra_forbidden":
         return unknown_setting(key, sorted(model.model_fields))
+    if first["type"] == "missing":
+        return f"'{key}' is missing."
     reason = first["msg"].removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
     if first["type"] == "value_error":

@@ -1,0 +1,102 @@
+"""The tables: published figures beside ours, in three formats, and the plot."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from anyanomaly.bench.facts import Facts
+from anyanomaly.bench.plot import Point, draw, pareto
+from anyanomaly.bench.render import comma_separated, latex, markdown
+from anyanomaly.bench.speeds import speed_rows
+from anyanomaly.bench.tables import Figure, result_table
+from tests.bench.made import RECIPE, result, results
+
+FOUND = {0: result(0.7, 30.0), 1: result(0.8, 10.0, 0.9)}  # of the backend Red
+
+
+def test_a_line_for_the_published_figures_and_one_per_protocol(tmp_path: Path) -> None:
+    table = result_table(results(tmp_path, FOUND))
+    assert table.columns == ("Scenes · w/o context", "Scenes · proposed", "FPS w/o context", "FPS proposed")
+    lines = {(line.row, line.source): line.figures for line in table.lines}
+    assert lines["Red", "published"] == (Figure(80), Figure(85.5), None, Figure(6.67, digits=2))
+    without, _, *speeds = lines["Red", "fixed"]
+    assert isinstance(without, Figure)
+    assert (without.value, without.difference) == (pytest.approx(70), pytest.approx(-10))
+    assert without.interval == pytest.approx((60, 75))
+    assert speeds == [Figure(30.0, digits=2), Figure(10.0, None, 10.0 - 6.67, 2)]
+    oracle = lines["Red", "paper-oracle"][1]
+    assert isinstance(oracle, Figure)
+    assert oracle.difference == pytest.approx(4.5)
+    assert lines["Red", "floor of paper-oracle"][0] == Figure(pytest.approx(60))  # type: ignore[arg-type]
+
+
+def test_what_failed_and_what_is_only_cited_is_marked(tmp_path: Path) -> None:
+    table = result_table(results(tmp_path, FOUND))
+    lines = {(line.row, line.source): line.figures for line in table.lines}
+    assert lines["Dead", "fixed"][:2] == ("failed", "failed")
+    assert lines["Other", "cited"][:2] == (Figure(70), Figure(71))
+    assert not [source for row, source in lines if row == "Other" and source != "cited"]
+
+
+def test_classes_and_their_groups_can_be_the_lines(tmp_path: Path) -> None:
+    text = RECIPE.replace('facts = "facts.json"', 'rows = ["class", "backend"]\nclasses = "all"\nfacts = "facts.json"')
+    table = result_table(results(tmp_path, FOUND, text))
+    rows = list(dict.fromkeys(line.row for line in table.lines if "Red" in line.row))
+    assert rows == ["red · Red", "action average · Red", "average · Red"]
+
+
+def test_markdown_csv_and_latex_say_the_same(tmp_path: Path) -> None:
+    table = result_table(results(tmp_path, FOUND))
+    told = "80.0 [70.0, 85.0] (-5.5)"
+    assert told in markdown(table)
+    rows = list(csv.DictReader(io.StringIO(comma_separated(table))))
+    (row,) = [
+        each for each in rows if (each["row"], each["column"], each["source"]) == ("Red", "Scenes · proposed", "fixed")
+    ]
+    values = [float(row[name]) for name in ("value", "low", "high", "difference")]
+    assert values == pytest.approx([80, 70, 85, -5.5])
+    tex = latex(table)
+    assert r"Scenes \& more" in tex
+    assert r"80.0 {\scriptsize[70.0, 85.0]} {\scriptsize($-5.5$)}" in tex
+    n_columns = len(table.columns) + 2
+    bodies = [line for line in tex.splitlines() if line.endswith(r"\\")]
+    assert all(len(re.findall(r"(?<!\\)&", line)) == n_columns - 1 for line in bodies)
+
+
+def test_speed_has_a_row_per_cell_and_no_empty_column(tmp_path: Path) -> None:
+    rows = speed_rows(results(tmp_path, FOUND))
+    assert [row["cell"] for row in rows] == ["Red · Scenes · w/o context", "Red · Scenes · proposed"]
+    assert rows[1]["published"] == "6.67"
+    assert rows[0]["LVLM ms/frame"] == "20"
+    assert "GPU MiB" not in rows[0]
+
+
+def test_published_figures_are_found_by_path(tmp_path: Path) -> None:
+    path = tmp_path / "f.json"
+    path.write_text('{"t": [{"class": "too close", "n": 1.5}, {"class": "car", "kind": "b", "n": 2}]}')
+    facts = Facts(path)
+    assert facts.figure("t/class={class}/n", {"class": "Too_Close"}) == 1.5
+    assert facts.figure("t/class=car,kind=b/n", {}) == 2
+    assert facts.figure("t/class=car,kind=c/n", {}) is None
+    assert facts.figure("u/v", {}) is None
+    assert facts.figure("", {}) is None
+
+
+def test_the_front_holds_what_nothing_beats() -> None:
+    points = [Point(*each, "", "") for each in ((1, 90), (5, 80), (4, 70), (10, 60), (5, 75))]
+    assert [(each.fps, each.auc) for each in pareto(points)] == [(1, 90), (5, 80), (10, 60)]
+
+
+def test_the_plot_is_drawn_twice(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    svg, png = draw(results(tmp_path, FOUND), "Title", "a machine", tmp_path)
+    assert png.read_bytes().startswith(b"\x89PNG")
+    text = svg.read_text()
+    assert "Red" in text
+    assert "Other" in text  # published, in grey
+    assert draw(results(tmp_path, {}), "Title", "a machine", tmp_path) == []
