@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tokens
@@ -36,10 +36,10 @@ def config(tokenizer: Any) -> Any:
         "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 4096, "rms_norm_eps": 1e-6,
         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
         "bos_token_id": None, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
-        "initializer_range": 0.05, "tie_word_embeddings": True,
+        "initializer_range": 0.05, "tie_word_embeddings": False,
     }  # fmt: skip
     return Qwen2_5_VLConfig(
-        text_config=text, vision_config=tower_module.config().to_dict(), tie_word_embeddings=True, **ids
+        text_config=text, vision_config=tower_module.config().to_dict(), tie_word_embeddings=False, **ids
     )
 
 
@@ -77,10 +77,20 @@ class Aids(torch.nn.Module):
         self.there = torch.nn.Linear(WIDTH, 1)
 
 
-def loss(
-    model: Any, talk: Talk, batch: Batch, rng: np.random.Generator, aids: Aids | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the loss and the expected scores (n_questions,)."""
+class Heard(NamedTuple):
+    """What the model made of a batch of questions, all asked with one template."""
+
+    template: str
+    seen: torch.Tensor  # tokens of the images (n_images, n_tokens, WIDTH)
+    states: torch.Tensor  # of question and answer (n, longest, WIDTH)
+    starts: torch.Tensor  # where the answers begin (n,)
+    lengths: torch.Tensor  # of the answers (n,)
+    saying: torch.Tensor  # states before each token of the answers (n, longest answer, WIDTH)
+    wanted: torch.Tensor  # the tokens of the answers (n, longest answer)
+
+
+def hear(model: Any, talk: Talk, batch: Batch, rng: np.random.Generator) -> Heard:
+    """Ask the questions of a batch, with answers that could be right behind them."""
     rows, columns = batch.pixels.shape[2] // 28, batch.pixels.shape[3] // 28
     seen = see(model.model.visual, batch.pixels)
     n_seen, n_before = seen.shape[1], len(talk.before)
@@ -99,13 +109,27 @@ def loss(
     states = states[:, n_before + n_seen :]
     starts = torch.tensor([len(q) for q, _ in pairs])
     lengths = torch.tensor([len(a) for _, a in pairs])
-    steps = torch.arange(int(lengths.max()))
-    places = (starts[:, None] - 1 + steps).clamp(max=length - 1)
-    logits = model.lm_head(states.gather(1, places[:, :, None].expand(-1, -1, states.shape[2])))
-    logprobs = logits.log_softmax(dim=-1)  # (n, longest answer, vocabulary): what comes at each step of the answer
-    wanted = ids.gather(1, (places + 1).clamp(max=length - 1))
-    y = torch.tensor([asked.y for asked in batch.questions])
+    places = (starts[:, None] - 1 + torch.arange(int(lengths.max()))).clamp(max=length - 1)
+    saying = states.gather(1, places[:, :, None].expand(-1, -1, states.shape[2]))
+    return Heard(template, seen, states, starts, lengths, saying, ids.gather(1, (places + 1).clamp(max=length - 1)))
 
+
+def tenths_near(chance: torch.Tensor) -> torch.Tensor:
+    """Return what to say of chances (n,): the tenths on either side, as likely as they are near (n, 11)."""
+    goal = chance.clamp(0, 1) * 10
+    low = goal.floor().clamp(max=9)
+    part = goal - low
+    target = torch.zeros(len(chance), 11).scatter(1, low.long()[:, None], (1 - part)[:, None])
+    return target.scatter_add(1, low.long()[:, None] + 1, part[:, None])
+
+
+def loss(
+    model: Any, talk: Talk, batch: Batch, rng: np.random.Generator, aids: Aids | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss and the expected scores (n_questions,)."""
+    template, seen, states, starts, lengths, saying, wanted = hear(model, talk, batch, rng)
+    logprobs = model.lm_head(saying).log_softmax(dim=-1)  # what comes at each step of the answer
+    y = torch.tensor([asked.y for asked in batch.questions])
     weights = torch.tensor([asked.weight for asked in batch.questions])
     tenths = wanted[:, 0] == talk.zero  # only after "0." is the digit asked for
     aside, chance = _aside(states, starts, tenths, seen, batch, aids) if aids else (0.0, None)
@@ -120,17 +144,11 @@ def loss(
     share = first.softmax(dim=-1)
     values = torch.arange(10) / 10
     s = share[:, 1] + share[:, 0] * (digit.softmax(dim=-1) * values).sum(dim=-1)
-    # the words to say: the tenths on either side of the chance, as likely as it is near them
-    goal = (s if chance is None else chance).detach().clamp(0, 1) * 10
-    low = goal.floor().clamp(max=9)
-    part = goal - low
-    target = torch.zeros(len(pairs), 11).scatter(1, low.long()[:, None], (1 - part)[:, None])
-    target.scatter_add_(1, low.long()[:, None] + 1, part[:, None])
+    target = tenths_near((s if chance is None else chance).detach())
     rest = target[:, :10].sum(dim=1)
     words = -(target[:, 10] * first[:, 1] + rest * first[:, 0])
     words = words - (target[:, :10] * digit).sum(dim=1)
-    valid = steps[None] < lengths[:, None]
-    free = valid.clone()
+    free = torch.arange(wanted.shape[1])[None] < lengths[:, None]
     free[:, 0] = False
     free[:, 2] &= ~tenths
     reason = -(logprobs.gather(2, wanted[:, :, None])[:, :, 0] * free).sum() / free.sum()
