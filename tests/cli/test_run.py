@@ -51,6 +51,13 @@ def test_a_second_run_asks_nothing(red: Cli) -> None:
     assert "4 questions asked, 0 answers reused" in red("--no-cache").err
 
 
+def test_verbose_tells_how_fast_it_was(cli: Cli) -> None:
+    words = ["--selector", "middle", "--context", "key", "--backend", "red", "--segment-frames", "8"]
+    *_, told = cli("-v", "run", "street.scene", "-t", "red", *words).err.splitlines()
+    assert "frames/s per text" in told
+    assert "times real time (decode " in told
+
+
 def test_quiet_leaves_the_events(cli: Cli) -> None:
     words = ["--selector", "middle", "--context", "key", "--backend", "red", "--segment-frames", "8"]
     result = cli("-q", "run", "street.scene", "-t", "red", *words)

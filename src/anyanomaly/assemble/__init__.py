@@ -10,6 +10,7 @@ from anyanomaly.assemble.inspection import Inspection, inspect
 from anyanomaly.assemble.pipeline import Pipeline, cache_folder, store_path
 from anyanomaly.config.load import resolve
 from anyanomaly.config.model import RunConfig
+from anyanomaly.engine.clock import Clock
 from anyanomaly.errors import VideoError
 from anyanomaly.registry import Registry, load
 from anyanomaly.types import Event, Timeline
@@ -17,12 +18,13 @@ from anyanomaly.types import Event, Timeline
 __all__ = ["Inspection", "Pipeline", "build", "cache_folder", "inspect", "run", "store_path"]
 
 
-def build(config: RunConfig, registry: Registry) -> Pipeline:
+def build(config: RunConfig, registry: Registry, clock: Clock | None = None) -> Pipeline:
     """Create the components of a run and check them against each other; nothing is loaded yet.
 
+    :param clock: one that runs, to measure speed.
     :raises UsageError: when they do not exist, cannot be used, or do not go together.
     """
-    return Pipeline(config, registry)
+    return Pipeline(config, registry, clock=clock)
 
 
 def run(

@@ -78,6 +78,11 @@ class Call:
         """Whether only errors are to be told."""
         return self.log_level > logging.WARNING
 
+    @property
+    def verbose(self) -> bool:
+        """Whether more is to be told than usual."""
+        return self.log_level < logging.WARNING
+
     @cached_property
     def registry(self) -> Registry:
         """The components that are there; plugins are loaded at first use."""

@@ -20,6 +20,7 @@ from anyanomaly.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
+    from anyanomaly.engine.clock import Speed
     from anyanomaly.types import Event
 
 EVENTS_FOUND = 1
@@ -57,12 +58,13 @@ def add(app: typer.Typer, call: Call) -> None:
 
 def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> int:
     from anyanomaly.assemble import build
+    from anyanomaly.engine.clock import StageClock
     from anyanomaly.types import Event
 
     if not call.quiet:
         for problem in call.registry.problems:
             tell(f"anyanomaly: {problem.message}")
-    pipeline = build(config, call.registry)
+    pipeline = build(config, call.registry, StageClock() if call.verbose else None)
     announce(pipeline, call)
     outputs = [str(choice.options.get("path", "-")) for choice in config.sink]
     try:
@@ -78,6 +80,8 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
         if not call.quiet and pipeline.report.n_segments:
             tell(_summary(pipeline, outputs))
             _warn_of_mass(pipeline.report.mean_mass)
+        if pipeline.report.speed:
+            tell(_speed(pipeline.report.speed))
     for trouble in pipeline.report.problems:
         tell(f"anyanomaly: {trouble}")
     if pipeline.report.problems:
@@ -132,6 +136,16 @@ def _summary(pipeline: Pipeline, outputs: list[str]) -> str:
     ]
     written = f" Results: {', '.join(outputs)}." if outputs else ""
     return f"{'; '.join(part for part in parts if part)}.{written}"
+
+
+def _speed(speed: Speed) -> str:
+    """Say how fast it was, and which stage took how long."""
+    stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in speed.stages_s.items())
+    tokens = f"{speed.prompt_tokens:,} tokens in, {speed.output_tokens:,} out"
+    return (
+        f"{speed.wall_s:.1f} s without loading: {speed.frames_per_s_per_text:.3g} frames/s per text, "
+        f"{speed.real_time:.3g} times real time ({stages}; {tokens})."
+    )
 
 
 def _warn_of_mass(mean: float | None) -> None:
