@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,32 @@ def test_it_goes_on_past_a_failing_cell_and_from_where_it_stopped(started: Start
     assert second.results[1]["speed"]["paper_fps"] > 0
     assert second.results[1]["speed"]["peak_mib"] is None or second.results[1]["speed"]["peak_mib"] > 10
     assert second.results[1]["groups"]["action"]["fixed"]["auc"] == 1.0
+
+
+def test_a_process_that_dies_costs_its_cell_and_leaves_nothing(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying = tmp_path / "dying"
+    dying.write_text("#!/bin/sh\nsleep 300 &\necho $! >> children\necho out of luck >&2\nkill -9 $$\n")
+    dying.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.executable", str(dying))
+    bench = started()
+    assert [step.what for step in bench.run()] == ["failed"] * 4
+    reason = bench.failures[0].reason
+    assert "it was killed, perhaps for want of memory; its last words: out of luck" in reason
+    children = (tmp_path / "children").read_text().split()  # they held the pipe open
+    until = time.monotonic() + 10
+    while any(map(_runs, children)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not [pid for pid in children if _runs(pid)]
+
+
+def _runs(pid: str) -> bool:
+    try:
+        return "sleep" in Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return False
 
 
 def test_a_full_disk_is_told_and_what_is_finished_stays(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:

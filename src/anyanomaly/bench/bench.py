@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -102,7 +103,7 @@ class Bench:
             "cells": [cell.number for cell in cells],
         }
         reading, writing = os.pipe()
-        with log.open("wb") as words, os.fdopen(reading, encoding="utf-8") as reports:
+        with log.open("wb", buffering=0) as words, os.fdopen(reading, "rb", buffering=0):
             process = subprocess.Popen(
                 [sys.executable, "-m", "anyanomaly.bench.work", str(writing)],
                 stdin=subprocess.PIPE,
@@ -116,23 +117,37 @@ class Bench:
                 assert process.stdin is not None  # a pipe, as asked
                 with contextlib.suppress(BrokenPipeError), process.stdin:
                     process.stdin.write(json.dumps(job).encode())
-                for line in reports:
+                for line in _lines(reading, process):
                     yield json.loads(line)
                 process.wait()
                 words.seek(0, os.SEEK_END)
-                words.write(f"\nended with {process.returncode}\n".encode())
+                with contextlib.suppress(OSError):  # a full disk is told where a result is to be written
+                    words.write(f"\nended with {process.returncode}\n".encode())
             finally:
                 _end(process)
+
+
+def _lines(pipe: int, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Yield what comes until the pipe is closed, or the process is gone: what it started may hold the pipe open."""
+    held = b""
+    while True:
+        if select.select([pipe], [], [], 1.0)[0]:
+            part = os.read(pipe, 1 << 16)
+            *lines, held = (held + part).split(b"\n")
+            yield from lines
+            if not part:
+                return
+        elif process.poll() is not None:
+            return
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a process with all that it started."""
     for how in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, how)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE_S)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE_S)
 
 
 def _ended(log: Path) -> str:

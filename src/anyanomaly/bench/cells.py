@@ -40,9 +40,9 @@ class Cell:
 
     @property
     def file(self) -> str:
-        """The name of its file, without a suffix."""
+        """The name of its file, without a suffix: it stays when cells are put before it."""
         words = re.sub(r"[^a-z0-9]+", "-", self.label.lower()).strip("-")
-        return f"{self.number:02}-{words}"[:80]
+        return f"{words[:80]}-{self.key[:8]}"
 
     @property
     def models(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from anyanomaly.bench.cells import Cell
 from anyanomaly.builtin.writing import SafeFile
+from anyanomaly.errors import OutputError
 
 
 class Ledger:
@@ -38,9 +39,17 @@ class Ledger:
         write_text(self._path(cell.file), to_json({"key": cell.key, "label": cell.label, **result}))
 
     def log(self, cell: Cell) -> Path:
-        """Return where the process that runs a cell writes what it has to say."""
-        self._path(cell.file).parent.mkdir(parents=True, exist_ok=True)
-        return self._path(cell.file).with_suffix(".log")
+        """Make the file that takes what the process that runs a cell has to say.
+
+        :raises OutputError: when it cannot be written.
+        """
+        path = self._path(cell.file).with_suffix(".log")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"")
+        except OSError as error:
+            raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
+        return path
 
     def _path(self, name: str) -> Path:
         return self.folder / "cells" / f"{name}.json"

@@ -32,8 +32,8 @@ class Lengths:
     latency: int  # one by one
 
 
-def measure_speed(config: RunConfig, registry: Registry, lengths: Lengths) -> dict[str, Any]:
-    """Run the first segments of the configuration's videos, and say how fast that went.
+def measure_speed(config: RunConfig, registry: Registry, lengths: Lengths) -> dict[str, Any] | None:
+    """Run the first segments of the configuration's videos, and say how fast that went; None: they hold no segment.
 
     A warm-up, then all in one stream for throughput, then one by one for the latency: from a segment's last frame to
     its scores, with nothing else under way. Each pass sees the frames moved by another number of pixels, so that no
@@ -51,10 +51,11 @@ def measure_speed(config: RunConfig, registry: Registry, lengths: Lengths) -> di
         for _ in pipeline.run(_head(pipeline.sources, lengths.segments * length), settings):
             pass
         speed = pipeline.report.speed
-        assert speed is not None  # a clock runs
         stages_s = {name: value - before[name] for name, value in clock.seconds().items()}
         memory = {"peak_mib": peak_mib(), "gpu_mib": gpu_mib()}
         latencies = [_latency(pipeline, each) for each in _segments(pipeline, lengths.latency * length)]
+    if speed is None or not latencies:
+        return None
     n_frames = speed.n_frames * speed.n_texts
     return {
         **asdict(replace(speed, stages_s=stages_s)),
