@@ -9,8 +9,8 @@ DEVELOP := av gguf hypothesis import-linter matplotlib mypy pytest ruff scipy
 
 .PHONY: demo test check fix docs bench
 
-demo: $(READY)  ## the main job, on a made clip and tiny random models
-	$(BIN)/python -m tests.support.demo $(DEMO)
+demo: $(READY)  ## the whole method on made clips, with the tiny models that come along
+	$(BIN)/anyanomaly demo -d $(DEMO)
 
 test: check  ## every check and test
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q

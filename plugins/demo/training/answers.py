@@ -16,9 +16,9 @@ import numpy as np
 import tokens
 import torch
 import tower as tower_module
-from asking import YES_NO, Batch, Talk, drawn
+from asking import YES_NO, Batch, Talk
 from draw import NAMES
-from examples import Scenes
+from matching import lay_out
 from steps import Optimiser
 from torch.nn import functional
 from tower import WIDTH, Heads, auc, see
@@ -67,8 +67,8 @@ NAMED = 25
 
 
 class Aids(torch.nn.Module):
-    """What helps learning and is thrown away: image tokens say what they show, and every token of a question, once it
-    has named its text, says whether that is there.
+    """What helps learning and is thrown away: the tower's readout, with which words begin to be matched, and what
+    every token of a question, once it has named its text, has to say: whether that is there.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,6 @@ class Heard(NamedTuple):
     """What the model made of a batch of questions, all asked with one template."""
 
     template: str
-    seen: torch.Tensor  # tokens of the images (n_images, n_tokens, WIDTH)
     states: torch.Tensor  # of question and answer (n, longest, WIDTH)
     starts: torch.Tensor  # where the answers begin (n,)
     lengths: torch.Tensor  # of the answers (n,)
@@ -111,7 +110,7 @@ def hear(model: Any, talk: Talk, batch: Batch, rng: np.random.Generator) -> Hear
     lengths = torch.tensor([len(a) for _, a in pairs])
     places = (starts[:, None] - 1 + torch.arange(int(lengths.max()))).clamp(max=length - 1)
     saying = states.gather(1, places[:, :, None].expand(-1, -1, states.shape[2]))
-    return Heard(template, seen, states, starts, lengths, saying, ids.gather(1, (places + 1).clamp(max=length - 1)))
+    return Heard(template, states, starts, lengths, saying, ids.gather(1, (places + 1).clamp(max=length - 1)))
 
 
 def tenths_near(chance: torch.Tensor) -> torch.Tensor:
@@ -127,12 +126,12 @@ def loss(
     model: Any, talk: Talk, batch: Batch, rng: np.random.Generator, aids: Aids | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the loss and the expected scores (n_questions,)."""
-    template, seen, states, starts, lengths, saying, wanted = hear(model, talk, batch, rng)
+    template, states, starts, lengths, saying, wanted = hear(model, talk, batch, rng)
     logprobs = model.lm_head(saying).log_softmax(dim=-1)  # what comes at each step of the answer
     y = torch.tensor([asked.y for asked in batch.questions])
     weights = torch.tensor([asked.weight for asked in batch.questions])
     tenths = wanted[:, 0] == talk.zero  # only after "0." is the digit asked for
-    aside, chance = _aside(states, starts, tenths, seen, batch, aids) if aids else (0.0, None)
+    aside, chance = _aside(states, starts, tenths, batch, aids) if aids else (0.0, None)
     if template == YES_NO:
         both = logprobs[:, 0, [talk.no, talk.yes]]
         s = both.softmax(dim=-1)[:, 1]
@@ -157,9 +156,7 @@ def loss(
     return scored + 0.2 * reason + aside, s.detach()
 
 
-def _aside(
-    states: torch.Tensor, starts: torch.Tensor, tenths: torch.Tensor, seen: torch.Tensor, batch: Batch, aids: Aids
-) -> Any:
+def _aside(states: torch.Tensor, starts: torch.Tensor, tenths: torch.Tensor, batch: Batch, aids: Aids) -> Any:
     """Return what the aids find wrong, as a part of the loss, and the chance that they give each question (n,).
 
     The answer learns its digits from that chance, not from the label through the expected score: once one digit has
@@ -175,8 +172,7 @@ def _aside(
     dense = 0.5 * (each * mask).sum() / mask.sum() + (each.gather(1, last) * weights).sum() / weights.sum()
     digit, ours = (starts + 1)[:, None], tenths[:, None] * weights  # where the digit comes next, it has to be known too
     dense = dense + 0.5 * (each.gather(1, digit) * ours).sum() / ours.sum().clamp(min=1.0)
-    tokens_say = aids.heads.loss(seen, (batch.pixels, batch.y, batch.cells))[0]
-    return dense + 0.1 * tokens_say, said.gather(1, last)[:, 0].sigmoid()
+    return dense, said.gather(1, last)[:, 0].sigmoid()
 
 
 Source = Callable[[np.random.Generator], Iterator[tuple[Batch, ...]]]
@@ -184,11 +180,11 @@ Source = Callable[[np.random.Generator], Iterator[tuple[Batch, ...]]]
 
 def train(
     source: Source, unseen: Source, start_from: Path, out: Path, *, steps: int, seed: int = 0, threads: int = 2,
-    rate: float = 3e-3, share: float = 0.5, short: float = 0.0, tower_from: Path | None = None,
+    rate: float = 2e-3, short: float = 0.0, tower_from: Path | None = None,
 ) -> None:  # fmt: skip
-    """Train for ``steps`` from the tower or the whole model in ``start_from``; goes on from a checkpoint in ``out``.
+    """Train the language model for ``steps``; the tower stays as it is. Goes on from a checkpoint in ``out``.
 
-    :param share: of the rate, for the tower; 0 leaves it as it is.
+    :param start_from: a tower, for a new language model, or a whole model.
     :param short: share of batches that ask with the text alone.
     :param tower_from: where the tower comes from, if not from ``start_from``.
     """
@@ -205,13 +201,11 @@ def train(
         else:
             model.load_state_dict(begin["model"])
             aids.load_state_dict(begin["aids"])
-    words = [(name, p) for name, p in model.named_parameters() if ".visual." not in name]
-    words += list(aids.there.named_parameters())
-    tower = [(name, p) for name, p in model.named_parameters() if ".visual." in name]
-    tower += list(aids.heads.named_parameters())
-    for _, parameter in tower:
-        parameter.requires_grad_(share > 0)
-    optimiser = Optimiser([(words, rate), *([(tower, rate * share)] if share else [])], steps=steps)
+        if path == start_from and "tower" in begin:
+            lay_out(model, aids.heads.cells, tokenizer)
+    model.model.visual.requires_grad_(False)
+    words = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    optimiser = Optimiser([([*words, *aids.there.named_parameters()], rate)], steps=steps)
     first, checkpoint = 0, out / "answers.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
@@ -266,15 +260,3 @@ def look(model: Any, talk: Talk, unseen: Source) -> None:
         ]
         print(f"  unseen {name}: pooled {auc(s[:, None], y[:, None])[0]:.3f} mean {np.nanmean(per):.3f} "
               f"{np.round(per, 2).tolist()} truth by fifth of score {' '.join(table)}", flush=True)  # fmt: skip
-
-
-if __name__ == "__main__":
-    import sys
-
-    scenes = Scenes(Path(sys.argv[1]))
-    last = len(scenes.sequences) * 19 // 20
-    train(
-        lambda rng: drawn(scenes, rng, scenes.sequences[:last], 16, 24),
-        lambda rng: drawn(scenes, rng, scenes.sequences[last:], 64, 96),
-        Path(sys.argv[2]), Path(sys.argv[3]), steps=int(sys.argv[4]),
-    )  # fmt: skip

@@ -47,18 +47,3 @@ def lay_out(model: Any, cells: torch.nn.Linear, tokenizer: Any, gain: float = 0.
         linear.weight[: attention.head_dim] = 0.0
         linear.bias[: attention.head_dim] = 0.0
         linear.weight[at] = rows
-
-
-if __name__ == "__main__":
-    import sys
-
-    import answers
-
-    tokenizer = tokens.build()
-    model, aids = answers.build(tokenizer), answers.Aids()
-    begin = torch.load(sys.argv[1], weights_only=True)
-    model.load_state_dict(begin["model"])
-    aids.load_state_dict(begin["aids"])
-    print([[tokenizer.decode([i]) for i in ids] for ids in words_of(tokenizer)])
-    lay_out(model, aids.heads.cells, tokenizer)
-    torch.save({"model": model.state_dict(), "aids": aids.state_dict()}, sys.argv[2])

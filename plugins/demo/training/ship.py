@@ -14,12 +14,12 @@ from examples import MAX_PIXELS
 MIN_PIXELS = 56 * 56
 
 
-def ship(clip: Path, answers: Path, models: Path) -> None:
-    """Write ``models/clip`` and ``models/qwen2.5-vl`` from the training folders."""
+def ship(clip: Path, said: Path, models: Path) -> None:
+    """Write ``models/clip`` and ``models/qwen2.5-vl`` from what training left."""
     (models / "clip").mkdir(parents=True, exist_ok=True)
     for name in ("open_clip_config.json", "open_clip_model.safetensors"):
         shutil.copyfile(clip / name, models / "clip" / name)
-    save(answers / "answers.pt", models / "qwen2.5-vl")
+    save(said, models / "qwen2.5-vl")
 
 
 def save(checkpoint: Path, folder: Path) -> None:

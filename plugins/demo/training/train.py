@@ -20,48 +20,47 @@ import chosen
 import clip
 import draw
 import numpy as np  # torch reads the policy when it is imported
+import saying
 import ship
 import tower
 from examples import Scenes
 from export_gguf import export
 
 HERE = Path(__file__).resolve().parent
-FULL = {"scenes": 3600, "clip": 2400, "crops": 820, "images": 600, "more": 900, "drawn": 1000, "chosen": 1000,
-        "answers": 500}  # fmt: skip
-QUICK = {"scenes": 24, "clip": 4, "crops": 2, "images": 2, "more": 2, "drawn": 2, "chosen": 8, "answers": 2}
+FULL = {"scenes": 3600, "clip": 2400, "crops": 820, "images": 600, "more": 900, "chosen": 600, "drawn": 700,
+        "answers": 450, "rounds": 60}  # fmt: skip
+QUICK = {"scenes": 24, "clip": 4, "crops": 2, "images": 2, "more": 2, "chosen": 8, "drawn": 2, "answers": 2,
+         "rounds": 1}  # fmt: skip
 
 
-def train_answers(scenes: Scenes, work: Path, n_drawn: int, n_chosen: int) -> None:
-    """Train the language model on drawn windows first, then with the tower on what the method chooses, as often."""
+def train_answers(scenes: Scenes, work: Path, n_drawn: int, n_chosen: int, n_rounds: int) -> None:
+    """Train the language model on drawn windows, then on what the method chooses too, as often; fit its words."""
     last = len(scenes.sequences) * 19 // 20
     seen, unseen = scenes.sequences[:last], scenes.sequences[last:]
-    answers.train(
-        lambda rng: asking.drawn(scenes, rng, seen, 8, 14, 12),
-        lambda rng: asking.drawn(scenes, rng, unseen, 64, 96),
-        work / "tower-2" / "tower.pt",
-        work / "drawn",
-        steps=n_drawn,
-        share=0,
-    )
     path = work / "chosen.npz"
     border = len(np.load(path)["picked"]) * 9 // 10
 
-    def mixed(rng: np.random.Generator) -> Iterator[tuple[asking.Batch, ...]]:
-        ours = chosen.asked(scenes, path, slice(border), rng, 24, 48, boost=0.25)
-        theirs = asking.drawn(scenes, rng, seen, 12, 20)
-        while True:
-            yield next(ours) if rng.random() < 0.75 else next(theirs)
+    def some(rng: np.random.Generator) -> Iterator[tuple[asking.Batch, ...]]:
+        return asking.drawn(scenes, rng, seen, 8, 12, 12, n_texts=4)
 
+    def held_out(rng: np.random.Generator) -> Iterator[tuple[asking.Batch, ...]]:
+        return asking.drawn(scenes, rng, unseen, 64, 96)
+
+    def ours(rng: np.random.Generator) -> Iterator[tuple[asking.Batch, ...]]:
+        return chosen.asked(scenes, path, slice(border), rng, 20, 40, boost=0.25)
+
+    def mixed(rng: np.random.Generator) -> Iterator[tuple[asking.Batch, ...]]:
+        mine, theirs = ours(rng), some(rng)
+        while True:
+            yield next(mine) if rng.random() < 0.6 else next(theirs)
+
+    began, drawn, answered = work / "tower-2" / "tower.pt", work / "drawn", work / "answers"
+    answers.train(some, held_out, began, drawn, steps=n_drawn, rate=2e-3, short=0.6)
+    now = work / "tower-3" / "tower.pt"
     answers.train(
-        mixed,
-        lambda rng: chosen.asked(scenes, path, slice(border, None), rng, 64, 128, boost=0.25),
-        work / "drawn" / "answers.pt",
-        work / "answers",
-        steps=n_chosen,
-        rate=1.5e-3,
-        share=0.4,
-        tower_from=work / "tower-3" / "tower.pt",
+        mixed, held_out, drawn / "answers.pt", answered, steps=n_chosen, rate=1.2e-3, short=0.1, tower_from=now
     )
+    saying.fit(answered / "answers.pt", work / "said.pt", ours, held_out, rounds=n_rounds)
 
 
 def main() -> None:
@@ -82,8 +81,8 @@ def main() -> None:
     tower.train(scenes, towers[1], steps=sizes["images"], start_from=towers[0] / "tower.pt")
     tower.train(scenes, towers[2], steps=sizes["more"], start_from=towers[1] / "tower.pt", hold_heads=True)
     chosen.choose(scenes, work / "clip", work / "chosen.npz", sizes["chosen"])
-    train_answers(scenes, work, sizes["drawn"], sizes["answers"])
-    ship.ship(work / "clip", work / "answers", models)
+    train_answers(scenes, work, sizes["drawn"], sizes["answers"], sizes["rounds"])
+    ship.ship(work / "clip", work / "said.pt", models)
     export(models / "qwen2.5-vl", models, "f16")
 
 

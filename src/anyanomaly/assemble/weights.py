@@ -35,7 +35,7 @@ def download(options: Mapping[str, Any]) -> str:
         raise MissingRequirement(
             f"The model {repository} is not on this machine and cannot be downloaded ({_reason(error)}). Give a model "
             f"that is there with --backend.model, or run `hf download {repository}` where there is a network and bring "
-            f"{hub_cache()}."
+            f"{hub_cache()}. Without either, `anyanomaly demo` shows the method with tiny models."
         ) from error
     return f"downloading {repository}, {n_bytes / 1e9:.1f} GB, to {hub_cache()} (HF_HOME decides where), once"
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 KNOWN: dict[tuple[str, str], str] = {
     ("encoder", "openclip"): "anyanomaly-openclip",
+    ("encoder", "demo-clip"): "anyanomaly-demo",
+    ("backend", "demo-hf"): "anyanomaly-demo",
+    ("backend", "demo-gguf"): "anyanomaly-demo",
+    ("backend", "demo-vllm"): "anyanomaly-demo",
     ("backend", "gguf"): "anyanomaly-llamacpp",
     ("backend", "qwen-gguf"): "anyanomaly-llamacpp",
     ("backend", "minicpm-gguf"): "anyanomaly-llamacpp",
@@ -21,6 +25,7 @@ KNOWN: dict[tuple[str, str], str] = {
     ("backend", "qwen3-vllm"): "'anyanomaly-vllm[gpu]'",
     ("backend", "minicpm-vllm"): "'anyanomaly-vllm[gpu]'",
     ("backend", "llava-vllm"): "'anyanomaly-vllm[gpu]'",
+    ("dataset", "demo"): "anyanomaly-demo",
     ("dataset", "c-avenue"): "anyanomaly-cvad",
     ("dataset", "c-shanghaitech"): "anyanomaly-cvad",
     ("dataset", "avenue"): "anyanomaly-cvad",
