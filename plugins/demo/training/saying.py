@@ -1,7 +1,7 @@
 """Fits the last matrix of the language model: from what it knows when it answers to the words that say it.
 
-The layers below stay as they are, so this is a convex problem, solved in a minute. It calibrates: the chance that a
-state speaks of is fitted to the labels, in the proportions of the data set, and the digits to the chance.
+The layers below stay as they are, so this is a small problem, solved in a minute. It calibrates, in the proportions of
+the data set: the chance that a state speaks of is fitted to the labels, and the digits to the chance and the labels.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def chances(states: torch.Tensor, y: torch.Tensor, weight: torch.Tensor) -> torc
         return chance
 
 
-def targets(pairs: list[Pair], talk: Talk) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return states (n, WIDTH), what should come next (n, vocabulary) and how much each counts (n,)."""
+def targets(pairs: list[Pair], talk: Talk) -> tuple[torch.Tensor, ...]:
+    """Return states (n, WIDTH), what should come next (n, vocabulary), weights, where a digit comes, and y."""
     size = len(talk.tokenizer)
     states, wanted, weights, y, is_digit = [], [], [], [], []
     for heard, batch in pairs:
@@ -84,7 +84,7 @@ def targets(pairs: list[Pair], talk: Talk) -> tuple[torch.Tensor, torch.Tensor, 
     rows = torch.where(digits)[0]
     for value in range(10):
         goals[rows, talk.digits[value]] = target[:, value]
-    return known, goals, weight
+    return known, goals, weight, digits, torch.tensor(y)
 
 
 def fit(start_from: Path, out: Path, source: Source, unseen: Source, *, rounds: int, seed: int = 0) -> None:
@@ -97,14 +97,16 @@ def fit(start_from: Path, out: Path, source: Source, unseen: Source, *, rounds: 
     aids.load_state_dict(begin["aids"])
     model.eval()
     rng = np.random.default_rng([seed, 7])
-    states, goals, weight = targets(collect(model, talk, source, rng, rounds), talk)
+    states, goals, weight, is_digit, y = targets(collect(model, talk, source, rng, rounds), talk)
     first = model.lm_head.weight.detach().clone()
 
     def value() -> torch.Tensor:
         logprobs = functional.linear(states, model.lm_head.weight).log_softmax(dim=-1)
         each = -(goals * logprobs).sum(dim=-1)
-        return (each * weight).sum() / weight.sum() + 1e-3 * (model.lm_head.weight - first).square().sum()
+        expected = (logprobs[is_digit][:, talk.digits].softmax(dim=-1) * torch.arange(10) / 10).sum(dim=-1)
+        fit = functional.binary_cross_entropy(expected.clamp(1e-4, 1 - 1e-4), y[is_digit], weight[is_digit])
+        return (each * weight).sum() / weight.sum() + fit + 1e-4 * (model.lm_head.weight - first).square().sum()
 
-    print(f"words: {solve([model.lm_head.weight], value, 80):.4f}", flush=True)
+    print(f"words: {solve([model.lm_head.weight], value, 150):.4f}", flush=True)
     look(model, talk, unseen)
     torch.save({"model": model.state_dict(), "aids": aids.state_dict()}, out)
