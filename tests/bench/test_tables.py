@@ -93,7 +93,6 @@ def test_the_front_holds_what_nothing_beats() -> None:
 
 
 def test_the_plot_is_drawn_twice(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     svg, png = draw(results(tmp_path, FOUND), "Title", "a machine", tmp_path)
     assert png.read_bytes().startswith(b"\x89PNG")
     text = svg.read_text()

@@ -23,9 +23,6 @@ import anyanomaly
 from anyanomaly.specs import BackendSpec
 from anyanomaly.testing.contracts import BackendContract, EncoderContract
 
-if not MODELS.is_dir():
-    pytest.skip("the tiny models are not trained yet: plugins/demo/training/LOG.md", allow_module_level=True)
-
 pytestmark = pytest.mark.engine
 
 N_CLIPS = 6

@@ -1,7 +1,7 @@
 """Trains the demo's models: ``python plugins/demo/training/train.py [--work DIR] [--quick]``.
 
-Seeded; every stage goes on from its checkpoint, so it may be killed and started again. On two CPU cores it takes some
-three hours (see LOG.md); ``--quick`` goes through all stages with few steps, to see that they work. What comes out
+Seeded; every stage goes on from its checkpoint, so it may be killed and started again. On two CPU cores it takes hours
+(see LOG.md); ``--quick`` goes through all stages with few steps, to see that they work. What comes out
 lies in ``src/anyanomaly_demo/models``, or for ``--quick`` in the work folder.
 """
 

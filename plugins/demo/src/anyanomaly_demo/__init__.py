@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from anyanomaly import BackendSpec, DatasetSpec, EncoderSpec, hookimpl
-from anyanomaly_demo.places import MODELS
 
 if TYPE_CHECKING:
     import typer
@@ -13,9 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def anyanomaly_register_encoders() -> list[EncoderSpec]:
-    """The tiny CLIP, once training has shipped it."""
-    if not MODELS.is_dir():
-        return []
+    """The tiny CLIP."""
     return [
         EncoderSpec(
             name="demo-clip",
@@ -31,9 +28,7 @@ def anyanomaly_register_encoders() -> list[EncoderSpec]:
 
 @hookimpl
 def anyanomaly_register_backends() -> list[BackendSpec]:
-    """The tiny Qwen2.5-VL, in each engine, once training has shipped it."""
-    if not MODELS.is_dir():
-        return []
+    """The tiny Qwen2.5-VL, in each engine."""
     return [
         BackendSpec(
             name="demo-hf",
@@ -94,8 +89,7 @@ def anyanomaly_register_datasets() -> list[DatasetSpec]:
 
 @hookimpl
 def anyanomaly_register_commands(app: typer.Typer) -> None:
-    """``anyanomaly demo``, once there are models to show."""
-    if MODELS.is_dir():
-        from anyanomaly_demo.command import add
+    """``anyanomaly demo``."""
+    from anyanomaly_demo.command import add
 
-        add(app)
+    add(app)
