@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
 from anyanomaly_transformers.faults import translated
-from anyanomaly_transformers.options import TransformersOptions
+from anyanomaly_transformers.options import TransformersOptions, WeightsOptions
 
 
 class Loaded(NamedTuple):
@@ -29,12 +29,8 @@ def load(options: TransformersOptions) -> Loaded:
     :raises BackendError: when memory runs out, or the files are broken.
     """
     name = _resolved(options.model)
-    device = _device(options.device)
-    if options.device_map:
-        _need("accelerate", "--backend.device-map")
-    if options.quantization:
-        _need("bitsandbytes", f"--backend.quantization {options.quantization}")
-        _need("accelerate", f"--backend.quantization {options.quantization}")
+    device = device_of(options.device)
+    check_packages(options)
     with quiet(), translated(options.model):
         from transformers import AutoConfig
 
@@ -43,7 +39,9 @@ def load(options: TransformersOptions) -> Loaded:
         _check_sees(config, options)
         processor = _processor(name, options, where)
         model = _model(name, options, device, where)
-    return Loaded(_with_plain_decoding(model, processor), processor, str(getattr(config, "_commit_hash", None) or ""))
+    return Loaded(
+        with_plain_decoding(model, processor.tokenizer), processor, str(getattr(config, "_commit_hash", None) or "")
+    )
 
 
 def _resolved(model: str) -> str:
@@ -66,7 +64,11 @@ def _resolved(model: str) -> str:
     return model
 
 
-def _device(name: str) -> str:
+def device_of(name: str) -> str:
+    """Return the device that ``name`` means here.
+
+    :raises UsageError: when it is not there.
+    """
     import torch
 
     if name == "auto":
@@ -130,26 +132,11 @@ def _limit_pixels(images: Any, options: TransformersOptions) -> None:
 
 
 def _model(name: str, options: TransformersOptions, device: str, where: dict[str, Any]) -> Any:
-    import torch
     from transformers import AutoModelForImageTextToText
 
-    precision = options.dtype
-    if precision == "auto":
-        precision = "float32" if device == "cpu" else "bfloat16"
-    dtype = getattr(torch, precision)
-    settings: dict[str, Any] = {"dtype": dtype, **where}
-    if options.device_map or options.quantization:
-        settings["device_map"] = options.device_map or device
+    settings = {**placement(options, device), **where}
     if options.attention != "auto":
         settings["attn_implementation"] = options.attention
-    if options.quantization:
-        from transformers import BitsAndBytesConfig
-
-        settings["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=options.quantization == "4bit",
-            load_in_8bit=options.quantization == "8bit",
-            bnb_4bit_compute_dtype=dtype,
-        )
     model, report = AutoModelForImageTextToText.from_pretrained(name, output_loading_info=True, **settings)
     if missing := sorted(report["missing_keys"]):
         raise BackendError(
@@ -159,19 +146,54 @@ def _model(name: str, options: TransformersOptions, device: str, where: dict[str
     return model.eval() if "device_map" in settings else model.eval().to(device)
 
 
-def _with_plain_decoding(model: Any, processor: Any) -> Any:
+def placement(options: WeightsOptions, device: str) -> dict[str, Any]:
+    """Return what ``from_pretrained`` needs to put weights where ``options`` say, in their precision."""
+    dtype = dtype_of(options, device)
+    settings: dict[str, Any] = {"dtype": dtype}
+    if options.device_map or options.quantization:
+        settings["device_map"] = options.device_map or device
+    if options.quantization:
+        from transformers import BitsAndBytesConfig
+
+        settings["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=options.quantization == "4bit",
+            load_in_8bit=options.quantization == "8bit",
+            bnb_4bit_compute_dtype=dtype,
+        )
+    return settings
+
+
+def dtype_of(options: WeightsOptions, device: str) -> Any:
+    """Return the torch dtype that ``options`` ask for on ``device``."""
+    import torch
+
+    automatic = "float32" if device == "cpu" else "bfloat16"
+    return getattr(torch, automatic if options.dtype == "auto" else options.dtype)
+
+
+def check_packages(options: WeightsOptions) -> None:
+    """:raises MissingRequirement: when ``options`` need a package that is not installed."""
+    if options.device_map:
+        need("accelerate", "--backend.device-map")
+    if options.quantization:
+        need("bitsandbytes", f"--backend.quantization {options.quantization}")
+        need("accelerate", f"--backend.quantization {options.quantization}")
+
+
+def with_plain_decoding(model: Any, tokenizer: Any) -> Any:
     """Keep, of the checkpoint's own decoding defaults, nothing but the ids of its marks."""
     from transformers import GenerationConfig
 
     marks = {
-        name: own if (own := getattr(model.generation_config, name)) is not None else getattr(processor.tokenizer, name)
+        name: own if (own := getattr(model.generation_config, name)) is not None else getattr(tokenizer, name)
         for name in ("bos_token_id", "eos_token_id", "pad_token_id")
     }
     model.generation_config = GenerationConfig(**marks)
     return model
 
 
-def _need(distribution: str, option: str) -> None:
+def need(distribution: str, option: str) -> None:
+    """:raises MissingRequirement: when ``distribution`` is not installed, which ``option`` needs."""
     if find_spec(distribution) is None:
         raise MissingRequirement(f"{option} needs the package {distribution}. Run: pip install {distribution}")
 

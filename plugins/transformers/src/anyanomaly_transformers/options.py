@@ -11,8 +11,8 @@ from anyanomaly.api import Options
 MODEL = "a hub id such as Qwen/Qwen2.5-VL-3B-Instruct, or a folder"
 
 
-class TransformersOptions(Options):
-    """What decides which weights answer, and how they run."""
+class WeightsOptions(Options):
+    """What decides which weights answer, and how they run: what all backends of this package have."""
 
     model: str = Field("", description=MODEL)
     revision: str = Field("main", description="branch, tag or commit of a hub model")
@@ -23,6 +23,15 @@ class TransformersOptions(Options):
     device_map: str = Field(
         "", description="spread the weights over several devices, for example auto; needs accelerate; empty: one device"
     )
+    batch_size: int = Field(8, ge=1, description="queries in one forward pass")
+    quantization: Literal["", "4bit", "8bit"] = Field(
+        "", description="shrink the weights while loading; needs bitsandbytes; empty: as they are"
+    )
+
+
+class TransformersOptions(WeightsOptions):
+    """What image-text-to-text models have beside."""
+
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3"] = Field(
         "auto", description="attention implementation; auto: what transformers takes by default"
     )
@@ -31,10 +40,6 @@ class TransformersOptions(Options):
     )
     max_pixels: int | None = Field(
         None, ge=1, description="shrink images above this many pixels (models that size images by area)"
-    )
-    batch_size: int = Field(8, ge=1, description="queries in one forward pass")
-    quantization: Literal["", "4bit", "8bit"] = Field(
-        "", description="shrink the weights while loading; needs bitsandbytes; empty: as they are"
     )
     trust_remote_code: bool = Field(
         False, description="run Python code that comes with the model; only for authors whom you trust"
