@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -16,29 +17,43 @@ from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.types import Crop, FloatArray, ImageArray
 from anyanomaly_openclip.images import shorten
 from anyanomaly_openclip.loading import Loaded, load_model
-from anyanomaly_openclip.options import OpenClipOptions
+from anyanomaly_openclip.options import OpenClipOptions, TowerOptions
 from anyanomaly_openclip.texts import encode_texts
 
+T_co = TypeVar("T_co", bound=TowerOptions, covariant=True)
 
-class OpenClipEncoder(Encoder[OpenClipOptions]):
-    """Any open_clip model.
+
+class TowerEncoder(Encoder[T_co]):
+    """Any model that is an open_clip one in memory.
 
     ``centre`` crops go through the model's own preprocessing on the CPU (Pillow's bicubic resize has no equal
     elsewhere); ``stretch`` crops are cut and resized on the device, all of one size at once.
     """
 
+    name: ClassVar[str]
     _loaded: Loaded | None = None
     _fingerprint = ""
+
+    @abstractmethod
+    def read(self) -> Loaded:
+        """Return the model that the options name, on the CPU.
+
+        :raises UsageError: for a model that is none. :raises MissingRequirement: without weights.
+        """
+
+    def kind(self) -> str:
+        """Return what of the options changes the model beside its weights."""
+        return ""
 
     def load(self) -> None:
         """Load the weights and move them to the device.
 
         :raises UsageError: for a model or device that is none. :raises MissingRequirement: without weights.
         """
-        loaded = load_model(self.options)
+        loaded = self.read()
         self._device = _device(self.options.device)
         self._dtype: torch.dtype = getattr(torch, self.options.dtype)
-        self._fingerprint = _digest(loaded.model, self.options.text_heads)
+        self._fingerprint = _digest(loaded.model, self.kind())
         shorten(loaded.model)
         self.batch_size = self.options.batch_size or (16 if self._device.type == "cpu" else 512)
         with _explained(self.options):
@@ -56,7 +71,7 @@ class OpenClipEncoder(Encoder[OpenClipOptions]):
     def fingerprint(self) -> str:
         """A hash of the weights, the precision, and how windows are prepared."""
         windows = "normalized" if self.options.normalize_windows else "plain"
-        return f"openclip/{self._fingerprint}/{self.options.dtype}/{windows}"
+        return f"{self.name}/{self._fingerprint}/{self.options.dtype}/{windows}"
 
     def encode_crops(self, crops: Sequence[Crop]) -> FloatArray:
         """Return unit vectors (n, dim) of crops from any frames, ``batch_size`` per forward pass."""
@@ -90,7 +105,7 @@ class OpenClipEncoder(Encoder[OpenClipOptions]):
 
     def _check_loaded(self) -> None:
         if self._loaded is None:
-            raise BackendError("The encoder 'openclip' is used before load().")
+            raise BackendError(f"The encoder '{self.name}' is used before load().")
 
     @torch.inference_mode()
     def _texts(self, texts: Sequence[str]) -> torch.Tensor:
@@ -137,8 +152,22 @@ class OpenClipEncoder(Encoder[OpenClipOptions]):
         return inputs
 
 
+class OpenClipEncoder(TowerEncoder[OpenClipOptions]):
+    """Any open_clip model: by name and tag, hub id, folder or file."""
+
+    name = "openclip"
+
+    def read(self) -> Loaded:
+        """Return the model that the options name."""
+        return load_model(self.options)
+
+    def kind(self) -> str:
+        """Return the heads of the text tower, which no weight tells."""
+        return str(self.options.text_heads)
+
+
 @contextmanager
-def _explained(options: OpenClipOptions) -> Iterator[None]:
+def _explained(options: TowerOptions) -> Iterator[None]:
     """Turn what torch raises, memory above all, into one sentence."""
     try:
         yield
@@ -177,9 +206,9 @@ def _device(name: str) -> torch.device:
         raise UsageError(f"The device '{name}' cannot be used: {reason} Try --device cpu.") from error
 
 
-def _digest(model: torch.nn.Module, text_heads: int) -> str:
+def _digest(model: torch.nn.Module, kind: str) -> str:
     """Hash names, shapes and some 4,000 values of each weight: tells models apart without reading gigabytes."""
-    digest = hashlib.sha256(str(text_heads).encode())
+    digest = hashlib.sha256(kind.encode())
     for name, weight in sorted(model.state_dict().items()):
         flat = weight.detach().flatten()
         sample = flat[:: max(1, flat.numel() // 4096)].float().numpy()
