@@ -1,0 +1,19 @@
+"""ImageBind's image and text towers as an encoder for anyanomaly."""
+
+from anyanomaly import EncoderSpec, hookimpl
+
+
+@hookimpl
+def anyanomaly_register_encoders() -> list[EncoderSpec]:
+    """ImageBind."""
+    return [
+        EncoderSpec(
+            name="imagebind",
+            summary="ImageBind (huge), image and text",
+            target="anyanomaly_imagebind.encoder:ImageBindEncoder",
+            options="anyanomaly_imagebind.options:ImageBindOptions",
+            requires=("anyanomaly-openclip", "torch>=2.4", "open_clip_torch>=3.0"),
+            install="pip install anyanomaly-imagebind",
+            devices=frozenset({"cpu", "cuda", "mps"}),
+        )
+    ]
