@@ -4,6 +4,7 @@ from __future__ import annotations
 
 KNOWN: dict[tuple[str, str], str] = {
     ("encoder", "openclip"): "anyanomaly-openclip",
+    ("encoder", "imagebind"): "anyanomaly-imagebind",
     ("encoder", "demo-clip"): "anyanomaly-demo",
     ("backend", "demo-hf"): "anyanomaly-demo",
     ("backend", "demo-gguf"): "anyanomaly-demo",
