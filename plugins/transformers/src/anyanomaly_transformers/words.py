@@ -39,15 +39,21 @@ def generate(model: Any, inputs: Any, queries: Sequence[Query]) -> list[list[int
     if penalty != 1.0:
         processors.append(Penalty(inputs["attention_mask"], penalty))
     if temperature > 0.0:
-        processors.append(_Draw([content_seed(query) for query in queries], temperature, top_p))
+        processors.append(Draw([content_seed(query) for query in queries], temperature, top_p))
     config = GenerationConfig(max_new_tokens=max_tokens, do_sample=False, num_beams=1, use_cache=True)
     tokens = model.generate(**inputs, generation_config=config, logits_processor=processors)
+    stops = end_marks(model)
+    return [until_end(row, stops) for row in tokens[:, inputs["input_ids"].shape[1] :].tolist()]
+
+
+def end_marks(model: Any) -> set[int]:
+    """Return the ids of the tokens that end an answer."""
     ends = model.generation_config.eos_token_id
-    stops = set(ends if isinstance(ends, list) else [ends])
-    return [_until_end(row, stops) for row in tokens[:, inputs["input_ids"].shape[1] :].tolist()]
+    return set(ends if isinstance(ends, list) else [ends]) - {None}
 
 
-def _until_end(tokens: list[int], stops: set[int]) -> list[int]:
+def until_end(tokens: list[int], stops: set[int]) -> list[int]:
+    """Return ``tokens`` up to the first of ``stops``, and that one."""
     end = next((position for position, token in enumerate(tokens) if token in stops), len(tokens) - 1)
     return tokens[: end + 1]
 
@@ -71,7 +77,7 @@ class Penalty:
         return torch.where(seen, penalised, scores)
 
 
-class _Draw:
+class Draw:
     """Temperature and top-p, then Gumbel noise of each row's own generator.
 
     The largest of logits plus Gumbel noise is a draw from their softmax, so greedy decoding of the result samples.

@@ -1,0 +1,188 @@
+"""The backend of every model that is an image prefix and a causal language model."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from anyanomaly.api import Backend
+from anyanomaly.core.trie import Tokens, choice_tokens
+from anyanomaly.errors import AnyAnomalyError, BackendError, UsageError
+from anyanomaly.types import Answer, ImageArray, Query
+from anyanomaly_transformers.faults import run_error
+from anyanomaly_transformers.identity import fingerprint_of
+from anyanomaly_transformers.loading import check_packages, quiet, with_plain_decoding
+from anyanomaly_transformers.prefix.language import generate, pad, row, words
+from anyanomaly_transformers.prefix.model import ImageSlot, PrefixModel
+from anyanomaly_transformers.prefix.options import PrefixOptions
+from anyanomaly_transformers.prompting import refuse_marks
+from anyanomaly_transformers.scoring import choice_logprobs
+from anyanomaly_transformers.words import end_marks
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+P = TypeVar("P", bound=PrefixOptions, covariant=True)
+Pieces = Sequence[Sequence[int] | ImageSlot]
+
+
+class PrefixBackend(Backend[P]):
+    """Answers in words, or with the exact log-probability of each allowed answer. A plugin writes `load_model`."""
+
+    def __init__(self, options: P) -> None:
+        super().__init__(options)
+        self.batch_size = options.batch_size
+        self._model: PrefixModel | None = None
+        self._fingerprint = ""
+        self._choice_tokens = lru_cache(maxsize=1024)(self._tokens_of)  # few questions, many images
+
+    @abstractmethod
+    def load_model(self) -> PrefixModel:
+        """Return the model that ``options`` name, on its device, with the conversation of ``options.profile``.
+
+        :raises AnyAnomalyError: when it is not there, not whole, or another model.
+        """
+
+    def load(self) -> None:
+        """Load tokenizer and weights; download them when they are not there."""
+        check_packages(self.options)
+        with quiet():
+            model = self.load_model()
+        with_plain_decoding(model.language, model.tokenizer)
+        _add_stop_tokens(model)
+        self._model = model
+        self._fingerprint = fingerprint_of(
+            model.files,
+            dtype=str(model.language.dtype).removeprefix("torch."),
+            quantization=self.options.quantization,
+            profile=repr(model.profile),
+        )
+
+    def close(self) -> None:
+        """Let the weights go, and give the GPU's memory back."""
+        if self._model is None:
+            return
+        self._model = None
+        self._choice_tokens.cache_clear()
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    @property
+    def fingerprint(self) -> str:
+        """Weights, precision, conversation and release. Known once loaded.
+
+        :raises BackendError: before `load`.
+        """
+        self._ready()
+        return self._fingerprint
+
+    def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
+        """Answer in order; queries that are answered alike share forward passes, and the same images an encoding.
+
+        :raises BackendError: before `load`, when memory runs out, or when the model fails.
+        :raises UsageError: when a question holds a mark of the model.
+        """
+        model = self._ready()
+        for query in queries:
+            refuse_marks(model.tokenizer, query)
+        import torch
+
+        answers: dict[int, Answer] = {}
+        order = sorted(range(len(queries)), key=lambda place: _kind(model, queries[place]))
+        try:
+            with quiet(), torch.inference_mode():
+                prompts = [model.pieces(query) for query in queries]
+                rows = list(_rows(model, queries, prompts))
+                for _, places in groupby(order, key=lambda place: _kind(model, queries[place])):
+                    group = list(places)
+                    given = self._alike(
+                        model, [queries[i] for i in group], [prompts[i] for i in group], [rows[i] for i in group]
+                    )
+                    answers.update(zip(group, given, strict=True))
+        except AnyAnomalyError:
+            raise
+        except Exception as error:
+            raise run_error(self.options.model, error) from error
+        return [answers[place] for place in range(len(queries))]
+
+    def _ready(self) -> PrefixModel:
+        if self._model is None:
+            raise BackendError("The model is not loaded. Call load() first, or use the backend in a with block.")
+        return self._model
+
+    def _alike(
+        self, model: PrefixModel, queries: Sequence[Query], prompts: Sequence[Pieces], rows: Sequence[Tensor]
+    ) -> Iterator[Answer]:
+        batch = pad(rows)
+        if queries[0].sampling.choices:
+            wanted = [query.sampling.choices for query in queries]
+            ends = [_last_text(pieces) for pieces in prompts]
+            tokens = [self._choice_tokens(end, choices) for end, choices in zip(ends, wanted, strict=True)]
+            values = choice_logprobs(model.language, batch, tokens)
+            for query, choices, read, each in zip(queries, wanted, rows, values, strict=True):
+                logprobs = dict(zip(choices, each, strict=True))
+                yield Answer(query.id, logprobs=logprobs, prompt_tokens=len(read), output_tokens=0)
+            return
+        for query, read, new in zip(queries, rows, generate(model, batch, queries), strict=True):
+            text = words(model.tokenizer, new, model.profile)
+            yield Answer(query.id, text=text, prompt_tokens=len(read), output_tokens=len(new))
+
+    def _tokens_of(self, end: tuple[int, ...], choices: tuple[str, ...]) -> tuple[Tokens, ...]:
+        tokenizer = self._ready().tokenizer
+        text = tokenizer.decode(end, skip_special_tokens=False)
+        try:
+            return choice_tokens(lambda words: tokenizer(words, add_special_tokens=False)["input_ids"], text, choices)
+        except ValueError as error:
+            raise UsageError(f"These allowed answers cannot be used with this model: {error}.") from error
+
+
+def _rows(model: PrefixModel, queries: Sequence[Query], prompts: Sequence[Pieces]) -> Iterator[Tensor]:
+    """Yield each prompt's embeddings; a group of images that several prompts show is encoded once."""
+    from PIL import Image
+
+    groups: dict[tuple[bytes, ...], list[Any]] = {}
+    keys: list[dict[tuple[int, ...], tuple[bytes, ...]]] = []
+    for query, pieces in zip(queries, prompts, strict=True):
+        digests = [_digest(image) for image in query.images]
+        shown = {piece.images for piece in pieces if isinstance(piece, ImageSlot)}
+        keys.append({images: tuple(digests[place] for place in images) for images in shown})
+        for images, key in keys[-1].items():
+            if key not in groups:
+                groups[key] = [Image.fromarray(query.images[place]) for place in images]
+    encoded = dict(zip(groups, model.encode_images(list(groups.values())) if groups else [], strict=True))
+    for pieces, key_of in zip(prompts, keys, strict=True):
+        slots = [piece for piece in pieces if isinstance(piece, ImageSlot)]
+        yield row(model, pieces, {slot: encoded[key_of[slot.images]][slot.part] for slot in slots})
+
+
+def _digest(image: ImageArray) -> bytes:
+    return hashlib.blake2b(image.data, person=repr(image.shape[:2]).encode()[:16]).digest()
+
+
+def _last_text(pieces: Pieces) -> tuple[int, ...]:
+    """Return the prompt's tokens behind its last image: they decide which tokens an allowed answer adds."""
+    last = pieces[-1]
+    return () if isinstance(last, ImageSlot) else tuple(last)
+
+
+def _kind(model: PrefixModel, query: Query) -> tuple[Any, ...]:
+    """Return what queries of one forward pass have in common; sortable."""
+    if query.sampling.choices:
+        return (True,)
+    how = model.profile.decode_as(query)
+    return (False, query.sampling.max_tokens, how.num_beams, how.temperature, how.top_p, how.repetition_penalty)
+
+
+def _add_stop_tokens(model: PrefixModel) -> None:
+    config = model.language.generation_config
+    known = model.tokenizer.get_vocab()
+    more = {known[mark] for mark in model.profile.stop_tokens if mark in known}
+    config.eos_token_id = sorted(end_marks(model.language) | more)
+    if config.pad_token_id is None:
+        config.pad_token_id = config.eos_token_id[0]

@@ -1,0 +1,123 @@
+"""The language half: rows of token and image embeddings, padded batches, and words that follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from anyanomaly.errors import BackendError
+from anyanomaly.types import Query
+from anyanomaly_transformers.prefix.model import ImageSlot, PrefixModel
+from anyanomaly_transformers.prefix.profile import Decoding, Profile
+from anyanomaly_transformers.words import Draw, content_seed, end_marks, until_end
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def chunk_ids(tokenizer: Any, layout: Sequence[str | ImageSlot]) -> list[list[int] | ImageSlot]:
+    """Return a layout with its texts as token ids, each on its own; the beginning's mark stands before the first.
+
+    So do the originals of the LLaVA family: with a SentencePiece tokenizer a text after an image starts with the
+    space that stands before each text.
+    """
+    pieces: list[list[int] | ImageSlot] = []
+    for place, part in enumerate(layout):
+        ids = tokenizer(part, add_special_tokens=place == 0)["input_ids"] if isinstance(part, str) else part
+        pieces.append(ids)
+    return pieces
+
+
+def row(model: PrefixModel, pieces: Sequence[Sequence[int] | ImageSlot], images: Mapping[ImageSlot, Tensor]) -> Tensor:
+    """Return the embeddings (length, hidden) of a prompt, with those of ``images`` in their places."""
+    import torch
+
+    table = model.language.get_input_embeddings()
+    device, dtype = table.weight.device, model.language.dtype
+    parts = [
+        images[piece] if isinstance(piece, ImageSlot) else table(torch.tensor(piece, dtype=torch.long, device=device))
+        for piece in pieces
+    ]
+    whole = torch.cat([part.to(device, dtype) for part in parts])
+    if whole.ndim != 2:
+        raise BackendError(f"The embeddings of an image have {whole.ndim} axes; one row per token is needed.")
+    return whole
+
+
+def pad(rows: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Return ``rows`` as one batch, padded on the left, with its attention mask."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    lengths = torch.tensor([len(row) for row in rows], device=rows[0].device)
+    embeds = pad_sequence(list(rows), batch_first=True, padding_side="left")
+    places = torch.arange(embeds.shape[1], device=embeds.device)
+    return {"inputs_embeds": embeds, "attention_mask": (places >= embeds.shape[1] - lengths[:, None]).long()}
+
+
+def generate(model: PrefixModel, batch: Mapping[str, Tensor], queries: Sequence[Query]) -> list[list[int]]:
+    """Return the new tokens of each row: up to its end mark, or to what completes a stop string.
+
+    ``queries`` share their decoding and their length.
+    """
+    from transformers import GenerationConfig, StoppingCriteriaList
+
+    how = model.profile.decode_as(queries[0])
+    stops = model.profile.stop_strings
+    config = GenerationConfig(
+        max_new_tokens=queries[0].sampling.max_tokens,
+        num_beams=how.num_beams,
+        do_sample=False,
+        use_cache=True,
+    )
+    tokens = model.language.generate(
+        **batch,
+        generation_config=config,
+        logits_processor=_processors(how, queries),
+        stopping_criteria=StoppingCriteriaList([_AtString(model.tokenizer, stops)] if stops else []),
+    )
+    ends = end_marks(model.language)
+    return [_until_string(model.tokenizer, until_end(each, ends), stops) for each in tokens.tolist()]
+
+
+def _processors(how: Decoding, queries: Sequence[Query]) -> list[Any]:
+    from transformers import RepetitionPenaltyLogitsProcessor
+
+    processors: list[Any] = []
+    if how.repetition_penalty != 1.0:  # with embeddings as prompt it sees the answer's tokens alone
+        processors.append(RepetitionPenaltyLogitsProcessor(how.repetition_penalty))
+    if how.temperature > 0.0:
+        processors.append(Draw([content_seed(query) for query in queries], how.temperature, how.top_p))
+    return processors
+
+
+class _AtString:
+    """Ends a row whose last tokens hold a stop string, however the tokenizer has cut it."""
+
+    def __init__(self, tokenizer: Any, stops: Sequence[str]) -> None:
+        self._tokenizer = tokenizer
+        self._stops = stops
+        self._tail = max(len(stop.encode()) for stop in stops)  # a token is a byte at least
+
+    def __call__(self, input_ids: Tensor, scores: Any, **unused: Any) -> Tensor:
+        import torch
+
+        tails = self._tokenizer.batch_decode(input_ids[:, -self._tail :], skip_special_tokens=False)
+        found = [any(stop in tail for stop in self._stops) for tail in tails]
+        return torch.tensor(found, dtype=torch.bool, device=input_ids.device)
+
+
+def _until_string(tokenizer: Any, tokens: list[int], stops: Sequence[str]) -> list[int]:
+    """Return ``tokens`` up to the one that completes a stop string; a row that ended early is padded behind it."""
+    if not any(stop in tokenizer.decode(tokens) for stop in stops):
+        return tokens
+    lengths = range(1, len(tokens) + 1)
+    return tokens[: next(n for n in lengths if any(stop in tokenizer.decode(tokens[:n]) for stop in stops))]
+
+
+def words(tokenizer: Any, tokens: Sequence[int], profile: Profile) -> str:
+    """Return the answer's text, without marks, without a stop string and what follows it, and without blanks around."""
+    text: str = tokenizer.decode(tokens, skip_special_tokens=True)
+    for stop in profile.stop_strings:
+        text = text.partition(stop)[0]
+    return text.strip()

@@ -1,0 +1,279 @@
+"""Original checkpoint layouts: read whole and strictly, and every fault told in a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config
+from anyanomaly_transformers.prefix.filling import build, fill, load_language, renamed
+from anyanomaly_transformers.prefix.options import PrefixOptions
+from safetensors.torch import save_file
+from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement, UsageError
+
+pytestmark = pytest.mark.engine
+VALUES = {"one.weight": torch.arange(6.0).reshape(2, 3), "two.weight": torch.ones(4), "three": torch.zeros(2, 2)}
+SMALL = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+
+
+def save(values: dict[str, torch.Tensor], path: Path) -> None:
+    if path.suffix == ".safetensors":
+        save_file(values, path)
+    else:
+        torch.save(values, path)
+
+
+def write(folder: Path, layout: str) -> Path:
+    """Write VALUES in one of the layouts of the hub."""
+    whole, parted = layout.split()
+    if parted == "whole":
+        save(VALUES, folder / whole)
+        return folder
+    stem, suffix = whole.rsplit(".", 1)
+    names = list(VALUES)
+    parts = {f"{stem}-00001-of-00002.{suffix}": names[:1], f"{stem}-00002-of-00002.{suffix}": names[1:]}
+    for part, own in parts.items():
+        save({name: VALUES[name] for name in own}, folder / part)
+    index = {"weight_map": {name: part for part, own in parts.items() for name in own}}
+    (folder / f"{whole}.index.json").write_text(json.dumps(index))
+    return folder
+
+
+LAYOUTS = [f"{file} {parted}" for file in ("model.safetensors", "pytorch_model.bin") for parted in ("whole", "parts")]
+
+
+def same(read: Tensors) -> bool:
+    return set(read) == set(VALUES) and all(torch.equal(read[name], VALUES[name]) for name in VALUES)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_layout_is_read(tmp_path: Path, layout: str) -> None:
+    assert same(Tensors(write(tmp_path, layout)))
+
+
+def test_one_file_is_read_with_its_tensors_deep_inside_and_in_the_old_format_too(tmp_path: Path) -> None:
+    torch.save({"model": VALUES, "epoch": 3}, tmp_path / "deep.pth")
+    torch.save(VALUES, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert same(Tensors(tmp_path / "deep.pth", inside=("model",)))
+    assert same(Tensors(tmp_path / "old.pth"))
+    with pytest.raises(UsageError, match=r"'deep\.pth' holds no table 'state'"):
+        Tensors(tmp_path / "deep.pth", inside=("state",))
+    with pytest.raises(UsageError, match=r"'deep\.pth' holds no table of tensors"):
+        Tensors(tmp_path / "deep.pth")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_checkpoint_cut_short_is_told(tmp_path: Path, layout: str) -> None:
+    write(tmp_path, layout)
+    broken = sorted(path for path in tmp_path.iterdir() if path.suffix != ".json")[-1]
+    cut(broken)
+    with pytest.raises(BackendError, match=rf"{broken.name}.*cut short or damaged"):
+        same(Tensors(tmp_path))
+
+
+def test_an_old_pickle_cut_short_is_told(tmp_path: Path) -> None:
+    torch.save(VALUES, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    cut(tmp_path / "old.pth")
+    with pytest.raises(BackendError, match="cut short or damaged"):
+        Tensors(tmp_path / "old.pth")
+
+
+@pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if "parts" in layout])
+def test_a_missing_part_is_named(tmp_path: Path, layout: str) -> None:
+    write(tmp_path, layout)
+    lost = sorted(path for path in tmp_path.iterdir() if path.suffix != ".json")[-1]
+    lost.unlink()
+    with pytest.raises(MissingRequirement, match=f"lacks {lost.name}"):
+        Tensors(tmp_path)
+
+
+def test_a_part_that_lacks_what_the_index_places_there_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "model.safetensors parts")
+    save_file({"two.weight": VALUES["two.weight"]}, tmp_path / "model-00002-of-00002.safetensors")
+    with pytest.raises(BackendError, match=r"lacks the tensor 'three'"):
+        same(Tensors(tmp_path))
+
+
+class Code:
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return os.mkdir, (os.environ["PREFIX_TEST_TRACE"],)
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+def test_code_in_a_pickle_is_refused_and_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_format: bool
+) -> None:
+    trace = tmp_path / "trace"
+    monkeypatch.setenv("PREFIX_TEST_TRACE", str(trace))
+    torch.save(VALUES | {"bad": Code()}, tmp_path / "bad.pth", _use_new_zipfile_serialization=new_format)
+    with pytest.raises(BackendError, match="holds Python code"):
+        Tensors(tmp_path / "bad.pth")
+    assert not trace.exists()
+
+
+def test_folders_that_hold_no_weights_or_another_model_are_told(tmp_path: Path) -> None:
+    with pytest.raises(MissingRequirement, match="holds no weights"):
+        Tensors(tmp_path)
+    with pytest.raises(MissingRequirement, match="There is no file"):
+        Tensors(tmp_path / "not_there.pth")
+    with pytest.raises(UsageError, match=r"holds no config\.json"):
+        read_config(tmp_path, {"llava"}, "LLaVA")
+    (tmp_path / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
+    with pytest.raises(UsageError, match="a model of type 'qwen2_5_vl', and not LLaVA, whose type is 'llava'"):
+        read_config(tmp_path, {"llava"}, "LLaVA")
+    (tmp_path / "config.json").write_text('{"model_type": ')
+    with pytest.raises(BackendError, match="no readable JSON"):
+        read_config(tmp_path, {"llava"}, "LLaVA")
+    (tmp_path / "pytorch_model.bin.index.json").write_text("{}")
+    with pytest.raises(BackendError, match="names no weights"):
+        Tensors(tmp_path)
+
+
+def test_models_are_found_or_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find(str(tmp_path)) == tmp_path
+    for name, error, says in (
+        ("", UsageError, "--backend.model"),
+        ("./not/there", MissingRequirement, "no model folder"),
+        ("/not/there", MissingRequirement, "no model folder"),
+    ):
+        with pytest.raises(error, match=says):
+            find(name)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(AnyAnomalyError, match="owner/not-there"):
+        find("owner/not-there")
+
+
+def test_a_hub_model_that_was_downloaded_is_found_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = "a" * 40
+    snapshot = tmp_path / "models--owner--name" / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    refs = tmp_path / "models--owner--name" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert find("owner/name") == snapshot
+
+
+class Two(nn.Module):
+    """Two layers that may share their weight, and a table that no checkpoint holds."""
+
+    def __init__(self, tied: bool = False) -> None:
+        super().__init__()
+        self.first = nn.Linear(3, 3)
+        self.second = nn.Linear(3, 3, bias=False)
+        self.register_buffer("steps", torch.zeros(2, dtype=torch.long))
+        self.register_buffer("table", torch.arange(3.0), persistent=False)
+        if tied:
+            self.second.weight = self.first.weight
+
+
+def weights() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return {
+        "first.weight": torch.randn(3, 3),
+        "first.bias": torch.randn(3),
+        "second.weight": torch.randn(3, 3),
+        "steps": torch.tensor([4, 5]),
+    }
+
+
+def test_a_module_is_filled_with_exactly_its_tensors() -> None:
+    module, given = build(Two), weights()
+    fill(module, given, what="the tower")
+    assert all(torch.equal(module.state_dict()[name], given[name]) for name in given)
+    assert torch.equal(module.get_buffer("table"), torch.arange(3.0))
+    assert not any(parameter.requires_grad for parameter in module.parameters())
+
+
+def test_a_module_is_filled_in_the_precision_asked_for() -> None:
+    module = build(Two)
+    fill(module, weights(), what="the tower", dtype=torch.bfloat16)
+    assert {tensor.dtype for tensor in module.state_dict().values()} == {torch.bfloat16, torch.long}
+
+
+def test_a_tied_weight_stays_one() -> None:
+    module, given = build(lambda: Two(tied=True)), weights()
+    del given["second.weight"]
+    fill(module, given, what="the tower")
+    assert module.second.weight is module.first.weight
+    assert torch.equal(module.second.weight, given["first.weight"])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"third.weight": torch.ones(1)}, "the tower hold 'third.weight' that it has no place for"),
+        ({"first.bias": None}, "the tower lack 'first.bias'"),
+        ({"first.bias": None, "second.weight": None}, "lack 'first.bias' and 1 more"),
+        ({"second.weight": torch.ones(3, 4)}, r"'second.weight' is \(3, 4\) in the file and \(3, 3\) by the config"),
+    ],
+)
+def test_what_is_not_the_modules_is_told_and_nothing_is_filled(
+    change: dict[str, torch.Tensor | None], says: str
+) -> None:
+    given = {name: tensor for name, tensor in (weights() | change).items() if tensor is not None}
+    module = Two()
+    before = module.first.weight.clone()
+    with pytest.raises(BackendError, match=says):
+        fill(module, given, what="the tower")
+    assert torch.equal(module.first.weight, before)
+
+
+def test_names_are_mapped_and_the_known_ignorable_left_out() -> None:
+    mapped = renamed(VALUES, lambda name: None if name == "three" else f"model.{name}")
+    assert set(mapped) == {"model.one.weight", "model.two.weight"}
+
+
+def llama(folder: Path, **more: object) -> tuple[LlamaConfig, LlamaForCausalLM]:
+    config = LlamaConfig(vocab_size=32, **SMALL, **more)
+    model = LlamaForCausalLM(config).eval()
+    model.save_pretrained(folder)
+    return config, model
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_language_model_is_loaded_from_its_tensors(tmp_path: Path, tied: bool) -> None:
+    config, model = llama(tmp_path, tie_word_embeddings=tied)
+    old = dict(Tensors(tmp_path)) | {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(4)}
+    loaded = load_language(LlamaForCausalLM, config, old, PrefixOptions(device="cpu"))
+    ids = torch.arange(8)[None]
+    with torch.no_grad():
+        assert torch.equal(loaded(ids).logits, model(ids).logits)
+    half = load_language(LlamaForCausalLM, config, Tensors(tmp_path), PrefixOptions(device="cpu", dtype="float16"))
+    assert {parameter.dtype for parameter in half.parameters()} == {torch.float16}
+
+
+def test_a_language_model_that_is_not_whole_is_told(tmp_path: Path) -> None:
+    config, _ = llama(tmp_path)
+    tensors = dict(Tensors(tmp_path))
+    options = PrefixOptions(model="here", device="cpu")
+    lost = tensors.pop("model.layers.1.mlp.up_proj.weight")
+    with pytest.raises(BackendError, match=r"language model of 'here' lack 'model\.layers\.1\.mlp\.up_proj\.weight'"):
+        load_language(LlamaForCausalLM, config, tensors, options)
+    tensors["model.layers.1.mlp.up_proj.weight"] = lost[:, :8]
+    with pytest.raises(BackendError, match=r"is \(24, 8\) in the file and \(24, 16\) by the configuration"):
+        load_language(LlamaForCausalLM, config, tensors, options)
+
+
+def test_loading_a_language_model_leaves_the_folder_alone(tmp_path: Path) -> None:
+    """A loaded model maps its files; what it computes must not reach them."""
+    config, _ = llama(tmp_path)
+    kept = shutil.copytree(tmp_path, tmp_path.with_name("kept"))
+    model = load_language(LlamaForCausalLM, config, Tensors(tmp_path), PrefixOptions(device="cpu"))
+    with torch.no_grad():
+        model.model.norm.weight.mul_(2)
+    assert (kept / "model.safetensors").read_bytes() == (tmp_path / "model.safetensors").read_bytes()

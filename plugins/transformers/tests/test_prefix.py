@@ -1,0 +1,359 @@
+"""Image prefix and causal LM: exact log-probabilities, beams, stop strings, the same alone and in a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from anyanomaly_transformers.prefix.backend import PrefixBackend
+from anyanomaly_transformers.prefix.language import chunk_ids, pad, row
+from anyanomaly_transformers.prefix.model import ImageSlot
+from anyanomaly_transformers.prefix.options import PrefixOptions
+from anyanomaly_transformers.prefix.profile import Decoding, Profile
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from anyanomaly.core.expected import SCORES
+from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.types import Query, Sampling
+from tests.support.tiny_tokenizers import byte_tokenizer
+
+pytestmark = pytest.mark.engine
+Ask = Callable[..., Query]
+HIDDEN = 64
+PAPER = Profile("paper", before="A chat.###Human: <Img>", between="</Img> ", after="###Assistant: ")
+
+
+class Made:
+    """A tiny LLaMA, and images of as many tokens as their height has sixteenths."""
+
+    def __init__(self, profile: Profile = PAPER) -> None:
+        self.tokenizer = byte_tokenizer(())
+        self.profile = profile
+        self.files: tuple[Path, ...] = ()
+        self.encoded = 0
+        self.slots_alone = True
+        config = LlamaConfig(
+            vocab_size=len(self.tokenizer),
+            hidden_size=HIDDEN,
+            intermediate_size=96,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            initializer_range=0.15,
+            bos_token_id=None,
+            eos_token_id=self.tokenizer.eos_token_id,
+            pad_token_id=self.tokenizer.pad_token_id,
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.language = LlamaForCausalLM(config).eval()
+            self.projector = torch.randn(48, HIDDEN)
+
+    def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
+        places = range(len(query.images))
+        slots = [ImageSlot((place,)) for place in places] if self.slots_alone else [ImageSlot(tuple(places))]
+        return chunk_ids(self.tokenizer, self.profile.layout(query, slots))
+
+    def encode_images(self, groups: Sequence[Sequence[Any]]) -> list[list[torch.Tensor]]:
+        self.encoded += len(groups)
+        rows = []
+        for images in groups:
+            sixteenths = [image.resize((1, image.height // 16)).resize((16, image.height // 16)) for image in images]
+            pixels = torch.cat([torch.tensor(list(each.tobytes())).reshape(-1, 48) for each in sixteenths])
+            rows.append([(pixels / 255 - 0.5) @ self.projector])
+        return rows
+
+
+class MadeBackend(PrefixBackend[PrefixOptions]):
+    def __init__(self, made: Made, **options: Any) -> None:
+        super().__init__(PrefixOptions(**options))
+        self.made = made
+
+    def load_model(self) -> Made:
+        return self.made
+
+
+def loaded(profile: Profile = PAPER, **options: Any) -> MadeBackend:
+    backend = MadeBackend(Made(profile), **options)
+    backend.load()
+    return backend
+
+
+@pytest.fixture(scope="module")
+def backend() -> MadeBackend:
+    return loaded()
+
+
+def prompt(made: Made, query: Query) -> torch.Tensor:
+    """Return the prompt's embeddings (1, length, hidden) as by hand, one image after the other."""
+    from PIL import Image
+
+    encoded = [made.encode_images([[Image.fromarray(image)]])[0][0] for image in query.images]
+    table = made.language.get_input_embeddings().weight
+    parts = [encoded[piece.images[0]] if isinstance(piece, ImageSlot) else table[piece] for piece in made.pieces(query)]
+    return torch.cat(parts)[None]
+
+
+def logits_after(made: Made, embeds: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
+    """Return the log-probabilities (len(tokens) + 1, vocabulary) after the prompt and each of ``tokens``."""
+    table = made.language.get_input_embeddings().weight
+    with torch.no_grad():
+        whole = torch.cat([embeds, table[list(tokens)][None]], dim=1)
+        logits = made.language(inputs_embeds=whole, use_cache=False).logits[0]
+    return logits[-len(tokens) - 1 :].log_softmax(-1)
+
+
+def greedy(made: Made, query: Query, length: int) -> list[int]:
+    """Return the likeliest tokens, each from a whole pass."""
+    embeds, tokens = prompt(made, query), list[int]()
+    for _ in range(length):
+        tokens.append(int(logits_after(made, embeds, tokens)[-1].argmax()))
+    return tokens
+
+
+def test_log_probabilities_are_those_of_whole_passes_over_each_choice(backend: MadeBackend, ask: Ask) -> None:
+    made = backend.made
+    for choices in (SCORES, ("0", "0.5", "yes", "no, there is none")):
+        query = ask(3, n_images=2, sampling=Sampling(choices=choices))
+        (answer,) = backend.answer_batch([query])
+        embeds = prompt(made, query)
+        for choice in choices:
+            ids = made.tokenizer(choice, add_special_tokens=False)["input_ids"]
+            table = logits_after(made, embeds, ids)
+            expected = sum(float(table[place, token]) for place, token in enumerate(ids))
+            assert answer.logprobs is not None
+            assert answer.logprobs[choice] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_choice_has_the_tokens_that_it_adds_to_the_end_of_the_prompt(ask: Ask) -> None:
+    """Where the tokenizer joins a blank with what follows, the choice is what comes after the blank that was read."""
+    backend = loaded(replace(PAPER, after="###Assistant:"))
+    made = backend.made
+    (answer,) = backend.answer_batch([ask(0, sampling=Sampling(choices=(" score",)))])
+    ids = made.tokenizer(" score", add_special_tokens=False)["input_ids"]
+    table = logits_after(made, prompt(made, ask(0)), ids)
+    expected = sum(float(table[place, token]) for place, token in enumerate(ids))
+    assert answer.logprobs == {" score": pytest.approx(expected, abs=1e-4)}
+
+
+def test_a_mixed_batch_answers_as_its_queries_do_alone(backend: MadeBackend, ask: Ask) -> None:
+    queries = [
+        ask(0, sampling=Sampling(choices=SCORES)),
+        ask(1, n_images=2, prompt="A longer question. " * 4),
+        ask(2, n_images=3, sampling=Sampling(choices=("0", "0.5", "yes")), prompt="Look. Is it there?"),
+        ask(3, system="You are a detector.", sampling=Sampling(max_tokens=6, repetition_penalty=1.3)),
+        ask(4, text_first=True, sampling=Sampling(choices=SCORES), prompt="What " * 9),
+        ask(5, n_images=2, sampling=Sampling(max_tokens=6, repetition_penalty=1.3)),
+        ask(6, n_images=0),
+        ask(7, sampling=Sampling(max_tokens=6, temperature=0.8, top_p=0.9)),
+        ask(8, n_images=2, prompt="Hm?", sampling=Sampling(max_tokens=6, temperature=0.8, top_p=0.9)),
+    ]
+    together = backend.answer_batch(queries)
+    assert [answer.id for answer in together] == [query.id for query in queries]
+    for query, answer in zip(queries, together, strict=True):
+        (alone,) = backend.answer_batch([query])
+        assert (answer.text, answer.prompt_tokens, answer.output_tokens) == (
+            alone.text,
+            alone.prompt_tokens,
+            alone.output_tokens,
+        )
+        assert (answer.logprobs is None) == (not query.sampling.choices)
+        if answer.logprobs is not None:
+            assert answer.logprobs == pytest.approx(alone.logprobs, abs=1e-4)
+
+
+def test_the_answer_depends_on_images_their_order_question_and_system(backend: MadeBackend, ask: Ask) -> None:
+    sampling = Sampling(choices=SCORES)
+    query = ask(1, n_images=2, sampling=sampling)
+    others = [
+        Query(query.id, query.images[::-1], query.prompt, sampling=sampling),
+        ask(1, n_images=1, sampling=sampling),
+        ask(1, n_images=2, prompt="Is there a car?", sampling=sampling),
+        ask(1, n_images=2, text_first=True, sampling=sampling),
+        ask(1, n_images=2, system="You are a detector.", sampling=sampling),
+    ]
+    first, *rest = backend.answer_batch([query, *others])
+    for other in rest:
+        assert other.logprobs != pytest.approx(first.logprobs, abs=1e-3)
+
+
+def test_words_are_the_likeliest_tokens_of_whole_passes(backend: MadeBackend, ask: Ask) -> None:
+    made = backend.made
+    query = ask(2, n_images=2, sampling=Sampling(max_tokens=6))
+    tokens = greedy(made, query, 6)
+    (answer,) = backend.answer_batch([query])
+    assert answer.text == made.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+
+
+def test_a_penalty_counts_the_answer_and_not_the_prompt(ask: Ask) -> None:
+    backend = loaded(replace(PAPER, decoding=Decoding(repetition_penalty=1.5)))
+    made = backend.made
+    query = ask(2, sampling=Sampling(max_tokens=8))
+    embeds, tokens = prompt(made, query), []
+    with torch.no_grad():
+        for _ in range(8):
+            table = made.language.get_input_embeddings().weight[tokens][None]
+            logits = made.language(inputs_embeds=torch.cat([embeds, table], dim=1), use_cache=False).logits[0, -1]
+            for token in set(tokens):
+                logits[token] = logits[token] / 1.5 if logits[token] > 0 else logits[token] * 1.5
+            tokens.append(int(logits.argmax()))
+    (answer,) = backend.answer_batch([query])
+    assert answer.text == made.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+
+
+def test_beams_find_the_likeliest_answer_of_two_tokens(ask: Ask) -> None:
+    """As many beams as tokens in the vocabulary look at every answer of two tokens."""
+    made = Made()
+    n_beams = len(made.tokenizer)
+    backend = loaded(replace(PAPER, decoding=Decoding(num_beams=n_beams)))
+    query = ask(5, sampling=Sampling(max_tokens=2))
+    embeds = prompt(made, query)
+    first = logits_after(made, embeds, [])[0]
+    ends = {made.tokenizer.eos_token_id}
+    best, text = -float("inf"), ""
+    for token in first.topk(40).indices.tolist():
+        second = logits_after(made, embeds, [token])[-1]
+        value = float(first[token] + second.max())
+        if token not in ends and value > best:
+            best, text = value, made.tokenizer.decode([token, int(second.argmax())], skip_special_tokens=True)
+    (answer,) = backend.answer_batch([query])
+    assert answer.text == text.strip()
+
+
+def test_beams_answer_alone_as_in_a_batch(ask: Ask) -> None:
+    backend = loaded(replace(PAPER, decoding=Decoding(num_beams=3, repetition_penalty=1.2)))
+    queries = [ask(number, n_images=1 + number % 3, prompt="Is it? " * (1 + number)) for number in range(5)]
+    together = backend.answer_batch(queries)
+    for query, answer in zip(queries, together, strict=True):
+        (alone,) = backend.answer_batch([query])
+        assert (alone.text, alone.output_tokens) == (answer.text, answer.output_tokens)
+    greedy = loaded().answer_batch(queries)
+    assert [answer.text for answer in greedy] != [answer.text for answer in together]
+
+
+def test_a_stop_string_ends_the_answer_however_the_tokens_cut_it(ask: Ask) -> None:
+    """What the tiny model says is noise, so the stop strings are pieces of that noise: across tokens, and within."""
+    query, other = ask(2, n_images=2, sampling=Sampling(max_tokens=24)), ask(3, sampling=Sampling(max_tokens=24))
+    made = Made()
+    tokens = greedy(made, query, 24)
+    pieces = [made.tokenizer.decode([token]) for token in tokens]
+    place = next(n for n in range(4, 20) if pieces[n].isascii() and pieces[n + 1].isascii())
+    across = pieces[place][-1] + pieces[place + 1][0]
+    whole = made.tokenizer.decode(tokens)
+    backend = loaded(replace(PAPER, stop_strings=(across,)))
+    alone, (batched, _) = backend.answer_batch([query])[0], backend.answer_batch([query, other])
+    assert alone.text == whole.partition(across)[0].strip()
+    assert (batched.text, batched.output_tokens) == (alone.text, alone.output_tokens)
+    cut = next(n for n in range(1, 25) if across in made.tokenizer.decode(tokens[:n]))
+    assert alone.output_tokens == cut
+
+
+def test_a_stop_mark_ends_the_answer(ask: Ask) -> None:
+    made, query = Made(), ask(2, sampling=Sampling(max_tokens=12))
+    tokens = greedy(made, query, 12)
+    mark = made.tokenizer.convert_ids_to_tokens(tokens[3])
+    backend = loaded(replace(PAPER, stop_tokens=(mark, "<|not there|>")))
+    answer, _ = backend.answer_batch([query, ask(3, sampling=Sampling(max_tokens=12))])
+    assert answer.output_tokens == tokens.index(tokens[3]) + 1
+
+
+def test_images_that_several_questions_show_are_encoded_once(ask: Ask) -> None:
+    backend = loaded()
+    one = ask(1, n_images=2)
+    queries = [one, Query(one.id, one.images, "Is there a car?"), Query(one.id, one.images[::-1], "And now?"), ask(2)]
+    backend.answer_batch(queries)
+    assert backend.made.encoded == 3
+
+
+def test_images_that_are_encoded_together_have_one_place(ask: Ask) -> None:
+    backend = loaded()
+    backend.made.slots_alone = False
+    backend.answer_batch([ask(1, n_images=2), ask(1, n_images=2, prompt="And a car?"), ask(1, n_images=3)])
+    assert backend.made.encoded == 2
+
+
+def test_a_published_decoding_holds_whatever_the_run_says(ask: Ask) -> None:
+    backend = loaded(replace(PAPER, decoding=Decoding()))
+    drawn = Sampling(max_tokens=6, temperature=5.0, repetition_penalty=2.0)
+    answers = backend.answer_batch([ask(1, sampling=Sampling(max_tokens=6)), ask(1, sampling=drawn)])
+    assert answers[0].text == answers[1].text
+    assert loaded().answer_batch([ask(1, sampling=drawn)])[0].text != answers[0].text
+
+
+def test_beams_are_not_drawn() -> None:
+    with pytest.raises(ValueError, match="beams are not drawn"):
+        Decoding(num_beams=3, temperature=0.2)
+
+
+def test_half_precision_answers(ask: Ask) -> None:
+    for dtype in (torch.bfloat16, torch.float16):
+        backend = loaded()
+        backend.made.language.to(dtype)
+        answer, scored = backend.answer_batch([ask(1), ask(1, sampling=Sampling(choices=SCORES))])
+        assert answer.text
+        assert scored.logprobs is not None
+
+
+def test_a_question_that_holds_a_mark_is_refused(backend: MadeBackend, ask: Ask) -> None:
+    with pytest.raises(UsageError, match=r"<\|im_end\|>"):
+        backend.answer_batch([ask(0, prompt="Is there an <|im_end|>?")])
+
+
+def test_what_the_model_raises_is_told_as_an_error_of_ours(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = loaded(model="here")
+    monkeypatch.setattr(backend.made, "encode_images", lambda groups: 1 / 0)
+    with pytest.raises(BackendError, match="'here' failed: ZeroDivisionError"):
+        backend.answer_batch([ask(0)])
+
+
+def test_use_before_load_and_after_close_is_an_error_of_ours(ask: Ask) -> None:
+    backend = MadeBackend(Made())
+    with pytest.raises(BackendError, match="not loaded"):
+        backend.answer_batch([ask(0)])
+    with backend:
+        backend.answer_batch([ask(0)])
+    with pytest.raises(BackendError, match="not loaded"):
+        _ = backend.fingerprint
+
+
+def test_what_changes_answers_changes_the_fingerprint(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.pth"
+
+    def told(value: float, profile: Profile = PAPER) -> str:
+        torch.save({"weight": torch.full((4,), value)}, weights)
+        backend = MadeBackend(Made(profile))
+        backend.made.files = (weights,)
+        backend.load()
+        return backend.fingerprint
+
+    assert told(1.0) == told(1.0)
+    assert len({told(1.0), told(2.0), told(1.0, replace(PAPER, after=":"))}) == 3
+
+
+def test_prompts_are_laid_out_as_the_profile_says(ask: Ask) -> None:
+    video = replace(PAPER, between="\n", image_open="<vid>", image_close="</vid>", question_first=True)
+    query = ask(0, prompt="Q?", system="S.")
+    assert PAPER.layout(query, [1]) == ["A chat.###Human: <Img>", 1, "</Img> S.\nQ?###Assistant: "]
+    assert video.layout(query, [1]) == ["A chat.###Human: <Img>S.\nQ?\n<vid>", 1, "</vid>###Assistant: "]
+    assert PAPER.layout(ask(0, prompt="Q?", text_first=True), [1, 2]) == [
+        "A chat.###Human: <Img>Q?</Img> ",
+        1,
+        "</Img> ",
+        2,
+        "###Assistant: ",
+    ]
+    assert PAPER.layout(ask(0, prompt="Q?"), []) == ["A chat.###Human: <Img>Q?###Assistant: "]
+
+
+def test_rows_are_padded_on_the_left(backend: MadeBackend, ask: Ask) -> None:
+    made = backend.made
+    pieces = made.pieces(ask(0, n_images=0, prompt="Q?"))
+    whole = row(made, pieces, {})
+    batch = pad([whole, whole[:3]])
+    assert batch["attention_mask"].sum(dim=1).tolist() == [len(whole), 3]
+    assert torch.equal(batch["inputs_embeds"][1, -3:], whole[:3])
+    assert not batch["inputs_embeds"][1, :-3].any()
