@@ -35,6 +35,8 @@ class EncoderSpec(ComponentSpec):
     """An image-text encoder."""
 
     role: ClassVar[str] = "encoder"
+    licence: str = ""  # of the weights, in a few words
+    memory: str = ""  # what the weights take, in a few words
     devices: frozenset[str] = frozenset({"cpu"})
 
 
@@ -69,6 +71,8 @@ class BackendSpec(ComponentSpec):
     needs_encoder: bool = False  # the host sets `encoder`
     cacheable: bool = True  # answers are worth keeping in the answer store
     devices: frozenset[str] = frozenset({"cpu"})
+    licence: str = ""  # of the weights, in a few words
+    memory: str = ""  # what the weights take, in a few words: "about 7 GB"
     network: bool = False  # may send frames off this machine; `Backend.leaves_machine` says whether it does
 
 

@@ -33,6 +33,24 @@ def test_the_list_as_json(cli: Cli) -> None:
     assert told["problems"] == []
 
 
+def test_what_weights_take_and_their_licence_stand_in_the_list(cli: Cli, folder: Path) -> None:
+    (folder / "heavy.py").write_text(
+        "from anyanomaly import BackendSpec, hookimpl\n"
+        "@hookimpl\n"
+        "def anyanomaly_register_backends():\n"
+        "    return [BackendSpec(name='heavy', summary='Heavy', target='heavy:Heavy', memory='14 GB', licence='MIT'),\n"
+        "            BackendSpec(name='light', summary='Light', target='heavy:Light', licence='its own')]\n"
+    )
+    lines = cli("-p", "heavy.py", "plugins", "backend").out.splitlines()
+    assert [line for line in lines if line.endswith("  Heavy [14 GB; MIT]")]
+    assert [line for line in lines if line.endswith("  Light [its own]")]
+    told = json.loads(cli("-p", "heavy.py", "plugins", "backend", "--json").out)
+    (heavy,) = [each for each in told["components"] if each["name"] == "heavy"]
+    assert (heavy["memory"], heavy["licence"]) == ("14 GB", "MIT")
+    shown = cli("-p", "heavy.py", "plugins", "show", "backend:heavy").out.splitlines()
+    assert {"licence MIT", "memory 14 GB"} <= {" ".join(line.split()) for line in shown}
+
+
 def test_names_in_conflict_are_marked(cli: Cli, folder: Path) -> None:
     (folder / "rival.py").write_text(
         "from anyanomaly import BackendSpec, hookimpl\n"

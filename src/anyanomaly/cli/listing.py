@@ -20,12 +20,19 @@ def list_components(call: Call, roles: tuple[str, ...], as_json: bool) -> None:
         print_json({"components": [described(call, spec) for spec in specs], "problems": problems})
         return
     rows = [
-        (spec.role, spec.name, call.registry.provider(spec), f"{spec.summary}{_state(call, spec)}") for spec in specs
+        (spec.role, spec.name, call.registry.provider(spec), f"{spec.summary}{_weights(spec)}{_state(call, spec)}")
+        for spec in specs
     ]
     if rows:
         print_table(rows)
     for problem in call.registry.problems:
         tell(f"anyanomaly: {problem.message}")
+
+
+def _weights(spec: ComponentSpec) -> str:
+    """Return what a component's weights take and their licence, in brackets; empty when it says neither."""
+    said = [text for name in ("memory", "licence") if (text := getattr(spec, name, ""))]
+    return f" [{'; '.join(said)}]" if said else ""
 
 
 def _state(call: Call, spec: ComponentSpec) -> str:

@@ -16,12 +16,14 @@ def anyanomaly_register_encoders() -> list[EncoderSpec]:
     return [
         EncoderSpec(
             name="demo-clip",
-            summary="A tiny CLIP, trained on the made clips: 6 MB, comes with the plugin",
+            summary="A tiny CLIP, trained on the made clips: comes with the plugin",
             target="anyanomaly_demo.with_torch:DemoClip",
             options="anyanomaly_demo.options_clip:DemoClipOptions",
             requires=("torch>=2.4", "open_clip_torch>=3.0", "anyanomaly-openclip"),
             install="pip install anyanomaly-openclip",
             devices=frozenset({"cpu", "cuda", "mps"}),
+            memory="under 10 MB",
+            licence="Apache-2.0",
         )
     ]
 
@@ -42,6 +44,8 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
             logprobs=True,
             choices=True,
             devices=frozenset({"cpu", "cuda", "mps"}),
+            memory="under 10 MB",
+            licence="Apache-2.0",
         ),
         BackendSpec(
             name="demo-vllm",
@@ -56,6 +60,8 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
             choices=True,
             deterministic=False,
             devices=frozenset({"cpu", "cuda"}),
+            memory="under 10 MB",
+            licence="Apache-2.0",
         ),
         BackendSpec(
             name="demo-gguf",
@@ -68,6 +74,8 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
             logprobs=True,
             choices=True,
             devices=frozenset({"cpu", "cuda", "mps"}),
+            memory="under 10 MB",
+            licence="Apache-2.0",
         ),
     ]
 

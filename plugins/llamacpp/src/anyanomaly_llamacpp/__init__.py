@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from anyanomaly import BackendSpec, hookimpl
 
 
-def _spec(name: str, summary: str, options: str) -> BackendSpec:
+def _spec(name: str, summary: str, options: str, **more: Any) -> BackendSpec:
     return BackendSpec(
         name=name,
         summary=summary,
@@ -18,6 +20,7 @@ def _spec(name: str, summary: str, options: str) -> BackendSpec:
         logprobs=True,
         choices=True,
         devices=frozenset({"cpu", "cuda", "mps"}),
+        **more,
     )
 
 
@@ -25,8 +28,32 @@ def _spec(name: str, summary: str, options: str) -> BackendSpec:
 def anyanomaly_register_backends() -> list[BackendSpec]:
     """Return the backend ``gguf`` and its presets, which differ in their defaults alone."""
     return [
-        _spec("gguf", "Any GGUF vision-language model over llama.cpp", "GGUFOptions"),
-        _spec("qwen-gguf", "Qwen2.5-VL 3B over llama.cpp, 4 bits", "QwenOptions"),
-        _spec("minicpm-gguf", "MiniCPM-V 2.6 over llama.cpp, 4 bits", "MiniCPMOptions"),
-        _spec("smolvlm-gguf", "SmolVLM2 2.2B over llama.cpp, 4 bits", "SmolVLMOptions"),
+        _spec(
+            "gguf",
+            "Any GGUF vision-language model over llama.cpp",
+            "GGUFOptions",
+            memory="the files' size",
+            licence="the model's",
+        ),
+        _spec(
+            "qwen-gguf",
+            "Qwen2.5-VL 3B over llama.cpp, 4 bits",
+            "QwenOptions",
+            memory="about 3 GB",
+            licence="Qwen research",
+        ),
+        _spec(
+            "minicpm-gguf",
+            "MiniCPM-V 2.6 over llama.cpp, 4 bits",
+            "MiniCPMOptions",
+            memory="about 6 GB",
+            licence="see its page",
+        ),
+        _spec(
+            "smolvlm-gguf",
+            "SmolVLM2 2.2B over llama.cpp, 4 bits",
+            "SmolVLMOptions",
+            memory="about 2 GB",
+            licence="Apache-2.0",
+        ),
     ]

@@ -20,6 +20,8 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
             batching=True,
             logprobs=True,
             deterministic=False,
+            memory="the server's",
+            licence="the model's",
             network=True,
         )
     ]

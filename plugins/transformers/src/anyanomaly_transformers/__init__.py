@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from anyanomaly import BackendSpec, hookimpl
 
 REQUIRES = ("torch>=2.4", "torchvision>=0.19", "transformers>=5.0", "pillow>=10")
 INSTALL = "pip install anyanomaly-transformers"
 
 
-def _spec(
-    name: str, summary: str, options: str, requires: tuple[str, ...] = REQUIRES, install: str = INSTALL
-) -> BackendSpec:
+def _spec(name: str, summary: str, options: str, **more: Any) -> BackendSpec:
     return BackendSpec(
         name=name,
         summary=summary,
         target="anyanomaly_transformers.backend:TransformersBackend",
         options=f"anyanomaly_transformers.options:{options}",
-        requires=requires,
-        install=install,
         max_images=None,
         batching=True,
         logprobs=True,
         choices=True,
         devices=frozenset({"cpu", "cuda", "mps"}),
+        **{"requires": REQUIRES, "install": INSTALL} | more,
     )
 
 
@@ -30,16 +29,32 @@ def _spec(
 def anyanomaly_register_backends() -> list[BackendSpec]:
     """Return the backend ``transformers`` and its presets, which differ in their defaults alone."""
     return [
-        _spec("transformers", "Any image-text-to-text model of transformers", "TransformersOptions"),
-        _spec("qwen-hf", "Qwen2.5-VL 3B in transformers", "QwenOptions"),
-        _spec("qwen3-hf", "Qwen3-VL 4B in transformers", "Qwen3Options"),
-        _spec("internvl-hf", "InternVL3 2B in transformers", "InternVLOptions"),
-        _spec("gemma-hf", "Gemma 3 4B in transformers", "GemmaOptions"),
+        _spec(
+            "transformers",
+            "Any image-text-to-text model of transformers",
+            "TransformersOptions",
+            memory="2 bytes a weight; 4 on a CPU",
+            licence="the model's",
+        ),
+        _spec("qwen-hf", "Qwen2.5-VL 3B in transformers", "QwenOptions", memory="about 7 GB", licence="Qwen research"),
+        _spec("qwen3-hf", "Qwen3-VL 4B in transformers", "Qwen3Options", memory="about 9 GB", licence="Apache-2.0"),
+        _spec(
+            "internvl-hf",
+            "InternVL3 2B in transformers",
+            "InternVLOptions",
+            memory="about 4 GB",
+            licence="see its page",
+        ),
+        _spec(
+            "gemma-hf", "Gemma 3 4B in transformers", "GemmaOptions", memory="about 9 GB", licence="Gemma terms; gated"
+        ),
         _spec(
             "smolvlm-hf",
             "SmolVLM2 2.2B in transformers",
             "SmolVLMOptions",
             requires=(*REQUIRES, "num2words>=0.5"),
             install=f"{INSTALL} num2words",
+            memory="about 5 GB",
+            licence="Apache-2.0",
         ),
     ]
