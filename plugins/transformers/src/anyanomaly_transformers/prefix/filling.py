@@ -105,5 +105,9 @@ def load_language(kind: Any, config: Any, tensors: Mapping[str, Tensor], options
             check(kind(config), tensors, what)
         device = device_of(options.device)
         settings = placement(options, device)
+        if (
+            settings["dtype"] == torch.float32
+        ):  # the originals' own way, for their numbers; fused kernels round otherwise
+            settings["attn_implementation"] = "eager"
         model = kind.from_pretrained(None, config=config, state_dict=tensors, **settings)
     return model.eval() if "device_map" in settings else model.eval().to(device)

@@ -26,10 +26,25 @@ class ImageSlot:
 class PrefixModel(Protocol):
     """A loaded model: encoder and projector behind ``encode_images``, conversation behind ``pieces``."""
 
-    language: Any  # a causal LM of transformers on its device; its embeddings take the place of tokens
-    tokenizer: Any
-    profile: Profile
-    files: Sequence[Path]  # the folders and files that it was read from: what identifies its weights
+    @property
+    def language(self) -> Any:
+        """A causal LM of transformers on its device; embeddings take the place of tokens."""
+        ...
+
+    @property
+    def tokenizer(self) -> Any:
+        """Its tokenizer."""
+        ...
+
+    @property
+    def profile(self) -> Profile:
+        """How it is spoken to."""
+        ...
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The folders and files that it was read from: what identifies its weights."""
+        ...
 
     def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
         """Return the prompt, up to where the answer starts: token ids, and the places of the images between them."""
