@@ -1,0 +1,20 @@
+"""Options of the backend ``minigpt4``."""
+
+from __future__ import annotations
+
+from anyanomaly_transformers.prefix.options import PrefixOptions
+from pydantic import Field
+
+
+class MiniGPT4Options(PrefixOptions):
+    """Where the three parts of the model lie, beside what all such models have."""
+
+    model: str = Field(
+        "meta-llama/Llama-2-7b-chat-hf",
+        description="hub id or folder of the LLaMA-2 chat model, or a folder with all three parts",
+    )
+    vision: str = Field("", description="file of the EVA image tower; empty: eva_vit_g.pth in or beside the folder")
+    projection: str = Field(
+        "",
+        description="file of MiniGPT-4's own checkpoint; empty: pretrained_minigpt4_llama2_7b.pth beside the tower's",
+    )
