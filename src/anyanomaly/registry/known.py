@@ -13,6 +13,7 @@ KNOWN: dict[tuple[str, str], str] = {
     ("backend", "qwen-gguf"): "anyanomaly-llamacpp",
     ("backend", "minicpm-gguf"): "anyanomaly-llamacpp",
     ("backend", "smolvlm-gguf"): "anyanomaly-llamacpp",
+    ("backend", "minigpt4"): "anyanomaly-minigpt4",
     ("backend", "openai"): "anyanomaly-openai",
     ("backend", "transformers"): "anyanomaly-transformers",
     ("backend", "qwen-hf"): "anyanomaly-transformers",

@@ -14,7 +14,14 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
             summary="MiniGPT-4, LLaMA-2 7B",
             target="anyanomaly_minigpt4.backend:MiniGPT4Backend",
             options="anyanomaly_minigpt4.options:MiniGPT4Options",
-            requires=("anyanomaly-transformers", "torch>=2.4", "transformers>=5.0", "sentencepiece>=0.2", "pillow>=10"),
+            requires=(
+                "anyanomaly-transformers",
+                "torch>=2.4",
+                "transformers>=5.0",
+                "sentencepiece>=0.2",  # the published tokenizer is a SentencePiece model, which these two read
+                "protobuf>=4",
+                "pillow>=10",
+            ),
             install="pip install anyanomaly-minigpt4",
             max_images=None,
             batching=True,
