@@ -62,12 +62,27 @@ def test_log_probabilities_are_those_of_transformers(
         assert ours.prompt_tokens == theirs.prompt_tokens
 
 
-def test_the_expected_score_costs_one_token_per_place_of_the_trie(backend: VllmBackend, ask: Ask) -> None:
+def test_the_expected_score_costs_three_tokens_where_a_score_has_three(backend: VllmBackend, ask: Ask) -> None:
     (answer,) = backend.answer_batch([ask(5, sampling=Sampling(choices=SCORES))])
-    assert answer.output_tokens == 5  # the start, "0", "0.", "1", "1."
+    assert answer.output_tokens == 3  # the start, "0.", "1."; what follows "0" and "1" is told on the way
     value, mass = expected_score(answer.logprobs or {})
     assert 0 <= value <= 1
     assert 0 < mass <= 1
+
+
+def test_what_the_cache_holds_is_asked_for_and_the_score_stays_the_same(backend: VllmBackend, ask: Ask) -> None:
+    """A question that ends one token before a block of the cache does: asked again, the block has its "0" as well."""
+    assert backend._engine is not None
+    assert backend._model is not None
+    block = backend._engine._llm.llm_engine.vllm_config.cache_config.block_size
+    chosen = Sampling(choices=SCORES)
+    measure = backend._model.measure
+    questions = (ask(6, prompt="bicycle " * count, sampling=chosen) for count in range(1, 2 * block))
+    query = next(each for each in questions if (measure.size([each]).tokens - len("0.0")) % block == block - 1)
+    (first,) = backend.answer_batch([query])
+    (again, other) = backend.answer_batch([query, ask(7, sampling=chosen)])
+    assert [answer.output_tokens for answer in (first, again, other)] == [3, 5, 3]
+    assert again.logprobs == pytest.approx(first.logprobs, abs=1e-5)
 
 
 @pytest.mark.parametrize("penalty", [1.0, 1.3])

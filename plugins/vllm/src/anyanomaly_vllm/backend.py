@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import IO, Any
 
 from anyanomaly.api import Backend
-from anyanomaly.core.trie import Tokens, choice_tokens, path_logprobs
+from anyanomaly.core.trie import Tokens, choice_tokens
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.types import Answer, Query
 from anyanomaly_vllm.engine import Engine, Prompt, new_log, quiet
 from anyanomaly_vllm.faults import translated
+from anyanomaly_vllm.lookup import Lookup
 from anyanomaly_vllm.model import Model, examine
 from anyanomaly_vllm.options import VllmOptions
-from anyanomaly_vllm.questions import drawing, lookups, messages
+from anyanomaly_vllm.questions import drawing, messages
 from anyanomaly_vllm.sizes import Size
 
 LOGGER = logging.getLogger(__name__)
@@ -114,38 +116,43 @@ class VllmBackend(Backend[VllmOptions]):
             engine.close()
 
     def _answers(self, engine: Engine, queries: Sequence[Query]) -> list[Answer]:
-        lengths: list[int] = []  # of the prompts
-        places: list[list[Tokens]] = []  # per query, one for each of its requests
-        paths: list[tuple[Tokens, ...]] = []  # per query, the tokens of its allowed answers
+        asked: list[tuple[int, Lookup | None, list[Tokens]]] = []  # per query: its tokens; a place for each request
 
         def requests() -> Iterator[tuple[Prompt, Any]]:
             for query in queries:
                 prompt = _read(engine, query)
-                ids = prompt["prompt_token_ids"]
-                lengths.append(len(ids))
+                length = len(prompt["prompt_token_ids"])
                 if not query.sampling.choices:
-                    places.append([()])
-                    paths.append(())
+                    asked.append((length, None, [()]))
                     yield prompt, drawing(query)
                     continue
-                paths.append(self._choice_tokens(prompt["prompt"], query.sampling.choices))
-                looked = list(lookups(paths[-1]))
-                places.append([place for place, _ in looked])
-                for place, how in looked:
-                    yield {**prompt, "prompt_token_ids": [*ids, *place]}, how
+                lookup = Lookup(self._choice_tokens(prompt["prompt"], query.sampling.choices), length)
+                wanted = lookup.first()
+                asked.append((length, lookup, [place for place, _ in wanted]))
+                yield from _after(prompt, wanted)
 
         outputs = iter(engine.ask(requests()))
+        written: list[Sequence[int]] = []
+        for _, lookup, places in asked:
+            told = [next(outputs) for _ in places]
+            written.append(told[0].outputs[0].token_ids)
+            for place, output in zip(places, told, strict=True):
+                if lookup is not None:
+                    lookup.hear(place, output)
+        missing = [lookup.missing() if lookup is not None else [] for _, lookup, _ in asked]
+        again = (_after(_read(engine, query), left) for query, left in zip(queries, missing, strict=True) if left)
+        outputs = iter(engine.ask(chain.from_iterable(again)))
         answers = []
-        for query, length, own, answer_tokens in zip(queries, lengths, places, paths, strict=True):
-            told = [(place, next(outputs).outputs[0]) for place in own]
-            if query.sampling.choices:
-                values = _values(told, answer_tokens)
-                logprobs = dict(zip(query.sampling.choices, values, strict=True))
-                answers.append(Answer(query.id, logprobs=logprobs, prompt_tokens=length, output_tokens=len(told)))
-            else:
-                written = told[0][1].token_ids
-                words = self._ready()[0].measure.tokenizer.decode(written, skip_special_tokens=True).strip()
-                answers.append(Answer(query.id, words, prompt_tokens=length, output_tokens=len(written)))
+        for query, (length, lookup, places), tokens, left in zip(queries, asked, written, missing, strict=True):
+            if lookup is None:
+                words = self._ready()[0].measure.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+                answers.append(Answer(query.id, words, prompt_tokens=length, output_tokens=len(tokens)))
+                continue
+            for place, _ in left:
+                lookup.hear(place, next(outputs))
+            logprobs = dict(zip(query.sampling.choices, lookup.values(), strict=True))
+            n_tokens = len(places) + len(left)
+            answers.append(Answer(query.id, logprobs=logprobs, prompt_tokens=length, output_tokens=n_tokens))
         return answers
 
     def _tokens_of(self, text: str, choices: tuple[str, ...]) -> tuple[Tokens, ...]:
@@ -170,15 +177,7 @@ def _read(engine: Engine, query: Query) -> Prompt:
         return engine.read(messages(query, system_turn=False))
 
 
-def _values(told: Sequence[tuple[Tokens, Any]], answers: tuple[Tokens, ...]) -> list[float]:
-    """Return the log-probability of each allowed answer from what was looked up at each place."""
-    found: dict[Tokens, dict[int, float]] = {}
-    for place, output in told:
-        found.setdefault(place, {}).update({token: each.logprob for token, each in output.logprobs[0].items()})
-    try:
-        return path_logprobs(answers, found)
-    except ValueError as error:
-        raise BackendError(
-            "The model gives no numbers (NaN) for the allowed answers. "
-            "Half precision may be too narrow for it: use --backend.dtype bfloat16 or float32."
-        ) from error
+def _after(prompt: Prompt, wanted: Sequence[tuple[Tokens, Any]]) -> Iterator[tuple[Prompt, Any]]:
+    """Yield the question with the tokens that lead to each place, and how to ask there."""
+    for place, how in wanted:
+        yield {**prompt, "prompt_token_ids": [*prompt["prompt_token_ids"], *place]}, how

@@ -1,16 +1,12 @@
-"""Queries to what vLLM takes, and the log-probabilities of allowed answers out of what it gives."""
+"""Queries to what vLLM takes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from anyanomaly_transformers.words import content_seed
 
-from anyanomaly.core.trie import Tokens, steps
 from anyanomaly.types import Query
-
-MOST_TOKENS = 128  # whose log-probabilities vLLM gives at one place
 
 
 def messages(query: Query, *, system_turn: bool = True) -> list[dict[str, Any]]:
@@ -42,26 +38,3 @@ def drawing(query: Query) -> Any:
         detokenize=False,  # vLLM's own, made for streams, holds back what may be half a character
         output_kind=RequestOutputKind.FINAL_ONLY,
     )
-
-
-def lookups(answers: Sequence[Tokens]) -> Iterator[tuple[Tokens, Any]]:
-    """Yield, for each place of the trie, its tokens and the parameters that look up what may follow.
-
-    A place costs one generated token, whatever it is: its log-probabilities are those before the draw.
-    """
-    from vllm import SamplingParams
-    from vllm.sampling_params import RequestOutputKind
-
-    for place, tokens in steps(answers).items():
-        for start in range(0, len(tokens), MOST_TOKENS):
-            wanted = list(tokens[start : start + MOST_TOKENS])
-            yield (
-                place,
-                SamplingParams(
-                    max_tokens=1,
-                    temperature=0.0,
-                    logprob_token_ids=wanted,
-                    detokenize=False,
-                    output_kind=RequestOutputKind.FINAL_ONLY,
-                ),
-            )
