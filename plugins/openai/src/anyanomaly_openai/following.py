@@ -12,8 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-NEGLIGIBLE = 1e-4
-"""A place that less than this share of the likeliest way reaches is not looked at."""
+NEGLIGIBLE = 1e-3
+"""A place that less than this share of what is known to end in an allowed answer reaches is not looked at.
+
+It would move an expected score by less than this, and cost a request with all its images.
+"""
 
 Ask: TypeAlias = "Callable[[str], tuple[str, Sequence[Step]]]"
 
@@ -66,7 +69,7 @@ def _reached(choices: Sequence[str], known: dict[str, dict[str, float]]) -> dict
 def _unknown(choices: Sequence[str], known: dict[str, dict[str, float]]) -> str | None:
     """Return the place that most of the probability reaches and nothing is known about."""
     reached = _reached(choices, known)
-    least = NEGLIGIBLE * max((probability for place, probability in reached.items() if place), default=1.0)
+    least = NEGLIGIBLE * sum(reached.get(choice, 0.0) for choice in choices)
     unknown = [
         place
         for place, probability in reached.items()

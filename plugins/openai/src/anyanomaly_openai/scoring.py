@@ -1,20 +1,22 @@
 """The log-probability of each allowed answer, from what a kind of server offers.
 
-vLLM tells the probabilities of given token ids after a given beginning of the answer: exact, over the same token
-strings as any other engine. The others tell the likeliest tokens: llama.cpp can be held to a grammar, SGLang and
-Ollama continue an answer that has begun; of the rest only the answer they give by themselves can be followed.
+vLLM tells the probabilities of given token ids after a given beginning of the answer, over the same token strings as
+any other engine, exact but for what is negligible. The others tell the likeliest tokens: llama.cpp can be held to a
+grammar, SGLang and Ollama continue an answer that has begun; of the rest only the answer they give by themselves can be
+followed.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
 
 from anyanomaly.core.trie import Tokens, choice_tokens, path_logprobs, steps
 from anyanomaly.errors import BackendError
-from anyanomaly_openai.following import Step, follow
+from anyanomaly_openai.following import NEGLIGIBLE, Step, follow
 from anyanomaly_openai.options import Kind
 from anyanomaly_openai.server import Server
 
@@ -49,14 +51,18 @@ class Scorer:
         ids = sorted({token for tokens in wanted.values() for token in tokens})
         longest = max(map(len, answers))
         found: dict[Tokens, dict[int, float]] = {}
-        for place in wanted:
+        for place, tokens in wanted.items():
             if place in found:
                 continue
-            # What it answers by itself mostly leads through further places, which then need no request.
+            if _negligible(place, answers, found):
+                found[place] = dict.fromkeys(tokens, -math.inf)
+                continue
+            # Of these tokens it mostly makes an allowed answer, and leads through places that then need no request.
             told = self._ask(
                 begun(messages, texts[place]),
                 max_tokens=longest - len(place),
                 logprob_token_ids=ids,
+                allowed_token_ids=ids,
                 return_tokens_as_token_ids=True,
             )
             at = place
@@ -128,6 +134,13 @@ class Scorer:
             raise BackendError(
                 f"The server at {self._server.url} gives log-probabilities that cannot be read."
             ) from error
+
+
+def _negligible(place: Tokens, answers: Sequence[Tokens], found: dict[Tokens, dict[int, float]]) -> bool:
+    def reached(tokens: Tokens) -> float:
+        return math.exp(sum(found[tokens[:length]][token] for length, token in enumerate(tokens)))
+
+    return reached(place) < NEGLIGIBLE * sum(reached(answer) for answer in answers if answer[:-1] in found)
 
 
 def begun(messages: Messages, answer: str) -> Messages:
