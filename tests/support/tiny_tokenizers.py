@@ -17,9 +17,9 @@ SYSTEM = "You are a vision anomaly detector."
 # One message per turn between marks; the answer starts after the last line.
 CHAT_TEMPLATE = (
     "{%- for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}"
-    "{%- for part in message.content %}"
+    "{%- if message.content is string %}{{ message.content }}{%- else %}{%- for part in message.content %}"
     "{%- if part.type == 'image' %}{{ 'IMAGE' }}{%- else %}{{ part.text }}{%- endif %}"
-    "{%- endfor %}{{ '<|im_end|>\n' }}{%- endfor %}"
+    "{%- endfor %}{%- endif %}{{ '<|im_end|>\n' }}{%- endfor %}"
     "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{%- endif %}"
 )
 
