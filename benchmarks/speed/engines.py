@@ -3,8 +3,9 @@
     python benchmarks/speed/engines.py [--engines transformers gguf ...] [--model FOLDER] [--video VIDEO] [--record]
 
 Questions: five texts, four segments, three contexts, made by the engine's planner. Without ``--video`` the frames are
-a synthetic clip, without ``--model`` the weights are random (seed 0, standard deviation 0.15). All images have sides
-that are multiples of 28 and sizes that every engine leaves as they are. Servers listen on loopback alone.
+a synthetic clip, without ``--model`` the weights are random (seed 0, standard deviation 0.15). All images are sized
+once, as the model's own processor does: llama.cpp's server knows other limits, and would show the model other images.
+Servers listen on loopback alone.
 
 Fails when an expected score is further than 0.02 (single precision) or 0.05 (half) from transformers' in float32, when
 the ranking differs (Spearman below 0.99), when a prompt differs, or when an expected score takes over 4 generated
@@ -15,28 +16,27 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 from contexts import TEXTS, planner, read_segments
 from results import record, table
+from servers import server
+from transformers import AutoProcessor
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "plugins" / "demo" / "training")]
+sys.path.insert(0, str(ROOT))
 
+from anyanomaly_llamacpp.pictures import Sizing  # noqa: E402
 from anyanomaly_openai.backend import OpenAIBackend  # noqa: E402
 from anyanomaly_openai.messages import messages as as_json  # noqa: E402
 from anyanomaly_openai.options import OpenAIOptions  # noqa: E402
@@ -45,18 +45,18 @@ from anyanomaly_openclip.options import OpenClipOptions  # noqa: E402
 from anyanomaly_transformers.backend import TransformersBackend  # noqa: E402
 from anyanomaly_transformers.options import TransformersOptions  # noqa: E402
 from anyanomaly_transformers.prompting import encode, render  # noqa: E402
-from export_gguf import export  # noqa: E402
 
 from anyanomaly.core.expected import SCORES, expected_score  # noqa: E402
 from anyanomaly.core.prompt import PromptTemplate  # noqa: E402
 from anyanomaly.testing.videos import synthetic_video  # noqa: E402
 from anyanomaly.types import Query, Sampling  # noqa: E402
+from plugins.demo.training.export_gguf import export  # noqa: E402
 from tests.support.tiny_models import make_clip, make_model  # noqa: E402
 
 SEGMENTS = 4
+SIDE = 28  # pixels of an image token's side
 N_WORDS = 6  # questions also asked in words: an answer of 64 tokens takes long on a CPU
 LONGEST = 2048  # tokens of a question with its answer
-START_S = 420
 SINGLE = {"float32", "f32"}
 ROWS = {
     "transformers": ("float32", "bfloat16"),
@@ -67,8 +67,8 @@ ROWS = {
 }
 
 
-def questions(folder: Path, video: str) -> list[Query]:
-    """The 60 questions, as a run with three contexts asks them, without sampling."""
+def questions(folder: Path, video: str, model: Path) -> list[Query]:
+    """The 60 questions, as a run with three contexts asks them, without sampling; images as the model takes them."""
     if not video:
         video = str(folder / "clip.mp4")
         synthetic_video(video, n_frames=SEGMENTS * 24, size=(252, 196))
@@ -76,53 +76,19 @@ def questions(folder: Path, video: str) -> list[Query]:
     with OpenClipEncoder(OpenClipOptions(model=str(make_clip(folder / "clip")))) as encoder:
         plan, _ = planner(encoder, TEXTS, template)
         segments = read_segments(video, SEGMENTS)
-        return [query for segment, shown in plan.show(segments) for query in plan.queries(segment, shown)]
-
-
-@contextmanager
-def server(command: Sequence[str], path: str, log: Path) -> Iterator[str]:
-    """Run a server on loopback until it answers at ``path``; give its address; end all its processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = ("127.0.0.1", str(free.getsockname()[1]))
-    offline = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command, "--host", address[0], "--port", address[1]],
-            env=os.environ | offline,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-    try:
-        until = time.monotonic() + START_S
-        while not answers(f"http://{':'.join(address)}/{path}"):
-            if process.poll() is not None or time.monotonic() > until:
-                raise SystemExit(f"The server did not start:\n{log.read_text(errors='replace')[-2000:]}")
-            time.sleep(1)
-        yield f"http://{':'.join(address)}/v1"
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
+        asked = [query for segment, shown in plan.show(segments) for query in plan.queries(segment, shown)]
+    limits = AutoProcessor.from_pretrained(model).image_processor.size
+    sizing = Sizing(SIDE, limits["shortest_edge"], limits["longest_edge"])
+    return [replace(query, images=tuple(map(sizing.resized, query.images))) for query in asked]
 
 
 def opened(stack: ExitStack, engine: str, precision: str, model: Path, work: Path) -> Any:
     """Start an engine over the model; for a server, its backend ``openai``."""
-    gguf = [str(path) for path in export(model, work / precision, precision)] if precision in ("f32", "f16") else []  # type: ignore[arg-type]
+    dtype: Any = precision
+    gguf = [str(path) for path in export(model, work / precision, dtype)] if dtype in {"f32", "f16"} else []
     backend: Any
     if engine == "transformers":
-        backend = TransformersBackend(TransformersOptions(model=str(model), dtype=precision, device="cpu"))  # type: ignore[arg-type]
+        backend = TransformersBackend(TransformersOptions(model=str(model), dtype=precision, device="cpu"))
     elif engine == "gguf":
         from anyanomaly_llamacpp.backend import GGUFBackend
         from anyanomaly_llamacpp.options import GGUFOptions
@@ -151,8 +117,8 @@ def opened(stack: ExitStack, engine: str, precision: str, model: Path, work: Pat
     return stack.enter_context(backend)
 
 
-def prompts(engine: str, backend: Any, queries: Sequence[Query], pad: int) -> list[list[int]] | None:
-    """The token ids that an engine reads, images included; None where it does not tell."""
+def prompts(engine: str, backend: Any, queries: Sequence[Query], pad: int) -> list[list[int]]:
+    """The token ids that an engine reads, images included; of llama.cpp's server, how many positions these take."""
     if engine == "transformers":
         words = backend._loaded.processor
         return [encode(words, [query], [render(words, query)])["input_ids"][0].tolist() for query in queries]
@@ -169,12 +135,17 @@ def prompts(engine: str, backend: Any, queries: Sequence[Query], pad: int) -> li
             with pieces_of(running._native, running._chat.render(query), images) as pieces:
                 told.append([token for piece in pieces for token in (piece.tokens or (pad,) * piece.n_tokens)])
         return told
-    if engine == "vllm server":
-        asked = [{"messages": as_json(query, "png"), "max_tokens": 1, "return_token_ids": True} for query in queries]
-        post = backend._open[0].post
-        replies = [post("chat/completions", {"model": "tiny", **content}) for content in asked]
-        return [reply["prompt_token_ids"] for reply in replies]
-    return None
+    limit = {"max_tokens": 1, **({"return_token_ids": True} if engine == "vllm server" else {})}
+    asker, name, *_ = backend._open
+    asked = [{"model": name, "messages": as_json(query, "png"), **limit} for query in queries]
+    replies = [asker.post("chat/completions", content) for content in asked]
+    return [reply.get("prompt_token_ids") or [reply["usage"]["prompt_tokens"]] for reply in replies]
+
+
+def positions(query: Query, ids: Sequence[int], pad: int) -> int:
+    """How many positions a question takes: an image has those of its longer side, not one for each token."""
+    of_images = sum(int(max(image.shape[:2])) // SIDE for image in query.images)
+    return of_images + len(ids) - list(ids).count(pad)
 
 
 def timed(backend: Any, queries: Sequence[Query]) -> tuple[list[Any], float, float]:
@@ -202,8 +173,8 @@ def timed(backend: Any, queries: Sequence[Query]) -> tuple[list[Any], float, flo
 
 def spearman(ours: np.ndarray, theirs: np.ndarray) -> float:
     """Correlation of ranks; equal values have their mean rank."""
-    ranks = [np.array([((v < x).sum() + (v <= x).sum()) / 2 for x in v]) for v in (ours, theirs)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    ranks = np.array([[((v < x).sum() + (v <= x).sum()) / 2 for x in v] for v in (ours, theirs)])
+    return float(np.corrcoef(ranks)[0, 1])
 
 
 def measure(engine: str, precision: str, model: Path, work: Path, queries: list[Query], first: Any) -> tuple[Any, Any]:
@@ -223,13 +194,16 @@ def measure(engine: str, precision: str, model: Path, work: Path, queries: list[
     scores = np.array([value for value, _ in pairs])
     first = first or {"pad": pad, "ids": ids, "scores": scores}
     apart = np.abs(scores - first["scores"])
-    same = None if ids is None else sum(a == b for a, b in zip(ids, first["ids"], strict=True))
+    wanted = first["ids"]
+    if engine == "llama.cpp server":
+        wanted = [[positions(query, one, pad)] for query, one in zip(queries, wanted, strict=True)]
+    same = sum(a == b for a, b in zip(ids, wanted, strict=True))
     rho = spearman(scores, first["scores"])
     most = 0.02 if precision in SINGLE else 0.05
     failed = [
         what
         for what, holds in {
-            "prompt": same is None or same == len(queries),
+            "prompt": same == len(queries),
             f"within {most}": bool(apart.max() <= most),
             "ranking": rho >= 0.99,
             "tokens": tokens <= 4,
@@ -239,7 +213,7 @@ def measure(engine: str, precision: str, model: Path, work: Path, queries: list[
     row = {
         "engine": engine,
         "precision": precision,
-        "equal prompts": "not told" if same is None else f"{same}/{len(queries)} by token",
+        "equal prompts": f"{same}/{len(queries)} by {'length' if engine == 'llama.cpp server' else 'token'}",
         "largest difference": f"{apart.max():.5f}",
         "mean": f"{apart.mean():.5f}",
         "Spearman": f"{rho:.4f}",
@@ -276,8 +250,8 @@ def main() -> int:
     first = None
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        queries = questions(work, given.video)
         model = given.model or make_model("qwen2_5_vl_wide", work / "qwen")
+        queries = questions(work, given.video, model)
         engines = ["transformers", *(engine for engine in given.engines if engine != "transformers")]
         for place in range(2 if given.precisions == "both" else 1):
             for engine in engines:
