@@ -26,8 +26,8 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Started:
 
     def start() -> Bench:
         places = {"scenes": {"root": str(tmp_path)}}
-        _, cells = made(tmp_path)
-        return Bench(tmp_path / "recipe.toml", cells, Ledger(tmp_path / "out"), places, PLUGINS)
+        recipe, cells = made(tmp_path)
+        return Bench(recipe, cells, Ledger(tmp_path / "out"), places, PLUGINS)
 
     return start
 

@@ -15,12 +15,14 @@ from anyanomaly_minigpt4 import anyanomaly_register_backends
 from anyanomaly_minigpt4.backend import MiniGPT4Backend
 from anyanomaly_minigpt4.options import MiniGPT4Options
 
+import anyanomaly
 from anyanomaly.core.expected import SCORES
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
 from anyanomaly.specs import BackendSpec
 from anyanomaly.testing.contracts import BackendContract
 from anyanomaly.types import Query, QueryId, Sampling
 from plugins.minigpt4.tests.conftest import Oracle
+from tests.support.shared import shared
 
 pytestmark = pytest.mark.engine
 Load = Callable[..., MiniGPT4Backend]
@@ -197,3 +199,16 @@ def test_a_quantization_says_what_is_missing(load: Load, monkeypatch: pytest.Mon
         load(quantization="4bit")
     with pytest.raises(MissingRequirement, match=r"--backend\.device-map needs the package accelerate"):
         load(device_map="auto")
+
+
+@pytest.mark.parametrize("scoring", ["words", "expected"])
+def test_a_real_video_is_run(oracle: Oracle, scoring: str) -> None:
+    """The tiny model's words are noise, which a score cannot be read from; the log-probabilities always give one."""
+    model = {"name": "minigpt4", "model": str(oracle.folder / "checkpoint"), "device": "cpu"}
+    short = {"segment_frames": 300, "every": 100, "max_tokens": 4, "max_unreadable": 1, "store": False}
+    video = shared("data", "videos", "bottle-detection.mp4")
+    run = {**short, "scoring": scoring}
+    found = anyanomaly.run(video, "bottle", contexts=["key"], encoder="demo-clip", backend=model, run=run)
+    (line,) = [each for each in found if isinstance(each, anyanomaly.Timeline)]
+    assert len(line.raw) == 1189
+    assert scoring == "words" or all((line.raw >= 0) & (line.raw <= 1))

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from anyanomaly.bench.cells import Cell, Places
 from anyanomaly.bench.ledger import Ledger
+from anyanomaly.bench.recipe import Recipe
 from anyanomaly.errors import BackendError, OutputError
 
 PATIENCE_S = 10.0
@@ -42,7 +43,7 @@ class Step:
 class Bench:
     """A recipe's cells on their way. Iterate ``run``; ``results`` and ``failures`` follow along, by number."""
 
-    recipe: Path
+    recipe: Recipe
     cells: Sequence[Cell]
     ledger: Ledger
     places: Places = field(default_factory=dict)
@@ -97,7 +98,7 @@ class Bench:
     def _messages(self, cells: Sequence[Cell], log: Path) -> Generator[dict[str, Any], None, None]:
         """Start a process for some cells and yield what it reports; its own words go to ``log``."""
         job = {
-            "recipe": str(self.recipe),
+            "recipe": self.recipe.model_dump(mode="json"),
             "places": self.places,
             "plugins": list(self.plugins),
             "cells": [cell.number for cell in cells],

@@ -15,14 +15,13 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from anyanomaly.api.component import Component
 from anyanomaly.api.options import Options
 from anyanomaly.assemble.evaluation import DatasetRun, Evaluated, load_survey, measure
 from anyanomaly.bench.cells import Cell, make_cells
-from anyanomaly.bench.recipe import Recipe, read_recipe
+from anyanomaly.bench.recipe import Recipe
 from anyanomaly.bench.speed import Lengths, measure_speed
 from anyanomaly.core.metrics.report import mean_area
 from anyanomaly.errors import AnyAnomalyError, BackendError, OutputError
@@ -131,7 +130,7 @@ def run_job(job: Mapping[str, Any], tell: Tell) -> None:
 
 
 def _run_job(job: Mapping[str, Any], registry: KeepingRegistry, tell: Tell) -> None:
-    recipe = read_recipe(Path(job["recipe"]))
+    recipe = Recipe.model_validate(job["recipe"])
     cells = {cell.number: cell for cell in make_cells(recipe, job["places"], registry)}
     for number in job["cells"]:
         tell({"cell": number, "share": 0.0})

@@ -17,6 +17,7 @@ from anyanomaly.errors import MissingRequirement, UsageError
 if TYPE_CHECKING:
     from anyanomaly.bench.bench import Bench, Step
     from anyanomaly.bench.cells import Places
+    from anyanomaly.bench.recipe import Recipe
 
 HELP = """Run a recipe: backends, data sets, classes and ablations to a table and a plot.
 
@@ -43,41 +44,64 @@ def add(app: typer.Typer, call: Call) -> None:
         labels: Annotated[
             list[str] | None, typer.Option(metavar="NAME=DIR", help="its labels, when they are elsewhere (repeatable)")
         ] = None,
+        model: Annotated[
+            list[str] | None,
+            typer.Option(metavar="NAME=DIR", help="weights of the rows that run backend NAME (repeatable)"),
+        ] = None,
+        dataset: Annotated[
+            str | None, typer.Option(metavar="NAME", help="run over this data set, for example demo, not the recipe's")
+        ] = None,
+        settings: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--set",
+                metavar="KEY=VALUE",
+                help="a setting as in a config file, over the recipe's; dataset.KEY: of the data sets (repeatable)",
+            ),
+        ] = None,
         show_cells: Annotated[
             bool, typer.Option("--list", help="list the cells and what is done; run nothing")
         ] = False,
     ) -> int:
-        return _bench(
-            call, recipe, folder or Path("bench") / recipe.stem, _places({"root": root, "labels": labels}), show_cells
-        )
+        from anyanomaly.bench.changes import with_dataset, with_models, with_settings
+        from anyanomaly.bench.recipe import read_recipe
+
+        asked = with_models(read_recipe(recipe), _pairs("model", model, "chat-univi=checkpoints/7b"))
+        asked = with_settings(with_dataset(asked, dataset) if dataset else asked, settings or ())
+        places = _places({"root": root, "labels": labels})
+        return _bench(call, recipe, asked, folder or Path("bench") / recipe.stem, places, show_cells)
 
 
 def _places(given: Mapping[str, list[str] | None]) -> Places:
     """Return the options that say where data sets are, by name."""
     found: dict[str, dict[str, str]] = {}
     for option, pairs in given.items():
-        for pair in pairs or ():
-            name, _, folder = pair.partition("=")
-            if not name or not folder:
-                raise UsageError(
-                    f"--{option} takes NAME=DIR, for example --{option} c-avenue=data/avenue; got '{pair}'."
-                )
+        for name, folder in _pairs(option, pairs, "c-avenue=data/avenue").items():
             found.setdefault(name, {})[option] = folder
     return found
 
 
-def _bench(call: Call, path: Path, folder: Path, places: Places, only_list: bool) -> int:
+def _pairs(option: str, given: list[str] | None, example: str) -> dict[str, str]:
+    """Return what NAME=DIR options say."""
+    pairs = {}
+    for pair in given or ():
+        name, _, folder = pair.partition("=")
+        if not name or not folder:
+            raise UsageError(f"--{option} takes NAME=DIR, for example --{option} {example}; got '{pair}'.")
+        pairs[name] = folder
+    return pairs
+
+
+def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, places: Places, only_list: bool) -> int:
     from anyanomaly.bench.bench import Bench
     from anyanomaly.bench.cells import make_cells
     from anyanomaly.bench.ledger import Ledger
-    from anyanomaly.bench.recipe import read_recipe
     from anyanomaly.bench.report import facts_of, write_report
     from anyanomaly.core.metrics.areas import sklearn_metrics
 
-    recipe = read_recipe(path)
     facts = facts_of(recipe, path)
     cells = make_cells(recipe, places, call.registry)
-    running = Bench(path, cells, Ledger(folder), places, call.plugins)
+    running = Bench(recipe, cells, Ledger(folder), places, call.plugins)
     if only_list:
         for cell in cells:
             print(f"{'done' if running.ledger.get(cell) else '-'}\t{cell.label}")
