@@ -1,0 +1,91 @@
+"""LLaVA-1.5 and LLaVA++: CLIP's patches through two layers into LLaMA's embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anyanomaly_transformers.loading import device_of, dtype_of
+from anyanomaly_transformers.prefix.filling import build, fill, load_language
+from anyanomaly_transformers.prefix.language import chunk_ids
+from anyanomaly_transformers.prefix.model import ImageSlot
+from anyanomaly_transformers.prefix.profile import Profile
+
+from anyanomaly.errors import BackendError
+from anyanomaly.types import Query
+from anyanomaly_llavapp.clip import Tower, pixels, processor
+from anyanomaly_llavapp.layouts import Layout, read_layout
+from anyanomaly_llavapp.options import LlavaOptions
+from anyanomaly_llavapp.tokenizers import read_tokenizer
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor, nn
+
+
+class LlavaModel:
+    """A loaded LLaVA."""
+
+    def __init__(self, layout: Layout, options: LlavaOptions, profile: Profile) -> None:
+        from transformers import LlamaForCausalLM
+
+        device = device_of(options.device)
+        dtype = dtype_of(options, device)
+        self.files: Sequence[Path] = layout.files
+        self.tokenizer = read_tokenizer(layout.folder)
+        self.tokenizer.add_tokens(list(layout.marks), special_tokens=True)
+        if len(self.tokenizer) > layout.config.vocab_size:
+            raise BackendError(
+                f"The tokenizer in {str(layout.folder)!r} has {len(self.tokenizer)} tokens, and the model "
+                f"{layout.config.vocab_size}. A file of the checkpoint is another model's."
+            )
+        self.profile = profile
+        if layout.marks:
+            self.profile = replace(profile, image_open=layout.marks[-2], image_close=layout.marks[-1])
+        self._processor = processor(layout.clip.preprocessing, pad=layout.pad)
+        self.projector = read_projector(layout.projector, device, dtype)
+        self.tower = Tower(
+            layout.clip.config,
+            layout.tower,
+            layer=layout.layer,
+            keep_first=layout.keep_first,
+            device=device,
+            dtype=dtype,
+        )
+        self.language = load_language(LlamaForCausalLM, layout.config, layout.language, options)
+
+    def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
+        """Return the prompt: token ids, and a place per image."""
+        slots = [ImageSlot((place,)) for place in range(len(query.images))]
+        return chunk_ids(self.tokenizer, self.profile.layout(query, slots))
+
+    def encode_images(self, groups: Sequence[Sequence[Image]]) -> Sequence[Sequence[Tensor]]:
+        """Return one tensor (patches, hidden) per image; each group is one."""
+        features = self.projector(self.tower(self.pixels([image for group in groups for image in group])))
+        return [[each] for each in features]
+
+    def pixels(self, images: Sequence[Image]) -> Tensor:
+        """Return what the tower takes (n, 3, side, side)."""
+        return pixels(self._processor, images)
+
+
+def load_llava(options: LlavaOptions, profile: Profile) -> LlavaModel:
+    """Load what ``options`` name, to be spoken to as ``profile`` says."""
+    return LlavaModel(read_layout(options.model, options.revision, options.tower), options, profile)
+
+
+def read_projector(tensors: Mapping[str, Tensor], device: str, dtype: Any) -> nn.Module:
+    """Return the linear layers that ``tensors`` are, GELU between them."""
+    from torch import nn
+
+    shapes = [tensors[name].shape for name in sorted(tensors) if name.endswith(".weight") and tensors[name].ndim == 2]
+    if not shapes:
+        raise BackendError("The checkpoint holds no projector for images. Get the complete checkpoint.")
+    layers: list[nn.Module] = []
+    for place, (wide, narrow) in enumerate(shapes):
+        layers += [*([nn.GELU()] if place else []), nn.Linear(narrow, wide)]
+    projector = build(lambda: nn.Sequential(*layers))
+    fill(projector, tensors, what="the projector of images", device=device, dtype=dtype)
+    return projector
