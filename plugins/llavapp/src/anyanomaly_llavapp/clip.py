@@ -68,12 +68,21 @@ class Tower:
     """Images to patch features."""
 
     def __init__(
-        self, config: Any, tensors: Mapping[str, Tensor], *, layer: int, keep_first: bool, device: str, dtype: Any
+        self,
+        config: Any,
+        tensors: Mapping[str, Tensor],
+        *,
+        device: str,
+        dtype: Any,
+        layer: int = -2,
+        keep_first: bool = False,
+        attention: str = "sdpa",
     ) -> None:
         from transformers import CLIPVisionModel
 
         self._model = build(lambda: CLIPVisionModel(config))
         fill(self._model, tensors, what="the image tower", device=device, dtype=dtype)
+        self._model.set_attn_implementation(attention)
         self._layer = layer
         self._skipped = 0 if keep_first else 1
         self._device, self._dtype = device, dtype

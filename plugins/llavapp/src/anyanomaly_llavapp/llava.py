@@ -29,6 +29,7 @@ class LlavaModel:
     """A loaded LLaVA."""
 
     def __init__(self, layout: Layout, options: LlavaOptions, profile: Profile) -> None:
+        import torch
         from transformers import LlamaForCausalLM
 
         device = device_of(options.device)
@@ -49,12 +50,14 @@ class LlavaModel:
         self.tower = Tower(
             layout.clip.config,
             layout.tower,
-            layer=layout.layer,
-            keep_first=layout.keep_first,
             device=device,
             dtype=dtype,
+            layer=layout.layer,
+            keep_first=layout.keep_first,
+            attention="eager" if dtype == torch.float32 else "sdpa",  # the originals' in float32, for their numbers
         )
         self.language = load_language(LlamaForCausalLM, layout.config, layout.language, options)
+        self.language.set_attn_implementation("sdpa")  # as the originals' own release of transformers, in float32 too
 
     def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
         """Return the prompt: token ids, and a place per image."""

@@ -66,7 +66,7 @@ class VideoChatGptModel:
         _check_adapter(trained, len(self.tokenizer), adapter)
         self._side: int = clip.config.image_size
         self._processor = processor(clip.preprocessing, pad=False)
-        self.tower = Tower(clip.config, clip.tensors(), layer=-2, keep_first=False, device=device, dtype=dtype)
+        self.tower = Tower(clip.config, clip.tensors(), device=device, dtype=dtype)
         linear = {f"0.{name.removeprefix(PROJECTOR)}": trained[name] for name in trained if name.startswith(PROJECTOR)}
         self.projector = read_projector(linear, device, dtype)
         base = {name: value for name, value in Tensors(folder).items() if not _replaced(name)}
