@@ -15,6 +15,7 @@ from anyanomaly_openai import anyanomaly_register_backends
 from anyanomaly_openai.backend import OpenAIBackend
 from anyanomaly_openai.following import Step, follow
 from anyanomaly_openai.options import OpenAIOptions
+from anyanomaly_openai.scoring import _negligible
 from PIL import Image
 
 from anyanomaly.core.expected import SCORES, expected_score
@@ -194,3 +195,29 @@ def test_all_ways_in_which_tokens_make_an_answer_count() -> None:
     assert {choice: math.exp(logprob) for choice, logprob in found.items()} == pytest.approx(
         {"0.5": 0.4 * 0.5 + 0.2 * 0.25, "1.0": 0.1}
     )
+
+
+def test_no_request_is_made_for_what_cannot_move_the_score() -> None:
+    def asked(of_one: float) -> list[str]:
+        tops = {"": {"0": 0.0, "1": math.log(of_one)}, "0": {".": 0.0}, "0.": {"2": math.log(0.5)}, "1": {".": 0.0}}
+        places: list[str] = []
+
+        def ask(place: str) -> tuple[str, list[Step]]:
+            places.append(place)
+            way = ["0", ".", "2"] if not place else [".", "0"]
+            return place, [Step(token, tops.get(place + "".join(way[:at]), {})) for at, token in enumerate(way)]
+
+        follow(("0.2", "1.0"), ask, 2)
+        return places
+
+    assert asked(4e-4) == [""]  # 0.5 is known to end in an answer
+    assert asked(6e-4) == ["", "1"]
+
+
+def test_what_is_negligible_is_measured_by_the_answers_that_are_known() -> None:
+    """A beginning is likely; that it ends in an allowed answer is not."""
+    answers = ((0, 2), (1, 2))
+    found = {(): {0: math.log(0.9), 1: math.log(5e-4)}, (0,): {2: math.log(0.5)}}
+    assert not _negligible((1,), answers, found)
+    assert _negligible((1,), answers, found | {(0,): {2: math.log(0.9)}})
+    assert not _negligible((), answers, {})
