@@ -1,8 +1,8 @@
 """Trains the language model to answer the method's questions, with the tower at half its rate.
 
 The answer is "0.7. The image shows a bicycle.": "0" or "1", a point, a digit, a reason that follows from the score.
-The expected score s, the mean of 0.0 ... 1.0 under the model's own probabilities, is trained as a probability (cross
-entropy with the label: a proper scoring rule), and the words are pulled to the tenths on either side of s.
+The tower's readout already says how likely each class is, from the same tokens that the language model reads. That is
+what it learns to say, in tenths: a teacher without noise, where labels alone left it near the prior.
 """
 
 from __future__ import annotations
@@ -76,11 +76,18 @@ class Aids(torch.nn.Module):
         self.heads = Heads()
         self.there = torch.nn.Linear(WIDTH, 1)
 
+    @torch.no_grad()
+    def chances(self, seen: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Return what the tower's readout says of each question (n,)."""
+        every = torch.logsumexp(self.heads.image(seen), dim=1).sigmoid().tolist()
+        return torch.tensor([every[a.image][NAMES.index(a.name)] if a.name else 0.0 for a in batch.questions])
+
 
 class Heard(NamedTuple):
     """What the model made of a batch of questions, all asked with one template."""
 
     template: str
+    seen: torch.Tensor  # the images' tokens (n images, tokens, WIDTH)
     states: torch.Tensor  # of question and answer (n, longest, WIDTH)
     starts: torch.Tensor  # where the answers begin (n,)
     lengths: torch.Tensor  # of the answers (n,)
@@ -110,7 +117,7 @@ def hear(model: Any, talk: Talk, batch: Batch, rng: np.random.Generator) -> Hear
     lengths = torch.tensor([len(a) for _, a in pairs])
     places = (starts[:, None] - 1 + torch.arange(int(lengths.max()))).clamp(max=length - 1)
     saying = states.gather(1, places[:, :, None].expand(-1, -1, states.shape[2]))
-    return Heard(template, states, starts, lengths, saying, ids.gather(1, (places + 1).clamp(max=length - 1)))
+    return Heard(template, seen, states, starts, lengths, saying, ids.gather(1, (places + 1).clamp(max=length - 1)))
 
 
 def tenths_near(chance: torch.Tensor) -> torch.Tensor:
@@ -126,12 +133,15 @@ def loss(
     model: Any, talk: Talk, batch: Batch, rng: np.random.Generator, aids: Aids | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the loss and the expected scores (n_questions,)."""
-    template, states, starts, lengths, saying, wanted = hear(model, talk, batch, rng)
+    template, seen, states, starts, lengths, saying, wanted = hear(model, talk, batch, rng)
     logprobs = model.lm_head(saying).log_softmax(dim=-1)  # what comes at each step of the answer
     y = torch.tensor([asked.y for asked in batch.questions])
     weights = torch.tensor([asked.weight for asked in batch.questions])
     tenths = wanted[:, 0] == talk.zero  # only after "0." is the digit asked for
-    aside, chance = _aside(states, starts, tenths, batch, aids) if aids else (0.0, None)
+    aside: Any = 0.0
+    if aids:
+        y = aids.chances(seen, batch)
+        aside = _aside(states, starts, tenths, y, weights, aids)
     if template == YES_NO:
         both = logprobs[:, 0, [talk.no, talk.yes]]
         s = both.softmax(dim=-1)[:, 1]
@@ -143,7 +153,7 @@ def loss(
     share = first.softmax(dim=-1)
     values = torch.arange(10) / 10
     s = share[:, 1] + share[:, 0] * (digit.softmax(dim=-1) * values).sum(dim=-1)
-    target = tenths_near((s if chance is None else chance).detach())
+    target = tenths_near(y)
     rest = target[:, :10].sum(dim=1)
     words = -(target[:, 10] * first[:, 1] + rest * first[:, 0])
     words = words - (target[:, :10] * digit).sum(dim=1)
@@ -156,14 +166,14 @@ def loss(
     return scored + 0.2 * reason + aside, s.detach()
 
 
-def _aside(states: torch.Tensor, starts: torch.Tensor, tenths: torch.Tensor, batch: Batch, aids: Aids) -> Any:
-    """Return what the aids find wrong, as a part of the loss, and the chance that they give each question (n,).
+def _aside(
+    states: torch.Tensor, starts: torch.Tensor, tenths: torch.Tensor, y: torch.Tensor, weights: torch.Tensor, aids: Aids
+) -> torch.Tensor:
+    """Return what every token after the text gets wrong of the chances y (n,), as a part of the loss.
 
-    The answer learns its digits from that chance, not from the label through the expected score: once one digit has
-    nearly all of the probability, the expectation hardly moves with the others, and the model stayed at the prior.
+    It is a hundred times the signal of one digit.
     """
-    y = torch.tensor([asked.y for asked in batch.questions])[:, None]
-    weights = torch.tensor([asked.weight for asked in batch.questions])[:, None]
+    y, weights = y[:, None], weights[:, None]
     said = aids.there(states)[:, :, 0]
     each = functional.binary_cross_entropy_with_logits(said, y.expand_as(said), reduction="none")
     at, named = torch.arange(states.shape[1])[None], torch.clamp(starts - 4, max=NAMED)[:, None]
@@ -171,8 +181,8 @@ def _aside(states: torch.Tensor, starts: torch.Tensor, tenths: torch.Tensor, bat
     last = (starts - 1)[:, None]
     dense = 0.5 * (each * mask).sum() / mask.sum() + (each.gather(1, last) * weights).sum() / weights.sum()
     digit, ours = (starts + 1)[:, None], tenths[:, None] * weights  # where the digit comes next, it has to be known too
-    dense = dense + 0.5 * (each.gather(1, digit) * ours).sum() / ours.sum().clamp(min=1.0)
-    return dense, said.gather(1, last)[:, 0].sigmoid()
+    result: torch.Tensor = dense + 0.5 * (each.gather(1, digit) * ours).sum() / ours.sum().clamp(min=1.0)
+    return result
 
 
 Source = Callable[[np.random.Generator], Iterator[tuple[Batch, ...]]]
@@ -180,29 +190,22 @@ Source = Callable[[np.random.Generator], Iterator[tuple[Batch, ...]]]
 
 def train(
     source: Source, unseen: Source, start_from: Path, out: Path, *, steps: int, seed: int = 0, threads: int = 2,
-    rate: float = 2e-3, short: float = 0.0, tower_from: Path | None = None,
+    rate: float = 1e-3, short: float = 0.3,
 ) -> None:  # fmt: skip
     """Train the language model for ``steps``; the tower stays as it is. Goes on from a checkpoint in ``out``.
 
-    :param start_from: a tower, for a new language model, or a whole model.
+    :param start_from: the tower.
     :param short: share of batches that ask with the text alone.
-    :param tower_from: where the tower comes from, if not from ``start_from``.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = tokens.build()
     model, talk, aids = build(tokenizer), Talk(tokenizer, short), Aids()
-    for path in (start_from, *([tower_from] if tower_from else [])):
-        begin = torch.load(path, weights_only=True)
-        if "tower" in begin:
-            model.model.visual.load_state_dict(begin["tower"])
-            aids.heads.load_state_dict(begin["heads"])
-        else:
-            model.load_state_dict(begin["model"])
-            aids.load_state_dict(begin["aids"])
-        if path == start_from and "tower" in begin:
-            lay_out(model, aids.heads.cells, tokenizer)
+    begin = torch.load(start_from, weights_only=True)
+    model.model.visual.load_state_dict(begin["tower"])
+    aids.heads.load_state_dict(begin["heads"])
+    lay_out(model, aids.heads, tokenizer)
     model.model.visual.requires_grad_(False)
     words = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     optimiser = Optimiser([([*words, *aids.there.named_parameters()], rate)], steps=steps)

@@ -43,8 +43,6 @@ class Batch:
     """Images of one size with questions about them."""
 
     pixels: torch.Tensor
-    y: torch.Tensor  # (n, N_CLASSES)
-    cells: torch.Tensor  # (n, H // 28, W // 28, N_TARGETS)
     questions: list[Asked]
 
 
@@ -124,8 +122,7 @@ def ask(examples: list[tuple[Example, str]], rng: np.random.Generator, n_texts: 
                 k = int(rng.integers(N_CLASSES))
             questions.append(question(NAMES[k], number, float(example.y[k]), hint, rng))
     pixels = change_looks(np.stack([e.image for e, _ in examples]), rng)
-    y, cells = (torch.from_numpy(np.stack(part)) for part in zip(*((e.y, e.cells) for e, _ in examples), strict=True))
-    return Batch(normalise(pixels), y, cells, questions)
+    return Batch(normalise(pixels), questions)
 
 
 def drawn(

@@ -62,10 +62,10 @@ class Scenes:
         found = self.boxes[self.first_box[number] : self.first_box[number + 1]]
         return found[found[:, 4] >= SEEN]
 
-    def with_events(self, sequences: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        """Return those of ``sequences`` (n, 4) in which an event is seen."""
+    def with_events(self, sequences: npt.NDArray[np.int32], *, first: int = 0) -> npt.NDArray[np.int32]:
+        """Return those of ``sequences`` (n, 4) in which an event of a class from ``first`` on is seen."""
         events = np.zeros(len(self.offsets), np.bool_)
-        seen = (self.boxes[:, 5] >= 0) & (self.boxes[:, 4] >= SEEN)
+        seen = (self.boxes[:, 5] >= first) & (self.boxes[:, 4] >= SEEN)
         events[self.box_frames[seen]] = True
         return sequences[events[sequences].any(axis=1)]
 

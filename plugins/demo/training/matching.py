@@ -6,6 +6,7 @@ tokens show have to be compared. What the tower says of its tokens is known, so 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tokens
@@ -14,6 +15,11 @@ from examples import N_CLASSES
 from wording import NOTHING, WORDS
 
 from anyanomaly.core.prompt import build_prompt
+
+LARGE = 3.0
+"""How much larger than all else the part is by which image tokens show what they are."""
+AROUND = 60
+"""Tokens of text, about, that a class word looks back on."""
 
 
 def words_of(tokenizer: Any) -> list[set[int]]:
@@ -29,21 +35,51 @@ def words_of(tokenizer: Any) -> list[set[int]]:
 
 
 @torch.no_grad()
-def lay_out(model: Any, cells: torch.nn.Linear, tokenizer: Any, gain: float = 0.7) -> None:
-    """Let class words lie along the tower's readout of their class, and the first head of the first layer compare.
+def lay_out(model: Any, heads: Any, tokenizer: Any) -> None:
+    """Let the first head of the first layer say at each class word what the tower's readout says of that class.
 
-    The comparison is done in the dimensions that rotary positions turn least.
+    Class words get a direction each. Image tokens get a large part along a direction that no readout looks at, so that
+    the norm before the layer divides them all by about the same, and show by it what they are. What a class word's
+    attention gives to the image, against what it leaves for the text around, is then the chance: a sigmoid of the
+    log-sum-exp over tokens. The comparison is done in the dimensions that rotary positions turn least. The first head
+    of the second layer hands what class words found on to all that follows.
     """
-    readout = cells.weight[:N_CLASSES]
-    unit = readout / readout.norm(dim=1, keepdim=True)
+    readout, bias = heads.image.weight, heads.image.bias
+    looked_at = torch.cat((readout, heads.cells.weight))
+    blind = torch.linalg.svd(looked_at)[2][len(looked_at) :]  # directions that no readout looks at
+    shown, chance, told, named = blind[0], blind[1], blind[2], blind[3 : 3 + N_CLASSES]
+    last = model.model.visual.merger.mlp[2]
+    size = LARGE * float(last.weight.norm(dim=1).norm())
+    last.bias += shown * size
     embedding = model.get_input_embeddings().weight
-    for direction, ids in zip(unit, words_of(tokenizer), strict=True):
+    mean = embedding.norm(dim=1).mean()
+    taken = torch.linalg.svd(torch.cat((readout, blind[: 3 + N_CLASSES])), full_matrices=False)[2]
+    embedding -= embedding @ taken.T @ taken
+    for direction, ids in zip(named, words_of(tokenizer), strict=True):
         rows = torch.tensor(sorted(ids))
         embedding[rows] += direction * embedding[rows].norm(dim=1, keepdim=True)
-    attention = model.model.language_model.layers[0].self_attn
-    half = attention.head_dim // 2
+    for layer in model.model.language_model.layers:  # what is random must not drown what is laid out
+        layer.self_attn.o_proj.weight *= 0.1
+        layer.mlp.down_proj.weight *= 0.1
+    attention, after = (model.model.language_model.layers[k].self_attn for k in range(2))
+    width, wide = attention.head_dim, embedding.shape[1]
+    half = width // 2
     at = torch.cat((torch.arange(half - N_CLASSES // 2, half), torch.arange(2 * half - N_CLASSES // 2, 2 * half)))
-    for linear, rows in ((attention.q_proj, torch.linalg.pinv(unit).T), (attention.k_proj, gain * readout)):
-        linear.weight[: attention.head_dim] = 0.0
-        linear.bias[: attention.head_dim] = 0.0
+    # A word's part along its direction is (wide / 2) ** 0.5 after the norm, an image token is divided by its size.
+    gain = (width / (wide / 2)) ** 0.5 * size / wide**0.5
+    level = (bias + math.log(AROUND)) / size
+    keys = gain * (readout + level[:, None] * shown)
+    for linear, rows in ((attention.q_proj, named), (attention.k_proj, keys)):
+        linear.weight[:width] = 0.0
+        linear.bias[:width] = 0.0
         linear.weight[at] = rows
+    attention.v_proj.weight[0] = shown / wide**0.5
+    attention.v_proj.bias[0] = 0.0
+    attention.o_proj.weight[:, 0] = chance * mean * 2
+    after.q_proj.weight[:width] = after.k_proj.weight[:width] = 0.0
+    after.q_proj.bias[:width] = after.k_proj.bias[:width] = 0.0
+    after.q_proj.bias[half - 1] = 10.0
+    after.k_proj.weight[half - 1] = named.sum(dim=0)
+    after.v_proj.weight[0] = chance
+    after.v_proj.bias[0] = 0.0
+    after.o_proj.weight[:, 0] = told * mean * 0.2

@@ -1,7 +1,8 @@
 """Fits the last matrix of the language model: from what it knows when it answers to the words that say it.
 
 The layers below stay as they are, so this is a small problem, solved in a minute. It calibrates, in the proportions of
-the data set: the chance that a state speaks of is fitted to the labels, and the digits to the chance and the labels.
+the data set: what the tower's readout says is fitted to the labels by a scale and a shift for each class, and the words
+to that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import tokens
 import torch
 from answers import Aids, Heard, Source, build, hear, look, tenths_near
 from asking import YES_NO, Batch, Talk
+from draw import NAMES
+from examples import N_CLASSES
 from torch.nn import functional
 
 Pair = tuple[Heard, Batch]
@@ -41,50 +44,51 @@ def solve(parameters: list[torch.Tensor], value: Any, steps: int) -> float:
         return float(value())
 
 
-def chances(states: torch.Tensor, y: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Fit the chance of a label to states (n, WIDTH) by logistic regression; return it (n,)."""
-    linear = torch.nn.Linear(states.shape[1], 1)
-    torch.nn.init.zeros_(linear.weight)
+def calibrated(told: torch.Tensor, classes: torch.Tensor, y: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Return chances (n,) moved to the labels ``y``: one scale and a shift for each class, of the log-odds."""
+    odds = told.clamp(1e-4, 1 - 1e-4).logit()
+    scale, shift = torch.ones(1, requires_grad=True), torch.zeros(N_CLASSES + 1, requires_grad=True)
 
     def value() -> torch.Tensor:
-        said = linear(states)[:, 0]
-        fit = functional.binary_cross_entropy_with_logits(said, y, weight)
-        return fit + 1e-3 * linear.weight.square().sum()
+        each = functional.binary_cross_entropy_with_logits(odds * scale + shift[classes], y, weight)
+        return each + 1e-3 * (shift - shift.mean()).square().sum()
 
-    print(f"chance: {solve(list(linear.parameters()), value, 200):.4f}", flush=True)
+    left = solve([scale, shift], value, 100)
+    print(f"chance: {left:.4f}, scale {scale.item():.2f}, shifts {np.round(shift.tolist(), 1).tolist()}", flush=True)
     with torch.no_grad():
-        chance: torch.Tensor = linear(states)[:, 0].sigmoid()
-        return chance
+        return (odds * scale + shift[classes]).sigmoid()
 
 
-def targets(pairs: list[Pair], talk: Talk) -> tuple[torch.Tensor, ...]:
-    """Return states (n, WIDTH), what should come next (n, vocabulary), weights, where a digit comes, and y."""
+def targets(pairs: list[Pair], talk: Talk, aids: Aids) -> tuple[torch.Tensor, ...]:
+    """Return states (n, WIDTH), what should come next (n, vocabulary) and weights."""
     size = len(talk.tokenizer)
-    states, wanted, weights, y, is_digit = [], [], [], [], []
-    for heard, batch in pairs:
-        for row, asked in enumerate(batch.questions):
-            tenths = heard.wanted[row, 0] == talk.zero
-            for step in range(int(heard.lengths[row])):
-                if heard.template != YES_NO and step in (0, 2) and not tenths:
+    states, wanted, weights = [], [], []
+    asked = [each for _, batch in pairs for each in batch.questions]
+    told = calibrated(
+        torch.cat([aids.chances(heard.seen, batch) for heard, batch in pairs]),
+        torch.tensor([NAMES.index(each.name) if each.name else N_CLASSES for each in asked]),
+        torch.tensor([each.y for each in asked]),
+        torch.tensor([each.weight for each in asked]),
+    ).clamp(max=0.9)
+    rows = [(heard, row) for heard, batch in pairs for row in range(len(batch.questions))]
+    for (heard, row), each, chance, tenths in zip(rows, asked, told.tolist(), tenths_near(told), strict=True):
+        below_one = heard.wanted[row, 0] == talk.zero
+        for step in range(int(heard.lengths[row])):
+            goal, weight = functional.one_hot(heard.wanted[row, step], size).float(), 0.1 * each.weight
+            if heard.template == YES_NO and step == 0:
+                goal, weight = torch.zeros(size), each.weight
+                goal[talk.yes], goal[talk.no] = chance, 1 - chance
+            elif heard.template != YES_NO and step in (0, 2):
+                if not below_one:
                     continue
-                goal = functional.one_hot(heard.wanted[row, step], size).float()
-                if heard.template == YES_NO and step == 0:
+                weight = each.weight
+                if step == 2:
                     goal = torch.zeros(size)
-                    goal[talk.yes], goal[talk.no] = asked.y, 1 - asked.y
-                states.append(heard.saying[row, step])
-                wanted.append(goal)
-                digit = heard.template != YES_NO and step == 2
-                weights.append(asked.weight if digit or step == 0 else 0.1 * asked.weight)
-                is_digit.append(digit)
-                y.append(asked.y)
-    known, goals, weight = torch.stack(states), torch.stack(wanted), torch.tensor(weights)
-    digits = torch.tensor(is_digit)
-    target = tenths_near(chances(known[digits], torch.tensor(y)[digits], weight[digits]).clamp(max=0.9))
-    goals[digits] = 0.0
-    rows = torch.where(digits)[0]
-    for value in range(10):
-        goals[rows, talk.digits[value]] = target[:, value]
-    return known, goals, weight, digits, torch.tensor(y)
+                    goal[talk.digits] = tenths[:10]
+            states.append(heard.saying[row, step])
+            wanted.append(goal)
+            weights.append(weight)
+    return torch.stack(states), torch.stack(wanted), torch.tensor(weights)
 
 
 def fit(start_from: Path, out: Path, source: Source, unseen: Source, *, rounds: int, seed: int = 0) -> None:
@@ -97,15 +101,13 @@ def fit(start_from: Path, out: Path, source: Source, unseen: Source, *, rounds: 
     aids.load_state_dict(begin["aids"])
     model.eval()
     rng = np.random.default_rng([seed, 7])
-    states, goals, weight, is_digit, y = targets(collect(model, talk, source, rng, rounds), talk)
+    states, goals, weight = targets(collect(model, talk, source, rng, rounds), talk, aids)
     first = model.lm_head.weight.detach().clone()
 
     def value() -> torch.Tensor:
         logprobs = functional.linear(states, model.lm_head.weight).log_softmax(dim=-1)
         each = -(goals * logprobs).sum(dim=-1)
-        expected = (logprobs[is_digit][:, talk.digits].softmax(dim=-1) * torch.arange(10) / 10).sum(dim=-1)
-        fit = functional.binary_cross_entropy(expected.clamp(1e-4, 1 - 1e-4), y[is_digit], weight[is_digit])
-        return (each * weight).sum() / weight.sum() + fit + 1e-4 * (model.lm_head.weight - first).square().sum()
+        return (each * weight).sum() / weight.sum() + 1e-4 * (model.lm_head.weight - first).square().sum()
 
     print(f"words: {solve([model.lm_head.weight], value, 150):.4f}", flush=True)
     look(model, talk, unseen)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -103,22 +103,36 @@ def collate(examples: list[Example], rng: np.random.Generator) -> Batch:
     return normalise(pixels), y, torch.from_numpy(np.stack([e.cells for e in examples]))
 
 
-def drawn(
-    scenes: Scenes, rng: np.random.Generator, sequences: Any, n_keys: int, n_squares: int
-) -> Iterator[tuple[Batch, Batch]]:
-    """Yield batches: key frames, and as many grids as position contexts together."""
-    eventful = scenes.with_events(sequences)
+class Mix(NamedTuple):
+    """How many images of each kind a step has, and what share of the squares and sequences is what."""
+
+    keys: int
+    squares: int
+    crops: int = 0
+    positions: float = 0.25  # of the squares: position contexts, the rest grids
+    actions: float = 0.0  # of the sequences: those in which an action is seen
+
+
+CROPS, IMAGES, GRIDS = Mix(0, 0, 256), Mix(24, 40, 64), Mix(8, 56, 32, 0.2, 0.6)
+"""The lessons: around one thing; what the method shows; most of all grids of actions."""
+UNSEEN = Mix(96, 128)
+
+
+def drawn(scenes: Scenes, rng: np.random.Generator, sequences: Any, mix: Mix) -> Iterator[tuple[Batch, Batch]]:
+    """Yield batches: key frames; grids and position contexts."""
+    eventful, active = scenes.with_events(sequences), scenes.with_events(sequences, first=6)
 
     def draw_sequence() -> Any:
-        pool = eventful if rng.random() < 0.8 else sequences
+        draw = rng.random()
+        pool = active if draw < mix.actions else eventful if draw < 0.8 else sequences
         return pool[int(rng.integers(len(pool)))]
 
     while True:
-        keys = [mirror(key(scenes, int(rng.choice(draw_sequence()))), rng) for _ in range(n_keys)]
+        keys = [mirror(key(scenes, int(rng.choice(draw_sequence()))), rng) for _ in range(mix.keys)]
         squares = []
-        for _ in range(n_squares):
+        for _ in range(mix.squares):
             sequence = draw_sequence()
-            if rng.random() < 0.25:
+            if rng.random() < mix.positions:
                 number = int(rng.choice(sequence))
                 squares.append(mirror(position(scenes, number, some_attention(scenes, number, rng)), rng))
             else:
@@ -178,14 +192,9 @@ def train(
     threads: int = 1,
     rate: float = 3e-3,
     start_from: Path | None = None,
-    lessons: str = "images",
-    hold_heads: bool = False,
+    mix: Mix = IMAGES,
 ) -> None:
-    """Train for ``steps``; goes on from a checkpoint in ``out``. The last segments are for looking only.
-
-    :param lessons: "crops": windows around one thing; "images": what the method shows, and some crops.
-    :param hold_heads: leave what reads the tokens as it is: a language model that reads them goes on understanding.
-    """
+    """Train for ``steps``; goes on from a checkpoint in ``out``. The last segments are for looking only."""
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -194,9 +203,7 @@ def train(
         begin = torch.load(start_from, weights_only=True)
         tower.load_state_dict(begin["tower"])
         heads.load_state_dict(begin["heads"])
-    heads.requires_grad_(not hold_heads)
-    read_by = [] if hold_heads else [(heads.named_parameters(), rate)]
-    optimiser = Optimiser([(tower.named_parameters(), rate), *read_by], steps=steps)
+    optimiser = Optimiser([(tower.named_parameters(), rate), (heads.named_parameters(), rate)], steps=steps)
     start, checkpoint = 0, out / "tower.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
@@ -207,10 +214,10 @@ def train(
     last = len(scenes.sequences) * 19 // 20
     rng = np.random.default_rng([seed, start])
     around = Around(scenes, 0, int(scenes.sequences[last].min()))
-    crops = ((collate(examples, rng),) for examples in around.batches(rng, 256 if lessons == "crops" else 64))
-    images = drawn(scenes, rng, scenes.sequences[:last], 24, 40)
-    batches = crops if lessons == "crops" else (pair + more for pair, more in zip(images, crops, strict=True))
-    unseen = drawn(scenes, np.random.default_rng(99), scenes.sequences[last:], 96, 128)
+    crops = ((collate(examples, rng),) for examples in around.batches(rng, mix.crops))
+    images = drawn(scenes, rng, scenes.sequences[:last], mix)
+    batches = crops if mix == CROPS else (pair + more for pair, more in zip(images, crops, strict=True))
+    unseen = drawn(scenes, np.random.default_rng(99), scenes.sequences[last:], UNSEEN)
     held: list[list[float]] = []
     began = time.time()
     for step in range(start, steps):
@@ -234,17 +241,3 @@ def train(
                 print(f"  unseen {name}: {np.nanmean(found):.3f} {np.round(found, 2).tolist()}", flush=True)
             torch.save({"tower": tower.state_dict(), "heads": heads.state_dict(), "optimiser": optimiser.state(),
                         "step": step + 1}, checkpoint)  # fmt: skip
-
-
-if __name__ == "__main__":
-    import sys
-
-    rest = [Path(argument) for argument in sys.argv[4:]]
-    train(
-        Scenes(Path(sys.argv[1])),
-        Path(sys.argv[2]),
-        steps=int(sys.argv[3]),
-        start_from=rest[0] if rest else None,
-        lessons=sys.argv[5] if len(sys.argv) > 5 else "images",
-        hold_heads=len(sys.argv) > 6,
-    )

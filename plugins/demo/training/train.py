@@ -27,40 +27,32 @@ from examples import Scenes
 from export_gguf import export
 
 HERE = Path(__file__).resolve().parent
-FULL = {"scenes": 3600, "clip": 2400, "crops": 820, "images": 600, "more": 900, "chosen": 600, "drawn": 700,
-        "answers": 450, "rounds": 60}  # fmt: skip
-QUICK = {"scenes": 24, "clip": 4, "crops": 2, "images": 2, "more": 2, "chosen": 8, "drawn": 2, "answers": 2,
-         "rounds": 1}  # fmt: skip
+FULL = {"scenes": 3600, "clip": 2400, "crops": 820, "images": 1500, "grids": 800, "chosen": 600,
+        "answers": 300, "rounds": 60}  # fmt: skip
+QUICK = {"scenes": 24, "clip": 4, "crops": 2, "images": 2, "grids": 2, "chosen": 8,
+         "answers": 2, "rounds": 1}  # fmt: skip
 
 
-def train_answers(scenes: Scenes, work: Path, n_drawn: int, n_chosen: int, n_rounds: int) -> None:
-    """Train the language model on drawn windows, then on what the method chooses too, as often; fit its words."""
+def train_answers(scenes: Scenes, tower_from: Path, work: Path, n_steps: int, n_rounds: int) -> None:
+    """Train the language model on drawn windows and on what the method chooses; fit its words."""
     last = len(scenes.sequences) * 19 // 20
     seen, unseen = scenes.sequences[:last], scenes.sequences[last:]
     path = work / "chosen.npz"
     border = len(np.load(path)["picked"]) * 9 // 10
 
-    def some(rng: np.random.Generator) -> Iterator[tuple[asking.Batch, ...]]:
-        return asking.drawn(scenes, rng, seen, 8, 12, 12, n_texts=4)
-
     def held_out(rng: np.random.Generator) -> Iterator[tuple[asking.Batch, ...]]:
         return asking.drawn(scenes, rng, unseen, 64, 96)
 
     def ours(rng: np.random.Generator) -> Iterator[tuple[asking.Batch, ...]]:
-        return chosen.asked(scenes, path, slice(border), rng, 20, 40, boost=0.25)
+        return chosen.asked(scenes, path, slice(border), rng, 16, 40, boost=0.25)
 
     def mixed(rng: np.random.Generator) -> Iterator[tuple[asking.Batch, ...]]:
-        mine, theirs = ours(rng), some(rng)
+        mine, theirs = ours(rng), asking.drawn(scenes, rng, seen, 8, 16, 8, n_texts=4)
         while True:
-            yield next(mine) if rng.random() < 0.6 else next(theirs)
+            yield next(mine) if rng.random() < 0.3 else next(theirs)
 
-    began, drawn, answered = work / "tower-2" / "tower.pt", work / "drawn", work / "answers"
-    answers.train(some, held_out, began, drawn, steps=n_drawn, rate=2e-3, short=0.6)
-    now = work / "tower-3" / "tower.pt"
-    answers.train(
-        mixed, held_out, drawn / "answers.pt", answered, steps=n_chosen, rate=1.2e-3, short=0.1, tower_from=now
-    )
-    saying.fit(answered / "answers.pt", work / "said.pt", ours, held_out, rounds=n_rounds)
+    answers.train(mixed, held_out, tower_from, work / "answers", steps=n_steps)
+    saying.fit(work / "answers" / "answers.pt", work / "said.pt", ours, held_out, rounds=n_rounds)
 
 
 def main() -> None:
@@ -77,11 +69,11 @@ def main() -> None:
     scenes = Scenes(work / "scenes")
     clip.train(scenes, work / "clip", steps=sizes["clip"])
     towers = [work / f"tower-{k}" for k in (1, 2, 3)]
-    tower.train(scenes, towers[0], steps=sizes["crops"], lessons="crops")
+    tower.train(scenes, towers[0], steps=sizes["crops"], mix=tower.CROPS)
     tower.train(scenes, towers[1], steps=sizes["images"], start_from=towers[0] / "tower.pt")
-    tower.train(scenes, towers[2], steps=sizes["more"], start_from=towers[1] / "tower.pt", hold_heads=True)
+    tower.train(scenes, towers[2], steps=sizes["grids"], start_from=towers[1] / "tower.pt", mix=tower.GRIDS)
     chosen.choose(scenes, work / "clip", work / "chosen.npz", sizes["chosen"])
-    train_answers(scenes, work, sizes["drawn"], sizes["answers"], sizes["rounds"])
+    train_answers(scenes, towers[2] / "tower.pt", work, sizes["answers"], sizes["rounds"])
     ship.ship(work / "clip", work / "said.pt", models)
     export(models / "qwen2.5-vl", models, "f16")
 
