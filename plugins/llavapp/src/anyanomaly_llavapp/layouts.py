@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config, read_json
+from anyanomaly_transformers.prefix.clip import Clip, find_clip, image_half
+from anyanomaly_transformers.prefix.llama import llama_config
 
 from anyanomaly.errors import UsageError
-from anyanomaly_llavapp.clip import Clip, find_clip, image_half
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,13 +60,6 @@ def read_layout(model: str, revision: str, tower: str) -> Layout:
     raise UsageError(f"The configuration in {str(folder)!r} names no image tower, so it is no {NAME} that sees.")
 
 
-def llama(config: Mapping[str, Any]) -> Any:
-    """Return the language model's configuration from one that says more."""
-    from transformers import LlamaConfig
-
-    return LlamaConfig.from_dict({name: value for name, value in config.items() if not name.startswith("mm_")})
-
-
 def _original(folder: Path, config: dict[str, Any], tower: str) -> Layout:
     _refuse_kin(folder, config)
     parts = _split(Tensors(folder), _original_part)
@@ -76,7 +70,7 @@ def _original(folder: Path, config: dict[str, Any], tower: str) -> Layout:
     marks = (*patch, "<im_start>", "<im_end>") if config.get("mm_use_im_start_end", False) else ()
     return Layout(
         folder,
-        llama(config),
+        llama_config(config),
         clip,
         parts["language"],
         parts["tower"] if own else clip.tensors(),

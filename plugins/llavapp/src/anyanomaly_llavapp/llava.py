@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly_transformers.loading import device_of, dtype_of
+from anyanomaly_transformers.prefix.clip import Tower, pixels, processor
 from anyanomaly_transformers.prefix.filling import build, fill, load_language
 from anyanomaly_transformers.prefix.language import chunk_ids
+from anyanomaly_transformers.prefix.llama import read_tokenizer
 from anyanomaly_transformers.prefix.model import ImageSlot
 from anyanomaly_transformers.prefix.profile import Profile
 
 from anyanomaly.errors import BackendError
 from anyanomaly.types import Query
-from anyanomaly_llavapp.clip import Tower, pixels, processor
 from anyanomaly_llavapp.layouts import Layout, read_layout
 from anyanomaly_llavapp.options import LlavaOptions
-from anyanomaly_llavapp.tokenizers import read_tokenizer
 
 if TYPE_CHECKING:
     from PIL.Image import Image

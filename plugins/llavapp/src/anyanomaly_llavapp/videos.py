@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any
 from anyanomaly_transformers.loading import device_of, dtype_of
 from anyanomaly_transformers.prefix.backend import PrefixBackend
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config
+from anyanomaly_transformers.prefix.clip import Tower, find_clip, processor
 from anyanomaly_transformers.prefix.filling import load_language
 from anyanomaly_transformers.prefix.language import chunk_ids
+from anyanomaly_transformers.prefix.llama import llama_config, read_tokenizer
 from anyanomaly_transformers.prefix.model import ImageSlot, PrefixModel
 from anyanomaly_transformers.prefix.profile import Profile
 
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.types import Query
-from anyanomaly_llavapp.clip import Tower, find_clip, processor
-from anyanomaly_llavapp.layouts import llama
 from anyanomaly_llavapp.llava import read_projector
 from anyanomaly_llavapp.options import VideoChatGptOptions
 from anyanomaly_llavapp.profiles import VIDEO_CHATGPT
-from anyanomaly_llavapp.tokenizers import read_tokenizer
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -70,7 +69,7 @@ class VideoChatGptModel:
         linear = {f"0.{name.removeprefix(PROJECTOR)}": trained[name] for name in trained if name.startswith(PROJECTOR)}
         self.projector = read_projector(linear, device, dtype)
         base = {name: value for name, value in Tensors(folder).items() if not _replaced(name)}
-        self.language = load_language(LlamaForCausalLM, llama(config), base, options)
+        self.language = load_language(LlamaForCausalLM, llama_config(config), base, options)
         _embed(self.language, trained[EMBEDDINGS])
 
     def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:

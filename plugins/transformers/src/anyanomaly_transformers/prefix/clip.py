@@ -1,4 +1,4 @@
-"""The image tower of the LLaVA family: CLIP's, read before its last block."""
+"""CLIP as an image tower: where a checkpoint names it, its preprocessing, and the states of its patches."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from anyanomaly.errors import MissingRequirement, UsageError
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_json
 from anyanomaly_transformers.prefix.filling import build, fill, renamed
-
-from anyanomaly.errors import MissingRequirement, UsageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

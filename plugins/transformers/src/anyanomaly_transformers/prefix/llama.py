@@ -1,12 +1,20 @@
-"""A checkpoint's tokenizer, as its original reads it."""
+"""A LLaMA in an original's folder: its configuration and its tokenizer, as the original reads them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from anyanomaly_transformers.faults import translated
 from anyanomaly_transformers.prefix.checkpoint import read_json
+
+
+def llama_config(config: Mapping[str, Any]) -> Any:
+    """Return the language model's configuration from one that says more."""
+    from transformers import LlamaConfig
+
+    return LlamaConfig.from_dict({name: value for name, value in config.items() if not name.startswith("mm_")})
 
 
 def read_tokenizer(folder: Path) -> Any:
