@@ -1,0 +1,34 @@
+"""Attention as old releases of transformers computed it: within last bits of today's, which are the originals' own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from anyanomaly_transformers.prefix.attention import registered
+from transformers import LlamaConfig, LlamaForCausalLM
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_padded_batch_is_attended_to_as_by_the_library(groups: int) -> None:
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        hidden_size=48,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=4 // groups,
+        vocab_size=32,
+        initializer_range=0.5,
+    )
+    model = LlamaForCausalLM(config).eval()
+    batch = {"input_ids": torch.arange(16).reshape(2, 8), "attention_mask": torch.ones(2, 8, dtype=torch.long)}
+    batch["attention_mask"][0, :3] = 0
+    logits = []
+    for name in ("eager", registered()):
+        model.set_attn_implementation(name)
+        with torch.no_grad():
+            logits.append(model(**batch).logits[:, 3:])
+    torch.testing.assert_close(logits[1], logits[0], rtol=0, atol=1e-5)
+    assert not torch.equal(logits[1], logits[0])  # a width of 12 has no exact root
