@@ -51,12 +51,7 @@ class Oracle(NamedTuple):
         frames = self.values[f"video_{n_frames}/frames"]
         images = tuple(np.array(whole[name].crop((x, y, x + 224, y + 224))) for name, x, y in frames)
         sampled = Sampling(**{"max_tokens": 10} | sampling)
-        return Query(QueryId("v", 0, "t", "key"), images, self.question_of_videos, sampling=sampled)
-
-    @property
-    def question_of_videos(self) -> str:
-        """Return what the original was asked about the videos."""
-        return str(self.items[0]["question"])
+        return Query(QueryId("v", 0, "t", "key"), images, self.items[0]["question"], sampling=sampled)
 
 
 @cache

@@ -20,7 +20,7 @@ def test_a_padded_batch_is_attended_to_as_by_the_library(groups: int) -> None:
         num_attention_heads=4,
         num_key_value_heads=4 // groups,
         vocab_size=32,
-        initializer_range=0.5,
+        initializer_range=0.2,
     )
     model = LlamaForCausalLM(config).eval()
     batch = {"input_ids": torch.arange(16).reshape(2, 8), "attention_mask": torch.ones(2, 8, dtype=torch.long)}
