@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly_transformers.faults import translated
@@ -19,7 +18,7 @@ from anyanomaly.types import Query
 from anyanomaly_minicpm.checkpoint import Checkpoint, read_checkpoint
 from anyanomaly_minicpm.options import MiniCPMOptions
 from anyanomaly_minicpm.prompts import prompt_of, read_tokenizer
-from anyanomaly_minicpm.views import View, views_of
+from anyanomaly_minicpm.views import views_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,6 +47,7 @@ class MiniCPM:
         self.language.generation_config.eos_token_id = self.tokenizer.convert_tokens_to_ids(ends)
         self.vision = _load_vision(checkpoint, tensors, self.language.config.hidden_size, options)
         self._by_grid = checkpoint.version.grid or options.positions == "grid"
+        self._together = checkpoint.version.grid or bool(checkpoint.config.get("batch_vision_input", True))
 
     def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
         """Return the prompt: token ids, and a place per view of an image."""
@@ -55,22 +55,18 @@ class MiniCPM:
 
     def encode_images(self, groups: Sequence[Sequence[Image]]) -> Sequence[Sequence[Tensor]]:
         """Return one tensor (queries, hidden) per view of each group of images; a group is one question's."""
-        strips = [self.strips(group) for group in groups]
-        flat = [strip for group in strips for strip in group]
-        size = int(self.checkpoint.config.get("vision_batch_size", 16))
-        seen = [row for start in range(0, len(flat), size) for row in self.vision(flat[start : start + size])]
-        ends = accumulate((len(group) for group in strips), initial=0)
-        return [seen[start:end] for start, end in pairwise(ends)]
+        return [self._encoded(self.strips(group)) for group in groups]
+
+    def _encoded(self, strips: Sequence[Strip]) -> list[Tensor]:
+        return list(self.vision(strips)) if self._together else [self.vision([strip])[0] for strip in strips]
 
     def strips(self, images: Sequence[Image]) -> list[Strip]:
         """Return the views of one question's images, as the tower reads them."""
         from anyanomaly_minicpm.vision import grids_of, rows_of
 
-        views: list[View] = [view for image in images for view in views_of(image, self.checkpoint.slicing)]
+        views = [view for image in images for view in views_of(image, self.checkpoint.slicing)]
         side = self.vision.vpm.embeddings.num_patches_per_side
-        if self._by_grid:
-            return grids_of(views, side)
-        return rows_of(views, side, together=bool(self.checkpoint.config.get("batch_vision_input", True)))
+        return grids_of(views, side) if self._by_grid else rows_of(views, side, together=self._together)
 
 
 def _load_language(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], options: MiniCPMOptions) -> Any:
@@ -98,8 +94,10 @@ def _load_vision(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], hidden: 
         vision = build(partial(Vision, config, checkpoint.n_queries, hidden))
     own = renamed(tensors, lambda key: None if key.startswith("llm.") else key)
     fill(vision, own, what=f"the image half of {options.model!r}", device=device, dtype=dtype)
-    # The original's own way in float32, for its numbers.
+    # For the original's numbers in float32: its own attention, and torch multiplies by weights that could be trained,
+    # as the original's could, in another order.
     vision.vpm.set_attn_implementation("eager" if dtype == torch.float32 else "sdpa")
+    vision.resampler.attn.in_proj_weight.requires_grad_(True)
     return vision
 
 

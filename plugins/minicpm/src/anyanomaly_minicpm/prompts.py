@@ -25,7 +25,8 @@ def read_tokenizer(checkpoint: Checkpoint) -> Any:
     with translated(folder):
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     known = tokenizer.get_vocab()
-    wanted = [checkpoint.marks[name] for name in ("im_start", "im_end", "slice_start", "slice_end", "unk")]
+    images = [checkpoint.marks[name] for name in ("im_start", "im_end", "slice_start", "slice_end", "unk")]
+    wanted = [*images, *filter(None, checkpoint.version.ends)]
     if lacking := [mark for mark in wanted if mark not in known]:
         raise BackendError(f"The tokenizer in {folder!r} lacks {', '.join(lacking)}. It is another model's.")
     if not tokenizer.chat_template:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +19,7 @@ from anyanomaly_minicpm.views import View
 if TYPE_CHECKING:
     from torch import Tensor
 
-HEAD = 128  # width of a head of the resampler
+HEAD = 128  # width of a head of the resampler, about
 
 
 class Strip(NamedTuple):
@@ -62,6 +63,35 @@ def cells(n_patches: int, n_cells: int) -> Tensor:
     return torch.bucketize(places, edges, right=True)
 
 
+class Attention(nn.Module):
+    """Attention of several heads, in the order of steps of the original: torch's own rounds otherwise."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        self.in_proj_bias = nn.Parameter(torch.empty(3 * width))
+        self.out_proj = nn.Linear(width, width)
+        self._head = width // (width // HEAD)
+
+    def forward(self, inputs: Sequence[Tensor], hidden: Tensor) -> Tensor:
+        """Turn queries (n, batch, width), keys and values (m, batch, width) into (n, batch, width).
+
+        :param hidden: (batch, m), true where no query may look.
+        """
+        parts = zip(inputs, self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3), strict=True)
+        queries, keys, values = (self._heads(nn.functional.linear(*part)) for part in parts)
+        shut = torch.zeros_like(hidden, dtype=queries.dtype).masked_fill(hidden, float("-inf"))
+        shut = shut[:, None].repeat_interleave(len(queries) // len(hidden), dim=0)
+        weights = torch.baddbmm(shut, queries / math.sqrt(self._head), keys.transpose(1, 2)).softmax(dim=-1)
+        seen = torch.bmm(weights, values).transpose(0, 1)
+        out: Tensor = self.out_proj(seen.reshape(inputs[0].shape))
+        return out
+
+    def _heads(self, states: Tensor) -> Tensor:
+        """Turn (n, batch, heads * width) into (batch * heads, n, width)."""
+        return states.reshape(len(states), -1, self._head).transpose(0, 1)
+
+
 class Resampler(nn.Module):
     """Learned queries that look at the patches of a view, and become its embeddings."""
 
@@ -69,20 +99,23 @@ class Resampler(nn.Module):
         super().__init__()
         self.query = nn.Parameter(torch.empty(n_queries, hidden))
         self.kv_proj = nn.Linear(width, hidden, bias=False) if width != hidden else nn.Identity()
-        self.attn = nn.MultiheadAttention(hidden, hidden // HEAD)
+        self.attn = Attention(hidden)
         self.ln_q, self.ln_kv, self.ln_post = (nn.LayerNorm(hidden, eps=1e-6) for _ in range(3))
         self.proj = nn.Parameter(torch.empty(hidden, hidden))
 
     def forward(self, patches: Tensor, views: Sequence[View]) -> Tensor:
         """Turn patches (views, longest, width) into embeddings (views, queries, hidden)."""
-        values = self.ln_kv(self.kv_proj(patches)).transpose(0, 1)
-        waves = [torch.from_numpy(waves_of(view.rows, view.columns, values.shape[-1])) for view in views]
-        lengths = torch.tensor([len(each) for each in waves])
-        hidden = (torch.arange(len(values)) >= lengths[:, None]).to(values.device)
-        places = nn.functional.pad(pad_sequence(waves), (0, 0, 0, 0, 0, len(values) - int(lengths.max())))
+        values = self.ln_kv(self.kv_proj(patches))
+        places = torch.zeros(values.shape)
+        hidden = torch.ones(values.shape[:2], dtype=torch.bool)
+        for row, own, view in zip(places, hidden, views, strict=True):
+            n_patches = view.rows * view.columns
+            row[:n_patches] = torch.from_numpy(waves_of(view.rows, view.columns, values.shape[-1]))
+            own[:n_patches] = False
+        values = values.transpose(0, 1)
+        keys = values + places.to(values.device, values.dtype).transpose(0, 1)
         queries = self.ln_q(self.query)[:, None].repeat(1, len(views), 1)
-        keys = values + places.to(values.device, values.dtype)
-        seen = self.attn(queries, keys, values, key_padding_mask=hidden)[0]
+        seen = self.attn((queries, keys, values), hidden.to(values.device))
         embeddings: Tensor = self.ln_post(seen.transpose(0, 1)) @ self.proj
         return embeddings
 
