@@ -103,6 +103,6 @@ def _version(folder: Path, config: dict[str, Any]) -> Version:
         )
     if "quantization_config" in config:
         raise UsageError(
-            f"The weights in {str(folder)!r} are quantized already. Use the full ones, with --backend.quantization 4bit."
+            f"The weights in {str(folder)!r} are quantized. Use the full ones, with --backend.quantization 4bit."
         )
     return found

@@ -68,10 +68,8 @@ def _openings(tokenizer: Any, checkpoint: Checkpoint) -> set[int]:
     return {tokenizer.convert_tokens_to_ids(checkpoint.marks[name]) for name in names}
 
 
-def _with_slots(
-    ids: Sequence[int], openings: set[int], n_queries: int, query: Query
-) -> list[list[int] | ImageSlot]:
-    """Return ``ids`` with the marks of each view's embeddings as one place, of all the images that are read together."""
+def _with_slots(ids: Sequence[int], openings: set[int], n_queries: int, query: Query) -> list[list[int] | ImageSlot]:
+    """Return ``ids`` with one place for the marks of each view; all images of a question are read together."""
     images = tuple(range(len(query.images)))
     pieces: list[list[int] | ImageSlot] = []
     start = 0

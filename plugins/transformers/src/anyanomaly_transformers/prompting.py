@@ -36,8 +36,12 @@ def refuse_marks(tokenizer: Any, query: Query) -> None:
 
 @lru_cache(maxsize=4)
 def _marks(tokenizer: Any) -> tuple[str, ...]:
-    """Return every mark; ``all_special_tokens`` leaves out those without a role, LLaVA's ``<image>`` among them."""
-    return tuple(mark.content for mark in tokenizer.added_tokens_decoder.values() if mark.special)
+    """Return every mark; ``all_special_tokens`` leaves out those without a role, LLaVA's ``<image>`` among them.
+
+    A single character is no mark: MiniCPM-V 2.5 pads with an exclamation mark.
+    """
+    own = tokenizer.added_tokens_decoder.values()
+    return tuple(mark.content for mark in own if mark.special and len(mark.content) > 1)
 
 
 def _template_error() -> type[Exception]:
