@@ -1,7 +1,8 @@
 """Equal to the originals: ids, pixels, positions, embeddings, logits and words, on the files that they ran on.
 
-On one machine ours and the originals' are the same bits in float32. The figures come from another machine: the originals
-themselves, run where these tests were written, are 1.5e-5 off in embeddings up to 8, and 7e-5 in the logits that follow.
+On one machine ours and the originals' are the same bits in float32. The figures come from another machine, and where
+these tests were written no program comes nearer to all of them: the originals themselves are 1.5e-5 off in embeddings
+up to 8, and 7e-5 in the logits that follow; the same embeddings in float64 are 1.2e-5 off.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def test_answers_are_the_originals(version: str, name: str, model: MiniCPM) -> N
     (views,) = model.encode_images([[oracle.picture(item(version, name)["image"])]])
     visual = torch.stack(list(views)).numpy()
     step = visual.shape[1] // expected["visual"].shape[1]
-    np.testing.assert_allclose(visual[:, ::step], expected["visual"], rtol=2e-6, atol=1e-5)
+    np.testing.assert_allclose(visual[:, ::step], expected["visual"], atol=2e-5)
 
     embeds, logits = read(model, pieces, views)
     at = expected["logits_rows_at"]

@@ -20,6 +20,7 @@ KNOWN: dict[tuple[str, str], str] = {
     ("backend", "llava-pp"): "anyanomaly-llavapp",
     ("backend", "llava"): "anyanomaly-llavapp",
     ("backend", "video-chatgpt"): "anyanomaly-llavapp",
+    ("backend", "minicpm-v"): "anyanomaly-minicpm",
     ("backend", "openai"): "anyanomaly-openai",
     ("backend", "transformers"): "anyanomaly-transformers",
     ("backend", "qwen-hf"): "anyanomaly-transformers",

@@ -125,7 +125,8 @@ def waves_of(rows: int, columns: int, width: int) -> NDArray[np.float32]:
     lengths = 1.0 / 10000 ** (np.arange(width // 4, dtype=np.float32) / np.float32(width / 4))
     row, column = np.meshgrid(np.arange(rows, dtype=np.float32), np.arange(columns, dtype=np.float32), indexing="ij")
     parts = [wave(place.reshape(-1, 1) * lengths) for place in (column, row) for wave in (np.sin, np.cos)]
-    return np.concatenate(parts, axis=-1).astype(np.float32)
+    waves: NDArray[np.float32] = np.concatenate(parts, axis=-1).astype(np.float32)
+    return waves
 
 
 class Vision(nn.Module):
