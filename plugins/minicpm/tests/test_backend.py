@@ -48,8 +48,8 @@ class Test26(Contract):
     version = "2.6"
 
 
-def about(*images: np.ndarray, **sampling: Any) -> Query:
-    return Query(QueryId("v", 0, "car", "key"), images, "Is there a car?", sampling=Sampling(**sampling))
+def about(*images: np.ndarray, prompt: str = "Is there a car?", **sampling: Any) -> Query:
+    return Query(QueryId("v", 0, "car", "key"), images, prompt, sampling=Sampling(**sampling))
 
 
 def edit(path: Path, **values: object) -> None:
@@ -80,8 +80,8 @@ def test_key_frames_are_sliced_and_each_slice_is_seen(version: str) -> None:
     whole, other, one, none = backend.answer_batch(
         [about(*images, choices=("0", "1")) for images in ((frame,), (changed,), (small,), ())]
     )
-    views = [(answer.prompt_tokens - none.prompt_tokens) // backend._model.checkpoint.n_queries for answer in (whole, one)]
-    assert views == [3, 1]
+    n_queries = backend._model.checkpoint.n_queries
+    assert [(answer.prompt_tokens - none.prompt_tokens) // n_queries for answer in (whole, one)] == [3, 1]
     assert other.logprobs != pytest.approx(whole.logprobs, abs=1e-4)
 
 
@@ -89,6 +89,14 @@ def test_in_25_the_flag_changes_what_key_frames_say() -> None:
     query = about(np.array(oracle_of("2.5").picture("frame_856x480.png")), choices=("0", "1"))
     (published,), (by_grid,) = (loaded("2.5", how).answer_batch([query]) for how in ("published", "grid"))
     assert published.logprobs != pytest.approx(by_grid.logprobs, abs=1e-3)
+
+
+def test_26_does_not_see_an_exclamation_mark_as_the_original() -> None:
+    """Its mask takes token 0 for padding."""
+    for version, seen in (("2.5", 1), ("2.6", 0)):
+        asked = [about(prompt=prompt, choices=("0", "1")) for prompt in ("A car", "A car!")]
+        without, marked = loaded(version).answer_batch(asked)
+        assert marked.prompt_tokens - without.prompt_tokens == seen
 
 
 @both

@@ -24,12 +24,13 @@ class Version(NamedTuple):
     group_marks: tuple[str, str] | None  # around all slices of an image
     grid: bool  # the tower is told the rows and columns of a view
     keeps_size: bool  # slicing can be switched off, which leaves an image as it is
+    hides_zero: bool  # token 0, an exclamation mark, is masked in the prompt, for it is taken for padding
 
 
 _IMAGE, _SLICE = ("im_start", "im_end"), ("slice_start", "slice_end")
 VERSIONS = {
-    2.5: Version("Llama", ("", "<|eot_id|>"), _IMAGE, _SLICE, grid=False, keeps_size=False),
-    2.6: Version("Qwen2", ("<|im_end|>", "<|endoftext|>"), _SLICE, None, grid=True, keeps_size=True),
+    2.5: Version("Llama", ("", "<|eot_id|>"), _IMAGE, _SLICE, grid=False, keeps_size=False, hides_zero=False),
+    2.6: Version("Qwen2", ("<|im_end|>", "<|endoftext|>"), _SLICE, None, grid=True, keeps_size=True, hides_zero=True),
 }
 MARKS = {
     "im_start": "<image>",

@@ -42,7 +42,10 @@ def prompt_of(tokenizer: Any, checkpoint: Checkpoint, query: Query) -> list[list
     if query.system:
         turns.insert(0, {"role": "system", "content": query.system})
     text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    return _with_slots(tokenizer(text)["input_ids"], _openings(tokenizer, checkpoint), checkpoint.n_queries, query)
+    ids = tokenizer(text)["input_ids"]
+    if checkpoint.version.hides_zero:  # what a mask hides and no position counts need not be there
+        ids = [token for token in ids if token != 0]
+    return _with_slots(ids, _openings(tokenizer, checkpoint), checkpoint.n_queries, query)
 
 
 def image_text(checkpoint: Checkpoint, size: Size, number: int) -> str:
