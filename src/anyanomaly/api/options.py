@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from os.path import exists, expanduser
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -27,6 +29,14 @@ class Options(BaseModel):
             return cls.model_validate(dict(given))
         except ValidationError as error:
             raise InvalidOption(cls._explained(error, owner)) from error
+
+    def named_files(self) -> list[Path]:
+        """Return the files and folders that the options name, weights for example: what lies there may change.
+
+        A model whose default stands for a file of the plugin's own adds it.
+        """
+        words = [value for name in type(self).model_fields if isinstance(value := getattr(self, name), str) and value]
+        return [Path(expanduser(each)) for each in words if exists(expanduser(each))]
 
     @classmethod
     def _explained(cls, error: ValidationError, owner: str) -> str:

@@ -7,11 +7,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from anyanomaly.assemble import evaluation
+from anyanomaly.bench.contents import contents
 from anyanomaly.bench.recipe import AblationChoice, Choice, DatasetChoice, Recipe
 from anyanomaly.config.load import Layer, merge, with_preset
 from anyanomaly.config.model import RunConfig
@@ -80,12 +82,11 @@ def make_cells(recipe: Recipe, places: Places, registry: Registry) -> list[Cell]
         data = evaluation.DatasetChoice(dataset.name, options, dataset.classes)
         what = [config.model_dump(mode="json"), data.name, dict(data.options), data.classes, recipe.protocols]
         speed = recipe.speed.model_dump(exclude={"published"}) if recipe.speed else None
-        key = _digest(
-            [*what, speed, ablation.speed_texts, {name: list(each) for name, each in dataset.groups.items()}, versions]
-        )
-        cell = Cell(number, backend, dataset, ablation, config, data, key)
+        groups = {name: list(each) for name, each in dataset.groups.items()}
+        cell = Cell(number, backend, dataset, ablation, config, data, "")
         _check(cell, registry)
-        cells.append(cell)
+        files = contents(_files(cell, registry))
+        cells.append(replace(cell, key=_digest([*what, speed, ablation.speed_texts, groups, versions, files])))
     return cells
 
 
@@ -108,6 +109,16 @@ def _check(cell: Cell, registry: Registry) -> None:
                 registry.options_model(spec).checked(options, f"{role.capitalize()} '{name}'")
             except UsageError as error:
                 raise type(error)(f"In '{cell.label}': {error}") from error
+
+
+def _files(cell: Cell, registry: Registry) -> Iterator[Path]:
+    """Yield the weights, prompts and the like that a cell takes from files."""
+    prompt = cell.config.prompt
+    yield from (Path(each) for each in (prompt.name, prompt.reason) if each.endswith(".toml") and Path(each).is_file())
+    for role, name, options in _components(cell):
+        if role != "dataset":  # its files are no part of a configuration, and may be a whole archive
+            with suppress(MissingRequirement):
+                yield from registry.options_model(registry.find(role, name)).checked(options, name).named_files()
 
 
 def _components(cell: Cell) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -74,6 +74,8 @@ def _page(bench: Bench, results: Results, table: ResultTable) -> str:
     problems = _problems(bench)
     if problems:
         parts.append("Left out:\n\n" + "\n".join(problems))
+    if mixed := _mixed(bench):
+        parts.append("Not of the same weights:\n\n" + "\n".join(mixed))
     parts += [recipe.note.strip(), f"Machine: {machine()}."]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
@@ -86,6 +88,24 @@ def _problems(bench: Bench) -> list[str]:
             told.setdefault(problem, bench.cells[number].label)
     lines = [f"- {label}: {problem}" for problem, label in told.items()]
     return lines[:20] + ([f"- and {len(lines) - 20} more; see result.json"] if len(lines) > 20 else [])
+
+
+def _mixed(bench: Bench) -> list[str]:
+    """Say which cells name the same models as others and were answered by other weights: a server's, a hub's branch."""
+    first: dict[tuple[str, str], tuple[str, str]] = {}  # models and role to fingerprint and label
+    lines = []
+    for number, found in sorted(bench.results.items()):
+        cell = bench.cells[number]
+        for role in ("encoder", "backend"):
+            if known := found.get(role):
+                other, label = first.setdefault((cell.models, role), (known, cell.label))
+                if other != known:
+                    file = bench.ledger.folder / "cells" / f"{cell.file}.json"
+                    lines.append(
+                        f"- {cell.label}: {role} {known}, and for {label} it was {other}. Delete {file}, or that of "
+                        f"the other, and run again."
+                    )
+    return lines
 
 
 def _summary(bench: Bench, recipe: Recipe, facts: Facts) -> Mapping[str, Any]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from anyanomaly_vllm.options import VllmOptions
 from pydantic import Field
+
+from anyanomaly_demo.places import QWEN
 
 
 class DemoVllmOptions(VllmOptions):
     """Which weights: those that come with the plugin."""
 
     model: str = Field("", description="folder of a model trained alike; empty: the one that comes with the plugin")
+
+    def named_files(self) -> list[Path]:
+        """Return the files that the options name, and the model that comes with the plugin."""
+        return [*super().named_files(), *([] if self.model else [QWEN])]
