@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from anyanomaly.config.load import read_toml
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.events import EventRule
 from anyanomaly.core.expected import SCORES, YES_NO
@@ -84,18 +85,10 @@ def _template(config: RunConfig, name: str) -> PromptTemplate:
 
 def _read(name: str) -> dict[str, Any]:
     """Read a template: one of ours by name, or a file of the same form."""
-    known = files("anyanomaly") / "prompts"
     if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise InvalidOption(f"There is no prompt file {name}.")
-        content = path.read_text(encoding="utf-8")
-    elif (known / f"{name}.toml").is_file():
-        content = (known / f"{name}.toml").read_text(encoding="utf-8")
-    else:
-        names = sorted(each.name.removesuffix(".toml") for each in known.iterdir() if each.name.endswith(".toml"))
+        return read_toml(Path(name), "prompt file")
+    known = files("anyanomaly") / "prompts"
+    names = sorted(each.name.removesuffix(".toml") for each in known.iterdir() if each.name.endswith(".toml"))
+    if name not in names:
         raise InvalidOption(f"There is no prompt '{name}'. Use one of {', '.join(names)}, or a .toml file.")
-    try:
-        return tomllib.loads(content)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidOption(f"The prompt file {name} is no valid TOML: {error}.") from error
+    return tomllib.loads((known / f"{name}.toml").read_text(encoding="utf-8"))

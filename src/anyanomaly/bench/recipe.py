@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from anyanomaly.config.load import read_toml
 from anyanomaly.config.model import Table
 from anyanomaly.core.metrics.protocols import PROTOCOLS
 from anyanomaly.errors import InvalidOption, UsageError
@@ -113,12 +113,7 @@ def read_recipe(path: Path) -> Recipe:
 
     :raises UsageError: when there is none, or it says what makes no sense, with where.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"The recipe {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidOption(f"The recipe {path} is no valid TOML: {error}.") from error
+    tables = read_toml(path, "recipe")
     try:
         return Recipe.model_validate(tables)
     except UsageError as error:

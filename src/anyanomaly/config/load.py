@@ -74,17 +74,25 @@ def read_file(path: Path) -> Layer:
 
     :raises UsageError: when it cannot be read, is no TOML, or holds what is no setting.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"The config file {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidOption(f"The config file {path} is no valid TOML: {error}.") from error
+    tables = read_toml(path, "config file")
     try:
         RunConfig.model_validate(tables)
     except UsageError as error:
         raise type(error)(f"In the config file {path}: {error}") from error
     return Layer(f"file {path}", tables)
+
+
+def read_toml(path: Path, what: str) -> Tables:
+    """Read a TOML file.
+
+    :param what: what it is, for the message. :raises UsageError: when it cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"The {what} {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidOption(f"The {what} {path} is no valid TOML: {error}.") from error
 
 
 def preset_names() -> list[str]:
