@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 from anyanomaly_demo.command import MIXES, WEIGHTS
 from anyanomaly_demo.dataset import DemoDataset
-from anyanomaly_demo.measure import Labels, area, auc, mixed, per_text
+from anyanomaly_demo.measure import Labels, auc, mixed, per_text
 from anyanomaly_demo.options import DemoDatasetOptions
 from anyanomaly_demo.scenes import CLASSES, make_scene
 
 import anyanomaly
+from anyanomaly.core.metrics.areas import area
 
 sys.path.insert(0, str(Path(__file__).parent / "speed"))
 from results import record, table

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from anyanomaly.core.fuse import fuse
+from anyanomaly.core.metrics.areas import area
+from anyanomaly.core.metrics.values import fused
 from anyanomaly.core.smooth import gaussian_smooth
 from anyanomaly.core.timeline import frame_rate
 from anyanomaly.types import FloatArray, Timeline
@@ -20,11 +21,8 @@ SMOOTH_S = 0.5
 
 def mixed(timeline: Timeline, weights: Mapping[str, float], smooth_s: float = SMOOTH_S) -> FloatArray:
     """Fuse the contexts that have a weight, per frame, and smooth: (n,), NaN only where nothing has a score."""
-    series = {name: timeline.contexts[name] for name in weights}
-    fused = np.array(
-        [fuse(dict(zip(series, row, strict=True)), weights) for row in zip(*series.values(), strict=True)], np.float32
-    )
-    return gaussian_smooth(fused, smooth_s * frame_rate(timeline.times_s, timeline.video.fps))
+    series = fused(np.stack([timeline.contexts[name] for name in weights]), list(weights.values()))
+    return gaussian_smooth(series.astype(np.float32), smooth_s * frame_rate(timeline.times_s, timeline.video.fps))
 
 
 def auc(timelines: Iterable[Timeline], labels: Labels, weights: Mapping[str, float]) -> float:
@@ -40,13 +38,3 @@ def per_text(timelines: Sequence[Timeline], labels: Labels, weights: Mapping[str
     """Return the AUC of each event text over all frames of all videos."""
     texts = dict.fromkeys(timeline.text for timeline in timelines)
     return {text: auc([each for each in timelines if each.text == text], labels, weights) for text in texts}
-
-
-def area(scores: FloatArray, truth: npt.NDArray[np.bool_]) -> float:
-    """Return the area under the ROC curve; frames without a score are left out."""
-    from sklearn.metrics import roc_auc_score
-
-    known = ~np.isnan(scores)
-    if len(set(truth[known].tolist())) < 2:
-        return float("nan")
-    return float(roc_auc_score(truth[known], scores[known]))
