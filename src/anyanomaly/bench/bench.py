@@ -76,6 +76,8 @@ class Bench:
         log = self.ledger.log(at)
         with contextlib.closing(self._messages(cells, log)) as messages:
             for message in messages:
+                if "ended" in message:
+                    break
                 if "stop" in message:
                     raise OutputError(
                         f"{message['stop']} Finished cells are kept in {self.ledger.folder}; run it again."
@@ -92,11 +94,11 @@ class Bench:
                 else:
                     yield Step(at, "share", message["share"])
         if not all(cell.number in self.results for cell in cells):
-            self.failures[at.number] = Failure(_ended(log), BackendError.exit_code)
+            self.failures[at.number] = Failure(_ended(log, message["ended"]), BackendError.exit_code)
             yield Step(at, "failed")
 
     def _messages(self, cells: Sequence[Cell], log: Path) -> Generator[dict[str, Any], None, None]:
-        """Start a process for some cells and yield what it reports; its own words go to ``log``."""
+        """Start a process for some cells and yield what it reports, at last its exit code; its words go to ``log``."""
         job = {
             "recipe": self.recipe.model_dump(mode="json"),
             "places": self.places,
@@ -120,10 +122,7 @@ class Bench:
                     process.stdin.write(json.dumps(job).encode())
                 for line in _lines(reading, process):
                     yield json.loads(line)
-                process.wait()
-                words.seek(0, os.SEEK_END)
-                with contextlib.suppress(OSError):  # a full disk is told where a result is to be written
-                    words.write(f"\nended with {process.returncode}\n".encode())
+                yield {"ended": process.wait()}
             finally:
                 _end(process)
 
@@ -151,10 +150,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait(PATIENCE_S)
 
 
-def _ended(log: Path) -> str:
+def _ended(log: Path, code: int) -> str:
     """Say how a process ended that reported nothing: by its own last words."""
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    code = lines.pop().removeprefix("ended with ") if lines else "?"
-    how = {"-9": "it was killed, perhaps for want of memory", "-11": "it crashed (segmentation fault)"}
+    how = {-9: "it was killed, perhaps for want of memory", -11: "it crashed (segmentation fault)"}
     said = f"; its last words: {lines[-1].strip()[:200]}" if lines else ""
     return f"Its process ended: {how.get(code, f'exit code {code}')}{said}. All of them: {log}"

@@ -146,7 +146,8 @@ def _run_job(job: Mapping[str, Any], registry: KeepingRegistry, tell: Tell) -> N
             if isinstance(error, OSError) and error.errno in FULL:
                 tell({"stop": f"The disk is full: {error.strerror} ({error.filename})."})
                 return
-            traceback.print_exc()
+            with contextlib.suppress(OSError):  # its log may be on a full disk
+                traceback.print_exc()
             first = next(iter(str(error).strip().splitlines()), "")
             said = f"{type(error).__name__}: {first}"
             tell({"cell": number, "failed": said, "code": BackendError.exit_code})

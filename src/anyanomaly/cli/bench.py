@@ -12,7 +12,7 @@ import typer
 
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.output import tell
-from anyanomaly.errors import MissingRequirement, UsageError
+from anyanomaly.errors import AnyAnomalyError, MissingRequirement, OutputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.bench.bench import Bench, Step
@@ -109,12 +109,16 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, places: Places,
     sklearn_metrics()  # missing, it is better missed now than after hours
     if recipe.speed and not call.quiet:
         _miss_matplotlib()
+    untold: tuple[type[AnyAnomalyError], ...] = (MissingRequirement,)  # the plot's: told at the start
     try:
         _run(running, call)
+    except OutputError:
+        untold += (OutputError,)  # what has no room for a result has none for a table
+        raise
     finally:  # an interruption leaves a table of what is there
         text = ""
         if running.results or running.failures:
-            with contextlib.suppress(MissingRequirement):  # told at the start
+            with contextlib.suppress(*untold):
                 text = write_report(running, recipe, facts)
     print(text or (folder / "table.md").read_text(encoding="utf-8"), end="")
     for number, failure in sorted(running.failures.items()):
