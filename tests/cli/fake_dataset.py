@@ -18,7 +18,7 @@ from anyanomaly.types import LabelledVideo
 class SceneOptions(Options):
     root: str = Field("", description="folder of the scenes")
     n: int = Field(6, description="how many")
-    fault: Literal["", "long", "gone", "twice"] = Field("", description="what is wrong")
+    fault: Literal["", "long", "off", "gone", "twice"] = Field("", description="what is wrong")
 
 
 class Scenes(Dataset[SceneOptions]):
@@ -33,8 +33,8 @@ class Scenes(Dataset[SceneOptions]):
             red = np.zeros(n_frames, np.bool_)
             red[8:16] = True
             labels = {"red": red, "blue": np.zeros(n_frames, np.bool_), "any": red}
-            if at == 1 and self.options.fault == "long":
-                labels["red"] = np.pad(red, (0, 30))
+            if at == 1 and self.options.fault in ("long", "off"):
+                labels["red"] = np.pad(red, (0, 30 if self.options.fault == "long" else 2))
             if at == 1 and self.options.fault == "gone":
                 path.unlink()
             id = "00" if self.options.fault == "twice" else f"{at:02}"

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from anyanomaly.builtin.writing import SafeFile
+from anyanomaly.errors import OutputError
 from tests.cli.conftest import Cli, Result
 
 PLUGIN = str(Path(__file__).with_name("fake_dataset.py"))
@@ -103,6 +105,29 @@ def test_labels_of_another_length_and_a_missing_video_are_told_and_the_rest_meas
     assert "Video '01' has no scores for 'red'; left out." in gone.err
 
 
+def test_a_difference_of_two_frames_is_cut_and_told(evaluate: Callable[..., Result]) -> None:
+    result = evaluate("-t", "red", "--dataset.fault", "off", "-o", "e.json")
+    assert result.code == 0
+    told = (
+        "Labels and frames with scores differ in number, and the longer is cut at the end: '01' (50 labels, 48 frames)."
+    )
+    assert f"anyanomaly: {told}" in result.err.splitlines()
+    assert told in figures()["notes"]
+
+
+def test_figures_are_shown_when_their_file_cannot_be_written(
+    evaluate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: SafeFile, text: str) -> None:
+        raise OutputError("Cannot go on writing it: No space left on device.")
+
+    monkeypatch.setattr(SafeFile, "write", full)
+    result = evaluate("-t", "red", "-o", "e.json")
+    assert result.code == 6
+    assert result.out.splitlines()[1].split()[:2] == ["red", "100.0"]
+    assert result.err.splitlines()[-1] == "anyanomaly: Cannot go on writing it: No space left on device."
+
+
 def test_two_videos_of_one_name_are_refused(evaluate: Callable[..., Result]) -> None:
     result = evaluate("--dataset.fault", "twice")
     assert result.code == 4
@@ -141,6 +166,7 @@ def test_a_file_of_scores_that_is_none_is_named(cli: Cli, folder: Path) -> None:
 def test_wrong_use_is_one_sentence(evaluate: Callable[..., Result], cli: Cli, folder: Path) -> None:
     assert "The data set has no class 'green'. It has: any, blue, red." in evaluate("-t", "green").err
     assert "There is no protocol 'best'. Use one of fixed, cross-class" in evaluate(protocols=("best",)).err
+    assert "--check looks the whole data set over; leave out -t" in evaluate("--check", "-t", "red", protocols=()).err
     assert "Say which data set" in cli("-p", PLUGIN, "eval").error
     assert "Unknown dataset 'scenez'. Did you mean 'scenes'?" in cli("-p", PLUGIN, "eval", "scenez").error
     assert "There is no folder nowhere. Make it." in evaluate("--root", "nowhere").err

@@ -16,6 +16,9 @@ from anyanomaly.core.metrics.values import ClassScores, DoubleArray, VideoScores
 from anyanomaly.errors import DatasetError, InputError, UsageError
 from anyanomaly.types import LabelledVideo, SegmentScore, TimeArray
 
+N_TOLD = 5
+"""So many videos of a kind are named; of more, how many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -108,22 +111,31 @@ def with_labels(
     unlabelled = sorted(scored.videos - {video.id for video in videos})
     notes = [f"Video '{video}' has scores and no labels; left out." for video in unlabelled]
     problems: list[str] = []
+    cut: list[str] = []
     kept: list[ClassScores] = []
     for name in classes:
         found: list[VideoScores] = []
         for labelled in sorted(videos, key=lambda each: each.id):
             if name in class_texts(labelled):
                 try:
-                    found.append(_aligned(scored, labelled, name, contexts, keep_tail))
+                    found.append(_aligned(scored, labelled, name, contexts, keep_tail, cut))
                 except DatasetError as error:
                     problems.append(str(error))
         if found:
             kept.append(ClassScores(name, tuple(contexts), tuple(found)))
+    if told := list(dict.fromkeys(cut)):
+        more = f" and {len(told) - N_TOLD} more" if len(told) > N_TOLD else ""
+        notes.append(
+            f"Labels and frames with scores differ in number, and the longer is cut at the end: "
+            f"{', '.join(told[:N_TOLD])}{more}."
+        )
     return kept, notes + _missing(kept), list(dict.fromkeys(problems))
 
 
-def _aligned(scored: Scored, video: LabelledVideo, name: str, contexts: Sequence[str], keep_tail: bool) -> VideoScores:
-    """Return the scores of one class and video, cut to the frames that have a label too.
+def _aligned(
+    scored: Scored, video: LabelledVideo, name: str, contexts: Sequence[str], keep_tail: bool, cut: list[str]
+) -> VideoScores:
+    """Return the scores of one class and video, cut to the frames that have a label too; say in ``cut`` if so.
 
     :raises DatasetError: without scores, or when labels and scores are not of the same frames.
     """
@@ -143,6 +155,8 @@ def _aligned(scored: Scored, video: LabelledVideo, name: str, contexts: Sequence
             f"out. Are labels and video of the same frames?"
         )
     n_frames = min(len(labels), values.shape[1])
+    if off < 0 or (off and keep_tail):  # otherwise it is the tail
+        cut.append(f"'{video.id}' ({len(labels)} labels, {values.shape[1]} frames)")
     return VideoScores(video.id, _fps(segments[0]), labels[:n_frames], values[:, :n_frames])
 
 

@@ -58,6 +58,10 @@ def add(app: typer.Typer, call: Call) -> None:
             names = ", ".join(spec.name for spec in call.registry.specs("dataset"))
             raise UsageError(f"Say which data set, for example: anyanomaly eval demo. Installed: {names or 'none'}.")
         if check:
+            if ("texts",) in given or scores or against or protocol:
+                raise UsageError(
+                    "--check looks the whole data set over; leave out -t, --scores, --against, --protocol."
+                )
             return _check(call, given, dataset)
         return _evaluate(call, given, dataset, scores or [], against or [], protocol or [])
 
@@ -74,7 +78,7 @@ def _check(call: Call, given: Given, name: str) -> int:
     for file in files:
         file.check()
     options = {path[1]: value for path, value in given.items() if path[0] == "dataset"}
-    rest = {path: value for path, value in given.items() if path[0] not in ("dataset", "texts", "output")}
+    rest = {path: value for path, value in given.items() if path[0] not in ("dataset", "output")}
     return show_check(check(name, options, call.registry, resolved(call, rest).config.reader), files)
 
 
@@ -137,10 +141,12 @@ def _evaluate(
         evaluated.result["seconds"] = round(time.perf_counter() - began, 1)
     if against:
         evaluated.result["against"] = _compared(evaluated, against, survey, choice, call)
-    for file in reports:  # before anything is printed: standard output may be full
-        file.write(json.dumps(evaluated.result, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
-        file.close()
-    print_figures(evaluated)
+    try:
+        for file in reports:  # before anything is printed: standard output may be full, and so may a disk
+            file.write(json.dumps(evaluated.result, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+            file.close()
+    finally:
+        print_figures(evaluated)
     if against:
         print_differences(evaluated.result["against"])
     return _ended(call, evaluated, running)
