@@ -56,6 +56,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "v73-masks.mat": lambda path: mat73(path, cells=True),
     "one.csv": lambda path: path.write_text("label\n0\n0\n1\n1\n0\n"),
     "bare.csv": lambda path: path.write_text("0\n0\n1\n1\n0\n"),
+    "saved.csv": lambda path: np.savetxt(path, LABELS),  # its first line is no heading
     "one.json": lambda path: path.write_text("[0, 0, 1, 1, 0]"),
     "by-video.json": lambda path: path.write_text('{"clip": [0, 0, 1, 1, 0], "other": [1]}'),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def _read_csv(path: Path) -> Labels | Spans:
     for names, unit in ((["start", "stop"], "frames"), (["start_s", "stop_s"], "seconds")):
         if head == names:
             return checked_spans(rows[1:], unit, str(path))
-    cells = rows[1:] if head and not head[0].isdigit() else rows
+    cells = rows[1:] if head and not re.match(r"[-+.\d]", head[0]) else rows
     if not cells or {len(row) for row in cells} != {1}:
         raise DatasetError(
             f"{path}: labels are one column of 0 and 1, a row per frame, or spans under start,stop (frames) or "
