@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from anyanomaly.core.metrics.resampling import PairCounts, compare, draw_videos, interval
+from anyanomaly.core.metrics.resampling import PairCounts, compare, draw_videos, interval, widened
 from anyanomaly.core.metrics.search import AreaTable, even_shifts
 from tests.core.metrics.made import runs
 
@@ -38,6 +38,21 @@ def test_missing_scores_take_no_part() -> None:
 def test_an_interval_needs_draws_that_have_an_auc() -> None:
     assert interval(np.array([0.1, np.nan, np.nan])) is None
     assert interval(np.linspace(0, 1, 1001)) == pytest.approx((0.025, 0.975))
+
+
+def test_draws_that_spread_less_than_chance_are_moved_until_they_do_not() -> None:
+    luck, null = np.random.default_rng(0), np.linspace(0.3, 0.7, 50)
+    close, missing = np.full(20_000, 0.5), np.full(20_000, np.nan)
+    close[::3] = np.nan  # a draw without the event
+    assert widened(close, 0.5, null, luck).std() == pytest.approx(null.std(), rel=0.03)
+    assert 0.8 * null.std() < widened(close + 0.3, 0.8, null, luck).std() < null.std()
+    wide = np.linspace(0.1, 0.9, 100)
+    assert (widened(wide, 0.5, null, luck) == wide).all()
+    perfect = interval(widened(np.ones(20_000), 1.0, null, luck))
+    assert perfect is not None
+    assert 0.8 < perfect[0] < 0.9  # eighteen coins that fell alike
+    assert perfect[1] == 1
+    assert np.isnan(widened(missing, 0.5, null, luck)).all()
 
 
 def test_a_run_differs_from_a_worse_one_and_not_from_itself() -> None:

@@ -23,6 +23,7 @@ from anyanomaly.core.metrics.resampling import (
     draw_videos,
     interval,
     mean_areas,
+    widened,
 )
 from anyanomaly.core.metrics.values import ClassScores, DoubleArray, Mix, joined
 from anyanomaly.errors import DatasetError
@@ -83,7 +84,7 @@ def evaluate(
     found: dict[str, list[Judged]] = {}
     for name in wanted:
         results = measure[name]()
-        found[name] = [_judged(each, by_name[each.name], draws[each.name]) for each in results]
+        found[name] = [_judged(each, by_name[each.name], draws[each.name], seed) for each in results]
         if left := [each for each in by_name if each not in {result.name for result in results}]:
             notes.append(f"{name} needs two videos, or classes, to choose on one and measure another: {_list(left)}.")
         if blind := [each.name for each in results if each.n_blind]:
@@ -151,10 +152,12 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _judged(measured: Measured, scores: ClassScores, draws: Draws) -> Judged:
+def _judged(measured: Measured, scores: ClassScores, draws: Draws, seed: int) -> Judged:
     pairs = PairCounts(measured.series, scores.labels)
-    several = len(scores.videos) > 1
-    return Judged(measured, pairs, pairs.areas(draws) if several else np.full(len(draws), np.nan))
+    if len(scores.videos) == 1:
+        return Judged(measured, pairs, np.full(len(draws), np.nan))
+    rng = np.random.default_rng([seed, *scores.name.encode()])  # each class has its own luck
+    return Judged(measured, pairs, widened(pairs.areas(draws), measured.area, measured.null, rng))
 
 
 def _few(classes: Sequence[ClassScores]) -> list[str]:
@@ -162,8 +165,8 @@ def _few(classes: Sequence[ClassScores]) -> list[str]:
     if not few:
         return []
     return [
-        f"Fewer than {FEW} videos show {_list(few)}: the interval over videos, if there is one, says little; hold "
-        f"the AUC against the floor."
+        f"Fewer than {FEW} videos show {_list(few)}: an interval over videos says little there, and is no narrower "
+        f"than chance alone makes it; hold the AUC against the floor."
     ]
 
 

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from anyanomaly.core.metrics.values import BoolArray, DoubleArray, Series
 
 LEVEL = 0.95
+WIDE = 1.96
+"""Standard deviations to each side that hold as much of a normal distribution."""
 N_DRAWS = 2000
 
 Interval: TypeAlias = tuple[float, float]
@@ -62,6 +64,24 @@ def interval(values: DoubleArray) -> Interval | None:
         return None
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def widened(areas: DoubleArray, centre: float, null: DoubleArray, rng: np.random.Generator) -> DoubleArray:
+    """Return the AUCs of draws (n_draws,) moved at random until they spread around ``centre`` as chance alone does.
+
+    Where few videos show the event, draws hold the same few events over and over, and spread far too little. The AUCs
+    of shifted labels (``null``) tell what chance does with as many events as long, around 0.5. Elsewhere the variance
+    of a share tells it, taken as far towards 0.5 as Wilson's interval does. A draw without the event (NaN) is moved
+    from the centre.
+    """
+    if np.isnan(areas).all() or np.isnan(null).all():
+        return areas
+    moved = np.where(np.isnan(areas), centre, areas)
+    per_share = 4 * float(np.nanvar(null))  # 1 over the number of draws of a share that would spread as much
+    middle = (centre + WIDE**2 * per_share / 2) / (1 + WIDE**2 * per_share)
+    lacking = max(0.0, per_share * middle * (1 - middle) - float(np.mean((moved - centre) ** 2)))
+    found: DoubleArray = (moved + lacking**0.5 * rng.standard_normal(len(moved))).clip(0, 1)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
