@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -154,10 +155,21 @@ def test_stored_scores_are_measured_without_a_model(evaluate: Callable[..., Resu
     assert compared.out.splitlines()[-1].split()[:2] == ["mean", "+50.00"]
 
 
-def test_a_file_of_scores_that_is_none_is_named(cli: Cli, folder: Path) -> None:
+def test_a_file_of_scores_that_is_none_is_named(evaluate: Callable[..., Result], cli: Cli, folder: Path) -> None:
     Path("notes.txt").write_text("hello\n")
     words = ["-p", PLUGIN, "eval", "scenes", "--root", str(folder), "--scores"]
     assert "notes.txt holds a line that is no JSON" in cli(*words, "notes.txt").error
+    ran = evaluate("-t", "red", "-o", "scores.jsonl")
+    assert ran.code == 0
+    for old, new in (
+        ('"value": 1.0', '"value": "high"'),
+        ('"value": 1.0', '"value": Infinity'),
+        ('"stop": 16', '"stop": 8'),
+    ):
+        Path("odd.jsonl").write_text(Path("scores.jsonl").read_text().replace(old, new))
+        assert re.match(
+            r"anyanomaly: Line \d+ of odd.jsonl is no result of a run \(ValueError", cli(*words, "odd.jsonl").error
+        )
     assert (
         cli(*words, "gone.jsonl").error == "anyanomaly: Cannot read the results gone.jsonl: No such file or directory."
     )

@@ -42,6 +42,15 @@ def c_avenue(root: Path, n_labels: int = N_FRAMES) -> list[str]:
     return []
 
 
+def c_shanghaitech(root: Path) -> list[str]:
+    (root / "c-shtech_labels").mkdir(parents=True)
+    with h5py.File(root / "c-shtech_labels" / "shtech_hand_truck_label.h5", "w") as file:
+        for name in ("01_0014", "12_0175"):
+            synthetic_frames(root / "testing" / "frames" / name, suffix=".jpg", **SHORT)
+            file[name] = RED
+    return []
+
+
 def avenue(root: Path) -> list[str]:
     (root / "testing_videos").mkdir(parents=True)
     (root / "ground_truth_demo" / "testing_label_mask").mkdir(parents=True)
@@ -103,6 +112,7 @@ def folder(root: Path) -> list[str]:
 
 MAKERS: dict[str, tuple[Callable[[Path], list[str]], dict[str, int]]] = {
     "c-avenue": (c_avenue, {"too_close": 20, "bicycle": 28}),
+    "c-shanghaitech": (c_shanghaitech, {"hand_truck": 40}),
     "avenue": (avenue, {"anomaly": 40}),
     "shanghaitech": (shanghaitech, {"anomaly": 40}),
     "ubnormal": (ubnormal, {"anomaly": 20}),
@@ -133,14 +143,16 @@ def test_the_check_counts_videos_frames_and_positives(
 def test_the_whole_way_to_an_auc(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANYANOMALY_CACHE_DIR", str(tmp_path / "cache"))
     (tmp_path / "colours.py").write_text(PLUGIN)
-    flags = MAKERS[name][0](tmp_path / "data")
+    make, positive = MAKERS[name]
+    flags = make(tmp_path / "data")
     plain = ["--selector", "middle", "--context", "key", "--backend", "similarity", "--encoder", "colours"]
     words = ["-p", str(tmp_path / "colours.py"), "eval", name, "--root", str(tmp_path / "data"), *flags, *plain]
     assert main([*words, "--segment-frames", "4", "--protocol", "fixed", "-o", str(tmp_path / "out.json")]) == 0
     result = json.loads((tmp_path / "out.json").read_text())
     assert result["videos"] == 2
-    (fixed,) = result["protocols"].values() if isinstance(result["protocols"], dict) else result["protocols"]
-    assert fixed
+    classes = result["protocols"]["fixed"]["classes"]
+    assert {each: found["positives"] for each, found in classes.items()} == positive
+    assert all(0 <= found["auc"] <= 1 and found["frames"] == 2 * N_FRAMES for found in classes.values())
 
 
 def test_labels_that_do_not_fit_are_an_error_of_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

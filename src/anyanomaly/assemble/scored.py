@@ -76,7 +76,7 @@ def read_results(paths: Iterable[str]) -> tuple[dict[str, Any], Scored]:
                     header = header or line
                 elif kind == "segment":
                     scored.add(line["video"], line["text"], _segment(line))
-            except (KeyError, TypeError, AttributeError) as error:
+            except (KeyError, TypeError, AttributeError, ValueError) as error:
                 raise InputError(f"Line {number} of {path} is no result of a run ({error!r}).") from error
         if not header:
             raise InputError(f"{path} does not say of which run it is; give a file that `run -o FILE.jsonl` wrote.")
@@ -167,7 +167,7 @@ def _series(per_text: Sequence[Sequence[Segment]], contexts: Sequence[str]) -> D
     for segments in per_text:
         for each in segments:
             part = values[:, each.start : each.stop]
-            np.fmax(part, np.array([each.values[name] for name in contexts])[:, None], out=part)
+            np.fmax(part, np.array([each.values.get(name, math.nan) for name in contexts])[:, None], out=part)
     return values
 
 
@@ -207,5 +207,10 @@ def _lines(path: str) -> Iterator[tuple[int, Any]]:
 
 
 def _segment(line: Mapping[str, Any]) -> Segment:
-    values = {name: math.nan if each["value"] is None else each["value"] for name, each in line["scores"].items()}
-    return Segment(line["start"], line["stop"], line["start_s"], line["stop_s"], values)
+    values = {
+        name: math.nan if each["value"] is None else float(each["value"]) for name, each in line["scores"].items()
+    }
+    start, stop = int(line["start"]), int(line["stop"])
+    if not 0 <= start < stop or any(map(math.isinf, values.values())):
+        raise ValueError(f"frames {start} to {stop}, scores {values}")
+    return Segment(start, stop, float(line["start_s"]), float(line["stop_s"]), values)
