@@ -35,13 +35,7 @@ class LlavaModel:
         device = device_of(options.device)
         dtype = dtype_of(options, device)
         self.files: Sequence[Path] = layout.files
-        self.tokenizer = read_tokenizer(layout.folder)
-        self.tokenizer.add_tokens(list(layout.marks), special_tokens=True)
-        if len(self.tokenizer) > layout.config.vocab_size:
-            raise BackendError(
-                f"The tokenizer in {str(layout.folder)!r} has {len(self.tokenizer)} tokens, and the model "
-                f"{layout.config.vocab_size}. A file of the checkpoint is another model's."
-            )
+        self.tokenizer = tokenizer_of(layout)
         self.profile = profile
         if layout.marks:
             self.profile = replace(profile, image_open=layout.marks[-2], image_close=layout.marks[-1])
@@ -77,6 +71,21 @@ class LlavaModel:
 def load_llava(options: LlavaOptions, profile: Profile) -> LlavaModel:
     """Load what ``options`` name, to be spoken to as ``profile`` says."""
     return LlavaModel(read_layout(options.model, options.revision, options.tower), options, profile)
+
+
+def tokenizer_of(layout: Layout) -> Any:
+    """Return the tokenizer with the marks that the original adds.
+
+    :raises BackendError: when it has more tokens than the model.
+    """
+    tokenizer = read_tokenizer(layout.folder)
+    tokenizer.add_tokens(list(layout.marks), special_tokens=True)
+    if len(tokenizer) > layout.config.vocab_size:
+        raise BackendError(
+            f"The tokenizer in {str(layout.folder)!r} has {len(tokenizer)} tokens, and the model "
+            f"{layout.config.vocab_size}. A file of the checkpoint is another model's."
+        )
+    return tokenizer
 
 
 def read_projector(tensors: Mapping[str, Tensor], device: str, dtype: Any) -> nn.Module:
