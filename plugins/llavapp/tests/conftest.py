@@ -20,6 +20,7 @@ from anyanomaly.types import Query, QueryId, Sampling
 from tests.support.shared import shared
 
 NAMES = ("llava-pp", "llava", "video-chatgpt")
+Copied = Callable[[str], Path]
 PP, OWN, BASE = "LLaVA-Meta-Llama-3-8B-Instruct-FT", "llava-v1.5-7b", "LLaVA-7B-Lightening-v1-1"
 
 
@@ -77,8 +78,13 @@ def loaded(name: str, profile: str = "recommended") -> Any:
     return backend
 
 
+def edit(path: Path, **values: object) -> None:
+    """Change values in a JSON file."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
 @pytest.fixture
-def copied(tmp_path: Path) -> Callable[[str], Path]:
+def copied(tmp_path: Path) -> Copied:
     """Copy a checkpoint with its tower, to be spoiled."""
 
     def copy(name: str) -> Path:

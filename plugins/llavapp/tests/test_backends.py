@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +18,9 @@ from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement,
 from anyanomaly.specs import BackendSpec
 from anyanomaly.testing.contracts import BackendContract
 from anyanomaly.types import Query, QueryId, Sampling
-from plugins.llavapp.tests.conftest import BASE, NAMES, OWN, PP, loaded, made, oracle_of
+from plugins.llavapp.tests.conftest import BASE, NAMES, OWN, PP, Copied, edit, loaded, made, oracle_of
 
 pytestmark = pytest.mark.engine
-Copied = Callable[[str], Path]
 MODEL = {"llava-pp": PP, "llava": OWN, "video-chatgpt": BASE}
 CLIP = {"llava-pp": "openai/clip-vit-large-patch14-336", "video-chatgpt": "openai/clip-vit-large-patch14"}
 
@@ -49,10 +47,6 @@ class TestLlava(Contract):
 
 class TestVideoChatGpt(Contract):
     name = "video-chatgpt"
-
-
-def edit(path: Path, **values: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 def about(image: np.ndarray, **sampling: Any) -> Query:

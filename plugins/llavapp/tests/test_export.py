@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,17 @@ import numpy as np
 import pytest
 import torch
 from anyanomaly_llavapp.export import export, main
-from anyanomaly_transformers.backend import TransformersBackend
-from anyanomaly_transformers.options import TransformersOptions
 from anyanomaly_transformers.prefix.language import row
 from anyanomaly_transformers.prefix.model import ImageSlot
 from anyanomaly_transformers.prompting import render
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from anyanomaly.core.expected import SCORES, expected_score
 from anyanomaly.errors import OutputError, UsageError
-from anyanomaly.types import Query, Sampling
-from plugins.llavapp.tests.conftest import OWN, PP, loaded, oracle_of
+from anyanomaly.types import Query
+from plugins.llavapp.tests.conftest import OWN, PP, Copied, edit, loaded, made, oracle_of
 
 pytestmark = pytest.mark.engine
 
@@ -47,6 +47,15 @@ def varied(**sampling: Any) -> list[Query]:
     return queries + more
 
 
+def widened(folder: Path) -> None:
+    """Give the language model heads of 32 numbers: vLLM knows no narrower ones on a CPU."""
+    edit(folder / "config.json", num_attention_heads=3, num_key_value_heads=3)
+    for part in folder.glob("*.safetensors"):
+        state = load_file(part)
+        doubled = {name: torch.cat([value, value]) for name, value in state.items() if re.search("[kv]_proj", name)}
+        save_file(state | doubled, part)
+
+
 @torch.inference_mode()
 def test_transformers_reads_the_prompt_the_pictures_and_the_weights(exported: Path) -> None:
     native = loaded("llava-pp")._model
@@ -64,5 +73,41 @@ def test_transformers_reads_the_prompt_the_pictures_and_the_weights(exported: Pa
         if pictures:
             np.testing.assert_allclose(inputs["pixel_values"], native.pixels(pictures), atol=1e-5)
         images = [group[0] for group in native.encode_images([[each] for each in pictures])] if pictures else []
-        embeds = row(native, pieces, {piece: images[piece.images[0]] for piece in pieces if isinstance(piece, ImageSlot)})
-        np.testing.assert_allclose(model(**inputs).logits[0], native.language(inputs_embeds=embeds[None]).logits[0], atol=1e-5)
+        embeds = row(
+            native, pieces, {piece: images[piece.images[0]] for piece in pieces if isinstance(piece, ImageSlot)}
+        )
+        np.testing.assert_allclose(
+            model(**inputs).logits[0], native.language(inputs_embeds=embeds[None]).logits[0], atol=1e-5
+        )
+
+
+def test_vllm_answers_as_the_backend(copied: Copied, tmp_path: Path) -> None:
+    vllm = pytest.importorskip("anyanomaly_vllm.backend")
+    options = pytest.importorskip("anyanomaly_vllm.options")
+    folder = copied("llava-pp")
+    widened(folder / PP)
+    export(str(folder / PP), tmp_path / "exported")
+    asked, written = varied(choices=SCORES), varied(max_tokens=6)[:3]
+    with made("llava-pp", folder, profile="recommended") as native:
+        known, words = native.answer_batch(asked), native.answer_batch(written)
+    with vllm.VllmBackend(options.VllmOptions(model=str(tmp_path / "exported"), kv_cache_gib=0.5)) as served:
+        for answer, alike in zip(served.answer_batch(asked), known, strict=True):
+            assert answer.prompt_tokens == alike.prompt_tokens
+            assert answer.logprobs == pytest.approx(alike.logprobs, abs=0.05)  # pixels are up to two grey levels off
+            assert expected_score(answer.logprobs)[0] == pytest.approx(expected_score(alike.logprobs)[0], abs=0.02)
+        assert [answer.text for answer in served.answer_batch(written)] == [answer.text for answer in words]
+
+
+def test_what_is_no_llava_pp_is_told_before_anything_is_written(
+    copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UsageError, match="no reserved token"):
+        export(str(oracle_of("llava").checkpoint / OWN), tmp_path / "target")
+    folder = copied("llava-pp") / PP
+    next(folder.glob("model-*.safetensors")).unlink()
+    monkeypatch.setattr(sys, "argv", ["export", str(folder), str(tmp_path / "target")])
+    assert main() == 3
+    assert "lacks model-0000" in capsys.readouterr().err
+    assert not (tmp_path / "target").exists()
+    with pytest.raises(OutputError, match="is there already"):
+        export(str(folder), tmp_path)

@@ -1,4 +1,4 @@
-"""LLaVA++ as a folder that transformers and vLLM read unchanged: ``python -m anyanomaly_llavapp.export SOURCE TARGET``."""
+"""``python -m anyanomaly_llavapp.export``: LLaVA++ as a folder that transformers and vLLM read unchanged."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from anyanomaly_transformers.faults import translated
 from anyanomaly_transformers.loading import quiet
-from anyanomaly_transformers.prefix.filling import check
+from anyanomaly_transformers.prefix.clip import processor
+from anyanomaly_transformers.prefix.filling import check, renamed
 
 from anyanomaly.errors import AnyAnomalyError, OutputError, UsageError
-from anyanomaly_llavapp.clip import processor
 from anyanomaly_llavapp.layouts import Layout, read_layout
 from anyanomaly_llavapp.llava import tokenizer_of
 from anyanomaly_llavapp.options import LlavaPpOptions
@@ -71,31 +71,22 @@ def export(source: str, target: Path, *, revision: str = "main", tower: str = ""
     import torch
     from transformers import GenerationConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
 
-    layout = read_layout(source, revision, tower)
-    tokenizer = tokenizer_of(layout)
-    mark = _image_mark(tokenizer, source)
-    tensors = dict(_renamed(layout))
-    sees, strategy = layout.clip.config, "full" if layout.keep_first else "default"
-    layout.config.architectures = ["LlamaForCausalLM"]  # vLLM looks there
-    config = LlavaConfig(
-        vision_config=sees,
-        text_config=layout.config,
-        image_token_id=tokenizer.convert_tokens_to_ids(mark),
-        image_seq_length=(sees.image_size // sees.patch_size) ** 2 + layout.keep_first,
-        vision_feature_layer=layout.layer,
-        vision_feature_select_strategy=strategy,
-        dtype=layout.config.dtype,
-    )
-    images = LlavaProcessor(
-        processor(layout.clip.preprocessing | {"do_pad": layout.pad}, pad=True),
-        tokenizer,
-        patch_size=sees.patch_size,
-        vision_feature_select_strategy=strategy,
-        num_additional_image_tokens=1,  # the class token
-        image_token=mark,
-        chat_template=_template(tokenizer, layout.marks, mark),
-    )
     with quiet(), translated(source):
+        layout = read_layout(source, revision, tower)
+        tokenizer = tokenizer_of(layout)
+        mark = _image_mark(tokenizer, source)
+        tensors = dict(_named(layout))
+        sees, strategy = layout.clip.config, "full" if layout.keep_first else "default"
+        layout.config.architectures = ["LlamaForCausalLM"]  # vLLM looks there
+        config = LlavaConfig(
+            vision_config=sees,
+            text_config=layout.config,
+            image_token_id=tokenizer.convert_tokens_to_ids(mark),
+            image_seq_length=(sees.image_size // sees.patch_size) ** 2 + layout.keep_first,
+            vision_feature_layer=layout.layer,
+            vision_feature_select_strategy=strategy,
+            dtype=layout.config.dtype,
+        )
         with torch.device("meta"):
             model = LlavaForConditionalGeneration(config)
         check(model, tensors, f"the model {source!r}")
@@ -104,13 +95,23 @@ def export(source: str, target: Path, *, revision: str = "main", tower: str = ""
             eos_token_id=tokenizer.convert_tokens_to_ids([tokenizer.eos_token, *PROFILE.stop_tokens]),
             pad_token_id=tokenizer.pad_token_id,
         )
-        model.save_pretrained(target, state_dict=tensors)
-        images.save_pretrained(target)
+        reader = LlavaProcessor(
+            processor(layout.clip.preprocessing, pad=layout.pad),
+            tokenizer,
+            patch_size=sees.patch_size,
+            vision_feature_select_strategy=strategy,
+            num_additional_image_tokens=1,  # the class token
+            image_token=mark,
+            chat_template=_template(tokenizer, layout.marks, mark),
+        )
+        files = renamed(tensors, lambda name: name.replace("vision_tower.", "vision_tower.vision_model."))  # for vLLM
+        model.save_pretrained(target, state_dict=files)
+        reader.save_pretrained(target)
 
 
 def _image_mark(tokenizer: Any, source: str) -> str:
     """Return the last reserved token, the least likely to have got a meaning."""
-    marks = [each.content for _, each in sorted(tokenizer.added_tokens_decoder.items())]
+    marks: list[str] = [each.content for _, each in sorted(tokenizer.added_tokens_decoder.items())]
     reserved = [mark for mark in marks if RESERVED.fullmatch(mark)]
     if not reserved:
         raise UsageError(
@@ -120,7 +121,7 @@ def _image_mark(tokenizer: Any, source: str) -> str:
     return reserved[-1]
 
 
-def _renamed(layout: Layout) -> Iterator[tuple[str, Tensor]]:
+def _named(layout: Layout) -> Iterator[tuple[str, Tensor]]:
     for name, value in layout.language.items():
         yield name if name.startswith("lm_head.") else f"model.language_model.{name.removeprefix('model.')}", value
     for name, value in layout.projector.items():
@@ -138,7 +139,8 @@ def _template(tokenizer: Any, around: tuple[str, ...], mark: str) -> str:
         "BETWEEN": PROFILE.between,
         "IMAGE": mark.join(around[-2:]) if around else mark,
     }
-    return re.sub("|".join(values), lambda found: json.dumps(values[found[0]]), TEMPLATE)
+    template: str = re.sub("|".join(values), lambda found: json.dumps(values[found[0]]), TEMPLATE)
+    return template
 
 
 def main() -> int:
