@@ -55,7 +55,7 @@ def anyanomaly_register_selectors() -> list[SelectorSpec]:
 
 @hookimpl
 def anyanomaly_register_contexts() -> list[ContextSpec]:
-    """The three contexts of the method."""
+    """The three contexts of the method, and one for models that read videos."""
     return [
         ContextSpec(
             name="key",
@@ -76,6 +76,13 @@ def anyanomaly_register_contexts() -> list[ContextSpec]:
             target=f"{_HERE}.contexts:TemporalContext",
             options=f"{_HERE}.options:TemporalOptions",
             needs_encoder=True,
+        ),
+        ContextSpec(
+            name="frames",
+            summary="Frames of the segment in order, for a model that reads a video",
+            target=f"{_HERE}.contexts:FramesContext",
+            options=f"{_HERE}.options:FramesOptions",
+            images=100,
         ),
     ]
 

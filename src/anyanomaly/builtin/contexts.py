@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from anyanomaly.api.context import ContextGenerator
-from anyanomaly.builtin.options import KeyOptions, PositionOptions, TemporalOptions
+from anyanomaly.builtin.options import FramesOptions, KeyOptions, PositionOptions, TemporalOptions
 from anyanomaly.builtin.selectors import N_KEYS
 from anyanomaly.builtin.windows import boxes, name_vectors, resized, scales, squared, window_crops, wording
 from anyanomaly.core.grid import attention_mask, softmax, tile
@@ -94,6 +94,16 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
             hint=wording()["temporal_hint"],
             views={"similarity": similarity.T, "window": np.array(windows[best])},
         )
+
+
+class FramesContext(ContextGenerator[FramesOptions]):
+    """Frames of the segment in order, for a model that reads several images as a video."""
+
+    def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Context:
+        """Take the first, the last, and others evenly between them."""
+        shown = sorted({round(at) for at in np.linspace(0, len(segment.frames) - 1, self.options.count)})
+        hint = wording()["frames_hint"] if len(shown) > 1 else ""
+        return Context("frames", tuple(segment.frames[at].image for at in shown), hint=hint)
 
 
 def _four(sequence: Sequence[int]) -> list[int]:

@@ -58,3 +58,11 @@ class TemporalOptions(WindowOptions):
     """The windows."""
 
     weight: float = Field(default=0.1, ge=0, description="Weight of this context's score in the fusion.")
+
+
+class FramesOptions(ContextOptions):
+    """How many frames."""
+
+    count: int = Field(
+        default=8, ge=2, le=100, description="Frames shown, evenly spread over the segment; at most all."
+    )
