@@ -56,6 +56,7 @@ def test_settings_that_do_not_exist_are_refused(tmp_path: Path, pairs: list[str]
 
 def test_weights_go_to_the_rows_of_that_backend(tmp_path: Path) -> None:
     text = RECIPE.replace('name = "red", fail = "bug"', 'name = "rot", fail = "bug"')
+    text = text.replace('config.contexts = ["key"]', 'config = { contexts = ["key"], backend = "red" }')
     recipe = with_models(read_recipe(write_recipe(tmp_path, text)), {"rot": "there"})
     assert [each.config for each in recipe.backend] == [
         {"backend": "red"},
@@ -64,6 +65,7 @@ def test_weights_go_to_the_rows_of_that_backend(tmp_path: Path) -> None:
     ]
     named = with_models(recipe, {"red": "here"})
     assert named.backend[0].config == {"backend": {"name": "red", "model": "here"}}
+    assert named.ablation[0].config["backend"] == {"name": "red", "model": "here"}  # a row may name its own backend
     with pytest.raises(UsageError, match=r"No row of the recipe runs the backend 'blue'\. It runs red, rot\."):
         with_models(recipe, {"blue": "there"})
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from anyanomaly.bench.recipe import DatasetChoice, Recipe
+from anyanomaly.bench.recipe import Choice, DatasetChoice, Recipe
 from anyanomaly.errors import UsageError
+
+R = TypeVar("R", bound=Choice)
 
 
 def with_models(recipe: Recipe, models: Mapping[str, str]) -> Recipe:
@@ -15,20 +17,20 @@ def with_models(recipe: Recipe, models: Mapping[str, str]) -> Recipe:
 
     :raises UsageError: when none of its rows runs a backend of that name.
     """
-    rows = {
-        name: [each.label for each in recipe.backend if not each.cited and _name(each.config) == name]
-        for name in models
-    }
-    if unknown := [name for name in models if not rows[name]]:
-        known = sorted({name for each in recipe.backend if not each.cited and (name := _name(each.config))})
-        raise UsageError(f"No row of the recipe runs the backend '{unknown[0]}'. It runs {', '.join(known) or 'none'}.")
-    changed = [
-        each.model_copy(update={"config": laid_over(each.config, {"backend": {"model": models[name]}})})
-        if not each.cited and (name := _name(each.config)) in models
-        else each
-        for each in recipe.backend
-    ]
-    return recipe.model_copy(update={"backend": tuple(changed)})
+    run = {_name(each.config) for each in (*recipe.backend, *recipe.ablation) if not each.cited} - {""}
+    if unknown := [name for name in models if name not in run]:
+        known = ", ".join(sorted(run)) or "none"
+        raise UsageError(f"No row of the recipe runs the backend '{unknown[0]}'. It runs {known}.")
+
+    def changed(rows: Sequence[R]) -> tuple[R, ...]:
+        return tuple(
+            each.model_copy(update={"config": laid_over(each.config, {"backend": {"model": models[name]}})})
+            if (name := _name(each.config)) in models
+            else each
+            for each in rows
+        )
+
+    return recipe.model_copy(update={"backend": changed(recipe.backend), "ablation": changed(recipe.ablation)})
 
 
 def with_dataset(recipe: Recipe, name: str) -> Recipe:

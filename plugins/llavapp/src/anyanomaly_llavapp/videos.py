@@ -55,7 +55,7 @@ class VideoChatGptModel:
         dtype = dtype_of(options, device)
         folder = find(options.model, options.revision)
         config = read_config(folder, TYPES, f"the base of {NAME}")
-        adapter = _adapter_file(options.adapter)
+        adapter = _adapter_file(options.adapter, folder)
         trained = Tensors(adapter)
         clip = find_clip(TOWER, folder, options.tower)
         self.profile = profile
@@ -131,12 +131,13 @@ def _nearest(frame: Image, side: int) -> Image:
     return Image.fromarray(pixels[rows][:, columns])
 
 
-def _adapter_file(adapter: str) -> Path:
-    """Return the file of what was trained on videos."""
+def _adapter_file(adapter: str, base: Path) -> Path:
+    """Return the file of what was trained on videos: where it is named, or in a folder of that name beside the base."""
     path = Path(adapter).expanduser()
     if path.is_file():
         return path
-    folder = find(adapter, only=("*.bin",))
+    beside = base.parent / path.name
+    folder = beside if not path.is_dir() and beside.is_dir() else find(adapter, only=("*.bin",))
     files = sorted(folder.glob("*.bin"))
     if len(files) != 1:
         raise UsageError(
