@@ -214,3 +214,7 @@ def test_an_adapter_of_another_model_is_told(copied: Copied) -> None:
     torch.save({"model.mm_projector.weight": state["model.mm_projector.weight"]}, path)
     with pytest.raises(BackendError, match="no adapter of Video-ChatGPT"):
         made("video-chatgpt", folder).load()
+
+
+def test_an_adapter_is_found_beside_its_base() -> None:
+    made("video-chatgpt", adapter="MBZUAI/Video-ChatGPT-7B").load()
