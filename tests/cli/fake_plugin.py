@@ -61,9 +61,18 @@ class RedBackend(Backend[RedOptions]):
     """Answers how red the picture is."""
 
     n_queries = 0
+    loaded = False
+
+    def load(self) -> None:
+        self.loaded = True
+
+    def close(self) -> None:
+        self.loaded = False
 
     @property
     def fingerprint(self) -> str:
+        if not self.loaded:
+            raise BackendError("The model is not loaded.")
         return f"red {self.options.words}"
 
     def answer_batch(self, queries: Sequence[Query]) -> list[Answer]:

@@ -66,8 +66,8 @@ def load_survey(choice: DatasetChoice, registry: Registry) -> Survey:
 class DatasetRun:
     """A configuration on its way over the videos of a data set.
 
-    Iterate ``run``; ``scored``, ``problems`` and ``answers`` follow along. A video at which the backend fails is left
-    out and the next is taken; what was answered stays in the answer store.
+    Iterate ``run``; ``header``, ``scored``, ``problems`` and ``answers`` follow along. A video at which the backend
+    fails is left out and the next is taken; what was answered stays in the answer store.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class DatasetRun:
             raise DatasetError(f"The video file {twice} stands for two videos of the data set.")
         config = config.model_copy(update={"texts": texts, "videos": uris})
         self.pipeline = Pipeline(config, registry, ids={video.uri: video.id for video in self.videos})
+        self.header: dict[str, Any] = {}
         self.scored = Scored()
         self.answers = Answers()
         self.problems: list[str] = []
@@ -101,6 +102,7 @@ class DatasetRun:
         :raises BackendError: when the backend fails at several videos in a row.
         """
         with self.pipeline:
+            self.header = self.pipeline.header()  # afterwards the models are gone, and with them their fingerprints
             groups: dict[tuple[str, ...], list[Source]] = {}
             for source in self.pipeline.sources:
                 groups.setdefault(self._texts[source[1].id], []).append(source)

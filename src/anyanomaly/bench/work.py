@@ -92,7 +92,7 @@ def run_cell(cell: Cell, recipe: Recipe, registry: KeepingRegistry, tell: Tell) 
                 told = time.monotonic()
                 tell({"cell": cell.number, "share": n_done / (running.n_frames or n_done)})
     running.check_readable()
-    evaluated = measure(running.pipeline.header(), running.scored, survey, cell.data, registry, recipe.protocols)
+    evaluated = measure(running.header, running.scored, survey, cell.data, registry, recipe.protocols)
     evaluated.result["problems"] = list(dict.fromkeys([*running.problems, *evaluated.problems]))
     return {
         **evaluated.result,

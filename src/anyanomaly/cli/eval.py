@@ -168,7 +168,7 @@ def _run(call: Call, given: Given, choice: DatasetChoice, survey: Survey) -> tup
             bar.total = running.n_frames
             if isinstance(outcome, SegmentScore):
                 bar.update(outcome.stop - outcome.start)
-        return running, running.pipeline.header(), running.scored
+        return running, running.header, running.scored
 
 
 def _compared(
