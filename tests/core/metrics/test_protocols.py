@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anyanomaly.core.events import EventRule
-from anyanomaly.core.metrics import protocols, published
+from anyanomaly.core.metrics import protocols, published, search
 from anyanomaly.core.metrics.detections import detections
 from anyanomaly.core.metrics.protocols import Tables, cross_class, cross_video, fixed, fold_numbers, paper_oracle
 from anyanomaly.core.metrics.report import as_json, differences, evaluate, mean_area
@@ -43,6 +43,16 @@ def test_the_table_of_a_mix_is_its_auc() -> None:
     tables = Tables(scores)
     for at in (0, 400, -1):
         assert tables.areas[at, 0, 0] == pytest.approx(fixed([scores], tables.options[at])[0].area, abs=1e-3)
+
+
+def test_a_blink_of_an_event_is_left_where_frames_are_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "N_ENOUGH", 500)
+    monkeypatch.setattr(protocols, "SIGMAS", (15,))
+    monkeypatch.setattr(published, "SIGMAS", (15,))
+    labels = [runs(600, (101, 103)), *[runs(480) for _ in range(4)]]
+    assert [search.stride(np.concatenate(each)) for each in (labels, [runs(2520, (3, 90))])] == [2, 4]
+    report = evaluate([noise(labels, seed=1, name="a"), noise(LABELS, seed=2, name="b")], PAPER, EventRule())
+    assert not [found for each in report.protocols.values() for found in each if np.isnan(found.measured.null).any()]
 
 
 def test_each_fold_gets_videos_with_and_without_the_event() -> None:

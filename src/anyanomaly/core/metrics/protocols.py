@@ -91,9 +91,9 @@ class Tables:
         self.weights = tenths(len(scores.contexts))
         self.options = [Mix(each, sigma) for sigma in SIGMAS for each in self.weights]
         self.folds = fold_numbers(scores.labels)
-        n_frames = sum(map(len, scores.labels))
-        self._every = stride(n_frames)
-        self.labels = np.concatenate(scores.labels)[:: self._every]
+        labels = np.concatenate(scores.labels)
+        self._every = stride(labels)
+        self.labels = labels[:: self._every]
         self.fold_of_frame = np.repeat(self.folds, [len(each) for each in scores.labels])[:: self._every]
         self.smoothed = [self._context_series(scores, sigma) for sigma in SIGMAS]
         kept = [self.fold_of_frame != fold for fold in range(self.folds.max() + 1)] if self.folds.any() else []

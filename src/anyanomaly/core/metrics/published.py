@@ -68,7 +68,7 @@ def search_published(scores: ClassScores, weights: Sequence[tuple[float, ...]] |
     near = [option for option, close in zip(options, areas >= areas.max() - slack, strict=True) if close]
     exact = [_area(_series(joined, option), scores) for option in near]
     best = int(np.argmax(exact))
-    every = stride(len(labels))
+    every = stride(labels)
     table = AreaTable(labels[::every])
     thinned = [each[:, ::every] for each in smoothed[::2]]  # the next sigma over finds the same in noise
     null = np.stack([table.areas(series)[0, 1:] for series in mixes(thinned, tried)])

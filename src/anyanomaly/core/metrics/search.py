@@ -25,9 +25,14 @@ def even_shifts(n_frames: int, n_shifts: int = N_SHIFTS) -> npt.NDArray[np.int64
     return np.arange(n_shifts + 1) * n_frames // (n_shifts + 1)
 
 
-def stride(n_frames: int) -> int:
-    """Return every which frame is enough to choose a mix by, or to find a floor: labels last longer than that."""
-    return min(max(n_frames // N_ENOUGH, 1), 4)
+def stride(labels: BoolArray) -> int:
+    """Return every which frame is enough to choose a mix by, or to find a floor: labels last longer than that.
+
+    Of labels (n,) of both kinds, both are left.
+    """
+    ends = np.flatnonzero(np.append(labels[1:] != labels[:-1], True))
+    lengths = np.diff(ends, prepend=-1)  # of stretches with and without the event in turn
+    return int(np.clip(min(len(labels) // N_ENOUGH, lengths[::2].max(), lengths[1::2].max()), 1, 4))
 
 
 def tenths(n_contexts: int) -> list[tuple[float, ...]]:
