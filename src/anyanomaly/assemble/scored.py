@@ -73,7 +73,7 @@ def read_results(paths: Iterable[str]) -> tuple[dict[str, Any], Scored]:
             try:
                 kind = line["type"]
                 if kind == "run":
-                    header = header or line
+                    header = header or {**line, "config": dict(line["config"])}
                 elif kind == "segment":
                     scored.add(line["video"], line["text"], _segment(line))
             except (KeyError, TypeError, AttributeError, ValueError) as error:
