@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from anyanomaly_transformers.prefix.attention import registered
+from anyanomaly_transformers.prefix.attention import LLAMA, registered
 from transformers import LlamaConfig, LlamaForCausalLM
 
 pytestmark = pytest.mark.engine
@@ -26,7 +26,7 @@ def test_a_padded_batch_is_attended_to_as_by_the_library(groups: int) -> None:
     batch = {"input_ids": torch.arange(16).reshape(2, 8), "attention_mask": torch.ones(2, 8, dtype=torch.long)}
     batch["attention_mask"][0, :3] = 0
     logits = []
-    for name in ("eager", registered()):
+    for name in ("eager", registered(LLAMA)):
         model.set_attn_implementation(name)
         with torch.no_grad():
             logits.append(model(**batch).logits[:, 3:])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly_transformers.loading import device_of, dtype_of
+from anyanomaly_transformers.prefix.attention import CLIP, registered
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config
 from anyanomaly_transformers.prefix.clip import Tower, find_clip, pixels, processor
 from anyanomaly_transformers.prefix.filling import build, fill, load_language, renamed
@@ -56,7 +57,7 @@ class ChatUniVi:
             device=device,
             dtype=dtype,
             layer=int(config.get("mm_vision_select_layer", -2)),
-            attention="eager",  # as the original's own release of transformers, for its last bits
+            attention=registered(CLIP),  # for the original's last bits, which may decide what is merged
         )
         language = llama_config({name: value for name, value in config.items() if name != "config"})
         self.projector = build(lambda: nn.Linear(config["mm_hidden_size"], language.hidden_size))
@@ -115,11 +116,14 @@ def _add_marks(tokenizer: Any, config: Mapping[str, Any], n_tokens: int) -> tupl
 
     :raises BackendError: when the model has no embeddings for them.
     """
+    from transformers import AddedToken
+
     marks = ("<im_start>", "<im_end>") if config.get("mm_use_im_start_end", False) else ()
     # The original adds the first even where the checkpoint has no row for it, and draws one; it stands in no prompt.
     if config.get("mm_use_im_patch_token", True) and (marks or len(tokenizer) < n_tokens):
         tokenizer.add_tokens(["<im_patch>"], special_tokens=True)
-    tokenizer.add_tokens(list(marks), special_tokens=True)
+    # The original's tokenizer takes the blanks around a mark away.
+    tokenizer.add_tokens([AddedToken(mark, lstrip=True, rstrip=True) for mark in marks], special_tokens=True)
     if len(tokenizer) > n_tokens:
         raise BackendError(
             f"The tokenizer of {NAME} has {len(tokenizer)} tokens, and the model {n_tokens}. "

@@ -1,4 +1,4 @@
-"""Attention in float32 as releases of transformers up to 4.35 computed it, on which most originals ran."""
+"""Attention as releases of transformers up to 4.35 computed it, on which most originals ran: the last bits differ."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-NAME = "divided"
+LLAMA, CLIP = "divided", "scaled_before"
 
 
-def registered() -> str:
-    """Return the name under which transformers finds it."""
+def registered(name: str) -> str:
+    """Make one of them known to transformers, and return its name."""
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import eager_mask
 
-    AttentionInterface.register(NAME, _attend)
-    AttentionMaskInterface.register(NAME, eager_mask)
-    return NAME
+    AttentionInterface.register(name, {LLAMA: _llama, CLIP: _clip}[name])
+    AttentionMaskInterface.register(name, eager_mask)
+    return name
 
 
-def _attend(
+def _llama(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **unused: Any
 ) -> tuple[Tensor, Tensor]:
-    """Divide by the root of the width, where today's releases multiply by its inverse: the last bits differ."""
-    import torch
-
+    """Divide by the root of the width, where today's releases multiply by its inverse."""
     groups = query.shape[1] // key.shape[1]
     key, value = (each.repeat_interleave(groups, dim=1) if groups > 1 else each for each in (key, value))
-    weights = torch.matmul(query, key.transpose(2, 3)) / query.shape[-1] ** 0.5
-    if attention_mask is not None:
-        weights = weights + attention_mask
-    weights = weights.softmax(dim=-1)
-    return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
+    return _gather(query @ key.transpose(2, 3) / query.shape[-1] ** 0.5, value, attention_mask)
+
+
+def _clip(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **unused: Any
+) -> tuple[Tensor, Tensor]:
+    """Multiply the queries, where today's releases multiply what comes of them."""
+    return _gather((query * query.shape[-1] ** -0.5) @ key.transpose(2, 3), value, attention_mask)
+
+
+def _gather(weights: Tensor, value: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    weights = (weights if mask is None else weights + mask).softmax(dim=-1)
+    return (weights @ value).transpose(1, 2).contiguous(), weights

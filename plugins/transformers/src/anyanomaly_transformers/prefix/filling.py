@@ -9,7 +9,7 @@ from anyanomaly.errors import BackendError
 from anyanomaly_transformers.faults import translated
 from anyanomaly_transformers.loading import device_of, placement, quiet
 from anyanomaly_transformers.options import WeightsOptions
-from anyanomaly_transformers.prefix.attention import registered
+from anyanomaly_transformers.prefix.attention import LLAMA, registered
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -107,6 +107,6 @@ def load_language(kind: Any, config: Any, tensors: Mapping[str, Tensor], options
         device = device_of(options.device)
         settings = placement(options, device)
         if settings["dtype"] == torch.float32:  # the originals' own way, for their numbers: others round otherwise
-            settings["attn_implementation"] = registered()
+            settings["attn_implementation"] = registered(LLAMA)
         model = kind.from_pretrained(None, config=config, state_dict=tensors, **settings)
     return model.eval() if "device_map" in settings else model.eval().to(device)
