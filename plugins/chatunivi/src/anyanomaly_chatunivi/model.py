@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly_transformers.loading import device_of, dtype_of
-from anyanomaly_transformers.prefix.attention import CLIP, registered
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config
 from anyanomaly_transformers.prefix.clip import Tower, find_clip, pixels, processor
 from anyanomaly_transformers.prefix.filling import build, fill, load_language, renamed
@@ -57,7 +56,6 @@ class ChatUniVi:
             device=device,
             dtype=dtype,
             layer=int(config.get("mm_vision_select_layer", -2)),
-            attention=registered(CLIP),  # for the original's last bits, which may decide what is merged
         )
         language = llama_config({name: value for name, value in config.items() if name != "config"})
         self.projector = build(lambda: nn.Linear(config["mm_hidden_size"], language.hidden_size))

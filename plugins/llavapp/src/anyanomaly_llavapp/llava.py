@@ -29,7 +29,6 @@ class LlavaModel:
     """A loaded LLaVA."""
 
     def __init__(self, layout: Layout, options: LlavaOptions, profile: Profile) -> None:
-        import torch
         from transformers import LlamaForCausalLM
 
         device = device_of(options.device)
@@ -48,7 +47,6 @@ class LlavaModel:
             dtype=dtype,
             layer=layout.layer,
             keep_first=layout.keep_first,
-            attention="eager" if dtype == torch.float32 else "sdpa",  # the originals' in float32, for their numbers
         )
         self.language = load_language(LlamaForCausalLM, layout.config, layout.language, options)
         self.language.set_attn_implementation("sdpa")  # as the originals' own release of transformers, in float32 too

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from anyanomaly_transformers.prefix.attention import CLIP, registered
 from anyanomaly_transformers.prefix.checkpoint import Tensors
 from anyanomaly_transformers.prefix.filling import build, fill, renamed
 from torch import nn
@@ -41,7 +42,7 @@ class Tower(nn.Module):
     def __init__(self, config: Blip2VisionConfig, hidden: int) -> None:
         super().__init__()
         self.vision = Blip2VisionModel(config)
-        self.vision.set_attn_implementation("eager")  # the original's own way: its numbers, to the last bit
+        self.vision.set_attn_implementation(registered(CLIP))  # the original's own way: its numbers, to the last bit
         self.vision.post_layernorm.eps = 1e-5  # the norm behind the tower is not the tower's own
         self.projection = nn.Linear(JOINED * config.hidden_size, hidden)
 

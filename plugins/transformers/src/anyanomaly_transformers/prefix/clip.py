@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from anyanomaly.errors import MissingRequirement, UsageError
+from anyanomaly_transformers.prefix.attention import CLIP, registered
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_json
 from anyanomaly_transformers.prefix.filling import build, fill, renamed
 
@@ -75,13 +76,14 @@ class Tower:
         dtype: Any,
         layer: int = -2,
         keep_first: bool = False,
-        attention: str = "sdpa",
     ) -> None:
         from transformers import CLIPVisionModel
 
         self._model = build(lambda: CLIPVisionModel(config))
         fill(self._model, tensors, what="the image tower", device=device, dtype=dtype)
-        self._model.set_attn_implementation(attention)
+        self._model.set_attn_implementation(
+            registered(CLIP)
+        )  # the originals', for their last bits: pooling may enlarge them
         self._layer = layer
         self._skipped = 0 if keep_first else 1
         self._device, self._dtype = device, dtype
