@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from anyanomaly_transformers.faults import translated
 from anyanomaly_transformers.loading import device_of, dtype_of
 from anyanomaly_transformers.prefix.backend import PrefixBackend
-from anyanomaly_transformers.prefix.checkpoint import Tensors, read_config
+from anyanomaly_transformers.prefix.checkpoint import Tensors
 from anyanomaly_transformers.prefix.filling import load_language
 from anyanomaly_transformers.prefix.language import chunk_ids
 from anyanomaly_transformers.prefix.model import ImageSlot
@@ -77,7 +77,6 @@ class MiniGPT4Backend(PrefixBackend[MiniGPT4Options]):
 
         options = self.options
         parts: Parts = find_parts(options)
-        read_config(parts.language, {"llama"}, "the LLaMA-2 chat model")
         device = device_of(options.device)
         with translated(options.model):
             config = LlamaConfig.from_pretrained(parts.language)

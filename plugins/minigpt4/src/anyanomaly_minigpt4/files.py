@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from anyanomaly_transformers.prefix.checkpoint import find
+from anyanomaly_transformers.prefix.checkpoint import find, read_config
 
 from anyanomaly.errors import MissingRequirement, UsageError
 from anyanomaly_minigpt4.options import MiniGPT4Options
@@ -24,11 +24,13 @@ class Parts(NamedTuple):
 def find_parts(options: MiniGPT4Options) -> Parts:
     """Return the parts that ``options`` name.
 
-    :raises MissingRequirement: when one is not there. :raises UsageError: when a folder holds no language model.
+    :raises MissingRequirement: when one is not there. :raises UsageError: when a folder holds no such language model.
     """
     root = find(options.model, options.revision, NEEDED)
+    language = _language(root)
+    read_config(language, {"llama"}, "the LLaMA-2 chat model")
     return Parts(
-        _language(root),
+        language,
         _file(root, options.vision, "eva_vit_g.pth", "--backend.vision", "the EVA image tower of LAVIS"),
         _file(
             root,
