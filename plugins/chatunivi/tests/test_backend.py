@@ -22,7 +22,7 @@ from anyanomaly.errors import BackendError, MissingRequirement
 from anyanomaly.specs import BackendSpec
 from anyanomaly.testing.contracts import BackendContract
 from anyanomaly.types import Query, QueryId, Sampling
-from plugins.chatunivi.tests.conftest import OWN, loaded, made, oracle
+from plugins.chatunivi.tests.conftest import OWN, loaded, made, oracle, video
 from tests.support.shared import shared
 
 pytestmark = pytest.mark.engine
@@ -52,7 +52,7 @@ def test_a_batch_answers_as_its_questions_do_alone() -> None:
     backend = loaded(profile="recommended")
     queries = [oracle().query(item, **how) for how in ({}, {"choices": SCORES}) for item in oracle().items[:4]]
     flat = np.full((90, 120, 3), 127, np.uint8)
-    queries += [oracle().video(3), oracle().video(17), about(flat, choices=SCORES), about(flat, flat, flat, flat)]
+    queries += [video(3), video(17), about(flat, choices=SCORES), about(flat, flat, flat, flat)]
     queries += [about(choices=SCORES), replace(queries[0], text_first=True)]
     for query, answer in zip(queries, backend.answer_batch(queries), strict=True):
         (alone,) = backend.answer_batch([query])
@@ -75,7 +75,7 @@ def test_of_a_long_video_so_many_frames_are_looked_at_evenly() -> None:
     assert chosen_frames(0, 64) == ()
     assert chosen_frames(64, 64) == tuple(range(64))
     assert chosen_frames(130, 4) == (0, 43, 86, 129)
-    frames = oracle().video(16).images
+    frames = video(16).images
     few = loaded(profile="recommended", max_frames=4)
     (answer,) = few.answer_batch([about(*frames)])
     (same,) = loaded(profile="recommended").answer_batch([about(*(frames[at] for at in (0, 5, 10, 15)))])
@@ -87,7 +87,7 @@ def test_noise_is_drawn_anew_for_each_video_and_stands_in_the_fingerprint() -> N
     query = about(*[oracle().query(oracle().items[0]).images[0]] * 4)  # a still video: each token occurs four times
     backends = [loaded(profile="recommended", **given) for given in ({}, {"noise_seed": 1}, {"noise_seed": 2})]
     answers = [backend.answer_batch([query])[0].logprobs for backend in backends]
-    assert answers[1:] == [backend.answer_batch([oracle().video(3), query])[1].logprobs for backend in backends[1:]]
+    assert answers[1:] == [backend.answer_batch([video(3), query])[1].logprobs for backend in backends[1:]]
     assert all(a != b for a, b in combinations(answers, 2))
     assert len({backend.fingerprint for backend in backends}) == 3
 
@@ -149,6 +149,8 @@ def test_images_stand_between_marks_where_the_checkpoint_says_so(copied: Copied)
     with made(folder) as backend:
         frame = np.zeros((9, 9, 3), np.uint8)
         before, slot, after = backend._ready().pieces(about(frame, frame))
+        around = [backend._ready().tokenizer.decode([each]) for each in (before[-2], after[1])]
+        assert around == [":", "Is"]  # no blank, no line's end
         assert (before[-1], after[0]) == (641, 642)
         assert slot.images == (0, 1)
     edit(folder / OWN / "config.json", mm_use_im_start_end=False)

@@ -14,18 +14,10 @@ from anyanomaly_transformers.prefix.model import ImageSlot
 from PIL import Image
 
 from anyanomaly.types import Query
-from plugins.chatunivi.tests.conftest import loaded, made, oracle
+from plugins.chatunivi.tests.conftest import loaded, made, oracle, video
+from tests.support.oracles import ITEMS
 
 pytestmark = pytest.mark.engine
-
-ITEMS = (
-    "frame_856x480",
-    "frame_640x360",
-    "square_224x224",
-    "small_320x240",
-    "portrait_270x480",
-    "square_224x224_temporal",
-)
 
 
 def model_of(seed: int | None = None) -> Any:
@@ -102,7 +94,7 @@ def test_pictures_become_the_originals_input() -> None:
 @torch.inference_mode()
 def test_several_images_are_a_video_as_for_the_original(n_frames: int, seed: int | None) -> None:
     arrays, model, key = oracle().arrays, model_of(seed), f"video_{n_frames}"
-    query = oracle().video(n_frames)
+    query = video(n_frames)
     drawn = "_noise_seed_1234" if seed else ""
     assert flat(model.pieces(query)).count(-200) == oracle().values[f"{key}/number_of_sentinels"]
     image, logits, tokens = run(model, query)
@@ -128,7 +120,7 @@ def test_a_constant_image_is_merged_and_answered_as_by_the_original() -> None:
     np.testing.assert_allclose(features[0], oracle().arrays["constant/features"], atol=1e-5)
     # Which of its equal patches leads hangs on last bits, so its tokens are compared from the original's features.
     image = model.projector(model.merged(torch.from_numpy(oracle().arrays["constant/features"])[None]))
-    query = replace(oracle().video(1), images=(grey,))
+    query = replace(video(1), images=(grey,))
     embeds = row(
         model, pieces := model.pieces(query), {piece: image for piece in pieces if isinstance(piece, ImageSlot)}
     )

@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pytest
 from anyanomaly_llavapp.backends import LlavaBackend, LlavaPpBackend
 from anyanomaly_llavapp.options import LlavaOptions, LlavaPpOptions, VideoChatGptOptions
 from anyanomaly_llavapp.videos import VideoChatGptBackend
-from PIL import Image
 
-from anyanomaly.types import Query, QueryId, Sampling
-from tests.support.shared import shared
+from tests.support.oracles import Oracle, read_oracle
 
 NAMES = ("llava-pp", "llava", "video-chatgpt")
 Copied = Callable[[str], Path]
 PP, OWN, BASE = "LLaVA-Meta-Llama-3-8B-Instruct-FT", "llava-v1.5-7b", "LLaVA-7B-Lightening-v1-1"
 
 
-class Oracle(NamedTuple):
-    """What an original computed, and from what."""
-
-    folder: Path
-    arrays: Any
-    values: dict[str, Any]
-    items: list[dict[str, Any]]
-
-    @property
-    def checkpoint(self) -> Path:
-        """Return the folder that holds the checkpoint and its tower."""
-        return self.folder / "checkpoint"
-
-    def picture(self, name: str) -> Image.Image:
-        """Return one of the pictures."""
-        with Image.open(self.folder / "inputs" / name) as picture:
-            return picture.convert("RGB")
-
-    def query(self, item: dict[str, Any], **sampling: Any) -> Query:
-        """Return the question of ``item`` about its picture."""
-        sampled = Sampling(**{"max_tokens": 10} | sampling)
-        images = (np.array(self.picture(item["image"])),)
-        return Query(QueryId(item["name"], 0, item["keyword"], "key"), images, item["question"], sampling=sampled)
-
-
-@cache
 def oracle_of(name: str) -> Oracle:
-    """Return the oracle of a backend, or skip, saying what is missing."""
-    folder = shared("oracle", "lvlms", {"llava": "llava-1.5"}.get(name, name))
-    values = json.loads((folder / "expected.json").read_text())["values"]
-    items = json.loads((folder / "inputs" / "questions.json").read_text())["items"]
-    return Oracle(folder, np.load(folder / "expected.npz"), values, items)
+    """Return what a backend's original computed, or skip, saying what is missing."""
+    return read_oracle({"llava": "llava-1.5"}.get(name, name))
 
 
 def made(name: str, checkpoint: Path | None = None, **options: Any) -> Any:

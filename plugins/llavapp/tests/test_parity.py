@@ -17,18 +17,11 @@ from anyanomaly_transformers.prefix.model import ImageSlot
 from PIL import Image
 
 from anyanomaly.types import Query, QueryId, Sampling
-from plugins.llavapp.tests.conftest import Oracle, loaded, oracle_of
+from plugins.llavapp.tests.conftest import loaded, oracle_of
+from tests.support.oracles import ITEMS, Oracle
 
 pytestmark = pytest.mark.engine
 
-ITEMS = (
-    "frame_856x480",
-    "frame_640x360",
-    "square_224x224",
-    "small_320x240",
-    "portrait_270x480",
-    "square_224x224_temporal",
-)
 CASES = [
     ("llava-pp", "", LLAVA_PP["paper"]),
     ("llava", "", LLAVA["paper"]),

@@ -21,7 +21,7 @@ from anyanomaly.errors import BackendError, MissingRequirement, UsageError
 from anyanomaly.specs import BackendSpec
 from anyanomaly.testing.contracts import BackendContract
 from anyanomaly.types import Query, QueryId, Sampling
-from plugins.minigpt4.tests.conftest import Oracle
+from tests.support.oracles import Oracle
 from tests.support.shared import shared
 
 pytestmark = pytest.mark.engine
@@ -36,11 +36,11 @@ class TestContract(BackendContract):
 
     @pytest.fixture
     def component(self, oracle: Oracle) -> MiniGPT4Backend:
-        return MiniGPT4Backend(MiniGPT4Options(model=str(oracle.folder / "checkpoint"), device="cpu"))
+        return MiniGPT4Backend(MiniGPT4Options(model=str(oracle.checkpoint), device="cpu"))
 
     @pytest.fixture
     def another(self, oracle: Oracle) -> MiniGPT4Backend:
-        return MiniGPT4Backend(MiniGPT4Options(model=str(oracle.folder / "checkpoint"), device="cpu"))
+        return MiniGPT4Backend(MiniGPT4Options(model=str(oracle.checkpoint), device="cpu"))
 
 
 def test_a_batch_answers_as_its_questions_do_alone(oracle: Oracle, backend: MiniGPT4Backend) -> None:
@@ -88,7 +88,7 @@ def test_the_profile_and_the_precision_stand_in_the_fingerprint(load: Load, back
 
 @pytest.fixture
 def copy(oracle: Oracle, tmp_path: Path) -> Path:
-    folder = Path(shutil.copytree(oracle.folder / "checkpoint", tmp_path / "copy"))
+    folder = Path(shutil.copytree(oracle.checkpoint, tmp_path / "copy"))
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755)
     return folder
@@ -204,7 +204,7 @@ def test_a_quantization_says_what_is_missing(load: Load, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("scoring", ["words", "expected"])
 def test_a_real_video_is_run(oracle: Oracle, scoring: str) -> None:
     """The tiny model's words are noise, which a score cannot be read from; the log-probabilities always give one."""
-    model = {"name": "minigpt4", "model": str(oracle.folder / "checkpoint"), "device": "cpu"}
+    model = {"name": "minigpt4", "model": str(oracle.checkpoint), "device": "cpu"}
     short = {"segment_frames": 300, "every": 100, "max_tokens": 4, "max_unreadable": 1, "store": False}
     video = shared("data", "videos", "bottle-detection.mp4")
     run = {**short, "scoring": scoring}

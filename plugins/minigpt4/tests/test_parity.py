@@ -18,7 +18,7 @@ from anyanomaly_transformers.prefix.language import generate, pad, row
 from anyanomaly_transformers.prefix.model import ImageSlot
 from PIL import Image
 
-from plugins.minigpt4.tests.conftest import Oracle
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.engine
 PICTURES = ("frame_856x480", "frame_640x360", "square_224x224", "small_320x240", "portrait_270x480")

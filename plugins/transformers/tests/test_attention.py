@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from anyanomaly_transformers.prefix.attention import LLAMA, registered
-from transformers import LlamaConfig, LlamaForCausalLM
+from anyanomaly_transformers.prefix.attention import CLIP, LLAMA, registered
+from transformers import CLIPVisionConfig, CLIPVisionModel, LlamaConfig, LlamaForCausalLM
 
 pytestmark = pytest.mark.engine
 
@@ -32,3 +32,16 @@ def test_a_padded_batch_is_attended_to_as_by_the_library(groups: int) -> None:
             logits.append(model(**batch).logits[:, 3:])
     torch.testing.assert_close(logits[1], logits[0], rtol=0, atol=1e-5)
     assert not torch.equal(logits[1], logits[0])  # a width of 12 has no exact root
+
+
+def test_a_tower_attends_as_by_the_library() -> None:
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 48, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    model = CLIPVisionModel(CLIPVisionConfig(**sizes, image_size=28, patch_size=7)).eval()
+    states = []
+    for name in ("eager", registered(CLIP)):
+        model.set_attn_implementation(name)
+        with torch.no_grad():
+            states.append(model(torch.rand(2, 3, 28, 28, generator=torch.Generator().manual_seed(1))).last_hidden_state)
+    torch.testing.assert_close(states[1], states[0], rtol=0, atol=1e-5)
+    assert not torch.equal(states[1], states[0])
