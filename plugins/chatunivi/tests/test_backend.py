@@ -149,8 +149,8 @@ def test_images_stand_between_marks_where_the_checkpoint_says_so(copied: Copied)
     with made(folder) as backend:
         frame = np.zeros((9, 9, 3), np.uint8)
         before, slot, after = backend._ready().pieces(about(frame, frame))
-        around = [backend._ready().tokenizer.decode([each]) for each in (before[-2], after[1])]
-        assert around == [":", "Is"]  # no blank, no line's end
+        around = backend._ready().tokenizer.decode([before[-2], after[1]])
+        assert around == ":I"  # no blank, no line's end
         assert (before[-1], after[0]) == (641, 642)
         assert slot.images == (0, 1)
     edit(folder / OWN / "config.json", mm_use_im_start_end=False)
