@@ -34,6 +34,18 @@ def test_a_padded_batch_is_attended_to_as_by_the_library(groups: int) -> None:
     assert not torch.equal(logits[1], logits[0])  # a width of 12 has no exact root
 
 
+def test_half_precision_is_summed_as_by_the_library() -> None:
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 64, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    model = LlamaForCausalLM(LlamaConfig(**sizes, vocab_size=32, initializer_range=0.2)).half().eval()
+    logits = []
+    for name in ("eager", registered(LLAMA)):
+        model.set_attn_implementation(name)
+        with torch.no_grad():
+            logits.append(model(torch.arange(16)[None]).logits)
+    assert torch.equal(logits[1], logits[0])  # a width of 16 has an exact root
+
+
 def test_a_tower_attends_as_by_the_library() -> None:
     torch.manual_seed(1)
     sizes = {"hidden_size": 48, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly_transformers.loading import device_of, dtype_of
+from anyanomaly_transformers.prefix.attention import LLAMA, registered
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config
 from anyanomaly_transformers.prefix.clip import Tower, find_clip, pixels, processor
 from anyanomaly_transformers.prefix.filling import build, fill, load_language, renamed
@@ -33,6 +34,7 @@ class ChatUniVi:
     """A loaded Chat-UniVi."""
 
     def __init__(self, options: ChatUniViOptions, profile: Profile) -> None:
+        import torch
         from torch import nn
         from transformers import LlamaForCausalLM
 
@@ -65,6 +67,8 @@ class ChatUniVi:
         marks = _add_marks(self.tokenizer, config, language.vocab_size)
         self.profile = replace(profile, image_open=marks[0], image_close=marks[1]) if marks else profile
         self.language = load_language(LlamaForCausalLM, language, renamed(tensors, _language), options)
+        if dtype == torch.float16:  # as in float32, for the original's last bits: it runs in half precision
+            self.language.set_attn_implementation(registered(LLAMA))
         if len(self.tokenizer) < language.vocab_size:  # the original drops what no token stands for
             self.language.resize_token_embeddings(len(self.tokenizer))
 

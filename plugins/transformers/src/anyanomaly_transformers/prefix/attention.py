@@ -24,18 +24,19 @@ def _llama(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **unused: Any
 ) -> tuple[Tensor, Tensor]:
     """Divide by the root of the width, where today's releases multiply by its inverse."""
+    import torch
+
     groups = query.shape[1] // key.shape[1]
     key, value = (each.repeat_interleave(groups, dim=1) if groups > 1 else each for each in (key, value))
-    return _gather(query @ key.transpose(2, 3) / query.shape[-1] ** 0.5, value, attention_mask)
+    weights = query @ key.transpose(2, 3) / query.shape[-1] ** 0.5
+    weights = weights if attention_mask is None else weights + attention_mask
+    return _gather(weights.softmax(dim=-1, dtype=torch.float32).to(value.dtype), value)
 
 
-def _clip(
-    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **unused: Any
-) -> tuple[Tensor, Tensor]:
-    """Multiply the queries, where today's releases multiply what comes of them."""
-    return _gather((query * query.shape[-1] ** -0.5) @ key.transpose(2, 3), value, attention_mask)
+def _clip(module: Any, query: Tensor, key: Tensor, value: Tensor, *rest: Any, **unused: Any) -> tuple[Tensor, Tensor]:
+    """Multiply the queries, where today's releases multiply what comes of them; in half precision all of it."""
+    return _gather(((query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)).softmax(dim=-1), value)
 
 
-def _gather(weights: Tensor, value: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    weights = (weights if mask is None else weights + mask).softmax(dim=-1)
+def _gather(weights: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     return (weights @ value).transpose(1, 2).contiguous(), weights
