@@ -1,6 +1,6 @@
 """What the protocols cost, and what they make of noise, on the published C-VAD labels.
 
-    python benchmarks/speed/evaluation.py LABELS [--seeds 40] [--record]
+    python benchmarks/speed/evaluation.py LABELS [--seeds 20] [--record]
 
 LABELS: the folder that holds ``c-avenue_labels`` and ``c-shtech_labels``. Scores are drawn in tenths, one per segment
 of 24 frames and context, and know nothing of the labels. First all protocols over all single C-ShanghaiTech classes,
@@ -99,7 +99,7 @@ def main() -> None:
     """Measure, print, record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", type=Path)
-    parser.add_argument("--seeds", type=int, default=40)
+    parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--record", action="store_true")
     given = parser.parse_args()
     costs = table(cost(given.labels / "c-shtech_labels"))

@@ -8,8 +8,17 @@ import pytest
 from anyanomaly.core.events import EventRule
 from anyanomaly.core.metrics import protocols, published, search
 from anyanomaly.core.metrics.detections import detections
-from anyanomaly.core.metrics.protocols import Tables, cross_class, cross_video, fixed, fold_numbers, paper_oracle
-from anyanomaly.core.metrics.report import as_json, differences, evaluate, mean_area
+from anyanomaly.core.metrics.protocols import (
+    Measured,
+    Tables,
+    cross_class,
+    cross_video,
+    fixed,
+    fold_numbers,
+    paper_oracle,
+)
+from anyanomaly.core.metrics.report import Judged, as_json, differences, evaluate, mean_area
+from anyanomaly.core.metrics.resampling import PairCounts
 from anyanomaly.core.metrics.values import ClassScores, Mix, VideoScores
 from anyanomaly.errors import DatasetError
 from tests.core.metrics.made import CONTEXTS, noise, runs
@@ -126,6 +135,16 @@ def test_intervals_hold_chance_also_where_few_videos_show_the_event() -> None:
             bounds and bounds[0] <= 0.5 <= bounds[1] for bounds in (*(x.interval for x in judged), mean_area(judged)[1])
         ]
     assert sum(map(bool, held)) / len(held) >= 0.9  # without `widened`: 28 % of the first class
+
+
+def test_the_mean_of_classes_that_chance_moves_together_is_no_surer_than_one_of_them() -> None:
+    luck = np.random.default_rng(0)
+    together = luck.normal(0.5, 0.05, 50)
+    pairs = PairCounts([], [])
+    judged = [Judged(Measured("a", 0.5, (), (), null), pairs, luck.normal(0.5, 0.05, 4000)) for null in [together] * 4]
+    bounds = mean_area(judged)[1]
+    assert bounds is not None
+    assert bounds[1] - bounds[0] == pytest.approx(2 * 1.96 * together.std(), rel=0.05)
 
 
 def test_a_report_is_json_and_leaves_out_what_has_no_auc() -> None:

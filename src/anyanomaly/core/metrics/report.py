@@ -101,9 +101,14 @@ def class_draws(classes: Sequence[ClassScores], seed: int) -> dict[str, Draws]:
 
 
 def mean_area(judged: Sequence[Judged]) -> tuple[float, Interval | None]:
-    """Return the mean AUC over classes, and its interval."""
+    """Return the mean AUC over classes, and its interval.
+
+    Classes rise and fall together where they are mixed alike, as under ``cross-class``: more than their draws do.
+    """
     centres = np.array([each.measured.area for each in judged])
-    return float(centres.mean()), interval(mean_areas([each.areas for each in judged], centres).clip(0, 1))
+    areas = mean_areas([each.areas for each in judged], centres).clip(0, 1)
+    null = np.stack([each.measured.null for each in judged]).mean(axis=0)
+    return float(centres.mean()), interval(widened(areas, float(centres.mean()), null, np.random.default_rng(0)))
 
 
 def null_floor(judged: Sequence[Judged]) -> tuple[float, float]:
