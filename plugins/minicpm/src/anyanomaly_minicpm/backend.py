@@ -82,7 +82,6 @@ def _load_language(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], option
 
 
 def _load_vision(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], hidden: int, options: MiniCPMOptions) -> Vision:
-    import torch
     from transformers import Idefics2VisionConfig
 
     from anyanomaly_minicpm.vision import Vision
@@ -94,9 +93,9 @@ def _load_vision(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], hidden: 
         vision = build(partial(Vision, config, checkpoint.n_queries, hidden))
     own = renamed(tensors, lambda key: None if key.startswith("llm.") else key)
     fill(vision, own, what=f"the image half of {options.model!r}", device=device, dtype=dtype)
-    # For the original's numbers in float32: its own attention, and torch multiplies by weights that could be trained,
-    # as the original's could, in another order.
-    vision.vpm.set_attn_implementation("eager" if dtype == torch.float32 else "sdpa")
+    # For the original's numbers: its own attention, and torch multiplies by weights that could be trained, as the
+    # original's could, in another order.
+    vision.vpm.set_attn_implementation("eager")
     vision.resampler.attn.in_proj_weight.requires_grad_(True)
     return vision
 

@@ -62,10 +62,8 @@ class Checkpoint(NamedTuple):
     def tower(self) -> dict[str, Any]:
         """Return the settings of the image tower."""
         settings = {name: value for name, value in self.config["vision_config"].items() if name != "model_type"}
-        return settings | {"num_hidden_layers": settings["num_hidden_layers"] - self._drops_last()}
-
-    def _drops_last(self) -> bool:
-        return bool(self.config.get("drop_vision_last_layer", True))
+        dropped = bool(self.config.get("drop_vision_last_layer", True))
+        return settings | {"num_hidden_layers": settings["num_hidden_layers"] - dropped}
 
     @property
     def n_queries(self) -> int:
