@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +68,8 @@ class Registry:
                 f"Plugins {names} both offer the {role} '{name}'. Disable one: "
                 f"ANYANOMALY_DISABLE_PLUGINS={self._plugin(found[0]).name}"
             )
-        if distribution := KNOWN.get((role, name)):
-            raise MissingRequirement(f"{role.capitalize()} '{name}' is not installed. Run: pip install {distribution}")
+        if package := KNOWN.get((role, name)):
+            raise MissingRequirement(f"{role.capitalize()} '{name}' is not installed. Run: pip install {package}")
         known = sorted({spec.name for spec in self.specs(role)})
         near = get_close_matches(name, known, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -189,6 +189,16 @@ class Registry:
         return next(spec for spec in readers if spec.name == name)
 
 
+def _version(name: str) -> str:
+    """Return the version of an installed distribution; without the email parser, which reads whole READMEs.
+
+    :raises PackageNotFoundError: when it is not installed.
+    """
+    found = distribution(name)
+    head, _, rest = (found.read_text("METADATA") or "").partition("\nVersion:")
+    return rest.partition("\n")[0].strip() if head and "\n\n" not in head else found.version
+
+
 @cache  # reading metadata is most of what `anyanomaly plugins` costs, and many components require the same
 def _lack(text: str) -> str:
     """Return what is missing of a requirement, of which one alternative is enough; empty: nothing."""
@@ -199,7 +209,7 @@ def _lack(text: str) -> str:
         if requirement.marker and not requirement.marker.evaluate():
             return ""
         try:
-            found = version(requirement.name)
+            found = _version(requirement.name)
         except PackageNotFoundError:
             continue
         if requirement.specifier.contains(found, prereleases=True):
