@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PLUGINS := $(wildcard plugins/*)
 DEMO := .demo
-DEVELOP := av gguf hypothesis import-linter matplotlib mypy pytest ruff scipy
+DEVELOP := accelerate av bitsandbytes gguf hypothesis import-linter matplotlib mypy pytest ruff scipy
 
 .PHONY: demo test check fix docs bench
 

@@ -111,6 +111,15 @@ def test_half_precision_answers(dtype: str) -> None:
         assert half.fingerprint != loaded(profile="recommended").fingerprint
 
 
+def test_weights_in_fewer_bits_and_mapped_to_devices_answer_alike() -> None:
+    query = oracle().query(oracle().items[2], choices=("0", "1"))
+    (whole,) = loaded(profile="recommended").answer_batch([query])
+    for options, within in (({"device_map": "auto"}, 0), ({"quantization": "8bit"}, 0.3)):
+        with made(profile="recommended", **options) as placed:
+            (near,) = placed.answer_batch([query])
+        assert near.logprobs == pytest.approx(whole.logprobs, abs=within)
+
+
 def test_what_needs_a_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("anyanomaly_transformers.loading.find_spec", lambda name: None)
     with pytest.raises(MissingRequirement, match=r"--backend\.quantization 4bit needs the package bitsandbytes"):

@@ -94,7 +94,8 @@ def test_half_precision_is_near(name: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_needs_a_package_names_it(name: str) -> None:
+def test_what_needs_a_package_names_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anyanomaly_transformers.loading.find_spec", lambda name: None)
     with pytest.raises(MissingRequirement, match="needs the package bitsandbytes"):
         made(name, quantization="4bit").load()
 

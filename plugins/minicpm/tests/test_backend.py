@@ -118,9 +118,20 @@ def test_half_precision_is_near(version: str, dtype: str) -> None:
 
 
 @both
-def test_what_needs_a_package_names_it(version: str) -> None:
+def test_what_needs_a_package_names_it(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anyanomaly_transformers.loading.find_spec", lambda name: None)
     with pytest.raises(MissingRequirement, match="needs the package bitsandbytes"):
         made(version, quantization="4bit").load()
+
+
+@both
+def test_weights_in_fewer_bits_and_mapped_to_devices_answer_alike(version: str) -> None:
+    query = oracle_of(version).query(oracle_of(version).items[0], choices=("0", "1"))
+    (whole,) = loaded(version).answer_batch([query])
+    for options, within in (({"device_map": "auto"}, 0), ({"quantization": "8bit"}, 0.3)):
+        with made(version, **options) as placed:
+            (near,) = placed.answer_batch([query])
+        assert near.logprobs == pytest.approx(whole.logprobs, abs=within)
 
 
 class Evil:

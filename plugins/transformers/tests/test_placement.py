@@ -1,0 +1,35 @@
+"""Weights over several devices and in fewer bits: the packages that do it, on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from anyanomaly_transformers.backend import TransformersBackend
+from anyanomaly_transformers.options import TransformersOptions
+
+from anyanomaly.core.expected import SCORES
+from anyanomaly.types import Query, Sampling
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.mark.parametrize(
+    ("options", "within"),
+    [({"device_map": "auto"}, 0), ({"quantization": "8bit"}, 0.2), ({"quantization": "4bit"}, 4)],
+)
+def test_placed_weights_answer_alike(
+    qwen: TransformersBackend,
+    checkpoint: Callable[[str], Path],
+    ask: Callable[..., Query],
+    options: dict[str, str],
+    within: float,
+) -> None:
+    queries = [ask(number, sampling=Sampling(choices=SCORES)) for number in range(3)]
+    given = {"model": str(checkpoint("qwen2_5_vl")), "device": "cpu", **options}
+    with TransformersBackend(TransformersOptions.model_validate(given)) as placed:
+        for own, whole in zip(placed.answer_batch(queries), qwen.answer_batch(queries), strict=True):
+            assert own.logprobs == pytest.approx(whole.logprobs, abs=within)
+            assert (own.logprobs == whole.logprobs) == ("device_map" in options)  # fewer bits do show
+        assert (placed.fingerprint == qwen.fingerprint) == ("device_map" in options)
