@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import tokens
 import torch
+from cells import N_CLASSES
 from crops import Around
 from draw import NAMES
-from examples import N_CLASSES, Example, Scenes, grid, key, position, some_attention, some_window
+from examples import Example, Scenes, grid, key, position, some_attention, some_window
 from looks import change_looks
 from tower import mirror, normalise
 from wording import NOTHING, REASONS, WORDS

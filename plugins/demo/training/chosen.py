@@ -11,9 +11,10 @@ import numpy as np
 import tokens
 import torch
 from asking import Batch, ask, question
+from cells import N_CLASSES, Floats
 from clip import SIZE, build
 from draw import NAMES
-from examples import N_CLASSES, SHOWN, SIDE, Floats, Scenes, grid, key, position
+from examples import SHOWN, SIDE, Scenes, grid, key, position
 from torch.nn import functional
 from tower import mirror
 

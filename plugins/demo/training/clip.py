@@ -13,8 +13,9 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from cells import N_CLASSES
 from crops import Around
-from examples import N_CLASSES, SIDE, WINDOWS, Scenes, shown
+from examples import SIDE, WINDOWS, Scenes, shown
 from looks import change_looks
 from safetensors.torch import save_file
 from torch.nn import functional

@@ -7,7 +7,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from examples import N_CLASSES, N_TARGETS, SEEN, Example, Scenes, mark, shown
+from cells import N_CLASSES, SEEN, blank, mark
+from examples import Example, Scenes, shown
 
 CROP = 84  # a tile of a grid: three tokens by three
 
@@ -41,7 +42,7 @@ class Around:
         part = (int(x), int(y), int(x + wide), int(y + high))
         area = cv2.INTER_AREA if high > CROP else cv2.INTER_LINEAR
         image = cv2.resize(frame[part[1] : part[3], part[0] : part[2]], (CROP, CROP), interpolation=area)
-        cells = np.zeros((CROP // 28, CROP // 28, N_TARGETS), np.float32)
+        cells = blank(CROP, CROP)
         mark(cells, boxes, part, (0, 0, CROP, CROP))
         y_ = np.zeros(N_CLASSES, np.float32)
         here = boxes[shown(boxes, part) >= 0.4][:, 5]

@@ -13,24 +13,20 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-from draw import NAMES
+from cells import N_CLASSES, SEEN, Floats, blank, mark, mark_moves
 from PIL import Image
 
-N_CLASSES = len(NAMES)
-N_TARGETS = N_CLASSES + 1  # and "person"
 SIDE, SHOWN = 240, 224
 MAX_PIXELS = 28_900
 KEY_SIZE, SQUARE_SIZE = (196, 140), (168, 168)
 """What the processor makes of 320 x 240 and of 224 x 224 within its pixel limit: whole tokens of 28 x 28."""
-SEEN = 33  # percent of an actor below which its event is not labelled
 WINDOWS = {size: [(x, y) for y in range(0, SIDE - size + 1, size) for x in range(0, SIDE - size + 1, size)]
            for size in (48, 80, 120)}  # fmt: skip
-Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
 
 class Example(NamedTuple):
-    """An image uint8 (H, W, 3), y float32 (N_CLASSES,), cells float32 (H // 28, W // 28, N_TARGETS)."""
+    """An image uint8 (H, W, 3), y float32 (N_CLASSES,), cells float32 (H // 28, W // 28, targets)."""
 
     image: Bytes
     y: Floats
@@ -58,15 +54,19 @@ class Scenes:
         return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
     def seen(self, number: int) -> npt.NDArray[np.int16]:
-        """Return the boxes of a frame that are seen (n, 9), columns as ``draw`` says."""
-        found = self.boxes[self.first_box[number] : self.first_box[number + 1]]
+        """Return the boxes of a frame that are seen (n, 9)."""
+        found = self.boxes_of(number)
         return found[found[:, 4] >= SEEN]
 
-    def with_events(self, sequences: npt.NDArray[np.int32], *, first: int = 0) -> npt.NDArray[np.int32]:
-        """Return those of ``sequences`` (n, 4) in which an event of a class from ``first`` on is seen."""
+    def boxes_of(self, number: int) -> npt.NDArray[np.int16]:
+        """Return all boxes of a frame (n, 9), columns as ``draw`` says."""
+        return np.asarray(self.boxes[self.first_box[number] : self.first_box[number + 1]])
+
+    def with_events(self, sequences: npt.NDArray[np.int32], k: int | None = None) -> npt.NDArray[np.int32]:
+        """Return those of ``sequences`` (n, 4) in which an event is seen, of class ``k`` if it is given."""
         events = np.zeros(len(self.offsets), np.bool_)
-        seen = (self.boxes[:, 5] >= first) & (self.boxes[:, 4] >= SEEN)
-        events[self.box_frames[seen]] = True
+        wanted = self.boxes[:, 5] >= 0 if k is None else self.boxes[:, 5] == k
+        events[self.box_frames[wanted & (self.boxes[:, 4] >= SEEN)]] = True
         return sequences[events[sequences].any(axis=1)]
 
     def labels(self, number: int) -> Floats:
@@ -77,35 +77,10 @@ class Scenes:
         return y
 
 
-def mark(
-    cells: Floats, boxes: npt.NDArray[np.int16], part: tuple[float, float, float, float], at: tuple[int, int, int, int]
-) -> None:
-    """Mark ``boxes`` in ``cells``: ``part`` x0, y0, x1, y1 of the frame is shown at pixels ``at`` of the image."""
-    (px, py, qx, qy), (ax, ay, bx, by) = part, at
-    sx, sy = (bx - ax) / (qx - px), (by - ay) / (qy - py)
-    for x0, y0, x1, y1, _, event, person, _, _ in boxes.tolist():
-        left, right = ax + (x0 - px) * sx, ax + (x1 - px) * sx
-        top, bottom = ay + (y0 - py) * sy, ay + (y1 - py) * sy
-        left, right, top, bottom = max(left, ax), min(right, bx), max(top, ay), min(bottom, by)
-        if right - left < 3 or bottom - top < 3:
-            continue
-        rows = range(int(top // 28), min(int(bottom // 28), cells.shape[0] - 1) + 1)
-        columns = range(int(left // 28), min(int(right // 28), cells.shape[1] - 1) + 1)
-        for row in rows:
-            high = min(bottom, 28 * row + 28) - max(top, 28 * row)
-            for column in columns:
-                share = high * (min(right, 28 * column + 28) - max(left, 28 * column))
-                if share >= min(160.0, 0.3 * (right - left) * (bottom - top)):
-                    if event >= 0:
-                        cells[row, column, event] = 1.0
-                    if person:
-                        cells[row, column, N_CLASSES] = 1.0
-
-
 def key(scenes: Scenes, number: int) -> Example:
     """The frame as the processor shrinks it."""
     image = _shrunk(scenes.frame(number), KEY_SIZE)
-    cells = np.zeros((KEY_SIZE[1] // 28, KEY_SIZE[0] // 28, N_TARGETS), np.float32)
+    cells = blank(KEY_SIZE[1], KEY_SIZE[0])
     mark(cells, scenes.seen(number), (0, 0, 320, 240), (0, 0, *KEY_SIZE))
     return Example(image, scenes.labels(number), cells)
 
@@ -113,7 +88,7 @@ def key(scenes: Scenes, number: int) -> Example:
 def position(scenes: Scenes, number: int, attention: Floats) -> Example:
     """The frame, 224 x 224, multiplied by a map of 0 to 1 (224, 224)."""
     square = cv2.resize(scenes.frame(number), (SHOWN, SHOWN), interpolation=cv2.INTER_LINEAR)
-    cells = np.zeros((SQUARE_SIZE[1] // 28, SQUARE_SIZE[0] // 28, N_TARGETS), np.float32)
+    cells = blank(SQUARE_SIZE[1], SQUARE_SIZE[0])
     mark(cells, scenes.seen(number), (0, 0, 320, 240), (0, 0, *SQUARE_SIZE))
     return Example(
         _shrunk((square * attention[:, :, None]).astype(np.uint8), SQUARE_SIZE), scenes.labels(number), cells
@@ -126,7 +101,7 @@ def grid(scenes: Scenes, sequence: npt.NDArray[np.int32], window: tuple[int, int
     part = (x * 4 / 3, y, (x + size) * 4 / 3, y + size)
     tiles, share = [], np.zeros(N_CLASSES, np.float32)
     wide, high = SQUARE_SIZE[0] // 2, SQUARE_SIZE[1] // 2
-    cells, there = np.zeros((high // 14, wide // 14, N_TARGETS), np.float32), np.zeros(N_CLASSES, np.float32)
+    cells, there = blank(2 * high, 2 * wide), np.zeros(N_CLASSES, np.float32)
     for place, number in enumerate(sequence):
         square = cv2.resize(scenes.frame(number), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)[
             y : y + size, x : x + size
@@ -139,6 +114,7 @@ def grid(scenes: Scenes, sequence: npt.NDArray[np.int32], window: tuple[int, int
         for event in np.unique(boxes[shown(boxes, part) >= 0.4][:, 5]):
             if event >= 0:
                 there[event] = 1.0
+    mark_moves(cells, [scenes.boxes_of(int(number)) for number in sequence], part, wide)
     image = np.vstack((np.hstack(tiles[:2]), np.hstack(tiles[2:])))
     return Example(_shrunk(image, SQUARE_SIZE), share * there, cells)
 

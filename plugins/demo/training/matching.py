@@ -11,7 +11,7 @@ from typing import Any
 
 import tokens
 import torch
-from examples import N_CLASSES
+from cells import N_CLASSES
 from wording import NOTHING, WORDS
 
 from anyanomaly.core.prompt import build_prompt

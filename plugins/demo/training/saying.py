@@ -15,8 +15,8 @@ import tokens
 import torch
 from answers import Aids, Heard, Source, build, hear, look, tenths_near
 from asking import YES_NO, Batch, Talk
+from cells import N_CLASSES
 from draw import NAMES
-from examples import N_CLASSES
 from torch.nn import functional
 
 Pair = tuple[Heard, Batch]

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import fusion
 import numpy as np
 import torch
+from cells import N_CLASSES, N_MOVES, N_TARGETS
 from crops import Around
 from examples import (
-    N_CLASSES,
-    N_TARGETS,
     Example,
     Scenes,
     grid,
@@ -30,24 +31,24 @@ from torch.nn import functional
 
 MEAN = torch.tensor((0.48145466, 0.4578275, 0.40821073))[:, None, None]
 STD = torch.tensor((0.26862954, 0.26130258, 0.27577711))[:, None, None]
-WIDTH, DEPTH = 128, 4
+WIDTH, DEPTH = 128, 6
 
 
-def config() -> Any:
-    """Return the tower's configuration: every block attends to the whole image."""
+def config(depth: int = DEPTH) -> Any:
+    """Return the tower's configuration: every block attends to the whole image. It begins with four blocks."""
     from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLVisionConfig
 
     return Qwen2_5_VLVisionConfig(
-        depth=DEPTH, hidden_size=WIDTH, intermediate_size=384, num_heads=4, out_hidden_size=WIDTH,
-        fullatt_block_indexes=list(range(DEPTH)), window_size=112, initializer_range=0.02,
+        depth=depth, hidden_size=WIDTH, intermediate_size=384, num_heads=4, out_hidden_size=WIDTH,
+        fullatt_block_indexes=list(range(depth)), window_size=112, initializer_range=0.02,
     )  # fmt: skip
 
 
-def build() -> Any:
-    """Return the tower."""
+def build(depth: int = DEPTH) -> Any:
+    """Return a tower."""
     from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VisionTransformerPretrainedModel
 
-    return Qwen2_5_VisionTransformerPretrainedModel._from_config(config())
+    return Qwen2_5_VisionTransformerPretrainedModel._from_config(config(depth))
 
 
 _angles: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = {}
@@ -97,7 +98,7 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def collate(examples: list[Example], rng: np.random.Generator) -> Batch:
-    """Return pixels (n, 3, H, W), y (n, N_CLASSES) and cells (n, H // 28, W // 28, N_TARGETS), with other looks."""
+    """Return pixels (n, 3, H, W), y (n, N_CLASSES) and cells (n, H // 28, W // 28, targets), with other looks."""
     pixels = change_looks(np.stack([e.image for e in examples]), rng)
     y = torch.from_numpy(np.stack([e.y for e in examples]))
     return normalise(pixels), y, torch.from_numpy(np.stack([e.cells for e in examples]))
@@ -113,18 +114,20 @@ class Mix(NamedTuple):
     actions: float = 0.0  # of the sequences: those in which an action is seen
 
 
-CROPS, IMAGES, GRIDS = Mix(0, 0, 256), Mix(24, 40, 64), Mix(8, 56, 32, 0.2, 0.6)
-"""The lessons: around one thing; what the method shows; most of all grids of actions."""
+CROPS, IMAGES, GRIDS = Mix(0, 0, 256), Mix(24, 40, 64), Mix(8, 64, 0, 0.2, 0.5)
+"""The lessons: around one thing; what the method shows; most of all grids of actions, for a tower that grew."""
 UNSEEN = Mix(96, 128)
 
 
 def drawn(scenes: Scenes, rng: np.random.Generator, sequences: Any, mix: Mix) -> Iterator[tuple[Batch, Batch]]:
     """Yield batches: key frames; grids and position contexts."""
-    eventful, active = scenes.with_events(sequences), scenes.with_events(sequences, first=6)
+    pools = [scenes.with_events(sequences, k) for k in range(N_CLASSES)]
 
     def draw_sequence() -> Any:
         draw = rng.random()
-        pool = active if draw < mix.actions else eventful if draw < 0.8 else sequences
+        pool = sequences
+        if draw < max(mix.actions, 0.7):
+            pool = pools[int(rng.integers(6 if draw < mix.actions else 0, N_CLASSES))]
         return pool[int(rng.integers(len(pool)))]
 
     while True:
@@ -159,19 +162,25 @@ class Heads(torch.nn.Module):
         super().__init__()
         self.cells = torch.nn.Linear(WIDTH, N_TARGETS)
         self.image = torch.nn.Linear(WIDTH, N_CLASSES)
+        self.moves = torch.nn.Linear(WIDTH, N_MOVES)
         torch.nn.init.constant_(self.cells.bias, -3.0)
         torch.nn.init.constant_(self.image.bias, -5.0)
+        torch.nn.init.zeros_(self.moves.weight)
+        torch.nn.init.zeros_(self.moves.bias)
 
     def loss(self, tokens: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the loss and the image's logits (n, N_CLASSES)."""
-        cells = batch[2].reshape(len(tokens), -1, N_TARGETS)
+        cells, moves = batch[2].flatten(1, 2).split((N_TARGETS, N_MOVES), dim=2)
         logits = self.cells(tokens)
         weight = 1.0 + 4.0 * cells
         dense = (
             functional.binary_cross_entropy_with_logits(logits, cells, weight, reduction="none").mean(dim=(0, 1)).sum()
         )
         image = torch.logsumexp(self.image(tokens), dim=1)
-        return dense + functional.binary_cross_entropy_with_logits(image, batch[1]), image
+        known = ~moves.isnan()
+        moved = functional.smooth_l1_loss(self.moves(tokens), moves.nan_to_num(), beta=0.3, reduction="none") * known
+        motion = 6.0 * moved.sum() / known.sum().clamp(min=1)
+        return dense + functional.binary_cross_entropy_with_logits(image, batch[1]) + motion, image
 
 
 def auc(logits: torch.Tensor, y: torch.Tensor) -> list[float]:
@@ -194,16 +203,24 @@ def train(
     start_from: Path | None = None,
     mix: Mix = IMAGES,
 ) -> None:
-    """Train for ``steps``; goes on from a checkpoint in ``out``. The last segments are for looking only."""
+    """Train for ``steps``; goes on from a checkpoint in ``out``. The last segments are for looking only.
+
+    The lesson ``GRIDS`` lets the tower of ``start_from`` grow by the blocks of ``fusion``, and holds its readout.
+    """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
-    tower, heads = build(), Heads()
+    tower, heads = build(DEPTH if mix == GRIDS else DEPTH - len(fusion.FUSION)), Heads()
+    groups: list[Any] = [(tower.named_parameters(), rate), (heads.named_parameters(), rate)]
     if start_from:
         begin = torch.load(start_from, weights_only=True)
-        tower.load_state_dict(begin["tower"])
         heads.load_state_dict(begin["heads"])
-    optimiser = Optimiser([(tower.named_parameters(), rate), (heads.named_parameters(), rate)], steps=steps)
+        if mix == GRIDS:
+            fusion.grow(tower, begin["tower"])
+            groups = [*fusion.groups(tower, rate), (heads.moves.named_parameters(), rate)]
+        else:
+            tower.load_state_dict(begin["tower"])
+    optimiser = Optimiser(groups, steps=steps)
     start, checkpoint = 0, out / "tower.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
@@ -214,7 +231,7 @@ def train(
     last = len(scenes.sequences) * 19 // 20
     rng = np.random.default_rng([seed, start])
     around = Around(scenes, 0, int(scenes.sequences[last].min()))
-    crops = ((collate(examples, rng),) for examples in around.batches(rng, mix.crops))
+    crops = ((collate(examples, rng),) for examples in around.batches(rng, mix.crops)) if mix.crops else repeat(())
     images = drawn(scenes, rng, scenes.sequences[:last], mix)
     batches = crops if mix == CROPS else (pair + more for pair, more in zip(images, crops, strict=True))
     unseen = drawn(scenes, np.random.default_rng(99), scenes.sequences[last:], UNSEEN)
