@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +113,14 @@ def test_registration_is_light() -> None:
 
     code = "import sys, anyanomaly_demo; print([m for m in ('cv2', 'h5py', 'pydantic') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def _ids(root: Path) -> list[str]:
+    return [video.id for video in dataset(root, split="validation").videos()]
+
+
+def test_two_processes_may_write_the_same_clips_at_once(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        one, other = pool.map(_ids, [tmp_path, tmp_path])
+    assert one == other
+    assert not list(tmp_path.rglob("*.partial*"))

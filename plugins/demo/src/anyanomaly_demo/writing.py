@@ -32,7 +32,7 @@ def write_video(scene: Scene, path: Path) -> None:
 
     :raises OutputError: when it cannot be written.
     """
-    partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial{path.suffix}")  # another process may write it too
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = cv2.VideoWriter(str(partial), cv2.VideoWriter.fourcc(*"mp4v"), FPS, SIZE)
     if not writer.isOpened():
@@ -91,7 +91,7 @@ def write_labels(root: Path, clips: Iterable[Mapping[str, Any]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for text in texts:
         path = folder / f"demo_{text.replace(' ', '_')}_label.h5"
-        partial = path.with_suffix(".partial")
+        partial = path.with_suffix(f".{os.getpid()}.partial")
         with h5py.File(partial, "w") as file:
             for clip in described:
                 if text in clip["labels"]:
