@@ -27,7 +27,7 @@ from examples import Scenes
 from export_gguf import export
 
 HERE = Path(__file__).resolve().parent
-FULL = {"scenes": 3600, "clip": 2400, "crops": 820, "images": 1500, "grids": 800, "chosen": 600,
+FULL = {"scenes": 3600, "clip": 2400, "crops": 820, "images": 1500, "grids": 1000, "chosen": 600,
         "answers": 300, "rounds": 60}  # fmt: skip
 QUICK = {"scenes": 24, "clip": 4, "crops": 2, "images": 2, "grids": 2, "chosen": 8,
          "answers": 2, "rounds": 1}  # fmt: skip

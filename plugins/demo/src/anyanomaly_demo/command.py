@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SEED = 2_900_000  # of the test split, past the clips that results are reported on
 N_FRAMES = 192
 PLANS = {"appearance": ("bicycle", "stroller", "dog"), "action": ("falling", "running", "fighting")}
-WEIGHTS = {"key": 0.4, "position": 0.2, "temporal": 0.4}
+WEIGHTS = {"key": 0.2, "position": 0.2, "temporal": 0.6}
 """Chosen on the validation split, of seven mixes; the paper has 0.6, 0.3, 0.1."""
 THRESHOLD = 0.2
 """Of the best F1 on the validation split: scores are chances of things that are rare."""
