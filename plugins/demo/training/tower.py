@@ -121,13 +121,13 @@ UNSEEN = Mix(96, 128)
 
 def drawn(scenes: Scenes, rng: np.random.Generator, sequences: Any, mix: Mix) -> Iterator[tuple[Batch, Batch]]:
     """Yield batches: key frames; grids and position contexts."""
-    pools = [scenes.with_events(sequences, k) for k in range(N_CLASSES)]
+    pools = [scenes.with_events(sequences, k) for k in range(N_CLASSES)]  # a few scenes lack some of the classes
+    every, actions = ([pool for pool in part if len(pool)] or [sequences] for part in (pools, pools[6:]))
 
     def draw_sequence() -> Any:
         draw = rng.random()
-        pool = sequences
-        if draw < max(mix.actions, 0.7):
-            pool = pools[int(rng.integers(6 if draw < mix.actions else 0, N_CLASSES))]
+        among = actions if draw < mix.actions else every if draw < 0.7 else [sequences]
+        pool = among[int(rng.integers(len(among)))]
         return pool[int(rng.integers(len(pool)))]
 
     while True:
