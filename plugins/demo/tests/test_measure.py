@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
+from anyanomaly_demo.command import WEIGHTS
 from anyanomaly_demo.measure import auc, mixed, per_text
 
 from anyanomaly.types import FloatArray, Timeline, Video
@@ -41,3 +44,9 @@ def test_all_frames_of_all_texts_count_together() -> None:
 def test_one_label_only_has_no_auc() -> None:
     labels = {("v", "dog"): np.zeros(4, np.bool_)}
     assert np.isnan(auc([timeline("dog", key=[0.1, 0.2, 0.3, 0.4])], labels, {"key": 1.0}))
+
+
+def test_the_recipe_on_made_clips_has_the_weights_of_the_demo() -> None:
+    recipe = Path(__file__).parents[3] / "benchmarks" / "recipes" / "demo-s4.toml"
+    contexts = tomllib.loads(recipe.read_text())["config"]["context"]
+    assert {name: table["weight"] for name, table in contexts.items()} == WEIGHTS

@@ -67,7 +67,7 @@ def grow(tower: Any, state: dict[str, torch.Tensor]) -> None:
 
 
 def groups(tower: Any, rate: float) -> list[tuple[list[tuple[str, Any]], float]]:
-    """Return what of a grown tower is trained, and at what rate: the new blocks, and at half of it what follows."""
+    """Hold the patches and the early blocks; return the rest with its rates: new blocks, and at half of it old ones."""
     tower.patch_embed.requires_grad_(False)
     for k in EARLY:
         tower.blocks[k].requires_grad_(False)

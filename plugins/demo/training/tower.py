@@ -217,6 +217,8 @@ def train(
         heads.load_state_dict(begin["heads"])
         if mix == GRIDS:
             fusion.grow(tower, begin["tower"])
+            for readout in (heads.cells, heads.image):
+                readout.requires_grad_(False)
             groups = [*fusion.groups(tower, rate), (heads.moves.named_parameters(), rate)]
         else:
             tower.load_state_dict(begin["tower"])
