@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,16 @@ def test_the_fingerprint_tells_weights_apart_and_not_folders(tmp_path: Path, enc
 
     assert fingerprint(0) == encoder.fingerprint
     assert fingerprint(1) != encoder.fingerprint
+
+
+def test_the_fingerprint_tells_how_whole_frames_are_prepared(tmp_path: Path, encoder: OpenClipEncoder) -> None:
+    """Else a store would give the vectors of before to a model that sees frames in another way."""
+    described = make_clip(tmp_path) / "open_clip_config.json"
+    config = json.loads(described.read_text())
+    config["preprocess_cfg"]["resize_mode"] = "squash"
+    described.write_text(json.dumps(config))
+    with OpenClipEncoder(OpenClipOptions(model=str(tmp_path), device="cpu")) as other:
+        assert other.fingerprint != encoder.fingerprint
 
 
 def test_wrong_models_are_one_sentence(tmp_path: Path, folder: Path) -> None:

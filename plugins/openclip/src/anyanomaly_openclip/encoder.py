@@ -53,7 +53,8 @@ class TowerEncoder(Encoder[T_co]):
         loaded = self.read()
         self._device = _device(self.options.device)
         self._dtype: torch.dtype = getattr(torch, self.options.dtype)
-        self._fingerprint = _digest(loaded.model, self.kind())
+        prepared = getattr(loaded.model.visual, "preprocess_cfg", "")  # how whole frames are, where a folder says it
+        self._fingerprint = _digest(loaded.model, f"{self.kind()} {prepared}")
         shorten(loaded.model)
         self.batch_size = self.options.batch_size or (16 if self._device.type == "cpu" else 512)
         with _explained(self.options):
@@ -69,7 +70,7 @@ class TowerEncoder(Encoder[T_co]):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the weights, the precision, and how windows are prepared."""
+        """A hash of the weights, the precision, and how whole frames and windows are prepared."""
         windows = "normalized" if self.options.normalize_windows else "plain"
         return f"{self.name}/{self._fingerprint}/{self.options.dtype}/{windows}"
 
