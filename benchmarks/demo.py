@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from anyanomaly_demo.command import MIXES, WEIGHTS
+from anyanomaly_demo.command import CONTEXTS, MIXES, WEIGHTS
 from anyanomaly_demo.dataset import DemoDataset
 from anyanomaly_demo.measure import Labels, auc, mixed, per_text
 from anyanomaly_demo.options import DemoDatasetOptions
@@ -35,7 +35,7 @@ PUBLISHED = {"key": 0.6, "position": 0.3, "temporal": 0.1}
 
 
 def search(
-    flavour: str, given: argparse.Namespace, selector: str, contexts: Sequence[str]
+    flavour: str, given: argparse.Namespace, selector: str, contexts: Mapping[str, Mapping[str, Any]]
 ) -> tuple[list[Any], Labels, float]:
     """Run the method over the clips of a flavour: timelines, labels and seconds."""
     options = DemoDatasetOptions(flavour=flavour, split=given.split, n_videos=given.clips, root=given.root)
@@ -47,6 +47,7 @@ def search(
         "backend": given.backend,
         "selector": selector,
         "contexts": list(contexts),
+        "context": contexts,
         "run": {"scoring": given.scoring, "store": False},
     }
     began = time.perf_counter()
@@ -90,7 +91,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {"split": given.split, "clips": given.clips, "backend": given.backend,
                              "scoring": given.scoring, "weights": WEIGHTS, "flavours": {}}  # fmt: skip
     for flavour in CLASSES:
-        timelines, labels, seconds = search(flavour, given, "top-then-group", ("key", "position", "temporal"))
+        timelines, labels, seconds = search(flavour, given, "top-then-group", CONTEXTS)
         answers = np.concatenate([s for t in timelines for s in t.contexts.values()])
         n_frames = sum(len(t.times_s) for t in timelines) // len(CLASSES[flavour])
         row: dict[str, Any] = {
@@ -105,8 +106,11 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         if flavour == "appearance":
             row["small"] = {title: small_area(timelines, labels, names) for title, names in MIXES.items()}
         if given.selectors:
-            uniform, _, _ = search(flavour, given, "uniform", ("key",))
+            uniform, _, _ = search(flavour, given, "uniform", {"key": {}})
             row["uniform key frames alone"] = auc(uniform, labels, {"key": 1.0})
+            one_window = CONTEXTS | {"temporal": {"windows": 1}}
+            published, _, _ = search(flavour, given, "top-then-group", one_window)
+            row["one window"] = auc(published, labels, WEIGHTS)
         found["flavours"][flavour] = row
         print(json.dumps({flavour: row}, indent=1), flush=True)
     return found
@@ -119,12 +123,12 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
         for flavour, row in each["flavours"].items():
             about = {"split": each["split"], "clips": each["clips"], "score": each["scoring"], "events": flavour}
             small = {f"small, {title}": f"{value:.3f}" for title, value in row.get("small", {}).items()}
-            uniform = row.get("uniform key frames alone")
+            compared = {title: row.get(title) for title in ("one window", "uniform key frames alone")}
             rows.append(
                 about
                 | {title: f"{value:.3f}" for title, value in row["auc"].items()}
                 | {"paper's weights": f"{row['auc, published weights']:.3f}"}
-                | {"uniform key frames alone": f"{uniform:.3f}" if uniform else ""}
+                | {title: f"{value:.3f}" if value else "" for title, value in compared.items()}
                 | {"unreadable": f"{row['unreadable']:.2%}", "frames/s per text": f"{_pace(row, flavour):.0f}"}
             )
             mine = [about | {"mix": title} | {k: f"{v:.2f}" for k, v in per.items()} for title, per in
@@ -152,7 +156,9 @@ def main() -> None:
     parser.add_argument("--backend", default="demo-hf")
     parser.add_argument("--scoring", default="expected", choices=["words", "expected"])
     parser.add_argument("--root", default="")
-    parser.add_argument("--selectors", action="store_true", help="compare with key frames chosen evenly")
+    parser.add_argument(
+        "--selectors", action="store_true", help="compare with key frames chosen evenly, and with one window"
+    )
     given = parser.parse_args()
     found = measure(given)
     folder = Path(__file__).parent / "results"

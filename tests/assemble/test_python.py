@@ -99,8 +99,12 @@ def test_wrong_settings_are_refused_before_anything_is_loaded(
         list(anyanomaly.run(clip, "car", **{**given, **changes}))
 
 
-def test_results_can_be_replayed_without_the_model(given: dict[str, object], clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("windows", [1, 3])
+def test_results_can_be_replayed_without_the_model(
+    given: dict[str, object], clip: Path, tmp_path: Path, windows: int
+) -> None:
     results = tmp_path / "r.jsonl"
+    given["context"] = {"temporal": {"windows": windows}}
     first = list(anyanomaly.run(clip, "red", **given, sink=[{"path": str(results)}]))
     given["backend"] = {"name": "replay", "path": str(results)}
     again = list(anyanomaly.run(clip, "red", **given))

@@ -1,4 +1,4 @@
-"""The context `frames`: which frames of a segment it shows."""
+"""Which frames of a segment the context `frames` shows, and which windows `temporal`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from anyanomaly.builtin.contexts import FramesContext
-from anyanomaly.builtin.options import FramesOptions
+from anyanomaly.builtin.contexts import FramesContext, TemporalContext
+from anyanomaly.builtin.options import FramesOptions, TemporalOptions
+from anyanomaly.builtin.windows import boxes
+from anyanomaly.testing.fakes import FakeEncoder
 from anyanomaly.testing.samples import TEXT, sample_segment
-from anyanomaly.types import KeyFrames
+from anyanomaly.types import Context, KeyFrames
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,32 @@ def test_frames_of_the_whole_segment_are_shown_in_order(n_frames: int, count: in
     for image, place in zip(context.images, places, strict=True):
         np.testing.assert_array_equal(image, segment.frames[place].image)
     assert bool(context.hint) == (n_frames > 1)
+
+
+def temporal(**options: object) -> list[Context]:
+    generator = TemporalContext(TemporalOptions(**options))  # type: ignore[arg-type]
+    generator.encoder = FakeEncoder()
+    context = generator.build(sample_segment(), TEXT, KeyFrames(1, (1, 7, 13, 19)))
+    return [context, *context.more]
+
+
+def test_one_window_is_shown_as_published_and_more_when_asked_for() -> None:
+    assert len(temporal()) == 1
+    first, *more = temporal(windows=5)
+    assert len(more) == 4
+    np.testing.assert_array_equal(first.images[0], temporal()[0].images[0])
+    assert all(each.hint == first.hint and not each.more for each in more)
+
+
+@pytest.mark.parametrize("stride", [False, True])
+def test_the_windows_most_like_the_text_are_shown_best_first_and_none_within_another(stride: bool) -> None:
+    shown = temporal(windows=6, stride=stride)
+    corners = [tuple(each.views["window"].tolist()) for each in shown]
+    for k, (x0, y0, x1, y1) in enumerate(corners):
+        for a0, b0, a1, b1 in corners[:k]:
+            assert not (a0 <= x0 and b0 <= y0 and x1 <= a1 and y1 <= b1)
+            assert not (x0 <= a0 and y0 <= b0 and a1 <= x1 and b1 <= y1)
+    similarity = shown[0].views["similarity"].max(axis=1)
+    order = [similarity[boxes(TemporalOptions(stride=stride)).index(corner)] for corner in corners]
+    assert order == sorted(order, reverse=True)
+    assert order[0] == similarity.max()

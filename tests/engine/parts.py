@@ -75,11 +75,12 @@ def settings(**changes: Any) -> RunSettings:
 
 
 def planner(
-    of: RunSettings, encoder: Encoder[Options] | None = None, clock: Clock | None = None
+    of: RunSettings, encoder: Encoder[Options] | None = None, clock: Clock | None = None, windows: int = 1
 ) -> tuple[Planner, RememberingEncoder]:
     remembering = RememberingEncoder(encoder or FakeEncoder(), clock=clock)
     selector = TopThenGroupSelector(SelectorOptions())
-    contexts = [KeyContext(KeyOptions()), PositionContext(PositionOptions()), TemporalContext(TemporalOptions())]
+    temporal = TemporalContext(TemporalOptions(windows=windows))
+    contexts = [KeyContext(KeyOptions()), PositionContext(PositionOptions()), temporal]
     for part in (selector, *contexts):
         part.encoder = remembering
     return Planner(of, selector, contexts, remembering, clock), remembering
@@ -92,7 +93,8 @@ def run(
     readers: Sequence[Reader[Options]] | None = None,
     store: AnswerStore | None = None,
     sink: ListSink | None = None,
+    windows: int = 1,
 ) -> Run:
     backend.load()
     sources = [(reader, reader.probe(f"v{at}")) for at, reader in enumerate(readers or [ListReader()])]
-    return Run(of, sources, planner(of)[0], backend, [sink] if sink else [], store, {})
+    return Run(of, sources, planner(of, windows=windows)[0], backend, [sink] if sink else [], store, {})

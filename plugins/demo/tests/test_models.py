@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from anyanomaly_demo import anyanomaly_register_backends
-from anyanomaly_demo.command import WEIGHTS
+from anyanomaly_demo.command import CONTEXTS, WEIGHTS
 from anyanomaly_demo.dataset import DemoDataset
 from anyanomaly_demo.measure import auc
 from anyanomaly_demo.options import DemoDatasetOptions
@@ -68,6 +68,7 @@ def run(flavour: str, folder: Path, scoring: str) -> tuple[list[Any], dict[tuple
         CLASSES[flavour],
         encoder="demo-clip",
         backend="demo-hf",
+        context=CONTEXTS,
         run={"scoring": scoring, "store": False},
     )
     timelines = [outcome for outcome in outcomes if isinstance(outcome, anyanomaly.Timeline)]

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 from anyanomaly.assemble.pipeline import Pipeline
 from anyanomaly.config.model import RunConfig
-from anyanomaly.core.fuse import fuse
+from anyanomaly.core.fuse import fuse, highest, per_context
 from anyanomaly.engine.collect import read_score
 from anyanomaly.engine.plan import Shown
-from anyanomaly.engine.reasons import highest
 from anyanomaly.errors import UsageError
 from anyanomaly.registry import Registry
 from anyanomaly.types import Answer, Query, QueryId, Score, Segment
@@ -18,7 +17,7 @@ from anyanomaly.types import Answer, Query, QueryId, Score, Segment
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """One event text: what it showed, and per context the question, the answer and its score."""
+    """One event text: what it showed, and per context, and part of one, the question, the answer and its score."""
 
     shown: Shown
     queries: tuple[Query, ...]
@@ -55,7 +54,8 @@ def _asked(pipeline: Pipeline, shown: Shown, queries: tuple[Query, ...], answers
     own = tuple(query for query in queries if query.id.text == shown.text.text)
     replies = tuple(answers[query.id] for query in own)
     scores = tuple(read_score(answer, pipeline.settings.scoring) for answer in replies)
-    value = fuse({score.id.context: score.value for score in scores}, pipeline.settings.weights)
+    values = {name: score.value for name, score in per_context(scores).items()}
+    value = fuse(values, pipeline.settings.weights)
     return Asked(shown, own, replies, scores, value)
 
 

@@ -90,9 +90,10 @@ class ReplayBackend(Backend[ReplayOptions]):
         return [self._answer(query) for query in queries]
 
     def _answer(self, query: Query) -> Answer:
-        recorded = getattr(self, "_answers", {}).get(query.id)
+        # of a context with several parts the answer that counted is recorded
+        recorded = getattr(self, "_answers", {}).get(query.id._replace(part=0))
         if recorded is None:
-            video, segment, text, context = query.id
+            video, segment, text, context, _ = query.id
             raise BackendError(
                 f"{self.options.path} holds no answer for video '{video}', segment {segment}, text '{text}', "
                 f"context '{context}': record it with the same segments, texts and contexts."

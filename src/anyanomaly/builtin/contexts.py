@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from anyanomaly.builtin.options import FramesOptions, KeyOptions, PositionOption
 from anyanomaly.builtin.selectors import N_KEYS
 from anyanomaly.builtin.windows import boxes, name_vectors, resized, scales, squared, window_crops, wording
 from anyanomaly.core.grid import attention_mask, softmax, tile
-from anyanomaly.types import Context, Crop, EventText, FloatArray, KeyFrames, Segment
+from anyanomaly.types import Box, Context, Crop, EventText, FloatArray, ImageArray, KeyFrames, Segment
 
 SHOWN = 224
 """Side of the images that the contexts make, in pixels."""
@@ -67,7 +68,11 @@ class PositionContext(ContextGenerator[PositionOptions]):
 
 
 class TemporalContext(ContextGenerator[TemporalOptions]):
-    """The window position whose best frame is most like the text, over four frames of the sequence, as a grid."""
+    """The window position whose best frame is most like the text, over four frames of the sequence, as a grid.
+
+    Published is one window; with the option ``windows`` the next best ones, none of which holds or lies in one shown
+    before, are asked about as well.
+    """
 
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
         """The windows of the frames shown."""
@@ -75,25 +80,23 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
         return [crop for at in shown for crop in window_crops(squared(segment.frames[at]), self.options)]
 
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Context:
-        """Choose the window (small, middle, large, row by row; the first maximum) and tile it, two by two."""
+        """Choose windows (small, middle, large, row by row; the first maximum) and tile each, two by two."""
         squares = {at: squared(segment.frames[at]) for at in _four(key_frames.sequence)}
         crops = [crop for square in squares.values() for crop in window_crops(square, self.options)]
         windows = boxes(self.options)
         cosines = self.encoder.encode_crops(crops) @ self.encoder.encode_texts([text.text])[0]
         similarity = cosines.reshape(len(squares), len(windows))  # frames, windows
-        best = int(np.argmax(similarity.max(axis=0)))
-        x0, y0, x1, y1 = windows[best]
-        tiles = {
-            at: resized(resized(square.image[y0:y1, x0:x1].astype(np.float32) / 255, SHOWN), SHOWN // 2)
-            for at, square in squares.items()
-        }
-        grid = tile([tiles[at] for at in _four(key_frames.sequence)])
-        return Context(
-            "temporal",
-            (np.ascontiguousarray((grid * 255).astype(np.uint8)),),
-            hint=wording()["temporal_hint"],
-            views={"similarity": similarity.T, "window": np.array(windows[best])},
-        )
+        order = np.argsort(-similarity.max(axis=0), kind="stable")
+        first, *more = [
+            Context(
+                "temporal",
+                (_grid([squares[at].image for at in _four(key_frames.sequence)], window),),
+                hint=wording()["temporal_hint"],
+                views={"similarity": similarity.T, "window": np.array(window)},
+            )
+            for window in _apart((windows[at] for at in order), self.options.windows)
+        ]
+        return replace(first, more=tuple(more))
 
 
 class FramesContext(ContextGenerator[FramesOptions]):
@@ -111,3 +114,23 @@ def _four(sequence: Sequence[int]) -> list[int]:
     if len(sequence) > N_KEYS:
         return [sequence[round(at)] for at in np.linspace(0, len(sequence) - 1, N_KEYS)]
     return [*sequence, *[sequence[-1]] * (N_KEYS - len(sequence))]
+
+
+def _apart(windows: Iterable[Box], n: int) -> list[Box]:
+    """Return the first ``n`` windows of which none holds another."""
+    taken: list[Box] = []
+    for window in windows:
+        if len(taken) < n and not any(_holds(window, other) or _holds(other, window) for other in taken):
+            taken.append(window)
+    return taken
+
+
+def _holds(outer: Box, inner: Box) -> bool:
+    return outer[0] <= inner[0] and outer[1] <= inner[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
+
+
+def _grid(images: Sequence[ImageArray], window: Box) -> ImageArray:
+    """Tile a window of four squared frames, two by two."""
+    x0, y0, x1, y1 = window
+    tiles = [resized(resized(each[y0:y1, x0:x1].astype(np.float32) / 255, SHOWN), SHOWN // 2) for each in images]
+    return np.ascontiguousarray((tile(tiles) * 255).astype(np.uint8))

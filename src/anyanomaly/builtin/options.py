@@ -55,9 +55,15 @@ class PositionOptions(WindowOptions):
 
 
 class TemporalOptions(WindowOptions):
-    """The windows."""
+    """The windows, and how many of them are shown."""
 
     weight: float = Field(default=0.1, ge=0, description="Weight of this context's score in the fusion.")
+    windows: int = Field(
+        default=1,
+        ge=1,
+        description="Windows shown, each in a question of its own, best first and none within another; "
+        "the highest score counts.",
+    )
 
 
 class FramesOptions(ContextOptions):

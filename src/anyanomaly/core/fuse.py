@@ -1,9 +1,24 @@
-"""Scores of the contexts to one value (paper, section 3.4)."""
+"""Scores of answers to those of contexts, and these to one value (paper, section 3.4)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+from anyanomaly.types import Score
+
+
+def highest(scores: Iterable[Score]) -> Score:
+    """Return the score with the highest value, the first of equals; an unreadable one only where all are."""
+    return max(scores, key=lambda score: (not math.isnan(score.value), score.value))
+
+
+def per_context(scores: Iterable[Score]) -> dict[str, Score]:
+    """Return the score of each context: the highest of its parts, of the contexts in the order in which they come."""
+    parts: dict[str, list[Score]] = {}
+    for score in scores:
+        parts.setdefault(score.id.context, []).append(score)
+    return {context: highest(each) for context, each in parts.items()}
 
 
 def fuse(values: Mapping[str, float], weights: Mapping[str, float]) -> float:

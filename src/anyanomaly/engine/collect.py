@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from anyanomaly.core.expected import expected_score
-from anyanomaly.core.fuse import fuse
+from anyanomaly.core.fuse import fuse, per_context
 from anyanomaly.core.parse import parse_score, published_score
 from anyanomaly.engine.plan import PlannedSegment, VideoEnd
 from anyanomaly.engine.settings import Scoring
@@ -112,10 +112,11 @@ class Collector:
 
     def _fused(self, waiting: _Waiting) -> Iterator[SegmentScore]:
         segment = waiting.segment
-        by_text: dict[str, dict[str, Score]] = {}
+        by_text: dict[str, list[Score]] = {}
         for query_id in waiting.ids:
-            by_text.setdefault(query_id.text, {})[query_id.context] = waiting.scores[query_id]
-        for text, scores in by_text.items():
+            by_text.setdefault(query_id.text, []).append(waiting.scores[query_id])
+        for text, parts in by_text.items():
+            scores = per_context(parts)
             yield SegmentScore(
                 video=segment.video,
                 segment=segment.index,

@@ -163,15 +163,16 @@ class Planner:
     ) -> tuple[Query, ...]:
         return tuple(
             Query(
-                id=QueryId(segment.video.id, segment.index, each.text.text, context.name),
-                images=context.images,
-                prompt=build_prompt(template, each.text.text, context.hint),
+                id=QueryId(segment.video.id, segment.index, each.text.text, context.name, number),
+                images=part.images,
+                prompt=build_prompt(template, each.text.text, part.hint),
                 system=template.system,
                 text_first=template.text_first,
                 sampling=sampling,
             )
             for each in shown
             for context in each.contexts
+            for number, part in enumerate((context, *context.more))
         )
 
     def _planned(self, group: Sequence[Segment]) -> Iterator[PlannedSegment]:

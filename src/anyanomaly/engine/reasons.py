@@ -8,15 +8,15 @@ kept until it is known who needs a reason, and after every segment of a live vid
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import TypeAlias
 
+from anyanomaly.core.fuse import highest
 from anyanomaly.engine.plan import PlannedSegment, VideoEnd
 from anyanomaly.engine.settings import ReasonRule
-from anyanomaly.types import Answer, Query, QueryId, Score, SegmentScore
+from anyanomaly.types import Answer, Query, QueryId, SegmentScore
 
 Item: TypeAlias = SegmentScore | VideoEnd
 
@@ -44,21 +44,22 @@ class Reasons:
 
     def __init__(self, rule: ReasonRule) -> None:
         self._rule = rule
-        self._questions: dict[QueryId, Query] = {}
+        self._questions: dict[tuple[str, int, str], dict[QueryId, Query]] = {}  # of a segment and text
         self._held: list[Item] = []
         self._wanted: list[Query] = []
 
     def expect(self, planned: PlannedSegment) -> None:
         """Keep a segment's questions until its scores are known."""
-        self._questions.update((query.id, query) for query in planned.reasons)
+        for query in planned.reasons:
+            self._questions.setdefault(query.id[:3], {})[query.id] = query
 
     def hold(self, item: Item) -> bool:
         """Tell whether an item has to wait, and keep it then; take items in planned order."""
         if isinstance(item, SegmentScore):
-            own = [self._questions.pop(score.id) for score in item.scores.values()]
+            best = highest(item.scores.values()).id
+            own = self._questions.pop(best[:3])
             if item.value >= self._rule.above:  # NaN is not
-                best = highest(item.scores.values())
-                self._wanted += [query for query in own if query.id == best.id]
+                self._wanted.append(own[best])
                 self._held.append(item)
                 return True
         if self._held:
@@ -75,11 +76,6 @@ class Reasons:
         """Return what is held, as it is; nothing is held any more."""
         held, self._held, self._wanted = self._held, [], []
         return held
-
-
-def highest(scores: Iterable[Score]) -> Score:
-    """Return the score whose context is asked for a reason."""
-    return max(scores, key=lambda score: (not math.isnan(score.value), score.value))
 
 
 def _with_reasons(score: SegmentScore, words: dict[QueryId, str]) -> SegmentScore:

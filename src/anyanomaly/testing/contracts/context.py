@@ -36,11 +36,13 @@ class ContextContract(ComponentContract):
         self, generator: ContextGenerator[ContextOptions], spec: ContextSpec, sequence: tuple[int, ...]
     ) -> None:
         context = _built(generator, sequence)
-        assert context.name == spec.name
-        assert 1 <= len(context.images) <= spec.images
-        for image in context.images:
-            assert image.dtype == np.uint8
-            assert image.flags.c_contiguous
+        for part in (context, *context.more):
+            assert part.name == spec.name
+            assert 1 <= len(part.images) <= spec.images
+            assert part is context or not part.more
+            for image in part.images:
+                assert image.dtype == np.uint8
+                assert image.flags.c_contiguous
 
     def test_x3_a_hint_where_it_shows_more_than_one_frame(self, generator: ContextGenerator[ContextOptions]) -> None:
         one, many = _built(generator, (3,)), _built(generator, (3, 9, 15, 21))
