@@ -10,16 +10,17 @@ import cv2
 import numpy as np
 import tokens
 import torch
+from anyanomaly_demo.command import CONTEXTS
 from asking import Batch, ask, question
 from cells import N_CLASSES, Floats
 from clip import SIZE, build
 from draw import NAMES
-from examples import SHOWN, SIDE, Scenes, grid, key, position
+from examples import SHOWN, SIDE, Example, Scenes, grid, key, position
 from torch.nn import functional
-from tower import mirror
+from tower import Pair, mirror
 
 from anyanomaly.builtin.windows import wording
-from anyanomaly.core.grid import attention_mask, softmax
+from anyanomaly.core.grid import apart, attention_mask, softmax
 
 BOXES = [
     (x, y, size)
@@ -27,6 +28,7 @@ BOXES = [
     for y in range(0, SIDE - size + 1, size)
     for x in range(0, SIDE - size + 1, size)
 ]
+N_WINDOWS = int(CONTEXTS["temporal"]["windows"])
 GROUPS = (range(6), range(6, 12))  # appearance, action: the texts of one run
 
 
@@ -52,7 +54,7 @@ class Chooser:
 
     @torch.inference_mode()
     def choose(self, frames: list[Any]) -> tuple[Any, Any, Any]:
-        """Return per class the primary frame (12,), the window (12,) and the position windows' shares (12, 4, 38)."""
+        """Return per class the primary frame (12,), windows' similarity and shares for the position (12, 38) each."""
         squares = [cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) for frame in frames]
         crops = [
             cv2.resize(s[y : y + z, x : x + z], (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
@@ -64,10 +66,10 @@ class Chooser:
         vectors = functional.normalize(self.model.encode_image(pixels), dim=-1).numpy()
         windows, frames_ = vectors[: len(crops)].reshape(len(frames), len(BOXES), -1), vectors[len(crops) :]
         primary = (self.texts @ frames_.T).argmax(axis=1)
-        window = np.einsum("td,fwd->tfw", self.texts, windows).max(axis=1).argmax(axis=1)
+        similarity = np.einsum("td,fwd->tfw", self.texts, windows).max(axis=1)
         cosines = np.einsum("td,fwd->tfw", self.means, windows)
         shares = np.concatenate([softmax(cosines[group.start : group.stop]) for group in GROUPS])
-        return primary, window, shares
+        return primary, similarity, shares[np.arange(N_CLASSES), primary]
 
 
 def choose(scenes: Scenes, folder: Path, out: Path, n: int, *, seed: int = 0) -> None:
@@ -77,22 +79,62 @@ def choose(scenes: Scenes, folder: Path, out: Path, n: int, *, seed: int = 0) ->
     torch.set_num_threads(1)
     chooser = Chooser(folder)
     picked = np.random.default_rng(seed).permutation(len(scenes.sequences))[:n]
-    primaries, windows, shares = [], [], []
-    for k, number in enumerate(picked.tolist()):
-        primary, window, share = chooser.choose([scenes.frame(int(f)) for f in scenes.sequences[number]])
-        primaries.append(primary)
-        windows.append(window)
-        shares.append(share[np.arange(N_CLASSES), primary].astype(np.float32))
-        if k % 200 == 199:
-            print(f"{k + 1} segments", flush=True)
-            np.savez(
-                out.with_suffix(".part.npz"),
-                picked=picked[: k + 1],
-                primary=np.stack(primaries),
-                window=np.stack(windows),
-                share=np.stack(shares),
-            )
-    np.savez(out, picked=picked, primary=np.stack(primaries), window=np.stack(windows), share=np.stack(shares))
+    found: list[tuple[Any, ...]] = []
+    for number in picked.tolist():
+        found.append(chooser.choose([scenes.frame(int(f)) for f in scenes.sequences[number]]))
+        if len(found) % 200 == 0:
+            print(f"{len(found)} segments", flush=True)
+    columns = dict(zip(("primary", "similarity", "share"), map(np.stack, zip(*found, strict=True)), strict=True))
+    np.savez(out, picked=picked, **columns)
+
+
+class Chosen:
+    """Segments with what was chosen for each class; gives examples of what the method would show."""
+
+    def __init__(self, scenes: Scenes, path: Path, part: slice) -> None:
+        held = np.load(path)
+        self.scenes = scenes
+        self.picked, self.primary, self.similarity, self.share = (
+            held[name][part] for name in ("picked", "primary", "similarity", "share")
+        )
+        self.there = [
+            np.unique([e for f in scenes.sequences[k] for e in np.flatnonzero(scenes.labels(int(f)))])
+            for k in self.picked
+        ]
+        """Which classes go on in each segment."""
+
+    def key(self, k: int, c: int, rng: np.random.Generator) -> Example:
+        """The frame nearest the words for class ``c``."""
+        return mirror(key(self.scenes, self._primary(k, c)), rng)
+
+    def position(self, k: int, c: int, rng: np.random.Generator) -> Example:
+        """The same frame, darker where it resembles them less."""
+        return mirror(position(self.scenes, self._primary(k, c), attention(self.share[k, c])), rng)
+
+    def grid(self, k: int, c: int, rng: np.random.Generator) -> Example:
+        """One of the windows nearest the words over the four frames, each of them as often."""
+        order = (BOXES[at] for at in np.argsort(-self.similarity[k, c], kind="stable"))
+        x0, y0, x1, _ = list(apart(((x, y, x + z, y + z) for x, y, z in order), N_WINDOWS))[
+            int(rng.integers(N_WINDOWS))
+        ]
+        window = grid(self.scenes, self.scenes.sequences[self.picked[k]], (x0, y0, x1 - x0))
+        return mirror(window, rng, tiles=True)
+
+    def pairs(self, rng: np.random.Generator, n_keys: int = 6, n_squares: int = 34) -> Iterator[Pair]:
+        """Yield key frames; and grids and position contexts: mostly of actions, half of them there."""
+        having = [[k for k, there in enumerate(self.there) if c in there] for c in range(N_CLASSES)]
+
+        def some() -> tuple[int, int]:
+            c = int(rng.integers(N_CLASSES) if rng.random() < 0.3 else rng.choice(GROUPS[1]))
+            pool = having[c] if having[c] and rng.random() < 0.55 else range(len(self.picked))
+            return int(rng.choice(pool)), c
+
+        while True:
+            keys = [self.key(*some(), rng) for _ in range(n_keys)]
+            yield keys, [(self.grid if at % 6 else self.position)(*some(), rng) for at in range(n_squares)]
+
+    def _primary(self, k: int, c: int) -> int:
+        return int(self.scenes.sequences[self.picked[k]][self.primary[k, c]])
 
 
 def attention(shares: Floats) -> Floats:
@@ -113,12 +155,10 @@ def asked(
 
     With a boost of 0.25 about twice as many answers are yes as in the data set; their weight is half.
     """
-    held = np.load(path)
-    picked, primary, window, share = (held[name][part] for name in ("picked", "primary", "window", "share"))
-    hint = tokens.hint()
+    held, hint = Chosen(scenes, path, part), tokens.hint()
 
     def text_of(k: int) -> int:
-        there = np.unique([e for f in scenes.sequences[picked[k]] for e in np.flatnonzero(scenes.labels(int(f)))])
+        there = held.there[k]
         if len(there) and rng.random() < boost:
             return int(rng.choice(there))
         group = GROUPS[int(there[0]) // 6] if len(there) else GROUPS[int(rng.integers(2))]
@@ -126,19 +166,12 @@ def asked(
 
     while True:
         keys, squares, key_texts, square_texts = [], [], [], []
-        for k in rng.integers(len(picked), size=n_keys):
-            c = text_of(k)
-            keys.append((mirror(key(scenes, int(scenes.sequences[picked[k]][primary[k, c]])), rng), ""))
-            key_texts.append(c)
-        for at, k in enumerate(rng.integers(len(picked), size=n_squares)):
-            c, sequence = text_of(k), scenes.sequences[picked[k]]
-            if at % 3 == 0:
-                squares.append(
-                    (mirror(position(scenes, int(sequence[primary[k, c]]), attention(share[k, c])), rng), "")
-                )
-            else:
-                squares.append((mirror(grid(scenes, sequence, BOXES[window[k, c]]), rng, tiles=True), hint))
-            square_texts.append(c)
+        for k in rng.integers(len(held.picked), size=n_keys).tolist():
+            key_texts.append(text_of(k))
+            keys.append((held.key(k, key_texts[-1], rng), ""))
+        for at, k in enumerate(rng.integers(len(held.picked), size=n_squares).tolist()):
+            square_texts.append(c := text_of(k))
+            squares.append((held.grid(k, c, rng), hint) if at % 3 else (held.position(k, c, rng), ""))
         yield _about(keys, key_texts, rng), _about(squares, square_texts, rng)
 
 

@@ -6,7 +6,7 @@ It is transformers' own Qwen2.5-VL tower, seen through a faster path: all images
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -114,13 +114,15 @@ class Mix(NamedTuple):
     actions: float = 0.0  # of the sequences: those in which an action is seen
 
 
-CROPS, IMAGES, GRIDS = Mix(0, 0, 256), Mix(24, 40, 64), Mix(8, 64, 0, 0.2, 0.5)
-"""The lessons: around one thing; what the method shows; most of all grids of actions, for a tower that grew."""
+CROPS, IMAGES, GRIDS, CHOSEN = Mix(0, 0, 256), Mix(24, 40, 64), Mix(8, 64, 0, 0.2, 0.5), Mix(4, 30, 0, 0.15, 0.6)
+"""The lessons: around one thing; what the method shows; most of all grids of actions, for a tower that grew; as many of
+what the method chooses (see ``train``)."""
 UNSEEN = Mix(96, 128)
+Pair = tuple[list[Example], list[Example]]
 
 
-def drawn(scenes: Scenes, rng: np.random.Generator, sequences: Any, mix: Mix) -> Iterator[tuple[Batch, Batch]]:
-    """Yield batches: key frames; grids and position contexts."""
+def drawn(scenes: Scenes, rng: np.random.Generator, sequences: Any, mix: Mix) -> Iterator[Pair]:
+    """Yield key frames; and grids and position contexts."""
     pools = [scenes.with_events(sequences, k) for k in range(N_CLASSES)]  # a few scenes lack some of the classes
     every, actions = ([pool for pool in part if len(pool)] or [sequences] for part in (pools, pools[6:]))
 
@@ -140,7 +142,7 @@ def drawn(scenes: Scenes, rng: np.random.Generator, sequences: Any, mix: Mix) ->
                 squares.append(mirror(position(scenes, number, some_attention(scenes, number, rng)), rng))
             else:
                 squares.append(mirror(grid(scenes, sequence, some_window(scenes, sequence, rng)), rng, tiles=True))
-        yield collate(keys, rng), collate(squares, rng)
+        yield keys, squares
 
 
 def mirror(example: Example, rng: np.random.Generator, *, tiles: bool = False) -> Example:
@@ -202,15 +204,17 @@ def train(
     rate: float = 3e-3,
     start_from: Path | None = None,
     mix: Mix = IMAGES,
+    more: Callable[[np.random.Generator], Iterator[Pair]] | None = None,
 ) -> None:
     """Train for ``steps``; goes on from a checkpoint in ``out``. The last segments are for looking only.
 
     The lesson ``GRIDS`` lets the tower of ``start_from`` grow by the blocks of ``fusion``, and holds its readout.
+    ``more``, of the lesson ``CHOSEN``, is shown beside what is drawn.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
-    tower, heads = build(DEPTH if mix == GRIDS else DEPTH - len(fusion.FUSION)), Heads()
+    tower, heads = build(DEPTH if mix in (GRIDS, CHOSEN) else DEPTH - len(fusion.FUSION)), Heads()
     groups: list[Any] = [(tower.named_parameters(), rate), (heads.named_parameters(), rate)]
     if start_from:
         begin = torch.load(start_from, weights_only=True)
@@ -222,6 +226,8 @@ def train(
             groups = [*fusion.groups(tower, rate), (heads.moves.named_parameters(), rate)]
         else:
             tower.load_state_dict(begin["tower"])
+            if mix == CHOSEN:
+                groups = [*fusion.groups(tower, rate), (heads.named_parameters(), rate / 4)]
     optimiser = Optimiser(groups, steps=steps)
     start, checkpoint = 0, out / "tower.pt"
     if checkpoint.exists():
@@ -233,10 +239,14 @@ def train(
     last = len(scenes.sequences) * 19 // 20
     rng = np.random.default_rng([seed, start])
     around = Around(scenes, 0, int(scenes.sequences[last].min()))
-    crops = ((collate(examples, rng),) for examples in around.batches(rng, mix.crops)) if mix.crops else repeat(())
+    crops = ((each,) for each in around.batches(rng, mix.crops)) if mix.crops else repeat(())
     images = drawn(scenes, rng, scenes.sequences[:last], mix)
-    batches = crops if mix == CROPS else (pair + more for pair, more in zip(images, crops, strict=True))
-    unseen = drawn(scenes, np.random.default_rng(99), scenes.sequences[last:], UNSEEN)
+    if more:
+        images = (([*a, *c], [*b, *d]) for (a, b), (c, d) in zip(images, more(rng), strict=True))
+    lists = crops if mix == CROPS else (pair + others for pair, others in zip(images, crops, strict=True))
+    batches = (tuple(collate(each, rng) for each in kinds) for kinds in lists)
+    looks = np.random.default_rng(99)
+    unseen = drawn(scenes, looks, scenes.sequences[last:], UNSEEN)
     held: list[list[float]] = []
     began = time.time()
     for step in range(start, steps):
@@ -254,7 +264,8 @@ def train(
             held, began = [], time.time()
         if step % 200 == 199 or step + 1 == steps:
             with torch.no_grad():
-                pairs = [(heads.loss(see(tower, b[0]), b)[1], b[1]) for _ in range(3) for b in next(unseen)]
+                looked = [collate(each, looks) for _ in range(3) for each in next(unseen)]
+                pairs = [(heads.loss(see(tower, b[0]), b)[1], b[1]) for b in looked]
             for name, part in (("key", pairs[::2]), ("squares", pairs[1::2])):
                 found = auc(torch.cat([p[0] for p in part]), torch.cat([p[1] for p in part]))
                 print(f"  unseen {name}: {np.nanmean(found):.3f} {np.round(found, 2).tolist()}", flush=True)

@@ -27,10 +27,10 @@ from examples import Scenes
 from export_gguf import export
 
 HERE = Path(__file__).resolve().parent
-FULL = {"scenes": 3600, "clip": 2400, "crops": 820, "images": 1500, "grids": 1000, "chosen": 600,
-        "answers": 300, "rounds": 60}  # fmt: skip
+FULL = {"scenes": 3600, "clip": 2400, "crops": 820, "images": 1500, "grids": 1000, "chosen": 1400,
+        "again": 2000, "answers": 300, "rounds": 60}  # fmt: skip
 QUICK = {"scenes": 24, "clip": 4, "crops": 2, "images": 2, "grids": 2, "chosen": 8,
-         "answers": 2, "rounds": 1}  # fmt: skip
+         "again": 2, "answers": 2, "rounds": 1}  # fmt: skip
 
 
 def train_answers(scenes: Scenes, tower_from: Path, work: Path, n_steps: int, n_rounds: int) -> None:
@@ -68,12 +68,17 @@ def main() -> None:
     draw.draw(work / "scenes", sizes["scenes"])
     scenes = Scenes(work / "scenes")
     clip.train(scenes, work / "clip", steps=sizes["clip"])
-    towers = [work / f"tower-{k}" for k in (1, 2, 3)]
+    towers = [work / f"tower-{k}" for k in (1, 2, 3, 4)]
     tower.train(scenes, towers[0], steps=sizes["crops"], mix=tower.CROPS)
     tower.train(scenes, towers[1], steps=sizes["images"], start_from=towers[0] / "tower.pt")
     tower.train(scenes, towers[2], steps=sizes["grids"], start_from=towers[1] / "tower.pt", mix=tower.GRIDS)
     chosen.choose(scenes, work / "clip", work / "chosen.npz", sizes["chosen"])
-    train_answers(scenes, towers[2] / "tower.pt", work, sizes["answers"], sizes["rounds"])
+    shown = chosen.Chosen(scenes, work / "chosen.npz", slice(sizes["chosen"] * 9 // 10))
+    tower.train(
+        scenes, towers[3], steps=sizes["again"], start_from=towers[2] / "tower.pt", rate=2e-3, mix=tower.CHOSEN,
+        more=shown.pairs,
+    )  # fmt: skip
+    train_answers(scenes, towers[3] / "tower.pt", work, sizes["answers"], sizes["rounds"])
     ship.ship(work / "clip", work / "said.pt", models)
     export(models / "qwen2.5-vl", models, "f16")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from anyanomaly.api.context import ContextGenerator
 from anyanomaly.builtin.options import FramesOptions, KeyOptions, PositionOptions, TemporalOptions
 from anyanomaly.builtin.selectors import N_KEYS
 from anyanomaly.builtin.windows import boxes, name_vectors, resized, scales, squared, window_crops, wording
-from anyanomaly.core.grid import attention_mask, softmax, tile
+from anyanomaly.core.grid import apart, attention_mask, softmax, tile
 from anyanomaly.types import Box, Context, Crop, EventText, FloatArray, ImageArray, KeyFrames, Segment
 
 SHOWN = 224
@@ -94,7 +94,7 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
                 hint=wording()["temporal_hint"],
                 views={"similarity": similarity.T, "window": np.array(window)},
             )
-            for window in _apart((windows[at] for at in order), self.options.windows)
+            for window in apart((windows[at] for at in order), self.options.windows)
         ]
         return replace(first, more=tuple(more))
 
@@ -114,19 +114,6 @@ def _four(sequence: Sequence[int]) -> list[int]:
     if len(sequence) > N_KEYS:
         return [sequence[round(at)] for at in np.linspace(0, len(sequence) - 1, N_KEYS)]
     return [*sequence, *[sequence[-1]] * (N_KEYS - len(sequence))]
-
-
-def _apart(windows: Iterable[Box], n: int) -> list[Box]:
-    """Return the first ``n`` windows of which none holds another."""
-    taken: list[Box] = []
-    for window in windows:
-        if len(taken) < n and not any(_holds(window, other) or _holds(other, window) for other in taken):
-            taken.append(window)
-    return taken
-
-
-def _holds(outer: Box, inner: Box) -> bool:
-    return outer[0] <= inner[0] and outer[1] <= inner[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
 
 
 def _grid(images: Sequence[ImageArray], window: Box) -> ImageArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,19 @@ def window_scales(sizes: Sequence[tuple[str, int]], *, side: int, stride: bool =
         boxes = tuple((x, y, x + size, y + size) for y in starts for x in starts)
         scales.append(Scale(name, len(starts), len(starts), boxes))
     return scales
+
+
+def apart(boxes: Iterable[Box], n: int) -> list[Box]:
+    """Return the first ``n`` boxes, passing over those that hold one taken before or lie in it."""
+    taken: list[Box] = []
+    for box in boxes:
+        if len(taken) < n and not any(_holds(box, other) or _holds(other, box) for other in taken):
+            taken.append(box)
+    return taken
+
+
+def _holds(outer: Box, inner: Box) -> bool:
+    return outer[0] <= inner[0] and outer[1] <= inner[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
 
 
 def softmax(similarities: FloatArray) -> FloatArray:
