@@ -49,7 +49,7 @@ def train_answers(scenes: Scenes, tower_from: Path, work: Path, n_steps: int, n_
     def mixed(rng: np.random.Generator) -> Iterator[tuple[asking.Batch, ...]]:
         mine, theirs = ours(rng), asking.drawn(scenes, rng, seen, 8, 16, 8, n_texts=4)
         while True:
-            yield next(mine) if rng.random() < 0.3 else next(theirs)
+            yield next(mine) if rng.random() < 0.4 else next(theirs)
 
     answers.train(mixed, held_out, tower_from, work / "answers", steps=n_steps)
     saying.fit(work / "answers" / "answers.pt", work / "said.pt", ours, held_out, rounds=n_rounds)
