@@ -19,7 +19,8 @@ TRAIN = Path(__file__).parents[1] / "training" / "train.py"
 def test_one_command_goes_from_nothing_to_models_that_load(tmp_path: Path) -> None:
     subprocess.run([sys.executable, TRAIN, "--quick", "--work", tmp_path], check=True, capture_output=True)
     models = tmp_path / "models"
-    assert {path.name for path in models.iterdir()} == {"clip", "qwen2.5-vl", "model-f16.gguf", "mmproj-f16.gguf"}
+    shipped = {"clip", "qwen2.5-vl", "readout.safetensors", "model-f16.gguf", "mmproj-f16.gguf"}
+    assert {path.name for path in models.iterdir()} == shipped
     with DemoHf(DemoHfOptions(model=str(models / "qwen2.5-vl"), device="cpu")) as backend:
         assert backend.fingerprint
     with DemoClip(DemoClipOptions(model=str(models / "clip"), device="cpu")) as encoder:

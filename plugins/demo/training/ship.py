@@ -1,4 +1,4 @@
-"""Writes the trained models into the plugin: open_clip's folder, transformers' folder, and GGUF files."""
+"""Writes the trained models into the plugin: open_clip's folder, transformers' folder, and the tower's readout."""
 
 from __future__ import annotations
 
@@ -10,16 +10,30 @@ import tokens
 import torch
 from answers import build
 from examples import MAX_PIXELS
+from safetensors.torch import load_file, save_file
 
 MIN_PIXELS = 56 * 56
+READOUT = "readout.safetensors"
+"""What the tower's tokens say of the classes: of use only to who trains it further."""
 
 
 def ship(clip: Path, said: Path, models: Path) -> None:
-    """Write ``models/clip`` and ``models/qwen2.5-vl`` from what training left."""
+    """Write ``models/clip``, ``models/qwen2.5-vl`` and the readout from what training left."""
     (models / "clip").mkdir(parents=True, exist_ok=True)
     for name in ("open_clip_config.json", "open_clip_model.safetensors"):
         shutil.copyfile(clip / name, models / "clip" / name)
     save(said, models / "qwen2.5-vl")
+    aids = torch.load(said, weights_only=True)["aids"]
+    readout = {name.removeprefix("heads."): value for name, value in aids.items() if name.startswith("heads.")}
+    save_file(readout, models / READOUT)
+
+
+def begin(models: Path, out: Path) -> None:
+    """Write the shipped tower and its readout as a checkpoint from which ``tower.train`` can start."""
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(models / "qwen2.5-vl", dtype=torch.float32)
+    torch.save({"tower": model.model.visual.state_dict(), "heads": load_file(models / READOUT)}, out)
 
 
 def save(checkpoint: Path, folder: Path) -> None:
