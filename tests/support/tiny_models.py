@@ -91,6 +91,11 @@ def qwen2_5_vl(
     return Qwen2_5_VLForConditionalGeneration(config), processor
 
 
+def qwen2_5_vl_of_64() -> tuple[Any, Any]:
+    """Qwen2.5-VL of matrices at least 64 wide: on some CPUs bitsandbytes packs 4 bits in no narrower ones."""
+    return qwen2_5_vl(vision={"hidden_size": 64})
+
+
 def qwen2_5_vl_wide() -> tuple[Any, Any]:
     """Qwen2.5-VL in the sizes of the demo's model: wider, each vision block sees the whole image, tied embeddings."""
     text = {
@@ -250,7 +255,7 @@ def llava() -> tuple[Any, Any]:
 ARCHITECTURES: dict[str, Callable[[], tuple[Any, Any]]] = {
     make.__name__: make for make in (qwen2_5_vl, qwen3_vl, idefics3, internvl, gemma3, llava)
 }
-MODELS = ARCHITECTURES | {"qwen2_5_vl_wide": qwen2_5_vl_wide}
+MODELS = ARCHITECTURES | {make.__name__: make for make in (qwen2_5_vl_wide, qwen2_5_vl_of_64)}
 
 
 def make_model(architecture: str, folder: Path, seed: int = 0) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,21 +15,32 @@ from anyanomaly.types import Query, Sampling
 pytestmark = pytest.mark.engine
 
 
+@pytest.fixture(scope="module")
+def model(checkpoint: Callable[[str], Path]) -> str:
+    return str(checkpoint("qwen2_5_vl_of_64"))
+
+
+@pytest.fixture(scope="module")
+def whole(model: str) -> Iterator[TransformersBackend]:
+    with TransformersBackend(TransformersOptions(model=model, device="cpu")) as loaded:
+        yield loaded
+
+
 @pytest.mark.parametrize(
     ("options", "within"),
     [({"device_map": "auto"}, 0), ({"quantization": "8bit"}, 0.2), ({"quantization": "4bit"}, 4)],
 )
 def test_placed_weights_answer_alike(
-    qwen: TransformersBackend,
-    checkpoint: Callable[[str], Path],
+    whole: TransformersBackend,
+    model: str,
     ask: Callable[..., Query],
     options: dict[str, str],
     within: float,
 ) -> None:
     queries = [ask(number, sampling=Sampling(choices=SCORES)) for number in range(3)]
-    given = {"model": str(checkpoint("qwen2_5_vl")), "device": "cpu", **options}
+    given = {"model": model, "device": "cpu", **options}
     with TransformersBackend(TransformersOptions.model_validate(given)) as placed:
-        for own, whole in zip(placed.answer_batch(queries), qwen.answer_batch(queries), strict=True):
-            assert own.logprobs == pytest.approx(whole.logprobs, abs=within)
-            assert (own.logprobs == whole.logprobs) == ("device_map" in options)  # fewer bits do show
-        assert (placed.fingerprint == qwen.fingerprint) == ("device_map" in options)
+        for own, exact in zip(placed.answer_batch(queries), whole.answer_batch(queries), strict=True):
+            assert own.logprobs == pytest.approx(exact.logprobs, abs=within)
+            assert (own.logprobs == exact.logprobs) == ("device_map" in options)  # fewer bits do show
+        assert (placed.fingerprint == whole.fingerprint) == ("device_map" in options)
