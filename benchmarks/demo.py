@@ -136,9 +136,10 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
             classes += [table(mine)] + ([table([about | small])] if small else [])
             classes.append(table([about | {f"{mean:.2f}": f"{share:.2f} of {n}" for mean, n, share in
                                            row["calibration"]}]))  # fmt: skip
-    weights = results[0]["weights"]
+    weights, windows = results[0]["weights"], CONTEXTS["temporal"]["windows"]
     return (
-        f"Micro AUC over all frames, videos and texts; weights {weights}, the same everywhere.\n\n{table(rows)}\n"
+        f"Micro AUC over all frames, videos and texts; weights {weights}, {windows} windows in the temporal "
+        f"context (but one in the column that says so), the same everywhere.\n\n{table(rows)}\n"
         "Per class; small appearance events (at most 36 of 240 pixels high); and, under each score that a context's "
         "answer gave, the share of its frames that show the event.\n\n" + "\n".join(classes)
     )

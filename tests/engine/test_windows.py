@@ -63,4 +63,4 @@ def test_the_reason_is_asked_of_the_window_that_scored_highest() -> None:
     assert len(reasons) == len(found)
     for score, asked in zip(found, reasons, strict=True):
         assert asked == max(score.scores.values(), key=lambda each: each.value).id
-    assert {asked.part for asked in reasons if asked.context == "temporal"} <= {3}
+    assert {asked.part for asked in reasons if asked.context == "temporal"} == {3}

@@ -21,6 +21,11 @@ def test_one_command_goes_from_nothing_to_models_that_load(tmp_path: Path) -> No
     models = tmp_path / "models"
     shipped = {"clip", "qwen2.5-vl", "readout.safetensors", "model-f16.gguf", "mmproj-f16.gguf"}
     assert {path.name for path in models.iterdir()} == shipped
+    again = (
+        f"from pathlib import Path; import ship; ship.begin(Path({str(models)!r}), Path({str(tmp_path / 'on.pt')!r}))"
+    )
+    subprocess.run([sys.executable, "-c", again], check=True, capture_output=True, cwd=TRAIN.parent)
+    assert (tmp_path / "on.pt").stat().st_size > 3e6
     with DemoHf(DemoHfOptions(model=str(models / "qwen2.5-vl"), device="cpu")) as backend:
         assert backend.fingerprint
     with DemoClip(DemoClipOptions(model=str(models / "clip"), device="cpu")) as encoder:

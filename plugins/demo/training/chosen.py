@@ -73,12 +73,12 @@ class Chooser:
 
 
 def choose(scenes: Scenes, folder: Path, out: Path, n: int, *, seed: int = 0) -> None:
-    """Choose for ``n`` segments at random, and write what was chosen; nothing when it is there."""
+    """Choose for ``n`` segments at random, none of those that are for looking only; nothing when ``out`` is there."""
     if out.exists():
         return
     torch.set_num_threads(1)
     chooser = Chooser(folder)
-    picked = np.random.default_rng(seed).permutation(len(scenes.sequences))[:n]
+    picked = np.random.default_rng(seed).permutation(len(scenes.sequences) * 19 // 20)[:n]
     found: list[tuple[Any, ...]] = []
     for number in picked.tolist():
         found.append(chooser.choose([scenes.frame(int(f)) for f in scenes.sequences[number]]))
