@@ -136,4 +136,6 @@ def test_half_precision_is_merged_as_by_the_original() -> None:
         features = torch.from_numpy(oracle().arrays["half/features"])[None]
         merged = model.merged(features)
         assert merged.dtype == torch.float16
-        np.testing.assert_array_equal(model.projector(merged), oracle().arrays["half/visual"])
+        seen = model.projector(merged).numpy()
+        # a step of half precision at the largest: CPUs with half-precision instructions add up in another order
+        np.testing.assert_allclose(seen, oracle().arrays["half/visual"], rtol=0, atol=2**-7)

@@ -2,7 +2,8 @@
 
 On one machine ours and the originals' are the same bits in float32. The figures come from another machine, and where
 these tests were written no program comes nearer to all of them: the originals themselves are 1.5e-5 off in embeddings
-up to 8, and 7e-5 in the logits that follow; the same embeddings in float64 are 1.2e-5 off.
+up to 8, and 7e-5 in the logits that follow; the same embeddings in float64 are 1.2e-5 off,
+and on a CPU with AVX512 3.5e-5.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def test_answers_are_the_originals(version: str, name: str, model: MiniCPM) -> N
     np.testing.assert_allclose(logits[-1], expected["logits_last"], atol=1e-4)
     if step == 1:  # from the original's own embeddings on
         _, of_theirs = read(model, pieces, torch.from_numpy(expected["visual"]))
-        np.testing.assert_allclose(of_theirs[at], expected["logits_rows"], atol=1e-5)
+        np.testing.assert_allclose(of_theirs[at], expected["logits_rows"], atol=1e-4)
 
     for profile, key in (("paper", "generated_3_beams"), ("recommended", "generated_greedy")):
         model.profile = PROFILES[profile]
