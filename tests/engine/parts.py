@@ -9,7 +9,7 @@ import numpy as np
 
 from anyanomaly.api import Encoder, Options, Reader, Sink, SinkOptions
 from anyanomaly.builtin.contexts import KeyContext, PositionContext, TemporalContext
-from anyanomaly.builtin.options import KeyOptions, PositionOptions, SelectorOptions, TemporalOptions
+from anyanomaly.builtin.options import KeyOptions, PositionOptions, NearestOptions, TemporalOptions
 from anyanomaly.builtin.selectors import TopThenGroupSelector
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.clock import Clock
@@ -78,7 +78,7 @@ def planner(
     of: RunSettings, encoder: Encoder[Options] | None = None, clock: Clock | None = None, windows: int = 1
 ) -> tuple[Planner, RememberingEncoder]:
     remembering = RememberingEncoder(encoder or FakeEncoder(), clock=clock)
-    selector = TopThenGroupSelector(SelectorOptions())
+    selector = TopThenGroupSelector(NearestOptions())
     temporal = TemporalContext(TemporalOptions(windows=windows))
     contexts = [KeyContext(KeyOptions()), PositionContext(PositionOptions()), temporal]
     for part in (selector, *contexts):

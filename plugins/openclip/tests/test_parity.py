@@ -12,7 +12,7 @@ from anyanomaly_openclip.encoder import OpenClipEncoder
 from anyanomaly_openclip.options import OpenClipOptions
 
 from anyanomaly.builtin.contexts import PositionContext, TemporalContext
-from anyanomaly.builtin.options import PositionOptions, SelectorOptions, TemporalOptions
+from anyanomaly.builtin.options import PositionOptions, NearestOptions, TemporalOptions
 from anyanomaly.builtin.selectors import GroupThenTopSelector, TopSelector, TopThenGroupSelector
 from anyanomaly.engine.remember import RememberingEncoder
 from anyanomaly.types import Context, EventText, Frame, KeyFrames, Segment, Video
@@ -54,7 +54,7 @@ def segment(name: str) -> Segment:
 def test_selections_are_equal(record: dict[str, Any], encoder: RememberingEncoder) -> None:
     text = EventText(record["keyword"], (record["keyword"],))
     for name, (primary, *sequence) in record["selection"].items():
-        selector = SELECTORS[name](SelectorOptions())
+        selector = SELECTORS[name](NearestOptions())
         selector.encoder = encoder
         assert selector.select(segment(record["segment"]), text) == KeyFrames(primary, tuple(sequence)), name
 

@@ -33,23 +33,33 @@ def anyanomaly_register_readers() -> list[ReaderSpec]:
 @hookimpl
 def anyanomaly_register_selectors() -> list[SelectorSpec]:
     """The published key-frame selections, and two that need no encoder."""
-    summaries = {
-        "random": ("RandomSelector", "Four frames drawn at random, seeded", False),
-        "top": ("TopSelector", "The four frames nearest the text", True),
-        "group-then-top": ("GroupThenTopSelector", "The frame nearest the text in each of four groups", True),
-        "top-then-group": ("TopThenGroupSelector", "The frame nearest the text, and its place in each group", True),
-        "uniform": ("UniformSelector", "Four frames evenly apart", False),
-        "middle": ("MiddleSelector", "The middle frame alone", False),
-    }
+    selectors = [
+        ("random", "RandomSelector", "RandomSelectorOptions", "Four frames drawn at random, seeded"),
+        ("top", "TopSelector", "NearestOptions", "The four frames nearest the text"),
+        (
+            "group-then-top",
+            "GroupThenTopSelector",
+            "NearestOptions",
+            "The frame nearest the text in each of four groups",
+        ),
+        (
+            "top-then-group",
+            "TopThenGroupSelector",
+            "NearestOptions",
+            "The frame nearest the text, and its place in each group",
+        ),
+        ("uniform", "UniformSelector", "SelectorOptions", "Four frames evenly apart"),
+        ("middle", "MiddleSelector", "SelectorOptions", "The middle frame alone"),
+    ]
     return [
         SelectorSpec(
             name=name,
             summary=summary,
             target=f"{_HERE}.selectors:{target}",
-            options=f"{_HERE}.options:{'RandomSelectorOptions' if name == 'random' else 'SelectorOptions'}",
-            needs_encoder=needs_encoder,
+            options=f"{_HERE}.options:{options}",
+            needs_encoder=options == "NearestOptions",
         )
-        for name, (target, summary, needs_encoder) in summaries.items()
+        for name, target, options, summary in selectors
     ]
 
 

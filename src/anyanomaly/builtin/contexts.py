@@ -34,7 +34,7 @@ class PositionContext(ContextGenerator[PositionOptions]):
 
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
         """The windows of the primary frame."""
-        return window_crops(squared(segment.frames[key_frames.primary]), self.options)
+        return window_crops(squared(segment.frames[key_frames.primary]), boxes(self.options))
 
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Context:
         """Multiply the mean of the scales' similarity maps, min-max normalised, into the frame."""
@@ -77,12 +77,12 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
         """The windows of the frames shown."""
         shown = dict.fromkeys(_four(key_frames.sequence))
-        return [crop for at in shown for crop in window_crops(squared(segment.frames[at]), self.options)]
+        return [crop for at in shown for crop in window_crops(squared(segment.frames[at]), boxes(self.options))]
 
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Context:
         """Choose windows (small, middle, large, row by row; the first maximum) and tile each, two by two."""
         squares = {at: squared(segment.frames[at]) for at in _four(key_frames.sequence)}
-        crops = [crop for square in squares.values() for crop in window_crops(square, self.options)]
+        crops = [crop for square in squares.values() for crop in window_crops(square, boxes(self.options))]
         windows = boxes(self.options)
         cosines = self.encoder.encode_crops(crops) @ self.encoder.encode_texts([text.text])[0]
         similarity = cosines.reshape(len(squares), len(windows))  # frames, windows

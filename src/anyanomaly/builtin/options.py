@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,16 @@ SIDE = 240
 
 class SelectorOptions(Options):
     """Most selectors have no options."""
+
+
+class NearestOptions(Options):
+    """What of a frame is compared with the text."""
+
+    windows: tuple[Annotated[int, Field(ge=1, le=SIDE)], ...] = Field(
+        default=(),
+        description=f"Sizes of windows in pixels of a frame resized to {SIDE}x{SIDE}: a frame is as near as its "
+        "nearest window, which tells more of what is small in it; none: the frame as a whole.",
+    )
 
 
 class RandomSelectorOptions(Options):

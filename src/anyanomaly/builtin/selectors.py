@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from anyanomaly.api.selector import Selector
-from anyanomaly.builtin.options import RandomSelectorOptions, SelectorOptions
+from anyanomaly.builtin.options import SIDE, NearestOptions, RandomSelectorOptions, SelectorOptions
+from anyanomaly.builtin.windows import squared, window_crops
+from anyanomaly.core.grid import window_scales
 from anyanomaly.types import Crop, EventText, FloatArray, KeyFrames, Segment
 
 N_KEYS = 4
@@ -46,17 +48,25 @@ class MiddleSelector(Selector[SelectorOptions]):
         return KeyFrames(middle, (middle,))
 
 
-class _NearestSelector(Selector[SelectorOptions]):
-    """Selectors by the cosine similarity of whole frames with the bare event text."""
+class _NearestSelector(Selector[NearestOptions]):
+    """Selectors by the cosine similarity of frames with the bare event text: whole, as published, or by windows."""
 
     def crops(self, segment: Segment) -> Sequence[Crop]:
-        """All frames."""
-        return [Crop(frame) for frame in segment.frames]
+        """All frames, or all windows of all frames."""
+        if not self.options.windows:
+            return [Crop(frame) for frame in segment.frames]
+        windows = [
+            box
+            for scale in window_scales([("", size) for size in self.options.windows], side=SIDE)
+            for box in scale.boxes
+        ]
+        return [crop for frame in segment.frames for crop in window_crops(squared(frame), windows)]
 
     def _similarities(self, segment: Segment, text: EventText) -> FloatArray:
-        frames = self.encoder.encode_crops(self.crops(segment))
-        similarities: FloatArray = frames @ self.encoder.encode_texts([text.text])[0]
-        return similarities
+        vectors = self.encoder.encode_crops(self.crops(segment))
+        similarities: FloatArray = vectors @ self.encoder.encode_texts([text.text])[0]
+        nearest: FloatArray = similarities.reshape(len(segment.frames), -1).max(axis=1)
+        return nearest
 
 
 class TopSelector(_NearestSelector):

@@ -40,9 +40,9 @@ def squared(frame: Frame) -> Frame:
     return Frame(frame.video, frame.index, frame.time_s, resized(frame.image, SIDE))
 
 
-def window_crops(square: Frame, options: WindowOptions) -> list[Crop]:
-    """Return the windows of a squared frame."""
-    return [Crop(square, box, "stretch") for box in boxes(options)]
+def window_crops(square: Frame, windows: Sequence[Box]) -> list[Crop]:
+    """Return windows of a squared frame."""
+    return [Crop(square, box, "stretch") for box in windows]
 
 
 def resized(image: npt.NDArray[Any], side: int) -> Any:
