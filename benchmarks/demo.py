@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from anyanomaly_demo.command import CONTEXTS, MIXES, WEIGHTS
+from anyanomaly_demo.command import CONTEXTS, MIXES, SELECTOR, WEIGHTS
 from anyanomaly_demo.dataset import DemoDataset
 from anyanomaly_demo.measure import Labels, auc, mixed, per_text
 from anyanomaly_demo.options import DemoDatasetOptions
@@ -32,10 +32,12 @@ from results import record, table
 
 SMALL = 36
 PUBLISHED = {"key": 0.6, "position": 0.3, "temporal": 0.1}
+COMPARED = ("one window", "key frames by whole frames alone", "uniform key frames alone", "uniform, all three")
+WHOLE, UNIFORM = {"name": "top-then-group"}, {"name": "uniform"}
 
 
 def search(
-    flavour: str, given: argparse.Namespace, selector: str, contexts: Mapping[str, Mapping[str, Any]]
+    flavour: str, given: argparse.Namespace, selector: Mapping[str, Any], contexts: Mapping[str, Mapping[str, Any]]
 ) -> tuple[list[Any], Labels, float]:
     """Run the method over the clips of a flavour: timelines, labels and seconds."""
     options = DemoDatasetOptions(flavour=flavour, split=given.split, n_videos=given.clips, root=given.root)
@@ -91,7 +93,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {"split": given.split, "clips": given.clips, "backend": given.backend,
                              "scoring": given.scoring, "weights": WEIGHTS, "flavours": {}}  # fmt: skip
     for flavour in CLASSES:
-        timelines, labels, seconds = search(flavour, given, "top-then-group", CONTEXTS)
+        timelines, labels, seconds = search(flavour, given, SELECTOR, CONTEXTS)
         answers = np.concatenate([s for t in timelines for s in t.contexts.values()])
         n_frames = sum(len(t.times_s) for t in timelines) // len(CLASSES[flavour])
         row: dict[str, Any] = {
@@ -106,11 +108,17 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         if flavour == "appearance":
             row["small"] = {title: small_area(timelines, labels, names) for title, names in MIXES.items()}
         if given.selectors:
-            uniform, _, _ = search(flavour, given, "uniform", {"key": {}})
-            row["uniform key frames alone"] = auc(uniform, labels, {"key": 1.0})
             one_window = CONTEXTS | {"temporal": {"windows": 1}}
-            published, _, _ = search(flavour, given, "top-then-group", one_window)
-            row["one window"] = auc(published, labels, WEIGHTS)
+            uniform, whole, published = (
+                search(flavour, given, selector, contexts)[0]
+                for selector, contexts in ((UNIFORM, CONTEXTS), (WHOLE, {"key": {}}), (SELECTOR, one_window))
+            )
+            row |= {
+                "one window": auc(published, labels, WEIGHTS),
+                "uniform key frames alone": auc(uniform, labels, {"key": 1.0}),
+                "uniform, all three": auc(uniform, labels, WEIGHTS),
+                "key frames by whole frames alone": auc(whole, labels, {"key": 1.0}),
+            }
         found["flavours"][flavour] = row
         print(json.dumps({flavour: row}, indent=1), flush=True)
     return found
@@ -123,7 +131,7 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
         for flavour, row in each["flavours"].items():
             about = {"split": each["split"], "clips": each["clips"], "score": each["scoring"], "events": flavour}
             small = {f"small, {title}": f"{value:.3f}" for title, value in row.get("small", {}).items()}
-            compared = {title: row.get(title) for title in ("one window", "uniform key frames alone")}
+            compared = {title: row.get(title) for title in COMPARED}
             rows.append(
                 about
                 | {title: f"{value:.3f}" for title, value in row["auc"].items()}
@@ -136,10 +144,11 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
             classes += [table(mine)] + ([table([about | small])] if small else [])
             classes.append(table([about | {f"{mean:.2f}": f"{share:.2f} of {n}" for mean, n, share in
                                            row["calibration"]}]))  # fmt: skip
-    weights, windows = results[0]["weights"], CONTEXTS["temporal"]["windows"]
+    weights, windows, sizes = results[0]["weights"], CONTEXTS["temporal"]["windows"], SELECTOR["windows"]
     return (
         f"Micro AUC over all frames, videos and texts; weights {weights}, {windows} windows in the temporal "
-        f"context (but one in the column that says so), the same everywhere.\n\n{table(rows)}\n"
+        f"context (but one in the column that says so), key frames by windows of {sizes} of 240 pixels, the same "
+        f"everywhere.\n\n{table(rows)}\n"
         "Per class; small appearance events (at most 36 of 240 pixels high); and, under each score that a context's "
         "answer gave, the share of its frames that show the event.\n\n" + "\n".join(classes)
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from anyanomaly.api import Encoder, Options, Reader, Sink, SinkOptions
 from anyanomaly.builtin.contexts import KeyContext, PositionContext, TemporalContext
-from anyanomaly.builtin.options import KeyOptions, PositionOptions, NearestOptions, TemporalOptions
+from anyanomaly.builtin.options import KeyOptions, NearestOptions, PositionOptions, TemporalOptions
 from anyanomaly.builtin.selectors import TopThenGroupSelector
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.clock import Clock

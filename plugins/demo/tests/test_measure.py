@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from anyanomaly_demo.command import CONTEXTS
+from anyanomaly_demo.command import CONTEXTS, SELECTOR
 from anyanomaly_demo.measure import auc, mixed, per_text
 
 from anyanomaly.types import FloatArray, Timeline, Video
@@ -48,4 +48,5 @@ def test_one_label_only_has_no_auc() -> None:
 
 def test_the_recipe_on_made_clips_has_the_contexts_of_the_demo() -> None:
     recipe = Path(__file__).parents[3] / "benchmarks" / "recipes" / "demo-s4.toml"
-    assert tomllib.loads(recipe.read_text())["config"]["context"] == CONTEXTS
+    config = tomllib.loads(recipe.read_text())["config"]
+    assert (config["selector"], config["context"]) == (SELECTOR, CONTEXTS)

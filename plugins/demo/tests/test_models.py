@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from anyanomaly_demo import anyanomaly_register_backends
-from anyanomaly_demo.command import CONTEXTS, WEIGHTS
+from anyanomaly_demo.command import CONTEXTS, SELECTOR, WEIGHTS
 from anyanomaly_demo.dataset import DemoDataset
 from anyanomaly_demo.measure import auc
 from anyanomaly_demo.options import DemoDatasetOptions
@@ -67,6 +67,7 @@ def run(flavour: str, folder: Path, scoring: str) -> tuple[list[Any], dict[tuple
         [video.uri for video in videos],
         CLASSES[flavour],
         encoder="demo-clip",
+        selector=SELECTOR,
         backend="demo-hf",
         context=CONTEXTS,
         run={"scoring": scoring, "store": False},

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import tokens
 import torch
-from anyanomaly_demo.command import CONTEXTS
+from anyanomaly_demo.command import CONTEXTS, SELECTOR
 from asking import Batch, ask, question
 from cells import N_CLASSES, Floats
 from clip import SIZE, build
@@ -29,6 +29,8 @@ BOXES = [
     for x in range(0, SIDE - size + 1, size)
 ]
 N_WINDOWS = int(CONTEXTS["temporal"]["windows"])
+NEAR = [size in SELECTOR["windows"] for _, _, size in BOXES]
+"""The windows by which key frames are chosen."""
 GROUPS = (range(6), range(6, 12))  # appearance, action: the texts of one run
 
 
@@ -61,15 +63,14 @@ class Chooser:
             for s in squares
             for x, y, z in BOXES
         ]
-        whole = [cv2.resize(frame[:, 40:280], (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) for frame in frames]
-        pixels = torch.from_numpy(np.stack(crops + whole)).permute(0, 3, 1, 2).float() / 255
+        pixels = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
         vectors = functional.normalize(self.model.encode_image(pixels), dim=-1).numpy()
-        windows, frames_ = vectors[: len(crops)].reshape(len(frames), len(BOXES), -1), vectors[len(crops) :]
-        primary = (self.texts @ frames_.T).argmax(axis=1)
-        similarity = np.einsum("td,fwd->tfw", self.texts, windows).max(axis=1)
+        windows = vectors.reshape(len(frames), len(BOXES), -1)
+        similarity = np.einsum("td,fwd->tfw", self.texts, windows)
+        primary = similarity[:, :, NEAR].max(axis=2).argmax(axis=1)
         cosines = np.einsum("td,fwd->tfw", self.means, windows)
         shares = np.concatenate([softmax(cosines[group.start : group.stop]) for group in GROUPS])
-        return primary, similarity, shares[np.arange(N_CLASSES), primary]
+        return primary, similarity.max(axis=1), shares[np.arange(N_CLASSES), primary]
 
 
 def choose(scenes: Scenes, folder: Path, out: Path, n: int, *, seed: int = 0) -> None:

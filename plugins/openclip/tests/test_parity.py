@@ -12,7 +12,7 @@ from anyanomaly_openclip.encoder import OpenClipEncoder
 from anyanomaly_openclip.options import OpenClipOptions
 
 from anyanomaly.builtin.contexts import PositionContext, TemporalContext
-from anyanomaly.builtin.options import PositionOptions, NearestOptions, TemporalOptions
+from anyanomaly.builtin.options import NearestOptions, PositionOptions, TemporalOptions
 from anyanomaly.builtin.selectors import GroupThenTopSelector, TopSelector, TopThenGroupSelector
 from anyanomaly.engine.remember import RememberingEncoder
 from anyanomaly.types import Context, EventText, Frame, KeyFrames, Segment, Video
