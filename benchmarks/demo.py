@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from anyanomaly_demo.command import CONTEXTS, MIXES, SELECTOR, WEIGHTS
+from anyanomaly_demo.command import CONTEXTS, MIXES, SELECTOR, SMOOTH_S, WEIGHTS
 from anyanomaly_demo.dataset import DemoDataset
 from anyanomaly_demo.measure import Labels, auc, mixed, per_text
 from anyanomaly_demo.options import DemoDatasetOptions
@@ -147,8 +147,8 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
     weights, windows, sizes = results[0]["weights"], CONTEXTS["temporal"]["windows"], SELECTOR["windows"]
     return (
         f"Micro AUC over all frames, videos and texts; weights {weights}, {windows} windows in the temporal "
-        f"context (but one in the column that says so), key frames by windows of {sizes} of 240 pixels, the same "
-        f"everywhere.\n\n{table(rows)}\n"
+        f"context (but one in the column that says so), key frames by windows of {sizes} of 240 pixels, "
+        f"smoothed over {SMOOTH_S} s, the same everywhere.\n\n{table(rows)}\n"
         "Per class; small appearance events (at most 36 of 240 pixels high); and, under each score that a context's "
         "answer gave, the share of its frames that show the event.\n\n" + "\n".join(classes)
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from anyanomaly_demo.command import CONTEXTS, SELECTOR
+from anyanomaly_demo.command import CONTEXTS, SELECTOR, SMOOTH_S
 from anyanomaly_demo.measure import auc, mixed, per_text
 
 from anyanomaly.types import FloatArray, Timeline, Video
@@ -46,7 +46,8 @@ def test_one_label_only_has_no_auc() -> None:
     assert np.isnan(auc([timeline("dog", key=[0.1, 0.2, 0.3, 0.4])], labels, {"key": 1.0}))
 
 
-def test_the_recipe_on_made_clips_has_the_contexts_of_the_demo() -> None:
+def test_the_recipe_on_made_clips_has_the_settings_of_the_demo() -> None:
     recipe = Path(__file__).parents[3] / "benchmarks" / "recipes" / "demo-s4.toml"
     config = tomllib.loads(recipe.read_text())["config"]
     assert (config["selector"], config["context"]) == (SELECTOR, CONTEXTS)
+    assert config["run"]["smooth_seconds"] == SMOOTH_S

@@ -12,11 +12,10 @@ from anyanomaly.core.metrics.values import fused
 from anyanomaly.core.smooth import gaussian_smooth
 from anyanomaly.core.timeline import frame_rate
 from anyanomaly.types import FloatArray, Timeline
+from anyanomaly_demo.command import SMOOTH_S
 
 Labels = Mapping[tuple[str, str], npt.NDArray[np.bool_]]
 """Video id and event text to labels (n_frames,)."""
-
-SMOOTH_S = 0.5
 
 
 def mixed(timeline: Timeline, weights: Mapping[str, float], smooth_s: float = SMOOTH_S) -> FloatArray:
