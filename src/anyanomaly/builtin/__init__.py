@@ -36,18 +36,8 @@ def anyanomaly_register_selectors() -> list[SelectorSpec]:
     selectors = [
         ("random", "RandomSelector", "RandomSelectorOptions", "Four frames drawn at random, seeded"),
         ("top", "TopSelector", "NearestOptions", "The four frames nearest the text"),
-        (
-            "group-then-top",
-            "GroupThenTopSelector",
-            "NearestOptions",
-            "The frame nearest the text, of each of four groups",
-        ),
-        (
-            "top-then-group",
-            "TopThenGroupSelector",
-            "NearestOptions",
-            "The frame nearest the text, its place in each group",
-        ),
+        ("group-then-top", "GroupThenTopSelector", "NearestOptions", "The frame nearest the text in each group"),
+        ("top-then-group", "TopThenGroupSelector", "NearestOptions", "The nearest frame, its place in each group"),
         ("uniform", "UniformSelector", "SelectorOptions", "Four frames evenly apart"),
         ("middle", "MiddleSelector", "SelectorOptions", "The middle frame alone"),
     ]
