@@ -82,8 +82,8 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Context:
         """Choose windows (small, middle, large, row by row; the first maximum) and tile each, two by two."""
         squares = {at: squared(segment.frames[at]) for at in _four(key_frames.sequence)}
-        crops = [crop for square in squares.values() for crop in window_crops(square, boxes(self.options))]
         windows = boxes(self.options)
+        crops = [crop for square in squares.values() for crop in window_crops(square, windows)]
         cosines = self.encoder.encode_crops(crops) @ self.encoder.encode_texts([text.text])[0]
         similarity = cosines.reshape(len(squares), len(windows))  # frames, windows
         order = np.argsort(-similarity.max(axis=0), kind="stable")
