@@ -1,10 +1,10 @@
 """Measure the demo's tiny models on made clips that no training saw: AUC per mix of contexts, per class, per question.
 
-    python benchmarks/demo.py [--clips 40] [--split test] [--backend demo-hf] [--scoring expected] [--root DIR]
+    python benchmarks/demo.py [--clips 40] [--split test] [--backend demo-hf] [--scoring expected] [--selectors]
 
-Nothing is tuned on these labels: the weights are the demo's own. Writes ``benchmarks/results/demo-SPLIT-SCORING.json``
-and, of all that are there, the demo's part of RESULTS.md. "small" counts as positive only frames whose event is at most
-36 of 240 pixels high, and leaves out frames with a larger one of its class.
+Nothing is tuned on these labels: the weights are the demo's own. Writes ``demo-SPLIT-SCORING-CLIPS.json`` to
+``benchmarks/results`` and, of all that are there, the demo's part of RESULTS.md. "small" counts as positive only frames
+whose event is at most 36 of 240 pixels high, and leaves out frames with a larger one of its class.
 """
 
 from __future__ import annotations
@@ -148,7 +148,8 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
     return (
         f"Micro AUC over all frames, videos and texts; weights {weights}, {windows} windows in the temporal "
         f"context (but one in the column that says so), key frames by windows of {sizes} of 240 pixels, "
-        f"smoothed over {SMOOTH_S} s, the same everywhere.\n\n{table(rows)}\n"
+        f"smoothed over {SMOOTH_S} s, the same everywhere. Clips are counted per kind of events; frames/s are of more "
+        f"than one machine.\n\n{table(rows)}\n"
         "Per class; small appearance events (at most 36 of 240 pixels high); and, under each score that a context's "
         "answer gave, the share of its frames that show the event.\n\n" + "\n".join(classes)
     )
@@ -173,7 +174,7 @@ def main() -> None:
     found = measure(given)
     folder = Path(__file__).parent / "results"
     folder.mkdir(exist_ok=True)
-    path = folder / f"demo-{given.split}-{given.scoring}.json"
+    path = folder / f"demo-{given.split}-{given.scoring}-{given.clips}.json"
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(f"written: {path}")
     held = [json.loads(each.read_text(encoding="utf-8")) for each in sorted(folder.glob("demo-*.json"))]
