@@ -1,6 +1,7 @@
 """Measure the demo's tiny models on made clips that no training saw: AUC per mix of contexts, per class, per question.
 
     python benchmarks/demo.py [--clips 40] [--split test] [--backend demo-hf] [--scoring expected] [--selectors]
+                              [--root DIR]
 
 Nothing is tuned on these labels: the weights are the demo's own. Writes ``demo-SPLIT-SCORING-CLIPS.json`` to
 ``benchmarks/results`` and, of all that are there, the demo's part of RESULTS.md. "small" counts as positive only frames
