@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -114,7 +115,7 @@ class Mix(NamedTuple):
     actions: float = 0.0  # of the sequences: those in which an action is seen
 
 
-CROPS, IMAGES, GRIDS, CHOSEN = Mix(0, 0, 256), Mix(24, 40, 64), Mix(8, 64, 0, 0.2, 0.5), Mix(4, 30, 0, 0.15, 0.6)
+CROPS, IMAGES, GRIDS, CHOSEN = Mix(0, 0, 256), Mix(24, 40, 64), Mix(8, 64, 0, 0.2, 0.5), Mix(4, 16, 0, 0.15, 0.6)
 """The lessons: around one thing; what the method shows; most of all grids of actions, for a tower that grew; as many of
 what the method chooses (see ``train``)."""
 UNSEEN = Mix(96, 128)
@@ -155,6 +156,15 @@ def mirror(example: Example, rng: np.random.Generator, *, tiles: bool = False) -
         image = np.concatenate((image[:, half:], image[:, :half]), axis=1)
         cells = np.concatenate((cells[:, part:], cells[:, :part]), axis=1)
     return Example(np.ascontiguousarray(image), example.y, np.ascontiguousarray(cells))
+
+
+def ahead(batches: Iterator[Any]) -> Iterator[Any]:
+    """Yield the same, each drawn while the one before is learned from."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, batches)
+        while True:
+            drawn_now, coming = coming.result(), pool.submit(next, batches)
+            yield drawn_now
 
 
 class Heads(torch.nn.Module):
@@ -244,7 +254,7 @@ def train(
     if more:
         images = (([*a, *c], [*b, *d]) for (a, b), (c, d) in zip(images, more(rng), strict=True))
     lists = crops if mix == CROPS else (pair + others for pair, others in zip(images, crops, strict=True))
-    batches = (tuple(collate(each, rng) for each in kinds) for kinds in lists)
+    batches = ahead(tuple(collate(each, rng) for each in kinds) for kinds in lists)
     looks = np.random.default_rng(99)
     unseen = drawn(scenes, looks, scenes.sequences[last:], UNSEEN)
     held: list[list[float]] = []
