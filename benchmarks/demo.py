@@ -138,7 +138,7 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
                 | {title: f"{value:.3f}" for title, value in row["auc"].items()}
                 | {"paper's weights": f"{row['auc, published weights']:.3f}"}
                 | {title: f"{value:.3f}" if value else "" for title, value in compared.items()}
-                | {"unreadable": f"{row['unreadable']:.2%}", "frames/s per text": f"{_pace(row, flavour):.0f}"}
+                | {"unreadable": f"{row['unreadable']:.2%}"}
             )
             mine = [about | {"mix": title} | {k: f"{v:.2f}" for k, v in per.items()} for title, per in
                     row["per class"].items()]  # fmt: skip
@@ -148,16 +148,12 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
     weights, windows, sizes = results[0]["weights"], CONTEXTS["temporal"]["windows"], SELECTOR["windows"]
     return (
         f"Micro AUC over all frames, videos and texts; weights {weights}, {windows} windows in the temporal "
-        f"context (but one in the column that says so), key frames by windows of {sizes} of 240 pixels, "
-        f"smoothed over {SMOOTH_S} s, the same everywhere. Clips are counted per kind of events; frames/s are of more "
-        f"than one machine.\n\n{table(rows)}\n"
+        f"context (but one in the column that says so), the position context without softmax, key frames by windows "
+        f"of {sizes} of 240 pixels, smoothed over {SMOOTH_S} s, the same everywhere. Clips are counted per kind of "
+        f"events.\n\n{table(rows)}\n"
         "Per class; small appearance events (at most 36 of 240 pixels high); and, under each score that a context's "
         "answer gave, the share of its frames that show the event.\n\n" + "\n".join(classes)
     )
-
-
-def _pace(row: Mapping[str, Any], flavour: str) -> float:
-    return float(row["frames"] * len(CLASSES[flavour]) / row["seconds"])
 
 
 def main() -> None:
