@@ -148,8 +148,8 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
     weights, windows, sizes = results[0]["weights"], CONTEXTS["temporal"]["windows"], SELECTOR["windows"]
     return (
         f"Micro AUC over all frames, videos and texts; weights {weights}, {windows} windows in the temporal "
-        f"context (but one in the column that says so), the position context without softmax, key frames by windows "
-        f"of {sizes} of 240 pixels, smoothed over {SMOOTH_S} s, the same everywhere. Clips are counted per kind of "
+        f"context (but one in the column that says so), key frames by windows of {sizes} of 240 pixels, "
+        f"smoothed over {SMOOTH_S} s, the same everywhere. Clips are counted per kind of "
         f"events.\n\n{table(rows)}\n"
         "Per class; small appearance events (at most 36 of 240 pixels high); and, under each score that a context's "
         "answer gave, the share of its frames that show the event.\n\n" + "\n".join(classes)
