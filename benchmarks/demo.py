@@ -149,8 +149,7 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
     return (
         f"Micro AUC over all frames, videos and texts; weights {weights}, {windows} windows in the temporal "
         f"context (but one in the column that says so), key frames by windows of {sizes} of 240 pixels, "
-        f"smoothed over {SMOOTH_S} s, the same everywhere. Clips are counted per kind of "
-        f"events.\n\n{table(rows)}\n"
+        f"smoothed over {SMOOTH_S} s, the same everywhere. Clips are counted per kind of events.\n\n{table(rows)}\n"
         "Per class; small appearance events (at most 36 of 240 pixels high); and, under each score that a context's "
         "answer gave, the share of its frames that show the event.\n\n" + "\n".join(classes)
     )
