@@ -1,4 +1,4 @@
-"""Which frames of a segment the context `frames` shows, and which windows `temporal`."""
+"""Which frames the context `frames` shows, how dark `position` makes its own, and which windows `temporal` shows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from anyanomaly.builtin.contexts import FramesContext, TemporalContext
-from anyanomaly.builtin.options import FramesOptions, TemporalOptions
-from anyanomaly.builtin.windows import boxes
+from anyanomaly.builtin.contexts import SHOWN, FramesContext, PositionContext, TemporalContext
+from anyanomaly.builtin.options import FramesOptions, PositionOptions, TemporalOptions
+from anyanomaly.builtin.windows import boxes, resized
 from anyanomaly.testing.fakes import FakeEncoder
 from anyanomaly.testing.samples import TEXT, sample_segment
 from anyanomaly.types import Context, KeyFrames
@@ -26,6 +26,20 @@ def test_frames_of_the_whole_segment_are_shown_in_order(n_frames: int, count: in
     for image, place in zip(context.images, places, strict=True):
         np.testing.assert_array_equal(image, segment.frames[place].image)
     assert bool(context.hint) == (n_frames > 1)
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.3, 1.0])
+def test_the_position_context_keeps_a_share_of_the_brightness(floor: float) -> None:
+    generator = PositionContext(PositionOptions(floor=floor))
+    generator.encoder = FakeEncoder()
+    context = generator.build(sample_segment(), TEXT, KeyFrames(1, (1, 7, 13, 19)))
+    attention = context.views["attention"]
+    assert attention.min() == 0.0
+    assert attention.max() == 1.0
+    frame = resized(sample_segment().frames[1].image, SHOWN)
+    shown = context.images[0]
+    for share, at in ((floor, attention == 0.0), (1.0, attention == 1.0)):
+        np.testing.assert_allclose(shown[at], frame[at] * share, atol=1)
 
 
 def temporal(**options: object) -> list[Context]:

@@ -22,7 +22,7 @@ from torch.nn import functional
 from tower import Pair, mirror
 
 from anyanomaly.builtin.windows import wording
-from anyanomaly.core.grid import apart, attention_mask, softmax
+from anyanomaly.core.grid import apart, attention_mask
 
 BOXES = [
     (x, y, size)
@@ -30,9 +30,12 @@ BOXES = [
     for y in range(0, SIDE - size + 1, size)
     for x in range(0, SIDE - size + 1, size)
 ]
+FLOOR = float(CONTEXTS["position"]["floor"])
 N_WINDOWS = int(CONTEXTS["temporal"]["windows"])
 NEAR = [size in SELECTOR["windows"] for _, _, size in BOXES]
 """The windows by which key frames are chosen."""
+SMALL = 36
+"""Height of what ``benchmarks/demo.py`` calls small, in pixels of 240."""
 GROUPS = (range(6), range(6, 12))  # appearance, action: the texts of one run
 
 
@@ -58,7 +61,7 @@ class Chooser:
 
     @torch.inference_mode()
     def choose(self, frames: list[Any]) -> tuple[Any, Any, Any]:
-        """Return per class the primary frame (12,), windows' similarity and shares for the position (12, 38) each."""
+        """Return per class the primary frame (12,), the windows' similarity and cosines for the position (12, 38)."""
         squares = [cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) for frame in frames]
         crops = [
             cv2.resize(s[y : y + z, x : x + z], (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
@@ -71,8 +74,7 @@ class Chooser:
         similarity = np.einsum("td,fwd->tfw", self.texts, windows)
         primary = similarity[:, :, NEAR].max(axis=2).argmax(axis=1)
         cosines = np.einsum("td,fwd->tfw", self.means, windows)
-        shares = np.concatenate([softmax(cosines[group.start : group.stop]) for group in GROUPS])
-        return primary, similarity.max(axis=1), shares[np.arange(N_CLASSES), primary]
+        return primary, similarity.max(axis=1), cosines[np.arange(N_CLASSES), primary]
 
 
 def choose(scenes: Scenes, folder: Path, out: Path, n: int, *, seed: int = 0, processes: int = 2) -> None:
@@ -86,7 +88,7 @@ def choose(scenes: Scenes, folder: Path, out: Path, n: int, *, seed: int = 0, pr
             found.append(each)
             if len(found) % 200 == 0:
                 print(f"{len(found)} segments", flush=True)
-    columns = dict(zip(("primary", "similarity", "share"), map(np.stack, zip(*found, strict=True)), strict=True))
+    columns = dict(zip(("primary", "similarity", "cosines"), map(np.stack, zip(*found, strict=True)), strict=True))
     np.savez(out, picked=picked, **columns)
 
 
@@ -111,8 +113,8 @@ class Chosen:
     def __init__(self, scenes: Scenes, path: Path, part: slice) -> None:
         held = np.load(path)
         self.scenes = scenes
-        self.picked, self.primary, self.similarity, self.share = (
-            held[name][part] for name in ("picked", "primary", "similarity", "share")
+        self.picked, self.primary, self.similarity, self.cosines = (
+            held[name][part] for name in ("picked", "primary", "similarity", "cosines")
         )
         self.there = [
             np.unique([e for f in scenes.sequences[k] for e in np.flatnonzero(scenes.labels(int(f)))])
@@ -126,7 +128,7 @@ class Chosen:
 
     def position(self, k: int, c: int, rng: np.random.Generator) -> Example:
         """The same frame, darker where it resembles them less."""
-        return mirror(position(self.scenes, self._primary(k, c), attention(self.share[k, c])), rng)
+        return mirror(position(self.scenes, self._primary(k, c), attention(self.cosines[k, c])), rng)
 
     def grid(self, k: int, c: int, rng: np.random.Generator) -> Example:
         """One of the windows nearest the words over the four frames, each of them as often."""
@@ -137,32 +139,44 @@ class Chosen:
         window = grid(self.scenes, self.scenes.sequences[self.picked[k]], (x0, y0, x1 - x0))
         return mirror(window, rng, tiles=True)
 
-    def pairs(self, rng: np.random.Generator, n_keys: int = 6, n_squares: int = 34) -> Iterator[Pair]:
-        """Yield key frames; and grids and position contexts: mostly of actions, half of them there."""
-        having = [[k for k, there in enumerate(self.there) if c in there] for c in range(N_CLASSES)]
+    def pairs(self, rng: np.random.Generator) -> Iterator[Pair]:
+        """Yield key frames; and grids, mostly of actions, and position contexts, mostly of things: half of them there.
 
-        def some() -> tuple[int, int]:
-            c = int(rng.integers(N_CLASSES) if rng.random() < 0.3 else rng.choice(GROUPS[1]))
-            pool = having[c] if having[c] and rng.random() < 0.55 else range(len(self.picked))
-            return int(rng.choice(pool)), c
+        Of the things that are there half are small, which in segments at random are few.
+        """
+        having = [[k for k, there in enumerate(self.there) if c in there] for c in range(N_CLASSES)]
+        small = [[k for k in those if self._height(k, c) <= SMALL] for c, those in enumerate(having)]
+
+        def some(things: float) -> tuple[int, int]:
+            c = int(rng.choice(GROUPS[0 if rng.random() < things else 1]))
+            draw = rng.random()
+            pool = small[c] if c in GROUPS[0] and draw < 0.25 else having[c] if draw < 0.55 else []
+            return int(rng.choice(pool or range(len(self.picked)))), c
 
         while True:
-            keys = [self.key(*some(), rng) for _ in range(n_keys)]
-            yield keys, [(self.grid if at % 6 else self.position)(*some(), rng) for at in range(n_squares)]
+            keys = [self.key(*some(0.5), rng) for _ in range(8)]
+            grids = [self.grid(*some(0.2), rng) for _ in range(32)]
+            yield keys, grids + [self.position(*some(0.75), rng) for _ in range(18)]
+
+    def _height(self, k: int, c: int) -> int:
+        """Return how high the class ``c`` is in a segment at most, in pixels of 240."""
+        boxes = np.concatenate([self.scenes.seen(int(number)) for number in self.scenes.sequences[self.picked[k]]])
+        own = boxes[boxes[:, 5] == c]
+        return int((own[:, 3] - own[:, 1]).max())
 
     def _primary(self, k: int, c: int) -> int:
         return int(self.scenes.sequences[self.picked[k]][self.primary[k, c]])
 
 
-def attention(shares: Floats) -> Floats:
-    """Return the map (SHOWN, SHOWN) of the windows' shares (38,)."""
+def attention(cosines: Floats) -> Floats:
+    """Return how bright the windows' cosines (38,) make the position context: (SHOWN, SHOWN)."""
     maps, done = [], 0
     for n in (5, 3, 2):
         maps.append(
-            cv2.resize(shares[done : done + n * n].reshape(n, n), (SHOWN, SHOWN), interpolation=cv2.INTER_LINEAR)
+            cv2.resize(cosines[done : done + n * n].reshape(n, n), (SHOWN, SHOWN), interpolation=cv2.INTER_LINEAR)
         )
         done += n * n
-    return attention_mask(np.mean(maps, axis=0))
+    return FLOOR + (1 - FLOOR) * attention_mask(np.mean(maps, axis=0))
 
 
 def asked(

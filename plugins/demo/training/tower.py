@@ -115,7 +115,7 @@ class Mix(NamedTuple):
     actions: float = 0.0  # of the sequences: those in which an action is seen
 
 
-CROPS, IMAGES, GRIDS, CHOSEN = Mix(0, 0, 256), Mix(24, 40, 64), Mix(8, 64, 0, 0.2, 0.5), Mix(4, 30, 0, 0.15, 0.6)
+CROPS, IMAGES, GRIDS, CHOSEN = Mix(0, 0, 256), Mix(24, 40, 64), Mix(8, 64, 0, 0.2, 0.5), Mix(4, 16, 0, 0.15, 0.6)
 """The lessons: around one thing; what the method shows; most of all grids of actions, for a tower that grew; as many of
 what the method chooses (see ``train``)."""
 UNSEEN = Mix(96, 128)

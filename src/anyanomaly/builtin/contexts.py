@@ -29,7 +29,8 @@ class KeyContext(ContextGenerator[KeyOptions]):
 class PositionContext(ContextGenerator[PositionOptions]):
     """The primary frame, darker where its windows resemble the text less.
 
-    It has no hint, as published: it is still one frame.
+    It has no hint, as published: it is still one frame. Published is black where they resemble it least; the option
+    ``floor`` keeps a share of the brightness there.
     """
 
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
@@ -48,7 +49,8 @@ class PositionContext(ContextGenerator[PositionOptions]):
             maps[scale.name] = similarity[done : done + n_windows].reshape(scale.rows, scale.columns)
             done += n_windows
         attention = attention_mask(np.mean([resized(each, SHOWN) for each in maps.values()], axis=0))
-        image = (resized(frame.image, SHOWN) * attention[:, :, None]).astype(np.uint8)
+        brightness = self.options.floor + (1 - self.options.floor) * attention
+        image = (resized(frame.image, SHOWN) * brightness[:, :, None]).astype(np.uint8)
         views = {f"similarity_{name}": each for name, each in maps.items()}
         return Context("position", (image,), views={"attention": attention, **views})
 
