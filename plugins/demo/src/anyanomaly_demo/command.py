@@ -22,8 +22,10 @@ CONTEXTS: dict[str, dict[str, Any]] = {
     "position": {"weight": 0.1, "softmax": False, "floor": 0.3},
     "temporal": {"weight": 0.7, "windows": 5},
 }
-"""Chosen on the validation split; the paper has the weights 0.6, 0.3, 0.1, a softmax over the texts, black where windows
-resemble the text least, and one window."""
+"""Chosen on the validation split.
+
+The paper has the weights 0.6, 0.3, 0.1, a softmax over the texts, black where windows resemble them least, one window.
+"""
 SELECTOR: dict[str, Any] = {"name": "top-then-group", "windows": [120]}
 """The paper compares whole frames, of which this CLIP sees too little."""
 WEIGHTS: dict[str, float] = {name: options["weight"] for name, options in CONTEXTS.items()}
