@@ -14,7 +14,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from anyanomaly_demo.command import CONTEXTS, MIXES, SELECTOR, SMOOTH_S, WEIGHTS
 from anyanomaly_demo.dataset import DemoDataset
 from anyanomaly_demo.measure import Labels, auc, mixed, per_text
 from anyanomaly_demo.options import DemoDatasetOptions
-from anyanomaly_demo.scenes import CLASSES, make_scene
+from anyanomaly_demo.scenes import CLASSES, Scene, make_scene
 
 import anyanomaly
 from anyanomaly.core.metrics.areas import area
@@ -64,20 +65,31 @@ def chosen(weights: Mapping[str, float], names: Sequence[str]) -> dict[str, floa
     return {name: weights[name] for name in names}
 
 
-def small_area(timelines: Sequence[Any], labels: Labels, names: Sequence[str]) -> float:
-    """Return the AUC of small events."""
-    scores, truth = [], []
+def small_frames(timelines: Sequence[Any], labels: Labels, names: Sequence[str]) -> dict[str, tuple[Any, Any]]:
+    """Return per video the scores of some contexts and the labels, without frames whose event is not small."""
+    found: dict[str, list[tuple[Any, Any]]] = {}
     for timeline in timelines:
-        flavour, seed = timeline.video.id.rsplit("_", 1)
-        scene = make_scene(int(seed), flavour=flavour, style="held-out" if int(seed) >= 3_000_000 else "standard")
+        scene = scene_of(timeline.video.id)
         series, label = mixed(timeline, chosen(WEIGHTS, names)), labels[timeline.video.id, timeline.text]
         high = np.zeros(len(series))
         for at in np.flatnonzero(label):
             high[at] = max(b.box[3] - b.box[1] for b in scene.boxes(int(at)) if b.event == timeline.text)
         kept = high <= SMALL
-        scores.append(series[kept])
-        truth.append(label[: len(series)][kept])
-    return area(np.concatenate(scores), np.concatenate(truth))
+        found.setdefault(timeline.video.id, []).append((series[kept], label[: len(series)][kept]))
+    return {video: tuple(map(np.concatenate, zip(*parts, strict=True))) for video, parts in found.items()}
+
+
+@cache
+def scene_of(video: str) -> Scene:
+    """Return what a clip shows, by its name."""
+    flavour, seed = video.rsplit("_", 1)
+    return make_scene(int(seed), flavour=flavour, style="held-out" if int(seed) >= 3_000_000 else "standard")
+
+
+def pooled(frames: Iterable[tuple[Any, Any]]) -> float:
+    """Return the AUC over the frames of all videos."""
+    scores, truth = map(np.concatenate, zip(*frames, strict=True))
+    return area(scores, truth)
 
 
 def calibration(timelines: Sequence[Any], labels: Labels) -> list[tuple[float, int, float]]:
@@ -107,7 +119,9 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
             "seconds": seconds,
         }
         if flavour == "appearance":
-            row["small"] = {title: small_area(timelines, labels, names) for title, names in MIXES.items()}
+            row["small"] = {
+                title: pooled(small_frames(timelines, labels, names).values()) for title, names in MIXES.items()
+            }
         if given.selectors:
             one_window = CONTEXTS | {"temporal": {"windows": 1}}
             uniform, whole, published = (
