@@ -121,7 +121,7 @@ def _panel(axis: Any, panel: Panel, colours: dict[str, str], markers: dict[str, 
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     low, high = axis.get_xlim()
-    told = "25" if high < 200 * low else ""  # two decades leave room for 2 and 5 beside 1
+    told = "2345678" if high < 10 * low else "25" if high < 200 * low else ""  # what there is room for, beside 1
     axis.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in told else "")
     axis.set_xlabel("frames per second, as the paper counts")
     axis.set_title(panel.title)
