@@ -34,12 +34,11 @@ def test_the_position_context_keeps_a_share_of_the_brightness(floor: float) -> N
     generator.encoder = FakeEncoder()
     context = generator.build(sample_segment(), TEXT, KeyFrames(1, (1, 7, 13, 19)))
     attention = context.views["attention"]
-    assert attention.min() == 0.0
+    assert attention.min() == pytest.approx(floor)
     assert attention.max() == 1.0
     frame = resized(sample_segment().frames[1].image, SHOWN)
-    shown = context.images[0]
-    for share, at in ((floor, attention == 0.0), (1.0, attention == 1.0)):
-        np.testing.assert_allclose(shown[at], frame[at] * share, atol=1)
+    for share, at in ((floor, attention == attention.min()), (1.0, attention == attention.max())):
+        np.testing.assert_allclose(context.images[0][at], frame[at] * share, atol=1)
 
 
 def temporal(**options: object) -> list[Context]:

@@ -13,6 +13,7 @@ import numpy as np
 import tokens
 import torch
 from anyanomaly_demo.command import CONTEXTS, SELECTOR
+from anyanomaly_demo.measure import SMALL
 from asking import Batch, ask, question
 from cells import N_CLASSES, Floats
 from clip import SIZE, build
@@ -34,8 +35,6 @@ FLOOR = float(CONTEXTS["position"]["floor"])
 N_WINDOWS = int(CONTEXTS["temporal"]["windows"])
 NEAR = [size in SELECTOR["windows"] for _, _, size in BOXES]
 """The windows by which key frames are chosen."""
-SMALL = 36
-"""Height of what ``benchmarks/demo.py`` calls small, in pixels of 240."""
 GROUPS = (range(6), range(6, 12))  # appearance, action: the texts of one run
 
 
@@ -176,7 +175,7 @@ def attention(cosines: Floats) -> Floats:
             cv2.resize(cosines[done : done + n * n].reshape(n, n), (SHOWN, SHOWN), interpolation=cv2.INTER_LINEAR)
         )
         done += n * n
-    return FLOOR + (1 - FLOOR) * attention_mask(np.mean(maps, axis=0))
+    return attention_mask(np.mean(maps, axis=0), FLOOR)
 
 
 def asked(

@@ -48,9 +48,9 @@ class PositionContext(ContextGenerator[PositionOptions]):
             n_windows = len(scale.boxes)
             maps[scale.name] = similarity[done : done + n_windows].reshape(scale.rows, scale.columns)
             done += n_windows
-        attention = attention_mask(np.mean([resized(each, SHOWN) for each in maps.values()], axis=0))
-        brightness = self.options.floor + (1 - self.options.floor) * attention
-        image = (resized(frame.image, SHOWN) * brightness[:, :, None]).astype(np.uint8)
+        mean = np.mean([resized(each, SHOWN) for each in maps.values()], axis=0)
+        attention = attention_mask(mean, self.options.floor)
+        image = (resized(frame.image, SHOWN) * attention[:, :, None]).astype(np.uint8)
         views = {f"similarity_{name}": each for name, each in maps.items()}
         return Context("position", (image,), views={"attention": attention, **views})
 

@@ -57,13 +57,13 @@ def softmax(similarities: FloatArray) -> FloatArray:
     return shares
 
 
-def attention_mask(similarity: FloatArray) -> FloatArray:
-    """Return a map (h, w) min-max normalised to 0..1; a flat one, which says nothing, as all ones."""
+def attention_mask(similarity: FloatArray, floor: float = 0.0) -> FloatArray:
+    """Return a map (h, w) min-max normalised to ``floor``..1; a flat one, which says nothing, as all ones."""
     low, high = float(similarity.min()), float(similarity.max())
     if high - low <= 1e-7:  # about the rounding of float32 similarities
         return np.ones_like(similarity)
     mask: FloatArray = ((similarity - low) / (high - low)).astype(np.float32)
-    return mask
+    return floor + (1 - floor) * mask
 
 
 def tile(images: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
