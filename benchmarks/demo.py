@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from anyanomaly_demo.command import CONTEXTS, MIXES, SELECTOR, SMOOTH_S, WEIGHTS
 from anyanomaly_demo.dataset import DemoDataset
-from anyanomaly_demo.measure import Labels, auc, mixed, per_text
+from anyanomaly_demo.measure import SMALL, Labels, auc, mixed, per_text
 from anyanomaly_demo.options import DemoDatasetOptions
 from anyanomaly_demo.scenes import CLASSES, Scene, make_scene
 
@@ -32,7 +32,6 @@ from anyanomaly.core.metrics.areas import area
 sys.path.insert(0, str(Path(__file__).parent / "speed"))
 from results import record, table
 
-SMALL = 36
 PUBLISHED = {"key": 0.6, "position": 0.3, "temporal": 0.1}
 COMPARED = ("one window", "key frames by whole frames alone", "uniform key frames alone", "uniform, all three")
 WHOLE, UNIFORM = {"name": "top-then-group"}, {"name": "uniform"}
@@ -171,25 +170,34 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=40)
+def arguments(description: str | None, clips: int) -> argparse.ArgumentParser:
+    """Return what says which clips are measured, and how."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=clips)
     parser.add_argument("--split", default="test", choices=["validation", "test", "held-out"])
     parser.add_argument("--backend", default="demo-hf")
     parser.add_argument("--scoring", default="expected", choices=["words", "expected"])
     parser.add_argument("--root", default="")
+    return parser
+
+
+def keep(kind: str, given: argparse.Namespace, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Write what was found to a file of its own; return all of its kind that are there."""
+    folder = Path(__file__).parent / "results"
+    path = folder / f"{kind}-{given.split}-{given.scoring}-{given.clips}.json"
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(f"written: {path}")
+    return [json.loads(each.read_text(encoding="utf-8")) for each in sorted(folder.glob(f"{kind}-*.json"))]
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = arguments(__doc__, 40)
     parser.add_argument(
         "--selectors", action="store_true", help="compare with key frames chosen evenly, and with one window"
     )
     given = parser.parse_args()
-    found = measure(given)
-    folder = Path(__file__).parent / "results"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"demo-{given.split}-{given.scoring}-{given.clips}.json"
-    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(f"written: {path}")
-    held = [json.loads(each.read_text(encoding="utf-8")) for each in sorted(folder.glob("demo-*.json"))]
+    held = keep("demo", given, measure(given))
     record("demo", "The demo's tiny models on made clips that no training saw", section(held))
 
 

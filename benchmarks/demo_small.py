@@ -3,8 +3,8 @@
     python benchmarks/demo_small.py [--clips 180] [--split test] [--backend demo-hf] [--scoring expected] [--root DIR]
 
 Key frame alone against key frame and position context with the demo's weights, over frames whose event is small
-(``benchmarks/demo.py``). Clips are drawn anew, with replacement, for an interval of the difference. Writes
-``small-SPLIT-SCORING-CLIPS.json`` to ``benchmarks/results`` and a section of RESULTS.md.
+(``benchmarks/demo.py``). Writes ``small-SPLIT-SCORING-CLIPS.json`` to ``benchmarks/results`` and a section of
+RESULTS.md.
 """
 
 from __future__ import annotations
@@ -16,38 +16,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from anyanomaly_demo.command import CONTEXTS, MIXES, SELECTOR
-from demo import SMALL, pooled, search, small_frames
+from anyanomaly_demo.measure import SMALL
+from demo import arguments, keep, search, small_frames
+
+from anyanomaly.core.metrics.resampling import LEVEL, N_DRAWS, PairCounts, compare, draw_videos
 
 sys.path.insert(0, str(Path(__file__).parent / "speed"))
 from results import record, table
 
 ALONE, BOTH = "key frame alone", "key + position"
-DRAWS = 1000
 
 
 def measure(given: argparse.Namespace) -> dict[str, Any]:
-    """Search the clips once; AUC of both mixes and the interval that holds 90 % of the differences."""
+    """Search the clips once; AUC of both mixes, and how sure their difference is."""
     contexts = {name: CONTEXTS[name] for name in MIXES[BOTH]}
     timelines, labels, _ = search("appearance", given, SELECTOR, contexts)
-    alone, both = (small_frames(timelines, labels, MIXES[title]) for title in (ALONE, BOTH))
-    videos = sorted(alone)
-    rng = np.random.default_rng(0)
-    differences = []
-    for _ in range(DRAWS):
-        drawn = rng.choice(videos, len(videos))
-        differences.append(pooled(both[each] for each in drawn) - pooled(alone[each] for each in drawn))
-    low, high = np.nanquantile(differences, (0.05, 0.95))
+    frames = {title: small_frames(timelines, labels, MIXES[title]).values() for title in (ALONE, BOTH)}
+    counts = {title: PairCounts(*zip(*each, strict=True)) for title, each in frames.items()}
+    found = compare([counts[BOTH]], [counts[ALONE]], [draw_videos(len(frames[ALONE]), seed=0)])
     return {
         "split": given.split,
         "clips": given.clips,
         "score": given.scoring,
-        "event frames": int(sum(label.sum() for _, label in alone.values())),
-        ALONE: pooled(alone.values()),
-        BOTH: pooled(both.values()),
-        "difference": pooled(both.values()) - pooled(alone.values()),
-        "90 %": [float(low), float(high)],
+        "event frames": int(counts[ALONE].n_positives.sum()),
+        **{title: each.area for title, each in counts.items()},
+        "difference": found.difference,
+        "interval": found.interval,
+        "p": found.p,
     }
 
 
@@ -56,31 +52,23 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         each
         | {title: f"{each[title]:.3f}" for title in (ALONE, BOTH)}
-        | {"difference": f"{each['difference']:+.3f}", "90 %": "{:+.3f} to {:+.3f}".format(*each["90 %"])}
+        | {"difference": f"{each['difference']:+.3f}", "p": f"{each['p']:.3f}"}
+        | {"interval": "{:+.3f} to {:+.3f}".format(*each["interval"]) if each["interval"] else ""}
         for each in results
     ]
     return (
-        f"Micro AUC over all frames, videos and texts; events at most {SMALL} of 240 pixels high. 90 %: of the "
-        f"differences when the clips are drawn anew, with replacement, {DRAWS} times.\n\n{table(rows)}"
+        f"Micro AUC over all frames, videos and texts; events at most {SMALL} of 240 pixels high. Interval: of "
+        f"{LEVEL:.0%} of the differences when the clips are drawn anew, with replacement, {N_DRAWS} times; p: how "
+        f"often, at worst, draws say otherwise, of both sides.\n\n{table(rows)}"
     )
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=180)
-    parser.add_argument("--split", default="test", choices=["validation", "test", "held-out"])
-    parser.add_argument("--backend", default="demo-hf")
-    parser.add_argument("--scoring", default="expected", choices=["words", "expected"])
-    parser.add_argument("--root", default="")
-    given = parser.parse_args()
+    given = arguments(__doc__, 180).parse_args()
     found = measure(given)
     print(json.dumps(found, indent=1))
-    folder = Path(__file__).parent / "results"
-    path = folder / f"small-{given.split}-{given.scoring}-{given.clips}.json"
-    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    held = [json.loads(each.read_text(encoding="utf-8")) for each in sorted(folder.glob("small-*.json"))]
-    record("demo-small", "The position context on small things in made clips", section(held))
+    record("demo-small", "The position context on small things in made clips", section(keep("small", given, found)))
 
 
 if __name__ == "__main__":

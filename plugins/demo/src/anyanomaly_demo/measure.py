@@ -14,6 +14,8 @@ from anyanomaly.core.timeline import frame_rate
 from anyanomaly.types import FloatArray, Timeline
 from anyanomaly_demo.command import SMOOTH_S
 
+SMALL = 36
+"""Height in pixels, of 240, of the largest events that are called small."""
 Labels = Mapping[tuple[str, str], npt.NDArray[np.bool_]]
 """Video id and event text to labels (n_frames,)."""
 
