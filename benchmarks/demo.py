@@ -27,7 +27,7 @@ from anyanomaly_demo.options import DemoDatasetOptions
 from anyanomaly_demo.scenes import CLASSES, Scene, make_scene
 
 import anyanomaly
-from anyanomaly.core.metrics.areas import area
+from anyanomaly.metrics.areas import area
 
 sys.path.insert(0, str(Path(__file__).parent / "speed"))
 from results import record, table

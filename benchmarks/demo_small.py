@@ -20,7 +20,7 @@ from anyanomaly_demo.command import CONTEXTS, MIXES, SELECTOR
 from anyanomaly_demo.measure import SMALL
 from demo import arguments, keep, search, small_frames
 
-from anyanomaly.core.metrics.resampling import LEVEL, N_DRAWS, PairCounts, compare, draw_videos
+from anyanomaly.metrics.resampling import LEVEL, N_DRAWS, PairCounts, compare, draw_videos
 
 sys.path.insert(0, str(Path(__file__).parent / "speed"))
 from results import record, table

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from anyanomaly.cli import main
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.listing import ROLE_NAMES
 from anyanomaly.cli.plugins import option_flags
 from anyanomaly.registry import auto
-from anyanomaly.specs import ComponentSpec
+from anyanomaly.specs import ROLE_NAMES, ComponentSpec
 
 PAGE = Path(__file__).with_name("cli.md")
 

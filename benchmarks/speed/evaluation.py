@@ -18,10 +18,10 @@ import numpy as np
 from results import record, table
 
 from anyanomaly.core.events import EventRule
-from anyanomaly.core.metrics.protocols import PROTOCOLS
-from anyanomaly.core.metrics.report import as_json, evaluate, mean_area, null_floor
-from anyanomaly.core.metrics.resampling import Interval
-from anyanomaly.core.metrics.values import ClassScores, Mix, VideoScores
+from anyanomaly.metrics.protocols import PROTOCOLS
+from anyanomaly.metrics.report import as_json, evaluate, mean_area, null_floor
+from anyanomaly.metrics.resampling import Interval
+from anyanomaly.metrics.values import ClassScores, Mix, VideoScores
 
 LENGTH = 24
 CONTEXTS = ("key", "position", "temporal")

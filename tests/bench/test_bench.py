@@ -12,7 +12,7 @@ import pytest
 
 from anyanomaly.bench.bench import Bench
 from anyanomaly.bench.ledger import Ledger
-from anyanomaly.builtin.writing import SafeFile
+from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.errors import OutputError
 from tests.bench.made import PLUGINS, made, result
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anyanomaly.builtin.writing import SafeFile
+from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.errors import OutputError
 from tests.bench.made import RECIPE, write_recipe
 from tests.cli.conftest import Cli

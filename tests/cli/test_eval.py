@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from anyanomaly.builtin.writing import SafeFile
+from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.errors import OutputError
 from tests.cli.conftest import Cli, Result
 

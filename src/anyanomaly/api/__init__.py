@@ -4,9 +4,11 @@ from anyanomaly.api.backend import Backend
 from anyanomaly.api.component import Component
 from anyanomaly.api.context import ContextGenerator, ContextOptions
 from anyanomaly.api.dataset import Dataset, Finding, Survey
+from anyanomaly.api.downloads import Download
 from anyanomaly.api.encoder import Encoder
 from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
+from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
 
@@ -16,10 +18,12 @@ __all__ = [
     "ContextGenerator",
     "ContextOptions",
     "Dataset",
+    "Download",
     "Encoder",
     "Finding",
     "Options",
     "Reader",
+    "SafeFile",
     "Selector",
     "Sink",
     "SinkOptions",

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from anyanomaly.api.downloads import Download
 from anyanomaly.errors import InvalidOption
 
 
@@ -37,6 +38,13 @@ class Options(BaseModel):
         """
         words = [value for name in type(self).model_fields if isinstance(value := getattr(self, name), str) and value]
         return [Path(expanduser(each)) for each in words if exists(expanduser(each))]
+
+    def downloads(self) -> tuple[Download, ...]:
+        """Return the weights that ``load`` fetches with these options when they are not on this machine.
+
+        Called before a run and by ``anyanomaly doctor``, so it must import no engine. None by default.
+        """
+        return ()
 
     @classmethod
     def _explained(cls, error: ValidationError, owner: str) -> str:

@@ -10,7 +10,7 @@ from anyanomaly.api.dataset import Dataset
 from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.config.model import ComponentChoice
-from anyanomaly.engine.checking import CheckReport, check_dataset
+from anyanomaly.evaluation.dataset_check import CheckReport, check_dataset
 from anyanomaly.registry import Registry
 
 

@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from anyanomaly.assemble import evaluation
+from anyanomaly.evaluation import dataset_run as evaluation
 from anyanomaly.bench.contents import contents
 from anyanomaly.bench.recipe import AblationChoice, Choice, DatasetChoice, Recipe
 from anyanomaly.config.load import Layer, merge, with_preset

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from anyanomaly.bench.cells import Cell
-from anyanomaly.builtin.writing import SafeFile
+from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.errors import OutputError
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from anyanomaly.config.load import read_toml
 from anyanomaly.config.model import Table
-from anyanomaly.core.metrics.protocols import PROTOCOLS
+from anyanomaly.metrics.protocols import PROTOCOLS
 from anyanomaly.errors import InvalidOption, UsageError
 
 Axis = Literal["backend", "dataset", "ablation", "class"]

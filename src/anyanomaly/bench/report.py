@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anyanomaly.assemble.card import hardware_card
+from anyanomaly.evaluation.hardware import hardware_card
 from anyanomaly.bench.bench import Bench
 from anyanomaly.bench.facts import Facts
 from anyanomaly.bench.ledger import to_json, write_text

@@ -96,7 +96,6 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
             summary="The encoder alone: the zero-shot CLIP baseline",
             target=f"{_HERE}.backends:SimilarityBackend",
             options=f"{_HERE}.backend_options:SimilarityOptions",
-            batching=True,
             words=False,
             needs_encoder=True,
             cacheable=False,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anyanomaly.api.sink import Sink, SinkOptions
-from anyanomaly.builtin.writing import SafeFile
+from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.types import Event, Score, SegmentScore, Timeline
 
 

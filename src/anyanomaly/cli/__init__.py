@@ -82,7 +82,8 @@ def _run(call: Call) -> int:
 
 def _list(call: Call) -> int:
     """List all components without a parser: there is nothing to parse, and it costs more than the list."""
-    from anyanomaly.cli.listing import ROLE_NAMES, list_components
+    from anyanomaly.cli.listing import list_components
+    from anyanomaly.specs import ROLE_NAMES
 
     try:
         list_components(call, ROLE_NAMES, as_json=False)

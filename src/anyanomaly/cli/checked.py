@@ -11,8 +11,8 @@ from anyanomaly.cli.output import print_table
 from anyanomaly.errors import InputError
 
 if TYPE_CHECKING:
-    from anyanomaly.builtin.writing import SafeFile
-    from anyanomaly.engine.checking import CheckReport
+    from anyanomaly.api.safe_file import SafeFile
+    from anyanomaly.evaluation.dataset_check import CheckReport
 
 SHOWN = 10
 """Findings of one kind that are printed; a missing archive has hundreds, which a file lists."""

@@ -17,6 +17,7 @@ from anyanomaly.config.load import FILE_NAME, find_file, user_file
 from anyanomaly.config.model import RunConfig
 from anyanomaly.config.toml import to_toml, toml_value
 from anyanomaly.errors import OutputError, UsageError
+from anyanomaly.specs import SINGLE_ROLES
 
 
 def add(app: typer.Typer, call: Call) -> None:
@@ -66,7 +67,7 @@ def _commented() -> Iterator[str]:
     for name, field in RunConfig.model_fields.items():
         if name not in ("context", "sink") and not isinstance(values[name], dict):
             yield from _setting(name, values[name], field.description)
-    for name in ("reader", "encoder", "selector", "backend"):
+    for name in SINGLE_ROLES:
         yield f"\n# {RunConfig.model_fields[name].description}; options: anyanomaly plugins show {name}:NAME"
         yield f"[{name}]\n# name = {toml_value(values[name]['name'])}"
     for context in config.contexts:

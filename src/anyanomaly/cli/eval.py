@@ -20,8 +20,8 @@ from anyanomaly.errors import DatasetError, InputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.api.dataset import Survey
-    from anyanomaly.assemble.evaluation import DatasetChoice, DatasetRun, Evaluated
-    from anyanomaly.assemble.scored import Scored
+    from anyanomaly.evaluation.dataset_run import DatasetChoice, DatasetRun, Evaluated
+    from anyanomaly.evaluation.scores import Scored
 
 HELP = """Measure one configuration on one labelled data set.
 
@@ -71,7 +71,7 @@ def add(app: typer.Typer, call: Call) -> None:
 
 def _check(call: Call, given: Given, name: str) -> int:
     from anyanomaly.assemble.checking import check
-    from anyanomaly.builtin.writing import SafeFile
+    from anyanomaly.api.safe_file import SafeFile
     from anyanomaly.cli.checked import show_check
 
     files = [SafeFile(each) for each in given.get(("output",), [])]
@@ -100,11 +100,11 @@ def _dataset_flags(call: Call) -> list[Flag]:
 def _evaluate(
     call: Call, given: Given, name: str, scores: Sequence[str], against: Sequence[str], protocols: Sequence[str]
 ) -> int:
-    from anyanomaly.assemble.evaluation import DatasetChoice, load_survey, measure
-    from anyanomaly.assemble.scored import read_results
-    from anyanomaly.builtin.writing import SafeFile
-    from anyanomaly.core.metrics.areas import sklearn_metrics
-    from anyanomaly.core.metrics.protocols import PROTOCOLS
+    from anyanomaly.evaluation.dataset_run import DatasetChoice, load_survey, measure
+    from anyanomaly.evaluation.scores import read_results
+    from anyanomaly.api.safe_file import SafeFile
+    from anyanomaly.metrics.areas import sklearn_metrics
+    from anyanomaly.metrics.protocols import PROTOCOLS
 
     for each in protocols:
         if each not in PROTOCOLS:
@@ -156,7 +156,7 @@ def _run(call: Call, given: Given, choice: DatasetChoice, survey: Survey) -> tup
     """Run the configuration over the videos, with a bar while standard error is a terminal."""
     from tqdm import tqdm
 
-    from anyanomaly.assemble.evaluation import DatasetRun
+    from anyanomaly.evaluation.dataset_run import DatasetRun
     from anyanomaly.types import SegmentScore
 
     config = resolved(call, given).config
@@ -175,9 +175,9 @@ def _compared(
     evaluated: Evaluated, paths: Sequence[str], survey: Survey, choice: DatasetChoice, call: Call
 ) -> dict[str, Any]:
     """Compare with the scores of another run, class by class, under the protocol ``fixed``."""
-    from anyanomaly.assemble.evaluation import measure
-    from anyanomaly.assemble.scored import read_results
-    from anyanomaly.core.metrics.report import differences
+    from anyanomaly.evaluation.dataset_run import measure
+    from anyanomaly.evaluation.scores import read_results
+    from anyanomaly.metrics.report import differences
 
     header, scored = read_results(paths)
     other = measure(header, scored, survey, choice, call.registry, ["fixed"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from anyanomaly.cli.output import print_table
 
 if TYPE_CHECKING:
-    from anyanomaly.assemble.evaluation import Evaluated
+    from anyanomaly.evaluation.dataset_run import Evaluated
 
 ORACLE = "paper-oracle: sigma and weights were searched on the labels under test, which inflates."
 

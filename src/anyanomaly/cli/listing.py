@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.output import print_json, print_table, tell
-from anyanomaly.specs import ROLES, ComponentSpec
-
-ROLE_NAMES = tuple(spec.role for spec in ROLES)
+from anyanomaly.specs import ComponentSpec
 
 
 def list_components(call: Call, roles: tuple[str, ...], as_json: bool) -> None:
@@ -40,7 +38,7 @@ def _state(call: Call, spec: ComponentSpec) -> str:
     if sum(each.name == spec.name for each in call.registry.specs(spec.role)) > 1:
         return " (in conflict: two plugins offer this name)"
     if lacking := call.registry.missing(spec):
-        return f" (needs {', '.join(lacking)}{f'; run: {spec.install}' if spec.install else ''})"
+        return f" (needs {', '.join(lacking)}; run: {call.registry.install_command(spec)})"
     return ""
 
 
@@ -49,5 +47,7 @@ def described(call: Call, spec: ComponentSpec) -> dict[str, Any]:
     told: dict[str, Any] = {"role": spec.role, "provider": call.registry.provider(spec)}
     for each in fields(spec):
         value = getattr(spec, each.name)
+        if each.name == "auto":
+            value = [asdict(choice) for choice in value]
         told[each.name] = sorted(value) if isinstance(value, frozenset | tuple) else value
     return {**told, "missing": call.registry.missing(spec)}

@@ -9,10 +9,10 @@ import typer
 
 from anyanomaly.cli.app import new_app
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.listing import ROLE_NAMES, described, list_components
+from anyanomaly.cli.listing import described, list_components
 from anyanomaly.cli.output import print_json, print_table
 from anyanomaly.errors import PluginError, UsageError
-from anyanomaly.specs import ComponentSpec
+from anyanomaly.specs import ROLE_NAMES, ComponentSpec
 
 if TYPE_CHECKING:
     from anyanomaly.cli.flags import Flag

@@ -12,11 +12,10 @@ from anyanomaly.config.load import Layer, Resolved, find_file, merge, preset_nam
 from anyanomaly.config.model import PromptChoice, RunConfig, RunOptions
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement
 from anyanomaly.registry.auto import choose_backend
+from anyanomaly.specs import SINGLE_ROLES
 
 Given: TypeAlias = Mapping[tuple[str, ...], Any]
 """Values given as flags, by path in the tables of a config file."""
-
-ROLES = ("reader", "encoder", "selector", "backend")
 
 
 def run_flags(call: Call) -> list[Flag]:
@@ -35,7 +34,7 @@ def run_flags(call: Call) -> list[Flag]:
         Flag(("texts",), ("-t", "--text"), "what to find, in plain words (repeatable)", "list", "TEXT"),
         Flag(("output",), ("-o", "--output"), "write results: .jsonl, .csv or .json (repeatable)", "list", "FILE"),
         Flag(("preset",), ("--preset",), f"settings to start from [default: {base.preset}]", words=_presets),
-        *(_name_flag(call, role, getattr(base, role).name) for role in ROLES),
+        *(_name_flag(call, role, getattr(base, role).name) for role in SINGLE_ROLES),
         _name_flag(call, "context", ", ".join(base.contexts), ("contexts",)),
         _name_flag(call, "sink", "", ("sink",)),
         Flag(("prompt", "name"), ("--prompt",), f"question to ask [default: {base.prompt.name}]", metavar="NAME|FILE"),
@@ -97,7 +96,7 @@ def _presets() -> Sequence[tuple[str, str]]:
 
 
 def _component_flags(call: Call, base: RunConfig) -> Iterator[Flag]:
-    for role in ROLES:
+    for role in SINGLE_ROLES:
         choice = getattr(base, role)
         name = (named(call.words, f"--{role}") or [choice.name])[-1]
         options = choice.options if choice.name in (name, "auto") else {}

@@ -13,12 +13,12 @@ from typing import Any, TypeAlias
 
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import InvalidOption, UsageError
+from anyanomaly.specs import SINGLE_ROLES
 
 FILE_NAME = "anyanomaly.toml"
 
 Tables: TypeAlias = dict[str, Any]
 
-_COMPONENTS = ("reader", "encoder", "selector", "backend")
 _SETTINGS = ("prompt", "run")
 _OVERRULED = {"segment_frames": "segment_seconds", "smooth_seconds": "smooth_frames"}
 """Setting the first takes back the second, which would otherwise have the last word from an earlier layer."""
@@ -129,7 +129,7 @@ def merge(layers: Sequence[Layer]) -> Resolved:
     for layer in layers:
         checked = RunConfig.model_validate(layer.tables)
         for key, table in layer.tables.items():
-            if key in _COMPONENTS:
+            if key in SINGLE_ROLES:
                 _lay_component(merged[key], _named(table), key, origins)
             elif key in _SETTINGS:
                 _lay_settings(merged[key], getattr(checked, key).model_dump(exclude_unset=True), key, origins)
@@ -167,7 +167,7 @@ def _named(table: Any) -> Mapping[str, Any]:
 
 def _leaves(key: str, value: Any) -> list[str]:
     """Return the dotted names of the settings in a value."""
-    if key in _COMPONENTS:
+    if key in SINGLE_ROLES:
         value = _named(value)
     if not isinstance(value, Mapping):
         return [key]

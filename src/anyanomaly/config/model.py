@@ -22,6 +22,7 @@ from pydantic import (
 
 from anyanomaly.config.explain import explain
 from anyanomaly.errors import InvalidOption, UsageError
+from anyanomaly.specs import SINGLE_ROLES
 
 MAX_TEXT_LENGTH = 500
 
@@ -169,7 +170,7 @@ class RunConfig(Table):
     prompt: PromptChoice = Field(PromptChoice(), description="the question put to the backend")
     run: RunOptions = Field(RunOptions(), description="how the run goes")
 
-    @field_validator("reader", "encoder", "selector", "backend", mode="before")
+    @field_validator(*SINGLE_ROLES, mode="before")
     @classmethod
     def _options_of_the_default(cls, given: Any, info: ValidationInfo) -> Any:
         """A table without a name holds options of the default component."""

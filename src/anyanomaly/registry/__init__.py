@@ -18,9 +18,10 @@ from anyanomaly.errors import (
     UnknownComponent,
     UsageError,
 )
+from anyanomaly.registry.install import install_command
 from anyanomaly.registry.known import KNOWN
 from anyanomaly.registry.loading import Plugin, Problem, call_alone, load_plugins
-from anyanomaly.specs import ComponentSpec, ReaderSpec, SinkSpec
+from anyanomaly.specs import ROLES, ComponentSpec, ReaderSpec, SinkSpec
 
 if TYPE_CHECKING:
     from anyanomaly.api.component import Component
@@ -69,7 +70,7 @@ class Registry:
                 f"ANYANOMALY_DISABLE_PLUGINS={self._plugin(found[0]).name}"
             )
         if package := KNOWN.get((role, name)):
-            raise MissingRequirement(f"{role.capitalize()} '{name}' is not installed. Run: pip install {package}")
+            raise MissingRequirement(f"{role.capitalize()} '{name}' is not installed. Run: {install_command(package)}")
         known = sorted({spec.name for spec in self.specs(role)})
         near = get_close_matches(name, known, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -82,10 +83,15 @@ class Registry:
     def check(self, spec: ComponentSpec) -> None:
         """:raises MissingRequirement: when something a component requires is not installed."""
         if lacking := self.missing(spec):
-            install = spec.install or f"pip install {' '.join(repr(text.split(',')[0]) for text in lacking)}"
+            install = self.install_command(spec)
             raise MissingRequirement(
                 f"{spec.role.capitalize()} '{spec.name}' needs {' and '.join(lacking)}. Run: {install}"
             )
+
+    def install_command(self, spec: ComponentSpec) -> str:
+        """Return the command that installs what a component requires; empty when nothing is missing."""
+        missing = [text.partition(" | ")[0] for text in spec.requires if _lack(text)]
+        return install_command(*(spec.install.split() or missing)) if missing else ""
 
     def options_model(self, spec: ComponentSpec) -> type[Options]:
         """Import and return a component's options model.
@@ -101,14 +107,13 @@ class Registry:
         :raises PluginLoadError: when it cannot be imported or is not of its role.
         :raises InvalidOption: when an option is unknown or its value does not fit.
         """
-        from anyanomaly.registry.roles import base_of
-
         checked = self.options_model(spec).checked(options, f"{spec.role.capitalize()} '{spec.name}'")
         target = self._import(spec, spec.target)
-        if not (isinstance(target, type) and issubclass(target, base_of(spec.role))):
+        base = _base_class(spec.role)
+        if not (isinstance(target, type) and issubclass(target, base)):
             raise PluginLoadError(
                 f"{spec.role.capitalize()} '{spec.name}' of {self.provider(spec)} cannot be used: "
-                f"{spec.target} is no {base_of(spec.role).__name__}."
+                f"{spec.target} is no {base.__name__}."
             )
         component: Component[Options] = target(checked)
         return component
@@ -187,6 +192,13 @@ class Registry:
     @staticmethod
     def _named(readers: Iterable[ReaderSpec], name: str) -> ReaderSpec:
         return next(spec for spec in readers if spec.name == name)
+
+
+def _base_class(role: str) -> type[Component[Options]]:
+    """Import and return the class that a role's components subclass."""
+    name = next(each.base for each in ROLES if each.name == role)
+    base: type[Component[Options]] = getattr(importlib.import_module("anyanomaly.api"), name)
+    return base
 
 
 def _version(name: str) -> str:

@@ -20,7 +20,7 @@ import pluggy
 
 from anyanomaly import hookspecs
 from anyanomaly.errors import PluginLoadError
-from anyanomaly.specs import ROLES, ComponentSpec
+from anyanomaly.specs import ROLES, ComponentSpec, Role
 
 GROUP = "anyanomaly"
 PATIENCE_S = 2.0
@@ -109,25 +109,23 @@ def _registered(manager: pluggy.PluginManager, plugin: Plugin, problems: list[Pr
         raise _Fault(f"its name is taken ({error})") from error
     for role in ROLES:
         try:
-            for specs in call_alone(manager, plugin, f"anyanomaly_register_{role.role}s"):
+            for specs in call_alone(manager, plugin, role.hook):
                 plugin.specs.extend(_checked(specs, role))
         except (PluginLoadError, _Fault) as fault:
             sentence = str(fault) if isinstance(fault, PluginLoadError) else f"Plugin '{plugin.name}': {fault}"
-            problems.append(Problem(plugin.name, f"{sentence} Its {role.role}s are left out."))
+            problems.append(Problem(plugin.name, f"{sentence} Its {role.name}s are left out."))
     return plugin
 
 
-def _checked(specs: object, role: type[ComponentSpec]) -> list[ComponentSpec]:
+def _checked(specs: object, role: Role) -> list[ComponentSpec]:
     if not isinstance(specs, Iterable):
-        raise _Fault(
-            f"anyanomaly_register_{role.role}s returned {type(specs).__name__}, not a list of {role.__name__}."
-        )
+        raise _Fault(f"{role.hook} returned {type(specs).__name__}, not a list of {role.spec.__name__}.")
     checked = []
     for spec in specs:
-        if not isinstance(spec, role):
-            raise _Fault(f"anyanomaly_register_{role.role}s gave a {type(spec).__name__}, not a {role.__name__}.")
+        if not isinstance(spec, role.spec):
+            raise _Fault(f"{role.hook} gave a {type(spec).__name__}, not a {role.spec.__name__}.")
         if not _KEBAB.fullmatch(spec.name):
-            raise _Fault(f"the {role.role} name {spec.name!r} is not in lower-case-with-dashes.")
+            raise _Fault(f"the {role.name} name {spec.name!r} is not in lower-case-with-dashes.")
         checked.append(spec)
     return checked
 

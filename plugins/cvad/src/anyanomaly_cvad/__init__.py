@@ -26,7 +26,7 @@ def anyanomaly_register_datasets() -> list[DatasetSpec]:
             target=f"anyanomaly_cvad.{target}",
             options=f"anyanomaly_cvad.options:{options}",
             requires=("h5py>=3.10", "scipy>=1.11"),
-            install="pip install anyanomaly-cvad",
+            install="anyanomaly-cvad",
         )
         for name, summary, target, options in _DATASETS
     ]

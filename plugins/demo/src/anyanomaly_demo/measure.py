@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from anyanomaly.core.metrics.areas import area
-from anyanomaly.core.metrics.values import fused
+from anyanomaly.metrics.areas import area
+from anyanomaly.metrics.values import fused
 from anyanomaly.core.smooth import gaussian_smooth
 from anyanomaly.core.timeline import frame_rate
 from anyanomaly.types import FloatArray, Timeline

@@ -13,7 +13,7 @@ def anyanomaly_register_encoders() -> list[EncoderSpec]:
             target="anyanomaly_imagebind.encoder:ImageBindEncoder",
             options="anyanomaly_imagebind.options:ImageBindOptions",
             requires=("anyanomaly-openclip", "torch>=2.4", "open_clip_torch>=3.0"),
-            install="pip install anyanomaly-imagebind",
+            install="anyanomaly-imagebind",
             licence="non-commercial",
             memory="about 4 GB",
             devices=frozenset({"cpu", "cuda", "mps"}),

@@ -15,10 +15,9 @@ def _spec(name: str, summary: str, options: str, **more: Any) -> BackendSpec:
         options=f"anyanomaly_llamacpp.options:{options}",
         # The bindings of llama.cpp's image side change from release to release.
         requires=("llama-cpp-python>=0.3.36,<0.4", "huggingface_hub>=0.30", "jinja2>=3.1", "pillow>=10"),
-        install="pip install anyanomaly-llamacpp",
+        install="anyanomaly-llamacpp",
         max_images=None,
         logprobs=True,
-        choices=True,
         devices=frozenset({"cpu", "cuda", "mps"}),
         **more,
     )

@@ -13,7 +13,7 @@ def anyanomaly_register_encoders() -> list[EncoderSpec]:
             target="anyanomaly_openclip.encoder:OpenClipEncoder",
             options="anyanomaly_openclip.options:OpenClipOptions",
             requires=("torch>=2.4", "open_clip_torch>=3.0"),
-            install="pip install anyanomaly-openclip",
+            install="anyanomaly-openclip",
             devices=frozenset({"cpu", "cuda", "mps"}),
             memory="0.6 GB for ViT-B/32",
             licence="the model's (CLIP: MIT)",

@@ -7,7 +7,7 @@ from typing import Any
 from anyanomaly import BackendSpec, hookimpl
 
 REQUIRES = ("torch>=2.4", "torchvision>=0.19", "transformers>=5.0", "pillow>=10")
-INSTALL = "pip install anyanomaly-transformers"
+INSTALL = "anyanomaly-transformers"
 
 
 def _spec(name: str, summary: str, options: str, **more: Any) -> BackendSpec:
@@ -17,9 +17,7 @@ def _spec(name: str, summary: str, options: str, **more: Any) -> BackendSpec:
         target="anyanomaly_transformers.backend:TransformersBackend",
         options=f"anyanomaly_transformers.options:{options}",
         max_images=None,
-        batching=True,
         logprobs=True,
-        choices=True,
         devices=frozenset({"cpu", "cuda", "mps"}),
         **{"requires": REQUIRES, "install": INSTALL} | more,
     )

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anyanomaly.core.metrics.areas import sklearn_metrics
-from anyanomaly.core.metrics.search import AreaTable, gaussian, mixes, sorted_areas, stride, tenths
-from anyanomaly.core.metrics.values import ClassScores, DoubleArray, Mix
+from anyanomaly.metrics.areas import sklearn_metrics
+from anyanomaly.metrics.search import AreaTable, gaussian, mixes, sorted_areas, stride, tenths
+from anyanomaly.metrics.values import ClassScores, DoubleArray, Mix
 
 SIGMA = 15
 SIGMAS = range(1, 30)

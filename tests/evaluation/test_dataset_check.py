@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from anyanomaly.api import Dataset, Finding, Options, Survey
-from anyanomaly.engine.checking import check_dataset
+from anyanomaly.evaluation.dataset_check import check_dataset
 from anyanomaly.types import LabelledVideo
 from tests.engine.parts import ListReader
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anyanomaly.core.metrics import published
-from anyanomaly.core.metrics.published import measure_published, published_weights, search_published
-from anyanomaly.core.metrics.values import ClassScores, Mix, VideoScores
-from tests.core.metrics.made import CONTEXTS, noise, runs
+from anyanomaly.metrics import published
+from anyanomaly.metrics.published import measure_published, published_weights, search_published
+from anyanomaly.metrics.values import ClassScores, Mix, VideoScores
+from tests.metrics.made import CONTEXTS, noise, runs
 from tests.support.shared import shared
 
 FOLDERS = {"avenue": "c-avenue_labels", "shtech": "c-shtech_labels"}

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from anyanomaly.core.events import EventRule
-from anyanomaly.core.metrics import protocols
-from anyanomaly.core.metrics.areas import average_precision, best_f1, equal_error_rate, per_video
-from anyanomaly.core.metrics.detections import detections
-from anyanomaly.core.metrics.protocols import Measured, Tables
-from anyanomaly.core.metrics.resampling import (
+from anyanomaly.metrics import protocols
+from anyanomaly.metrics.areas import average_precision, best_f1, equal_error_rate, per_video
+from anyanomaly.metrics.detections import detections
+from anyanomaly.metrics.protocols import Measured, Tables
+from anyanomaly.metrics.resampling import (
     Difference,
     Draws,
     Interval,
@@ -25,7 +25,7 @@ from anyanomaly.core.metrics.resampling import (
     mean_areas,
     widened,
 )
-from anyanomaly.core.metrics.values import ClassScores, DoubleArray, Mix, joined
+from anyanomaly.metrics.values import ClassScores, DoubleArray, Mix, joined
 from anyanomaly.errors import DatasetError
 
 FEW = 5

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from anyanomaly.core.metrics.areas import area
-from anyanomaly.core.metrics.published import SIGMA, Published, measure_published, search_published
-from anyanomaly.core.metrics.search import AreaTable, gaussian, mixes, stride, tenths
-from anyanomaly.core.metrics.values import BoolArray, ClassScores, DoubleArray, Mix, joined, mixed
+from anyanomaly.metrics.areas import area
+from anyanomaly.metrics.published import SIGMA, Published, measure_published, search_published
+from anyanomaly.metrics.search import AreaTable, gaussian, mixes, stride, tenths
+from anyanomaly.metrics.values import BoolArray, ClassScores, DoubleArray, Mix, joined, mixed
 from anyanomaly.core.smooth import gaussian_smooth
 
 PROTOCOLS = ("fixed", "cross-class", "cross-video", "paper", "paper-oracle")

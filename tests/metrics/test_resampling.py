@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from anyanomaly.core.metrics.resampling import PairCounts, compare, draw_videos, interval, widened
-from anyanomaly.core.metrics.search import AreaTable, even_shifts
-from tests.core.metrics.made import runs
+from anyanomaly.metrics.resampling import PairCounts, compare, draw_videos, interval, widened
+from anyanomaly.metrics.search import AreaTable, even_shifts
+from tests.metrics.made import runs
 
 rng = np.random.default_rng(1)
 LABELS = [runs(40, (5, 15)), runs(30), runs(50, (10, 20), (40, 50))]

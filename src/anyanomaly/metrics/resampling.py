@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from anyanomaly.core.metrics.values import BoolArray, DoubleArray, Series
+from anyanomaly.metrics.values import BoolArray, DoubleArray, Series
 
 LEVEL = 0.95
 WIDE = 1.96

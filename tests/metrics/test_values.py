@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from anyanomaly.core.fuse import fuse
-from anyanomaly.core.metrics.values import ClassScores, Mix, VideoScores, fused, mixed
+from anyanomaly.metrics.values import ClassScores, Mix, VideoScores, fused, mixed
 from anyanomaly.errors import DatasetError
-from tests.core.metrics.made import CONTEXTS, runs
+from tests.metrics.made import CONTEXTS, runs
 
 
 def test_fusion_is_that_of_a_run_also_where_scores_are_missing() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from anyanomaly.core.labels import SLACK, class_texts, frame_labels
-from anyanomaly.core.metrics.values import ClassScores, DoubleArray, VideoScores
+from anyanomaly.metrics.values import ClassScores, DoubleArray, VideoScores
 from anyanomaly.errors import DatasetError, InputError, UsageError
 from anyanomaly.types import LabelledVideo, SegmentScore, TimeArray
 

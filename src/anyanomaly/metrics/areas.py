@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from anyanomaly.core.metrics.search import sorted_areas
-from anyanomaly.core.metrics.values import BoolArray, Series
+from anyanomaly.metrics.search import sorted_areas
+from anyanomaly.metrics.values import BoolArray, Series
 from anyanomaly.errors import MissingRequirement
 
 

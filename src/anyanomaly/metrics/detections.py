@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anyanomaly.core.events import EventFinder, EventRule
-from anyanomaly.core.metrics.values import BoolArray, Series, VideoScores
+from anyanomaly.metrics.values import BoolArray, Series, VideoScores
 from anyanomaly.types import Timeline, Video
 
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, roc_auc_score
 
-from anyanomaly.core.metrics.areas import area, average_precision, best_f1, equal_error_rate, per_video
-from anyanomaly.core.metrics.resampling import PairCounts
-from anyanomaly.core.metrics.search import AreaTable
+from anyanomaly.metrics.areas import area, average_precision, best_f1, equal_error_rate, per_video
+from anyanomaly.metrics.resampling import PairCounts
+from anyanomaly.metrics.search import AreaTable
 
 scored = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40).filter(
     lambda rows: len({label for _, label in rows}) == 2

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from anyanomaly.core.metrics.values import BoolArray, DoubleArray
+from anyanomaly.metrics.values import BoolArray, DoubleArray
 from anyanomaly.errors import MissingRequirement
 
 LEVELS = 1 << 13

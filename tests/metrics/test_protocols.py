@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from anyanomaly.core.events import EventRule
-from anyanomaly.core.metrics import protocols, published, search
-from anyanomaly.core.metrics.detections import detections
-from anyanomaly.core.metrics.protocols import (
+from anyanomaly.metrics import protocols, published, search
+from anyanomaly.metrics.detections import detections
+from anyanomaly.metrics.protocols import (
     Measured,
     Tables,
     cross_class,
@@ -17,11 +17,11 @@ from anyanomaly.core.metrics.protocols import (
     fold_numbers,
     paper_oracle,
 )
-from anyanomaly.core.metrics.report import Judged, as_json, differences, evaluate, mean_area
-from anyanomaly.core.metrics.resampling import PairCounts
-from anyanomaly.core.metrics.values import ClassScores, Mix, VideoScores
+from anyanomaly.metrics.report import Judged, as_json, differences, evaluate, mean_area
+from anyanomaly.metrics.resampling import PairCounts
+from anyanomaly.metrics.values import ClassScores, Mix, VideoScores
 from anyanomaly.errors import DatasetError
-from tests.core.metrics.made import CONTEXTS, noise, runs
+from tests.metrics.made import CONTEXTS, noise, runs
 
 PAPER = Mix((0.6, 0.3, 0.1), 15)
 LABELS = [runs(300, (60 + 5 * at, 120 + 5 * at)) if at % 2 else runs(240) for at in range(12)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anyanomaly.core.metrics.values import BoolArray, ClassScores, VideoScores
+from anyanomaly.metrics.values import BoolArray, ClassScores, VideoScores
 
 CONTEXTS = ("key", "position", "temporal")
 
