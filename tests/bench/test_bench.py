@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.bench.bench import Bench
 from anyanomaly.bench.ledger import Ledger
-from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.errors import OutputError
 from tests.bench.made import PLUGINS, made, result
 

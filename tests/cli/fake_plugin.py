@@ -111,7 +111,7 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
             target=target,
             options=options,
             requires=lacking,
-            install="pip install it",
+            install="it",
         ),
     ]
 

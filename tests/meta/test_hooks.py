@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from anyanomaly import hookspecs, registry
-from anyanomaly.specs import ROLES, ComponentSpec
+from anyanomaly.specs import ROLES, Role
 
 ROOT = Path(__file__).resolve().parents[2]
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("anyanomaly_")}
@@ -25,16 +25,16 @@ def test_each_hook_is_documented_with_its_signature(name: str) -> None:
     assert signature in page
 
 
-@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.role)
-def test_each_register_hook_gives_its_specs(role: type[ComponentSpec], tmp_path: Path) -> None:
-    plugin = tmp_path / f"plugin_{role.role}.py"
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_each_register_hook_gives_its_specs(role: Role, tmp_path: Path) -> None:
+    plugin = tmp_path / f"plugin_{role.name}.py"
+    spec = role.spec.__name__
     plugin.write_text(
-        f"from anyanomaly import {role.__name__}, hookimpl\n"
-        f"@hookimpl\ndef anyanomaly_register_{role.role}s():\n"
-        f"    return [{role.__name__}(name='of-a-test', summary='s', target='plugin_{role.role}:Nothing')]\n"
+        f"from anyanomaly import {spec}, hookimpl\n"
+        f"@hookimpl\ndef {role.hook}():\n"
+        f"    return [{spec}(name='of-a-test', summary='s', target='plugin_{role.name}:Nothing')]\n"
     )
-    found = registry.load([str(plugin)]).find(role.role, "of-a-test")
-    assert isinstance(found, role)
+    assert isinstance(registry.load([str(plugin)]).find(role.name, "of-a-test"), role.spec)
 
 
 def test_the_commands_hook_adds_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

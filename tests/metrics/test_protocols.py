@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from anyanomaly.core.events import EventRule
+from anyanomaly.errors import DatasetError
 from anyanomaly.metrics import protocols, published, search
 from anyanomaly.metrics.detections import detections
 from anyanomaly.metrics.protocols import (
@@ -20,7 +21,6 @@ from anyanomaly.metrics.protocols import (
 from anyanomaly.metrics.report import Judged, as_json, differences, evaluate, mean_area
 from anyanomaly.metrics.resampling import PairCounts
 from anyanomaly.metrics.values import ClassScores, Mix, VideoScores
-from anyanomaly.errors import DatasetError
 from tests.metrics.made import CONTEXTS, noise, runs
 
 PAPER = Mix((0.6, 0.3, 0.1), 15)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from anyanomaly.core.fuse import fuse
-from anyanomaly.metrics.values import ClassScores, Mix, VideoScores, fused, mixed
 from anyanomaly.errors import DatasetError
+from anyanomaly.metrics.values import ClassScores, Mix, VideoScores, fused, mixed
 from tests.metrics.made import CONTEXTS, runs
 
 

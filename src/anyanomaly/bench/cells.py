@@ -12,12 +12,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from anyanomaly.evaluation import dataset_run as evaluation
 from anyanomaly.bench.contents import contents
 from anyanomaly.bench.recipe import AblationChoice, Choice, DatasetChoice, Recipe
 from anyanomaly.config.load import Layer, merge, with_preset
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import MissingRequirement, UsageError
+from anyanomaly.evaluation import dataset_run as evaluation
 from anyanomaly.registry import Registry
 
 Places: TypeAlias = Mapping[str, Mapping[str, str]]

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anyanomaly.bench.cells import Cell
 from anyanomaly.api.safe_file import SafeFile
+from anyanomaly.bench.cells import Cell
 from anyanomaly.errors import OutputError
 
 

@@ -10,8 +10,8 @@ from pydantic import Field, field_validator, model_validator
 
 from anyanomaly.config.load import read_toml
 from anyanomaly.config.model import Table
-from anyanomaly.metrics.protocols import PROTOCOLS
 from anyanomaly.errors import InvalidOption, UsageError
+from anyanomaly.metrics.protocols import PROTOCOLS
 
 Axis = Literal["backend", "dataset", "ablation", "class"]
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anyanomaly.evaluation.hardware import hardware_card
 from anyanomaly.bench.bench import Bench
 from anyanomaly.bench.facts import Facts
 from anyanomaly.bench.ledger import to_json, write_text
@@ -15,6 +14,7 @@ from anyanomaly.bench.recipe import Recipe
 from anyanomaly.bench.render import comma_separated, latex, markdown, markdown_rows
 from anyanomaly.bench.speeds import NOTE, speed_rows
 from anyanomaly.bench.tables import CITED, FLOOR, ORACLE, PUBLISHED, Results, ResultTable, result_table
+from anyanomaly.evaluation.hardware import hardware_card
 
 LEGEND = (
     "AUC in %, over all frames of all videos, mean over classes where there are several: value [95 % interval over "

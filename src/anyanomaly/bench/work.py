@@ -19,12 +19,12 @@ from typing import Any
 
 from anyanomaly.api.component import Component
 from anyanomaly.api.options import Options
-from anyanomaly.evaluation.dataset_run import DatasetRun, Evaluated, load_survey, measure
 from anyanomaly.bench.cells import Cell, make_cells
 from anyanomaly.bench.recipe import Recipe
 from anyanomaly.bench.speed import Lengths, measure_speed
-from anyanomaly.metrics.report import mean_area
 from anyanomaly.errors import AnyAnomalyError, BackendError, OutputError
+from anyanomaly.evaluation.dataset_run import DatasetRun, Evaluated, load_survey, measure
+from anyanomaly.metrics.report import mean_area
 from anyanomaly.registry import Registry
 from anyanomaly.specs import ComponentSpec
 from anyanomaly.types import SegmentScore

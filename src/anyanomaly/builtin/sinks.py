@@ -9,8 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.api.safe_file import SafeFile
+from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.types import Event, Score, SegmentScore, Timeline
 
 

@@ -131,7 +131,13 @@ def _size(path: Path) -> dict[str, Any]:
 def _readiness(call: Call, spec: ComponentSpec) -> dict[str, Any]:
     missing = call.registry.missing(spec)
     words = not isinstance(spec, BackendSpec) or spec.words
-    return {"name": spec.name, "installed": not missing, "missing": missing, "install": spec.install, "words": words}
+    return {
+        "name": spec.name,
+        "installed": not missing,
+        "missing": missing,
+        "install": call.registry.install_command(spec),
+        "words": words,
+    }
 
 
 def _auto(call: Call, config: RunConfig) -> dict[str, str]:

@@ -70,8 +70,8 @@ def add(app: typer.Typer, call: Call) -> None:
 
 
 def _check(call: Call, given: Given, name: str) -> int:
-    from anyanomaly.assemble.checking import check
     from anyanomaly.api.safe_file import SafeFile
+    from anyanomaly.assemble.checking import check
     from anyanomaly.cli.checked import show_check
 
     files = [SafeFile(each) for each in given.get(("output",), [])]
@@ -100,9 +100,9 @@ def _dataset_flags(call: Call) -> list[Flag]:
 def _evaluate(
     call: Call, given: Given, name: str, scores: Sequence[str], against: Sequence[str], protocols: Sequence[str]
 ) -> int:
+    from anyanomaly.api.safe_file import SafeFile
     from anyanomaly.evaluation.dataset_run import DatasetChoice, load_survey, measure
     from anyanomaly.evaluation.scores import read_results
-    from anyanomaly.api.safe_file import SafeFile
     from anyanomaly.metrics.areas import sklearn_metrics
     from anyanomaly.metrics.protocols import PROTOCOLS
 

@@ -8,17 +8,17 @@ from typing import Any, cast
 
 from anyanomaly.api.dataset import Dataset, Survey
 from anyanomaly.api.options import Options
-from anyanomaly.evaluation.hardware import hardware_card
 from anyanomaly.assemble.pipeline import Pipeline
-from anyanomaly.evaluation.scores import Scored, texts_of, wanted_classes, with_labels
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.events import EventRule
-from anyanomaly.metrics.protocols import PROTOCOLS
-from anyanomaly.metrics.report import Report, as_json, evaluate
-from anyanomaly.metrics.values import Mix
 from anyanomaly.engine.plan import Source
 from anyanomaly.engine.run import Outcome
 from anyanomaly.errors import BackendError, DatasetError
+from anyanomaly.evaluation.hardware import hardware_card
+from anyanomaly.evaluation.scores import Scored, texts_of, wanted_classes, with_labels
+from anyanomaly.metrics.protocols import PROTOCOLS
+from anyanomaly.metrics.report import Report, as_json, evaluate
+from anyanomaly.metrics.values import Mix
 from anyanomaly.registry import Registry
 from anyanomaly.types import LabelledVideo, SegmentScore, Timeline
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from anyanomaly.core.labels import SLACK, class_texts, frame_labels
-from anyanomaly.metrics.values import ClassScores, DoubleArray, VideoScores
 from anyanomaly.errors import DatasetError, InputError, UsageError
+from anyanomaly.metrics.values import ClassScores, DoubleArray, VideoScores
 from anyanomaly.types import LabelledVideo, SegmentScore, TimeArray
 
 N_TOLD = 5

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from anyanomaly.errors import MissingRequirement
 from anyanomaly.metrics.search import sorted_areas
 from anyanomaly.metrics.values import BoolArray, Series
-from anyanomaly.errors import MissingRequirement
 
 
 def sklearn_metrics() -> ModuleType:

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from anyanomaly.core.smooth import gaussian_smooth
 from anyanomaly.metrics.areas import area
 from anyanomaly.metrics.published import SIGMA, Published, measure_published, search_published
 from anyanomaly.metrics.search import AreaTable, gaussian, mixes, stride, tenths
 from anyanomaly.metrics.values import BoolArray, ClassScores, DoubleArray, Mix, joined, mixed
-from anyanomaly.core.smooth import gaussian_smooth
 
 PROTOCOLS = ("fixed", "cross-class", "cross-video", "paper", "paper-oracle")
 SIGMAS = tuple(range(1, 30, 2))

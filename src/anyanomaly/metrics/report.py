@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from anyanomaly.core.events import EventRule
+from anyanomaly.errors import DatasetError
 from anyanomaly.metrics import protocols
 from anyanomaly.metrics.areas import average_precision, best_f1, equal_error_rate, per_video
 from anyanomaly.metrics.detections import detections
@@ -26,7 +27,6 @@ from anyanomaly.metrics.resampling import (
     widened,
 )
 from anyanomaly.metrics.values import ClassScores, DoubleArray, Mix, joined
-from anyanomaly.errors import DatasetError
 
 FEW = 5
 """With the event in fewer videos than this, drawing videos anew says little."""

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from anyanomaly.metrics.values import BoolArray, DoubleArray
 from anyanomaly.errors import MissingRequirement
+from anyanomaly.metrics.values import BoolArray, DoubleArray
 
 LEVELS = 1 << 13
 N_SHIFTS = 50
