@@ -49,8 +49,6 @@ def described(call: Call, spec: ComponentSpec) -> dict[str, Any]:
         value = getattr(spec, each.name)
         if each.name == "auto":
             value = [asdict(choice) for choice in value]
-        if each.name == "auto":
-            value = [asdict(choice) for choice in value]
         told[each.name] = (
             sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
         )

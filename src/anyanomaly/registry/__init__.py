@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
@@ -91,7 +92,8 @@ class Registry:
     def install_command(self, spec: ComponentSpec) -> str:
         """Return the command that installs what a component requires; empty when nothing is missing."""
         missing = [text.partition(" | ")[0] for text in spec.requires if _lack(text)]
-        return install_command(*(spec.install.split() or missing)) if missing else ""
+        named = shlex.split(spec.install.removeprefix("pip install "))
+        return install_command(*(named or missing)) if missing else ""
 
     def options_model(self, spec: ComponentSpec) -> type[Options]:
         """Import and return a component's options model.
