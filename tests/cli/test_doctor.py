@@ -32,14 +32,14 @@ def test_the_next_step_is_the_last_line(cli: Cli, folder: Path) -> None:
     config.write_text("[encoder]\nname = 'colour'\n[backend]\nname = 'red'\n")
     assert cli("doctor").out.splitlines()[-1].startswith("  Try: anyanomaly run VIDEO -t bicycle")
     config.write_text("[encoder]\nname = 'colour'\n[backend]\nname = 'lacking'\n")
-    assert cli("doctor").out.splitlines()[-1] == "  The backend 'lacking' needs no-such-thing>=2. Run: pip install it"
+    assert cli("doctor").out.splitlines()[-1] == "  Backend 'lacking' needs no-such-thing>=2. Run: pip install it"
 
 
 def test_a_broken_config_file_does_not_stop_the_doctor(cli: Cli, folder: Path) -> None:
     (folder / "anyanomaly.toml").write_text("[run\n")
     result = cli("doctor")
     assert result.code == 0
-    assert "Mend the settings: The config file anyanomaly.toml is no valid TOML" in result.out.splitlines()[-1]
+    assert "Fix the configuration: The config file anyanomaly.toml is no valid TOML" in result.out.splitlines()[-1]
 
 
 def test_an_engine_that_cannot_be_imported_is_a_problem(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Which backend ``auto`` is, for what is installed and what the machine has."""
+"""Which backend ``auto`` is, for what is installed, what backends declare and what the machine has."""
 
 from __future__ import annotations
 
@@ -6,11 +6,36 @@ from typing import Any
 
 import pytest
 
-from anyanomaly.errors import MissingRequirement, UnknownComponent
+from anyanomaly.errors import MissingRequirement
 from anyanomaly.registry import auto
 from anyanomaly.registry.auto import choose_backend
+from anyanomaly.specs import AutoChoice, BackendSpec
 
-CUDA_TORCH = {"torch": "2.13.0+cu128", "vllm": "0.32.0"}
+SPECS = {
+    "vllm": BackendSpec(
+        name="vllm", summary="s", target="t", auto=(AutoChoice(device="cuda", rank=90, reason="vLLM is installed"),)
+    ),
+    "torch": BackendSpec(
+        name="torch",
+        summary="s",
+        target="t",
+        auto=(
+            AutoChoice(device="cuda", rank=80, reason="torch is installed", cuda_build="torch"),
+            AutoChoice(device="mps", rank=80, reason="torch is installed"),
+            AutoChoice(device="cpu", rank=10, reason="torch is installed, llama.cpp is not"),
+        ),
+    ),
+    "gguf": BackendSpec(
+        name="gguf", summary="s", target="t", auto=(AutoChoice(device="cpu", rank=50, reason="llama.cpp is installed"),)
+    ),
+    "needs-extra": BackendSpec(
+        name="needs-extra",
+        summary="s",
+        target="t",
+        auto=(AutoChoice(device="cpu", rank=99, reason="r", requires=("no-such-distribution",)),),
+    ),
+    "other": BackendSpec(name="other", summary="s", target="t"),
+}
 
 
 class Installed:
@@ -19,61 +44,69 @@ class Installed:
     def __init__(self, *names: str) -> None:
         self.names = names
 
-    def find(self, role: str, name: str) -> str:
-        if name in self.names or f"({name})" in self.names:
-            return name
-        raise UnknownComponent(name)
+    def specs(self, role: str) -> list[BackendSpec]:
+        return [SPECS[name.strip("()")] for name in self.names]
 
-    def missing(self, spec: str) -> list[str]:
-        return [] if spec in self.names else ["something"]
+    def missing(self, spec: BackendSpec) -> list[str]:
+        return [] if spec.name in self.names else ["something"]
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def made(gpu: bool, versions: dict[str, str], torch_requires: list[str] | None = None) -> None:
+    def set_up(gpu: bool, cuda_torch: bool = True) -> None:
         monkeypatch.setattr(auto, "has_nvidia_gpu", lambda: gpu)
         monkeypatch.setattr(auto, "has_apple_gpu", lambda: False)
-        monkeypatch.setattr(auto, "_version", lambda name: versions.get(name, ""))
-        monkeypatch.setattr(auto, "requires", lambda name: torch_requires or [])
+        monkeypatch.setattr(auto, "is_cuda_build", lambda name: cuda_torch)
 
-    return made
+    return set_up
 
 
 @pytest.mark.parametrize(
-    ("gpu", "names", "versions", "device", "chosen", "why"),
+    ("gpu", "cuda_torch", "names", "device", "name", "reason"),
     [
-        (True, ("qwen-vllm", "qwen-hf", "qwen-gguf"), CUDA_TORCH, "auto", "qwen-vllm", "vLLM is installed"),
-        (True, ("qwen-hf", "qwen-gguf"), CUDA_TORCH, "auto", "qwen-hf", "a GPU is there"),
-        (True, ("(qwen-vllm)", "qwen-hf"), CUDA_TORCH, "auto", "qwen-hf", "vLLM, which is not"),
-        (True, ("qwen-vllm", "qwen-gguf"), {"vllm": ""}, "auto", "qwen-gguf", "the engine that would use the GPU"),
-        (True, ("qwen-hf", "qwen-gguf"), {"torch": "2.13.0+cpu"}, "auto", "qwen-gguf", "llama.cpp is installed"),
-        (True, ("qwen-vllm", "qwen-hf", "qwen-gguf"), CUDA_TORCH, "cpu", "qwen-gguf", "no GPU is to be used"),
-        (False, ("qwen-vllm", "qwen-hf", "qwen-gguf"), CUDA_TORCH, "auto", "qwen-gguf", "no GPU is there"),
-        (False, ("qwen-hf",), CUDA_TORCH, "auto", "qwen-hf", "llama.cpp, whose weights are smaller, is not installed"),
-        (False, ("qwen-hf",), {}, "mps", "qwen-hf", "a GPU is there"),
-        (False, ("qwen-vllm", "qwen-hf"), CUDA_TORCH, "cuda:1", "qwen-vllm", "a GPU is there"),
+        (True, True, ("vllm", "torch", "gguf"), "auto", "vllm", "there is a GPU and vLLM is installed"),
+        (True, True, ("torch", "gguf"), "auto", "torch", "there is a GPU and torch"),
+        (True, True, ("(vllm)", "torch"), "auto", "torch", "there is a GPU and torch"),
+        (True, False, ("torch", "gguf"), "auto", "gguf", "no installed engine uses the GPU and llama.cpp"),
+        (True, True, ("vllm", "torch", "gguf"), "cpu", "gguf", "the models run on the CPU and llama.cpp"),
+        (False, True, ("vllm", "torch", "gguf"), "auto", "gguf", "there is no GPU and llama.cpp"),
+        (False, True, ("torch", "other"), "auto", "torch", "llama.cpp is not"),
+        (False, True, ("torch", "gguf"), "mps", "torch", "there is a GPU"),
+        (False, True, ("vllm", "torch"), "cuda:1", "vllm", "there is a GPU"),
+        (False, True, ("needs-extra", "gguf"), "auto", "gguf", "llama.cpp"),
+        (False, True, ("gguf", "gguf", "torch"), "auto", "torch", "torch"),  # a name in conflict is nobody's
     ],
 )
-def test_the_choice_and_its_reason(
-    machine: Any, gpu: bool, names: tuple[str, ...], versions: dict[str, str], device: str, chosen: str, why: str
+def test_the_highest_rank_on_the_device_is_taken(
+    machine: Any, gpu: bool, cuda_torch: bool, names: tuple[str, ...], device: str, name: str, reason: str
 ) -> None:
-    machine(gpu, versions)
+    machine(gpu, cuda_torch)
     choice = choose_backend(Installed(*names), device)  # type: ignore[arg-type]
-    assert choice.name == chosen
-    assert why in choice.why
+    assert choice.spec.name == name
+    assert reason in choice.reason
 
 
-def test_a_torch_without_a_word_on_cuda_in_its_version_is_told_by_what_it_requires(machine: Any) -> None:
-    machine(True, {"torch": "2.13.0"}, ["nvidia-cublas-cu12==12.8; platform_system == 'Linux'"])
-    assert choose_backend(Installed("qwen-hf", "qwen-gguf")).name == "qwen-hf"  # type: ignore[arg-type]
-    machine(True, {"torch": "2.13.0"}, ["filelock"])
-    assert choose_backend(Installed("qwen-hf", "qwen-gguf")).name == "qwen-gguf"  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("version", "requires", "is_cuda"),
+    [
+        ("2.13.0+cu128", [], True),
+        ("2.13.0+cpu", ["nvidia-cublas-cu12"], False),
+        ("2.13.0", ["nvidia-cublas-cu12==12.8; platform_system == 'Linux'"], True),
+        ("2.13.0", ["filelock"], False),
+    ],
+)
+def test_a_cuda_build_by_its_version_or_its_requirements(
+    monkeypatch: pytest.MonkeyPatch, version: str, requires: list[str], is_cuda: bool
+) -> None:
+    monkeypatch.setattr(auto, "version", lambda name: version)
+    monkeypatch.setattr(auto, "requires", lambda name: requires)
+    assert auto.is_cuda_build("torch") is is_cuda
 
 
-def test_with_nothing_installed_the_commands_that_help_are_named(machine: Any) -> None:
-    machine(False, {})
-    with pytest.raises(MissingRequirement, match=r"pip install anyanomaly-llamacpp.*anyanomaly-vllm"):
-        choose_backend(Installed())  # type: ignore[arg-type]
+def test_with_no_backend_installed_the_commands_that_help_are_named(machine: Any) -> None:
+    machine(False)
+    with pytest.raises(MissingRequirement, match=r"pip install \S*llamacpp.*vllm"):
+        choose_backend(Installed("other"))  # type: ignore[arg-type]
 
 
 def test_a_gpu_that_is_hidden_from_programs_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

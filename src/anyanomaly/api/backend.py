@@ -27,6 +27,14 @@ class Backend(Component[O_co]):
         """Names the weights and all else that changes answers; goes into the answer store's keys and into results."""
 
     @property
+    def revision(self) -> str | None:
+        """The version of the weights, for results: a commit of the hub, or a digest; None: the model has none to name.
+
+        Asked once loaded.
+        """
+        return None
+
+    @property
     def max_inflight(self) -> int:
         """Most queries held unanswered at once: what ``answer`` may pull beyond what it yielded."""
         return self.batch_size

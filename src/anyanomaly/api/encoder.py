@@ -19,6 +19,11 @@ class Encoder(Component[O_co]):
     def fingerprint(self) -> str:
         """Names the weights and all else that changes the vectors."""
 
+    @property
+    def revision(self) -> str | None:
+        """The version of the weights, for results, as `Backend.revision`."""
+        return None
+
     @abstractmethod
     def encode_crops(self, crops: Sequence[Crop]) -> FloatArray:
         """Return float32 (n, dim), rows of unit length; no crops give (0, dim).

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from anyanomaly.assemble.pipeline import Pipeline
-from anyanomaly.config.model import RunConfig
-from anyanomaly.core.fuse import fuse, highest, per_context
 from anyanomaly.engine.collect import read_score
+from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.plan import Shown
-from anyanomaly.errors import UsageError
-from anyanomaly.registry import Registry
-from anyanomaly.types import Answer, Query, QueryId, Score, Segment
+from anyanomaly.types import Answer, Query, QueryId, Score, Segment, SegmentScore
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """One event text: what it showed, and per context, and part of one, the question, the answer and its score."""
+class InspectedText:
+    """One event text: what it showed, and for each question its answer and the score read from it, in order."""
 
     shown: Shown
     queries: tuple[Query, ...]
@@ -31,60 +28,43 @@ class Inspection:
     """One segment with its frames, and what each event text made of it."""
 
     segment: Segment
-    texts: tuple[Asked, ...]
+    texts: tuple[InspectedText, ...]
 
 
-def inspect(
-    config: RunConfig, registry: Registry, *, at_s: float | None = None, segment: int | None = None
-) -> Inspection:
-    """Run one segment of the configuration's only video: that shown at ``at_s``, or number ``segment``.
+def inspect(pipeline: Pipeline, *, at_s: float | None = None, segment: int | None = None) -> Inspection:
+    """Run one segment of a pipeline's only video: the one shown at ``at_s`` seconds, or number ``segment``.
+
+    It goes through the engine of a run: the same answer store, reading of answers, fusion and questions for reasons.
 
     :raises UsageError: when the video has no such segment.
     """
-    with Pipeline(config, registry) as pipeline:
-        found = _find(pipeline, at_s, segment)
-        ((_, shown),) = pipeline.planner.show([found])
-        queries = pipeline.planner.queries(found, shown)
-        answers = {answer.id: answer for answer in pipeline.backend.answer(queries)}
-        asked = [_asked(pipeline, each, queries, answers) for each in shown]
-        return Inspection(found, tuple(_with_reasons(pipeline, found, asked)))
+    with pipeline:
+        record = _Record()
+        chosen = pipeline.find_segment(at_s, segment)
+        outcomes = pipeline.run_segment(chosen, record)
+        scores = {outcome.text: outcome for outcome in outcomes if isinstance(outcome, SegmentScore)}
+        scoring = pipeline.settings.scoring
+    texts = []
+    for shown in record.shown:
+        score = scores[shown.text.text]
+        fused = {part.id: part for part in score.scores.values()}  # these have the reasons
+        queries = tuple(query for query in record.queries if query.id.text == score.text)
+        answers = tuple(record.answers[query.id] for query in queries)
+        parts = tuple(fused.get(answer.id) or read_score(answer, scoring) for answer in answers)
+        texts.append(InspectedText(shown, queries, answers, parts, score.value))
+    return Inspection(chosen, tuple(texts))
 
 
-def _asked(pipeline: Pipeline, shown: Shown, queries: tuple[Query, ...], answers: dict[QueryId, Answer]) -> Asked:
-    own = tuple(query for query in queries if query.id.text == shown.text.text)
-    replies = tuple(answers[query.id] for query in own)
-    scores = tuple(read_score(answer, pipeline.settings.scoring) for answer in replies)
-    values = {name: score.value for name, score in per_context(scores).items()}
-    value = fuse(values, pipeline.settings.weights)
-    return Asked(shown, own, replies, scores, value)
+class _Record(Observer):
+    """Keeps the questions and answers of one segment."""
 
+    def __init__(self) -> None:
+        self.shown: Sequence[Shown] = ()
+        self.queries: Sequence[Query] = ()
+        self.answers: dict[QueryId, Answer] = {}
 
-def _with_reasons(pipeline: Pipeline, segment: Segment, asked: list[Asked]) -> list[Asked]:
-    """Ask for a reason where a run would: of the highest score, from the threshold on."""
-    rule = pipeline.settings.reason
-    if rule is None:
-        return asked
-    questions = {query.id: query for query in pipeline.planner.reasons(segment, [each.shown for each in asked])}
-    wanted = [questions[highest(each.scores).id] for each in asked if each.value >= rule.above]
-    words = {answer.id: answer.text for answer in pipeline.backend.answer(wanted)} if wanted else {}
-    return [
-        replace(each, scores=tuple(replace(s, rationale=words.get(s.id, s.rationale)) for s in each.scores))
-        for each in asked
-    ]
+    def on_questions(self, segment: Segment, shown: Sequence[Shown], queries: Sequence[Query]) -> None:
+        self.shown, self.queries = shown, queries
 
-
-def _find(pipeline: Pipeline, at_s: float | None, number: int | None) -> Segment:
-    last: Segment | None = None
-    for last in _segments(pipeline):
-        if number is not None and last.index == number:
-            return last
-        if at_s is not None and last.times_s[-1] + 1 / last.video.fps > at_s:
-            return last
-    wanted = f"segment {number}" if number is not None else f"segment at {at_s:g} s"
-    end = f"; its last is {last.index}, which ends at {last.times_s[-1]:.2f} s" if last else ""
-    raise UsageError(f"{pipeline.config.videos[0]} has no {wanted}{end}.")
-
-
-def _segments(pipeline: Pipeline) -> Iterator[Segment]:
-    reader, video = pipeline.sources[0]
-    yield from pipeline.planner.segments(reader, video)
+    def on_answer(self, answer: Answer) -> None:
+        self.answers[answer.id] = answer

@@ -18,18 +18,20 @@ from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
-from anyanomaly.assemble.settings import run_settings
-from anyanomaly.config.model import ComponentChoice, RunConfig
+from anyanomaly.assemble.capabilities import check_backend, check_capabilities
+from anyanomaly.assemble.resolve import ResolvedComponent, resolve_run
+from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.clock import Clock
+from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.plan import Planner, Source
 from anyanomaly.engine.remember import RememberingEncoder
 from anyanomaly.engine.run import Outcome, Run, RunReport
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
-from anyanomaly.errors import CapabilityError, UsageError, VideoError
+from anyanomaly.errors import UsageError, VideoError
 from anyanomaly.registry import Registry
-from anyanomaly.registry.auto import choose_backend
-from anyanomaly.specs import BackendSpec, ComponentSpec, ContextSpec
+from anyanomaly.specs import BackendSpec
+from anyanomaly.types import Segment, Video
 
 
 class Pipeline:
@@ -50,15 +52,13 @@ class Pipeline:
         :param clock: one that runs, for `report.speed`.
 
         :raises UsageError: when the components do not go together.
+        :raises MissingRequirement: when something that a component requires is not installed.
         """
         if not config.texts:
             raise UsageError("Say what to find, for example: -t bicycle")
-        self.choice = None
-        if config.backend.name == "auto":
-            self.choice = choose_backend(registry, str(config.backend.options.get("device", config.run.device)))
-            backend = config.backend.model_copy(update={"name": self.choice.name})
-            config = config.model_copy(update={"backend": backend})
-        self.config = config
+        self.resolved = resolve_run(config, registry)
+        check_capabilities(self.resolved)
+        self.settings = self.resolved.settings
         self.report = RunReport()
         self._registry = registry
         self._ids = ids
@@ -66,38 +66,25 @@ class Pipeline:
         self._stack = contextlib.ExitStack()
         self._sources: list[Source] = []
 
-        selector_spec = registry.find("selector", config.selector.name)
-        context_specs = [cast(ContextSpec, registry.find("context", name)) for name in config.contexts]
-        backend_spec = cast(BackendSpec, registry.find("backend", config.backend.name))
-        _check_capabilities(config, context_specs, backend_spec)
-
-        self._unused_contexts()
-        self.selector = cast("Selector[Options]", self._create(selector_spec, config.selector.options))
+        self.selector = cast("Selector[Options]", self._create(self.resolved.selector))
         self.contexts = [
-            cast("ContextGenerator[ContextOptions]", self._create(spec, config.context.get(spec.name, {})))
-            for spec in context_specs
+            cast("ContextGenerator[ContextOptions]", self._create(context)) for context in self.resolved.contexts
         ]
-        self.backend = cast("Backend[Options]", self._create(backend_spec, config.backend.options))
-        if backend_spec.network and self.backend.leaves_machine and not config.run.allow_network:
-            raise CapabilityError(
-                f"Backend '{backend_spec.name}' sends pictures off this machine. If that is allowed, add "
-                f"--allow-network."
-            )
-        weights = {spec.name: each.options.weight for spec, each in zip(context_specs, self.contexts, strict=True)}
-        self.settings = run_settings(config, weights)
-        specs, components = (
-            (selector_spec, *context_specs, backend_spec),
-            (
-                self.selector,
-                *self.contexts,
-                self.backend,
-            ),
-        )
-        self.encoder = self._shared_encoder(specs, components)
+        self.backend = cast("Backend[Options]", self._create(self.resolved.backend))
+        check_backend(self.resolved, self.backend)
+        self.encoder = self._create_encoder()
         self.planner = Planner(self.settings, self.selector, self.contexts, self.encoder, clock)
-        self._sinks = [self._sink(choice) for choice in config.sink]
-        self._store = AnswerStore(store_path()) if config.run.store and backend_spec.cacheable else None
-        self._readers = [(uri, self._reader(uri)) for uri in config.videos]
+        self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
+        spec = cast(BackendSpec, self.resolved.backend.spec)
+        self._store = AnswerStore(store_path()) if config.run.store and spec.cacheable else None
+        self._readers = [
+            (uri, cast("Reader[Options]", self._create(reader))) for uri, reader in self.resolved.readers.items()
+        ]
+
+    @property
+    def config(self) -> RunConfig:
+        """The configuration as it was given."""
+        return self.resolved.config
 
     @property
     def sources(self) -> Sequence[Source]:
@@ -123,25 +110,58 @@ class Pipeline:
         :param sources: some of the videos, in place of all. :param settings: in place of the run's own.
         :raises BackendError: when the backend cannot go on, or too many answers cannot be read.
         """
+        settings = settings or self.settings
         sources = self._sources if sources is None else sources
-        planner = self.planner
-        if settings is None:
-            settings = self.settings
-        else:
-            planner = Planner(settings, self.selector, self.contexts, self.encoder, self._clock)
-        run = Run(settings, sources, planner, self.backend, self._sinks, self._store, self.header(), self._clock)
+        planner = Planner(settings, self.selector, self.contexts, self.encoder, self._clock)
+        yield from self._run(settings, sources, planner)
+
+    def find_segment(self, at_s: float | None = None, number: int | None = None) -> Segment:
+        """Return a segment of the first video: the one shown at ``at_s`` seconds, or the one of a number from 0.
+
+        :raises UsageError: when the video has no such segment.
+        """
+        reader, video = self.sources[0]
+        segment: Segment | None = None
+        for segment in self.planner.segments(reader, video):
+            if number is not None and segment.index == number:
+                return segment
+            if at_s is not None and segment.times_s[-1] + 1 / video.fps > at_s:
+                return segment
+        place = f"segment {number}" if number is not None else f"segment at {at_s:g} s"
+        end = f"; its last is {segment.index}, which ends at {segment.times_s[-1]:.2f} s" if segment else ""
+        raise UsageError(f"{video.uri} has no {place}{end}.")
+
+    def run_segment(self, segment: Segment, observer: Observer) -> Iterator[Outcome]:
+        """Run one segment as a run of the whole video would; unreadable answers do not fail it.
+
+        :param observer: sees its questions and the answers.
+        :raises BackendError: when the backend cannot go on.
+        """
+        settings = replace(self.settings, max_unreadable=1.0)
+        planner = _SegmentPlanner(settings, self.selector, self.contexts, self.encoder, self._clock, observer)
+        planner.segment = segment
+        yield from self._run(settings, self.sources[:1], planner, observer)
+
+    def header(self) -> dict[str, Any]:
+        """Describe the run for result files, JSON-ready; nothing in it differs when the run is repeated.
+
+        ``encoder`` and ``backend`` are the fingerprints of the models, ``revisions`` the versions of their weights.
+        """
+        models = {"encoder": self.encoder, "backend": self.backend}
+        return {
+            **self.resolved.header(self._registry),
+            **{role: model.fingerprint if model else None for role, model in models.items()},
+            "revisions": {role: model.revision if model else None for role, model in models.items()},
+        }
+
+    def _run(
+        self, settings: RunSettings, sources: Sequence[Source], planner: Planner, observer: Observer | None = None
+    ) -> Iterator[Outcome]:
+        header = self.header()
+        run = Run(settings, sources, planner, self.backend, self._sinks, self._store, header, self._clock, observer)
         run.report.problems += self.report.problems
         self.report = run.report
         yield from run
-
-    def header(self) -> dict[str, Any]:
-        """Describe the run for result files: settings, versions, fingerprints; nothing that differs when run again."""
-        return {
-            "config": self.config.model_dump(mode="json", exclude={"sink"}),
-            "versions": self._registry.versions(),
-            "encoder": self.encoder.fingerprint if self.encoder else None,
-            "backend": self.backend.fingerprint,
-        }
 
     def _open(self) -> None:
         """Open what is cheap and likely to fail first; models last, the encoder before the backend.
@@ -165,75 +185,34 @@ class Pipeline:
         for component in (*self._sinks, self.encoder, self.selector, *self.contexts, self.backend):
             if component is not None:
                 self._stack.enter_context(component)
+        check_backend(self.resolved, self.backend)
         if self._store:
             self._store.open()
             self._stack.callback(self._store.close)
 
-    def _create(self, spec: ComponentSpec, options: Mapping[str, Any]) -> Component[Options]:
-        self._registry.check(spec)
-        known = self._registry.options_model(spec).model_fields
-        shared = {"device": self.config.run.device, "seed": self.config.run.seed}  # for every component that has them
-        given = {name: value for name, value in shared.items() if name in known}
-        return self._registry.create(spec, {**given, **options})
+    def _create(self, component: ResolvedComponent) -> Component[Options]:
+        return self._registry.create(component.spec, component.options)
 
-    def _shared_encoder(
-        self, specs: Sequence[ComponentSpec], components: Sequence[Component[Options]]
-    ) -> RememberingEncoder | None:
-        wanting = [
-            component
-            for spec, component in zip(specs, components, strict=True)
-            if getattr(spec, "needs_encoder", False)
-        ]
-        if not wanting:
+    def _create_encoder(self) -> RememberingEncoder | None:
+        """Return the encoder, one for all components that need it; None when none does."""
+        if self.resolved.encoder is None:
             return None
-        spec = self._registry.find("encoder", self.config.encoder.name)
-        created = cast("Encoder[Options]", self._create(spec, self.config.encoder.options))
+        created = cast("Encoder[Options]", self._create(self.resolved.encoder))
         encoder = RememberingEncoder(created, clock=self._clock)
-        for component in wanting:
-            component.encoder = encoder  # type: ignore[attr-defined]  # each of these roles declares it
+        resolved = (self.resolved.selector, *self.resolved.contexts, self.resolved.backend)
+        for component, part in zip(resolved, (self.selector, *self.contexts, self.backend), strict=True):
+            if getattr(component.spec, "needs_encoder", False):
+                part.encoder = encoder  # type: ignore[attr-defined]  # each of these roles declares it
         return encoder
 
-    def _reader(self, uri: str) -> Reader[Options]:
-        choice = self.config.reader
-        if choice.name != "auto":
-            spec: ComponentSpec = self._registry.find("reader", choice.name)
-            return cast("Reader[Options]", self._create(spec, choice.options))
-        spec = self._registry.reader_for(uri)
-        fields = {each.name: self._registry.options_model(each).model_fields for each in self._registry.specs("reader")}
-        others = {name for known in fields.values() for name in known} - set(fields[spec.name])
-        # an option of another reader is meant for another video; one that no reader has is refused
-        options = {name: value for name, value in choice.options.items() if name not in others}
-        return cast("Reader[Options]", self._create(spec, options))
 
-    def _sink(self, choice: ComponentChoice) -> Sink[SinkOptions]:
-        if choice.name == "auto":
-            spec: ComponentSpec = self._registry.sink_for(str(choice.options.get("path", "-")))
-        else:
-            spec = self._registry.find("sink", choice.name)
-        return cast("Sink[SinkOptions]", self._create(spec, choice.options))
+class _SegmentPlanner(Planner):
+    """Plans one segment in place of all segments of the video."""
 
-    def _unused_contexts(self) -> None:
-        """:raises UnknownComponent: for options of a context that does not exist; of one not in use they may stay."""
-        for name in self.config.context:
-            self._registry.find("context", name)
+    segment: Segment
 
-
-def _check_capabilities(config: RunConfig, contexts: Sequence[ContextSpec], backend: BackendSpec) -> None:
-    """:raises CapabilityError: when the backend cannot do what the run asks, with a way out."""
-    for context in contexts:
-        if backend.max_images is not None and context.images > backend.max_images:
-            raise CapabilityError(
-                f"Context '{context.name}' makes {context.images} images; backend '{backend.name}' takes "
-                f"{backend.max_images}. Leave it out of --context, or use another backend."
-            )
-    scoring = config.run.scoring
-    if scoring in ("expected", "yes-no") and backend.words and not backend.logprobs:
-        raise CapabilityError(
-            f"Backend '{backend.name}' gives no log-probabilities, which --scoring {scoring} needs. "
-            f"Use --scoring words."
-        )
-    if config.run.reason_above is not None and not backend.words:
-        raise CapabilityError(f"Backend '{backend.name}' answers without words. Leave --reason-above out.")
+    def segments(self, reader: Reader[Options], video: Video) -> Iterator[Segment]:
+        yield self.segment
 
 
 def _with_distinct_ids(sources: Sequence[Source]) -> list[Source]:

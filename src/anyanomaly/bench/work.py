@@ -44,11 +44,11 @@ class KeepingRegistry(Registry):
         self._close: list[Callable[[], None]] = []
         self.load_s: dict[str, float] = {}  # by role and name
 
-    def create(self, spec: ComponentSpec, options: Mapping[str, Any]) -> Component[Options]:
+    def create(self, spec: ComponentSpec, options: Options | Mapping[str, Any]) -> Component[Options]:
         """Create a component, or give out the one that there is."""
         if spec.role not in ("backend", "encoder"):
             return super().create(spec, options)
-        key = json.dumps([spec.role, spec.name, options], sort_keys=True, default=str)
+        key = json.dumps([spec.role, spec.name, options], sort_keys=True, default=repr)
         if key not in self._kept:
             self._kept[key] = self._keep(super().create(spec, options), f"{spec.role} {spec.name}")
         return self._kept[key]

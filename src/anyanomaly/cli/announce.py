@@ -8,18 +8,18 @@ from anyanomaly.cli.call import Call
 from anyanomaly.cli.output import tell
 
 if TYPE_CHECKING:
-    from anyanomaly.assemble import Pipeline
+    from anyanomaly.assemble.resolve import ResolvedRun
 
 
-def announce(pipeline: Pipeline, call: Call) -> None:
-    """Tell it on standard error.
+def announce(run: ResolvedRun, call: Call) -> None:
+    """Print it on standard error.
 
     :raises MissingRequirement: when weights are neither on this machine nor to be had.
     """
-    from anyanomaly.assemble.weights import download
+    from anyanomaly.assemble.downloads import announce_downloads
 
-    if pipeline.choice and not call.quiet:
-        tell(f"anyanomaly: backend {pipeline.choice.name}, since {pipeline.choice.why}; --backend names another.")
-    note = download(pipeline.backend.options.model_dump())
-    if note and not call.quiet:
-        tell(f"anyanomaly: {note}.")
+    if run.backend.reason and not call.quiet:
+        tell(f"anyanomaly: backend {run.backend.name}, because {run.backend.reason}; --backend names another.")
+    for sentence in announce_downloads(run):
+        if not call.quiet:
+            tell(f"anyanomaly: {sentence}.")

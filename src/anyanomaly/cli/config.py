@@ -12,7 +12,7 @@ from anyanomaly.cli.app import new_app
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.flags import with_flags
 from anyanomaly.cli.output import tell
-from anyanomaly.cli.settings import Given, resolved, run_flags
+from anyanomaly.cli.run_flags import Given, resolved, run_flags
 from anyanomaly.config.load import FILE_NAME, find_file, user_file
 from anyanomaly.config.model import RunConfig
 from anyanomaly.config.toml import to_toml, toml_value

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,8 +18,10 @@ from anyanomaly.cli.output import print_json, print_table
 from anyanomaly.config.load import find_file, merge, read_file, with_preset
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement
-from anyanomaly.registry.auto import choose_backend
 from anyanomaly.specs import BackendSpec, ComponentSpec
+
+if TYPE_CHECKING:
+    from anyanomaly.assemble.resolve import ResolvedComponent
 
 LIBRARIES = ("numpy", "opencv-python-headless", "torch", "torchvision", "transformers", "open_clip_torch", "pillow")
 VARIABLES = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT", "CUDA_VISIBLE_DEVICES")
@@ -27,59 +29,67 @@ OURS = ("ANYANOMALY_CONFIG", "ANYANOMALY_CACHE_DIR", "ANYANOMALY_DISABLE_PLUGINS
 
 DEVICES = """
 import json, torch
-found = [{"name": "cpu", "what": f"{torch.get_num_threads()} threads"}]
+devices = [{"name": "cpu", "what": f"{torch.get_num_threads()} threads"}]
 for number in range(torch.cuda.device_count()):
     card = torch.cuda.get_device_properties(number)
-    found.append({"name": f"cuda:{number}", "what": f"{card.name}, {card.total_memory / 2**30:.1f} GiB"})
+    devices.append({"name": f"cuda:{number}", "what": f"{card.name}, {card.total_memory / 2**30:.1f} GiB"})
 if torch.backends.mps.is_available():
-    found.append({"name": "mps", "what": "Apple GPU"})
-print(json.dumps(found))
+    devices.append({"name": "mps", "what": "Apple GPU"})
+print(json.dumps(devices))
 """
-"""In a process of its own: this one stays free of torch, and outlives a driver that crashes."""
+"""Run in a process of its own, so that this one stays free of torch and survives a driver that crashes."""
 
 
 def add(app: typer.Typer, call: Call) -> None:
     """Add the command to the application."""
 
     def doctor(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
-        found = examine(call)
+        report = examine(call)
         if as_json:
-            print_json(found)
+            print_json(report)
         else:
-            _print(found)
+            _print(report)
 
     app.command("doctor", help="Say what is installed, what is missing, and what to do next.")(doctor)
 
 
 def examine(call: Call) -> dict[str, Any]:
-    """Return what there is to know of this installation, ready for JSON."""
-    config, path, settings = _config(call)
-    devices, trouble = _devices()
-    problems = [problem.message for problem in call.registry.problems] + [each for each in (settings, trouble) if each]
-    components = {
-        role: [_readiness(call, spec) for spec in call.registry.specs(role)] for role in ("encoder", "backend")
-    }
-    auto = _auto(call, config)
+    """Return what is known of this installation, JSON-ready."""
+    from anyanomaly.assemble.resolve import resolve_components
+
+    registry = call.registry
+    config, path, config_problem = _read_config(call)
+    devices, device_problem = _list_devices()
+    problems = [problem.message for problem in registry.problems]
+    problems += [problem for problem in (config_problem, device_problem) if problem]
+    try:
+        used = [_describe_component(component) for component in resolve_components(config, registry)]
+    except AnyAnomalyError as error:
+        used = []
+        problems.append(str(error))
     return {
-        "versions": {"python": platform.python_version(), "platform": platform.platform(), **call.registry.versions()},
-        "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
+        "versions": {"python": platform.python_version(), "platform": platform.platform(), **registry.versions()},
+        "libraries": {name: number for name in LIBRARIES if (number := _version(name))},
         "devices": devices,
-        "caches": [_size(path) for path in _caches()],
+        "caches": [_measure_size(path) for path in _list_caches()],
         "variables": {name: os.environ[name] for name in (*OURS, *VARIABLES) if name in os.environ},
         "config": {
             "file": str(path) if path else None,
             "encoder": config.encoder.name,
             "backend": config.backend.name,
         },
-        "auto": auto,
-        "components": components,
+        "run": used,
+        "auto": _describe_auto(call, config),
+        "components": {
+            role: [_describe_readiness(call, spec) for spec in registry.specs(role)] for role in ("encoder", "backend")
+        },
         "problems": problems,
-        "next": _next(config, auto, components, settings),
+        "next": _next_step(call, config, config_problem),
     }
 
 
-def _config(call: Call) -> tuple[RunConfig, Path | None, str]:
-    """Return the settings of a run without flags, their file, and what is wrong with it."""
+def _read_config(call: Call) -> tuple[RunConfig, Path | None, str]:
+    """Return the configuration of a run without flags, its file, and what is wrong with the file."""
     path = None
     try:
         path = find_file(call.config_file)
@@ -88,16 +98,16 @@ def _config(call: Call) -> tuple[RunConfig, Path | None, str]:
         return merge(with_preset([])).config, path, str(error)
 
 
-def _devices() -> tuple[list[dict[str, str]], str]:
+def _list_devices() -> tuple[list[dict[str, str]], str]:
     """Return the devices that torch sees, and what went wrong when it was asked."""
     if not _version("torch"):
         return [{"name": "cpu", "what": "torch is not installed"}], ""
     try:
-        told = subprocess.run(
+        output = subprocess.run(
             [sys.executable, "-c", DEVICES], capture_output=True, text=True, timeout=120, check=True
         ).stdout
-        found: list[dict[str, str]] = json.loads(told)
-        return found, ""
+        devices: list[dict[str, str]] = json.loads(output)
+        return devices, ""
     except (OSError, subprocess.SubprocessError, json.JSONDecodeError) as error:
         last = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
         return [], f"torch is installed and cannot be used: {last}"
@@ -110,15 +120,15 @@ def _version(distribution: str) -> str:
         return ""
 
 
-def _caches() -> list[Path]:
+def _list_caches() -> list[Path]:
     from anyanomaly.assemble import store_path
-    from anyanomaly.assemble.weights import hub_cache
+    from anyanomaly.assemble.downloads import hub_cache
 
     return [store_path(), hub_cache()]
 
 
-def _size(path: Path) -> dict[str, Any]:
-    """Return a file's or a folder's size in MiB; links count nothing, what is gone meanwhile neither."""
+def _measure_size(path: Path) -> dict[str, Any]:
+    """Return a file's or a folder's size in MiB; links and files that disappear meanwhile count nothing."""
     n_bytes = path.lstat().st_size if path.is_file() else 0
     for folder, _, names in os.walk(path):
         for name in names:
@@ -128,7 +138,15 @@ def _size(path: Path) -> dict[str, Any]:
     return {"path": str(path), "exists": path.exists(), "mib": round(n_bytes / 2**20, 1)}
 
 
-def _readiness(call: Call, spec: ComponentSpec) -> dict[str, Any]:
+def _describe_component(component: ResolvedComponent) -> dict[str, Any]:
+    """Describe a component that a run without flags uses, and the weights that it would download."""
+    from anyanomaly.assemble.downloads import is_present
+
+    downloads = [each.repository for each in component.options.downloads() if not is_present(each)]
+    return {"role": component.spec.role, **component.settings, "reason": component.reason, "downloads": downloads}
+
+
+def _describe_readiness(call: Call, spec: ComponentSpec) -> dict[str, Any]:
     missing = call.registry.missing(spec)
     words = not isinstance(spec, BackendSpec) or spec.words
     return {
@@ -140,31 +158,31 @@ def _readiness(call: Call, spec: ComponentSpec) -> dict[str, Any]:
     }
 
 
-def _auto(call: Call, config: RunConfig) -> dict[str, str]:
+def _describe_auto(call: Call, config: RunConfig) -> dict[str, str]:
     """Return what the backend ``auto`` is on this machine, and why; no name when there is none."""
+    from anyanomaly.assemble.resolve import choose_backend_name
+
+    table = config.backend if config.backend.name == "auto" else config.backend.model_copy(update={"name": "auto"})
     try:
-        choice = choose_backend(call.registry, config.run.device)
-        return {"backend": choice.name, "why": choice.why}
+        name, reason = choose_backend_name(config.model_copy(update={"backend": table}), call.registry)
+        return {"backend": name, "why": reason}
     except MissingRequirement as error:
         return {"backend": "", "why": str(error)}
 
 
-def _next(config: RunConfig, auto: dict[str, str], components: dict[str, list[dict[str, Any]]], settings: str) -> str:
+def _next_step(call: Call, config: RunConfig, config_problem: str) -> str:
     """Return the one thing to do now."""
-    if settings:
-        return f"Mend the settings: {settings}"
-    backend = auto["backend"] if config.backend.name == "auto" else config.backend.name
-    if not backend:
-        return auto["why"]
-    wanted = (("encoder", config.encoder.name, "anyanomaly-openclip"), ("backend", backend, "anyanomaly-transformers"))
-    for role, name, distribution in wanted:
-        found = next((each for each in components[role] if each["name"] == name), None)
-        if found is None:
-            return f"The {role} '{name}' is not there. Run: pip install {distribution}"
-        if not found["installed"]:
-            return f"The {role} '{name}' needs {' and '.join(found['missing'])}. Run: {found['install']}"
+    from anyanomaly.assemble.resolve import resolve_backend, resolve_named
+
+    if config_problem:
+        return f"Fix the configuration: {config_problem}"
+    try:
+        encoder = resolve_named(config, call.registry, "encoder")
+        backend = resolve_backend(config, call.registry)
+    except AnyAnomalyError as error:
+        return str(error)
     return (
-        f"Try: anyanomaly run VIDEO -t bicycle (encoder {config.encoder.name}, backend {backend}; "
+        f"Try: anyanomaly run VIDEO -t bicycle (encoder {encoder.name}, backend {backend.name}; "
         f"models that are not on this machine yet are downloaded then)"
     )
 
@@ -176,19 +194,32 @@ def _state(component: dict[str, Any]) -> str:
     return f"needs {', '.join(component['missing'])}{install}"
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(report: dict[str, Any]) -> None:
     blocks = {
-        "Versions": list({**found["versions"], **found["libraries"]}.items()),
-        "Devices": [(each["name"], each["what"]) for each in found["devices"]],
-        "Caches": [(each["path"], f"{each['mib']} MiB" if each["exists"] else "empty") for each in found["caches"]],
-        "Settings": [("config file", found["config"]["file"] or "none"), *found["variables"].items()],
+        "Versions": list({**report["versions"], **report["libraries"]}.items()),
+        "Devices": [(device["name"], device["what"]) for device in report["devices"]],
+        "Caches": [
+            (cache["path"], f"{cache['mib']} MiB" if cache["exists"] else "empty") for cache in report["caches"]
+        ],
+        "Settings": [("config file", report["config"]["file"] or "none"), *report["variables"].items()],
+        "A run uses": [(component["role"], _summarise(component)) for component in report["run"]],
     }
-    blocks["Backend auto"] = [(found["auto"]["backend"] or "none", found["auto"]["why"])]
-    for role, components in found["components"].items():
-        blocks[f"{role.capitalize()}s"] = [(each["name"], _state(each)) for each in components]
-    blocks["Problems"] = [("-", problem) for problem in found["problems"]]
+    blocks["Backend auto"] = [(report["auto"]["backend"] or "none", report["auto"]["why"])]
+    for role, components in report["components"].items():
+        blocks[f"{role.capitalize()}s"] = [(component["name"], _state(component)) for component in components]
+    blocks["Problems"] = [("-", problem) for problem in report["problems"]]
     for title, rows in blocks.items():
         if rows:
             print(title)
             print_table(rows, "  ")
-    print(f"Next\n  {found['next']}")
+    print(f"Next\n  {report['next']}")
+
+
+def _size_text(cache: dict[str, Any]) -> str:
+    return f"{cache['mib']} MiB" if cache["exists"] else "empty"
+
+
+def _summarise(component: dict[str, Any]) -> str:
+    device = f" on {component['device']}" if "device" in component else ""
+    downloads = f"; downloads {', '.join(component['downloads'])}" if component["downloads"] else ""
+    return f"{component['name']}{device}{downloads}"

@@ -15,7 +15,7 @@ from anyanomaly.cli.call import Call
 from anyanomaly.cli.figures import print_differences, print_figures
 from anyanomaly.cli.flags import Flag, field_flags, with_flags
 from anyanomaly.cli.output import tell
-from anyanomaly.cli.settings import Given, resolved, run_flags
+from anyanomaly.cli.run_flags import Given, resolved, run_flags
 from anyanomaly.errors import DatasetError, InputError, UsageError
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _run(call: Call, given: Given, choice: DatasetChoice, survey: Survey) -> tup
 
     config = resolved(call, given).config
     running = DatasetRun(config, call.registry, survey.videos, choice.classes)
-    announce(running.pipeline, call)
+    announce(running.pipeline.resolved, call)
     hidden = call.quiet or not sys.stderr.isatty()
     with tqdm(unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar:
         for outcome in running.run():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from anyanomaly.assemble import Inspection
-    from anyanomaly.assemble.inspection import Asked
+    from anyanomaly.assemble.inspection import InspectedText
     from anyanomaly.types import Context, ImageArray, Score, Segment
 
 STYLE = """
@@ -48,7 +48,7 @@ def write_page(inspection: Inspection, folder: Path) -> Path:
     return page
 
 
-def _write_text(segment: Segment, asked: Asked, folder: Path, prefix: str) -> str:
+def _write_text(segment: Segment, asked: InspectedText, folder: Path, prefix: str) -> str:
     """Write the images of one event text; return its part of the page."""
     frames = [
         _write(folder, f"{prefix}frame-{position}.png", segment.frames[position].image, _caption(segment, position))

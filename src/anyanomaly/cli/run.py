@@ -14,7 +14,7 @@ from anyanomaly.cli.announce import announce
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.flags import with_flags
 from anyanomaly.cli.output import tell
-from anyanomaly.cli.settings import Given, resolved, run_flags
+from anyanomaly.cli.run_flags import Given, resolved, run_flags
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import InputError, OutputError, UsageError
 
@@ -65,7 +65,7 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
         for problem in call.registry.problems:
             tell(f"anyanomaly: {problem.message}")
     pipeline = build(config, call.registry, StageClock() if call.verbose else None)
-    announce(pipeline, call)
+    announce(pipeline.resolved, call)
     outputs = [str(choice.options.get("path", "-")) for choice in config.sink]
     try:
         with pipeline, contextlib.closing(_shown(pipeline, call)) as outcomes:

@@ -12,7 +12,7 @@ import typer
 from anyanomaly.cli.announce import announce
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.flags import with_flags
-from anyanomaly.cli.settings import Given, resolved, run_flags
+from anyanomaly.cli.run_flags import Given, resolved, run_flags
 from anyanomaly.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,17 +40,19 @@ def add(app: typer.Typer, call: Call) -> None:
             raise UsageError("Say which segment: --at TIME or --segment N, one of them.")
         at_s = None if at is None else parse_time(at)
         config = resolved(call, {**given, ("videos",): [video]}).config
+        config = config.model_copy(update={"sink": ()})  # the results of a whole video are not replaced by a segment's
 
         from anyanomaly.assemble import build, inspect
         from anyanomaly.cli.page import write_page
 
-        announce(build(config, call.registry), call)
-        inspection = inspect(config, call.registry, at_s=at_s, segment=segment)
+        pipeline = build(config, call.registry)
+        announce(pipeline.resolved, call)
+        inspection = inspect(pipeline, at_s=at_s, segment=segment)
         page = write_page(inspection, folder)
         _print(inspection)
         print(page)
 
-    app.command("show", help=HELP)(with_flags(show, run_flags(call)))
+    app.command("show", help=HELP)(with_flags(show, run_flags(call, with_outputs=False)))
 
 
 def parse_time(text: str) -> float:

@@ -14,6 +14,7 @@ from anyanomaly.api.selector import Selector
 from anyanomaly.core.prompt import PromptTemplate, build_prompt
 from anyanomaly.core.segment import segments
 from anyanomaly.engine.clock import Clock
+from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import VideoError
 from anyanomaly.types import (
@@ -79,12 +80,14 @@ class Planner:
         contexts: Sequence[ContextGenerator[ContextOptions]],
         encoder: Encoder[Options] | None,
         clock: Clock | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._settings = settings
         self._selector = selector
         self._contexts = contexts
         self._encoder = encoder
         self._clock = clock or Clock()
+        self._observer = observer or Observer()
         self._texts = [EventText(text, settings.texts) for text in settings.texts]
 
     def plan(self, sources: Iterable[Source]) -> Iterator[PlannedSegment | VideoEnd]:
@@ -177,13 +180,15 @@ class Planner:
 
     def _planned(self, group: Sequence[Segment]) -> Iterator[PlannedSegment]:
         for segment, shown in self._clock.each("contexts", self.show(group)):
+            queries = self.queries(segment, shown)
+            self._observer.on_questions(segment, shown, queries)
             yield PlannedSegment(
                 video=segment.video,
                 index=segment.index,
                 start=segment.start,
                 stop=segment.stop,
                 times_s=segment.times_s,
-                queries=self.queries(segment, shown),
+                queries=queries,
                 reasons=self.reasons(segment, shown),
             )
 

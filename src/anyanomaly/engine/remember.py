@@ -48,6 +48,11 @@ class RememberingEncoder(Encoder[Options]):
         """The wrapped encoder's."""
         return self._encoder.fingerprint
 
+    @property
+    def revision(self) -> str | None:
+        """The wrapped encoder's."""
+        return self._encoder.revision
+
     def load(self) -> None:
         """Load the wrapped encoder."""
         self._encoder.load()

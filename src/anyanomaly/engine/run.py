@@ -14,6 +14,7 @@ from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.engine.clock import Clock, Speed
 from anyanomaly.engine.collect import Collector
 from anyanomaly.engine.lookahead import LookAhead
+from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.plan import PlannedSegment, Planner, Source, VideoEnd
 from anyanomaly.engine.reasons import Reasons, windows
 from anyanomaly.engine.settings import RunSettings
@@ -34,10 +35,25 @@ class RunReport:
     n_events: int = 0
     n_asked: int = 0  # queries that reached the backend
     n_reused: int = 0  # queries answered from the store, or by an equal query of this run
-    n_unreadable: int = 0
+    n_answers: int = 0  # to questions for a score
+    n_unreadable: int = 0  # of these, how many hold no score that can be read
+    unreadable_example: str = ""  # the beginning of the first of them
     mean_mass: float | None = None  # probability that the model gave to the allowed answers; None: read from words
     problems: list[str] = field(default_factory=list)  # videos read in part, or not at all
     speed: Speed | None = None  # how fast it was; None: no clock ran
+
+    def check_readable(self, max_unreadable: float) -> None:
+        """Check how many answers hold no score.
+
+        :param max_unreadable: the largest fraction that is accepted, 0 to 1.
+        :raises BackendError: when it is exceeded.
+        """
+        if self.n_unreadable > max_unreadable * self.n_answers:
+            raise BackendError(
+                f"{self.n_unreadable} of {self.n_answers} answers hold no score that can be read, for example "
+                f"{self.unreadable_example!r}. The results are kept, those scores missing. Try "
+                f"--scoring expected, another prompt or model, or allow it with --max-unreadable 1."
+            )
 
 
 class Run:
@@ -53,8 +69,10 @@ class Run:
         store: AnswerStore | None,
         header: Mapping[str, Any],
         clock: Clock | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._settings = settings
+        self._observer = observer or Observer()
         self._sources = sources
         self._planner = planner
         self._sinks = sinks
@@ -92,12 +110,13 @@ class Run:
         finally:
             self._count(time.perf_counter() - began)
             self._salvage()
-        self._check_unreadable()
+        self.report.check_readable(self._settings.max_unreadable)
 
     def _scored(self, planned: Iterable[PlannedSegment | VideoEnd]) -> Iterator[Outcome]:
         with contextlib.closing(self._answers.answer(self._queries(planned))) as answers:
             for answer in self._clock.each("answer", answers):
                 self._collector.add(answer)
+                self._observer.on_answer(answer)
                 yield from self._finished(self._ready())
         self._collector.check_complete()
         yield from self._finished(self._ready())  # ends of videos, which no answer follows
@@ -161,7 +180,9 @@ class Run:
     def _count(self, wall_s: float) -> None:
         self.report.n_asked = self._answers.n_asked
         self.report.n_reused = self._answers.n_reused
+        self.report.n_answers = self._collector.n_answers
         self.report.n_unreadable = self._collector.n_unreadable
+        self.report.unreadable_example = self._collector.unreadable_example
         self.report.mean_mass = self._collector.mean_mass
         stages_s = self._clock.seconds()
         if stages_s is not None and self.report.n_segments:
@@ -175,15 +196,6 @@ class Run:
                 prompt_tokens=self._collector.prompt_tokens,
                 output_tokens=self._collector.output_tokens,
                 stages_s=stages_s,
-            )
-
-    def _check_unreadable(self) -> None:
-        n_answers, n_unreadable = self._collector.n_answers, self._collector.n_unreadable
-        if n_unreadable > self._settings.max_unreadable * n_answers:
-            raise BackendError(
-                f"{n_unreadable} of {n_answers} answers hold no score that can be read, for example "
-                f"{self._collector.unreadable_example!r}. The results are kept, those scores missing. Try "
-                f"--scoring expected, another prompt or model, or allow it with --max-unreadable 1."
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from anyanomaly.api.component import Component
     from anyanomaly.api.options import Options
 
-__all__ = ["Problem", "Registry", "load"]
+__all__ = ["Problem", "Registry", "load", "missing_requirement"]
 
 
 def load(plugins: Sequence[str] = ()) -> Registry:
@@ -79,7 +80,7 @@ class Registry:
 
     def missing(self, spec: ComponentSpec) -> list[str]:
         """Return what a component requires and is not there, one phrase each."""
-        return [lack for text in spec.requires if (lack := _lack(text))]
+        return [lack for text in spec.requires if (lack := missing_requirement(text))]
 
     def check(self, spec: ComponentSpec) -> None:
         """:raises MissingRequirement: when something a component requires is not installed."""
@@ -91,7 +92,7 @@ class Registry:
 
     def install_command(self, spec: ComponentSpec) -> str:
         """Return the command that installs what a component requires; empty when nothing is missing."""
-        missing = [text.partition(" | ")[0] for text in spec.requires if _lack(text)]
+        missing = [text.partition(" | ")[0] for text in spec.requires if missing_requirement(text)]
         named = shlex.split(spec.install.removeprefix("pip install "))
         return install_command(*(named or missing)) if missing else ""
 
@@ -103,13 +104,22 @@ class Registry:
         model: type[Options] = self._import(spec, spec.options or "anyanomaly.api.options:Options")
         return model
 
-    def create(self, spec: ComponentSpec, options: Mapping[str, Any]) -> Component[Options]:
+    def check_options(self, spec: ComponentSpec, options: Mapping[str, Any]) -> Options:
+        """Return a component's options with all defaults filled in.
+
+        :raises PluginLoadError: when its options model cannot be imported.
+        :raises InvalidOption: when an option is unknown or its value does not fit.
+        """
+        return self.options_model(spec).checked(options, f"{spec.role.capitalize()} '{spec.name}'")
+
+    def create(self, spec: ComponentSpec, options: Options | Mapping[str, Any]) -> Component[Options]:
         """Import a component's class and construct it; nothing is loaded yet.
 
+        :param options: checked already, or as a user gives them.
         :raises PluginLoadError: when it cannot be imported or is not of its role.
         :raises InvalidOption: when an option is unknown or its value does not fit.
         """
-        checked = self.options_model(spec).checked(options, f"{spec.role.capitalize()} '{spec.name}'")
+        checked = self.check_options(spec, options) if isinstance(options, Mapping) else options
         target = self._import(spec, spec.target)
         base = _base_class(spec.role)
         if not (isinstance(target, type) and issubclass(target, base)):
@@ -154,12 +164,16 @@ class Registry:
         known = sorted(suffix for spec in sinks for suffix in spec.suffixes)
         raise UsageError(f"The suffix of {path} tells no format; use one of {', '.join(known)}, or name a --sink.")
 
-    def versions(self) -> dict[str, str]:
-        """Return the versions of the core and of all plugins' distributions, for results."""
+    def versions(self, specs: Iterable[ComponentSpec] = ()) -> dict[str, str]:
+        """Return the versions of the core, of all plugins' distributions, and of what components require.
+
+        :param specs: of the components of a run; torch and the engine are among what they require.
+        """
         from anyanomaly import __version__
 
-        found = dict(plugin.distribution.split(" ") for plugin in self._plugins if plugin.distribution)
-        return {"anyanomaly": __version__, **dict(sorted(found.items()))}
+        plugins = dict(plugin.distribution.split(" ") for plugin in self._plugins if plugin.distribution)
+        requirements = _installed_versions(text for spec in specs for text in spec.requires)
+        return {"anyanomaly": __version__, **dict(sorted((requirements | plugins).items()))}
 
     def register_commands(self, new_app: Callable[[], Any]) -> list[Any]:
         """Let each plugin add commands to an application of its own; return those applications."""
@@ -213,9 +227,21 @@ def _version(name: str) -> str:
     return rest.partition("\n")[0].strip() if head and "\n\n" not in head else found.version
 
 
+def _installed_versions(requirements: Iterable[str]) -> dict[str, str]:
+    """Return the versions of the distributions that requirements name, alternatives included, where installed."""
+    from packaging.requirements import Requirement
+
+    names = {Requirement(text).name for requirement in requirements for text in requirement.split(" | ")}
+    versions = {}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            versions[name] = _version(name)
+    return versions
+
+
 @cache  # reading metadata is most of what `anyanomaly plugins` costs, and many components require the same
-def _lack(text: str) -> str:
-    """Return what is missing of a requirement, of which one alternative is enough; empty: nothing."""
+def missing_requirement(text: str) -> str:
+    """Return what is missing of a PEP 508 requirement, of which one alternative (" | ") is enough; empty: nothing."""
     from packaging.requirements import Requirement
 
     unfit = []

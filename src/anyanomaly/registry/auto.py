@@ -1,90 +1,100 @@
-"""The backend ``auto``: which language model runs, by what is installed and what the machine has.
+"""The backend ``auto``: of the installed backends, the one that declares itself best for this machine's device.
 
-Looks at packages' metadata and at the GPU's device files; imports no engine and starts no driver.
+Reads packages' metadata and the GPU's device files; imports no engine and starts no driver.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from anyanomaly.errors import MissingRequirement, UnknownComponent
-from anyanomaly.registry import Registry
-
-VLLM, TRANSFORMERS, GGUF = "qwen-vllm", "qwen-hf", "qwen-gguf"
-CANDIDATES = (VLLM, TRANSFORMERS, GGUF)
-"""All the same model, Qwen2.5-VL 3B, so that the question what finds an event has one answer everywhere."""
-
-NOTHING = (
-    "No backend with a language model is installed. Run: pip install anyanomaly-llamacpp (for a CPU) or "
-    "pip install 'anyanomaly-vllm[gpu]' (for a GPU)"
-)
+from anyanomaly.errors import MissingRequirement
+from anyanomaly.registry import Registry, missing_requirement
+from anyanomaly.registry.install import install_command
+from anyanomaly.specs import AutoChoice, BackendSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A backend, and why it was chosen."""
+class BackendChoice:
+    """A backend that ``auto`` stands for, and why."""
 
-    name: str
-    why: str
+    spec: BackendSpec
+    reason: str  # ends the sentence "backend NAME, because ..."
 
 
-def choose_backend(registry: Registry, device: str = "auto") -> Choice:
-    """Return the backend for this machine: vLLM on a GPU, transformers on a GPU, GGUF on the CPU, transformers on it.
+def choose_backend(registry: Registry, device: str = "auto") -> BackendChoice:
+    """Return the installed backend with the highest rank for a device; on a GPU that no backend uses, one for the CPU.
 
     :param device: where models are to run: auto, cpu, mps, cuda or cuda:N.
-    :raises MissingRequirement: when none of them is installed.
+    :raises MissingRequirement: when no backend that suits ``auto`` is installed.
     """
-    ready = {name for name in CANDIDATES if _ready(registry, name)}
-    cuda = device.startswith("cuda") or (device == "auto" and has_nvidia_gpu())
-    mps = device == "mps" or (device == "auto" and not cuda and has_apple_gpu())
-    if cuda and VLLM in ready and _version("vllm"):
-        return Choice(VLLM, "a GPU is there, and vLLM is installed")
-    if (cuda and TRANSFORMERS in ready and _torch_has_cuda()) or (mps and TRANSFORMERS in ready):
-        faster = "; vLLM, which is not, answers more questions at once" if cuda else ""
-        return Choice(TRANSFORMERS, f"a GPU is there, and transformers is installed{faster}")
-    where = "the engine that would use the GPU is not installed" if cuda or mps else "no GPU is to be used"
-    if device == "auto" and not (cuda or mps):
-        where = "no GPU is there"
-    if GGUF in ready:
-        return Choice(GGUF, f"{where}, and llama.cpp is installed")
-    if TRANSFORMERS in ready:
-        return Choice(TRANSFORMERS, f"{where}, and llama.cpp, whose weights are smaller, is not installed")
-    raise MissingRequirement(NOTHING)
+    kind = device_kind(device)
+    gpu_choices = sorted(_usable_choices(registry, kind), key=_rank) if kind != "cpu" else []
+    choices = gpu_choices or sorted(_usable_choices(registry, "cpu"), key=_rank)
+    if not choices:
+        raise MissingRequirement(
+            f"No backend with a language model is installed. For a CPU run: {install_command('anyanomaly-llamacpp')} "
+            f"For a GPU run: {install_command('anyanomaly-vllm[gpu]')}"
+        )
+    choice, spec = choices[-1]
+    if kind == "cpu":
+        where = "there is no GPU" if device == "auto" else "the models run on the CPU"
+    else:
+        where = "there is a GPU" if gpu_choices else "no installed engine uses the GPU"
+    return BackendChoice(spec, f"{where} and {choice.reason}")
+
+
+def device_kind(device: str = "auto") -> str:
+    """Return cpu, cuda or mps; for ``auto`` what this machine has."""
+    if device != "auto":
+        return device.partition(":")[0]
+    return "cuda" if has_nvidia_gpu() else "mps" if has_apple_gpu() else "cpu"
 
 
 def has_nvidia_gpu() -> bool:
-    """Tell whether an NVIDIA GPU can be used, without asking its driver."""
+    """Return whether an NVIDIA GPU can be used, without asking its driver."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
         return False
     return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()  # dxg: Linux in Windows
 
 
 def has_apple_gpu() -> bool:
-    """Tell whether this is a Mac whose GPU torch can use."""
+    """Return whether this is a Mac whose GPU torch can use."""
     return platform.system() == "Darwin" and platform.machine() == "arm64"
 
 
-def _ready(registry: Registry, name: str) -> bool:
-    try:
-        return not registry.missing(registry.find("backend", name))
-    except (MissingRequirement, UnknownComponent):
+def _usable_choices(registry: Registry, kind: str) -> Iterator[tuple[AutoChoice, BackendSpec]]:
+    """Yield what installed backends declare for a kind of device; a name in conflict is nobody's."""
+    specs = [spec for spec in registry.specs("backend") if isinstance(spec, BackendSpec)]
+    names = [spec.name for spec in specs]
+    for spec in specs:
+        for choice in spec.auto:
+            if choice.device == kind and names.count(spec.name) == 1 and _is_usable(registry, spec, choice):
+                yield choice, spec
+
+
+def _is_usable(registry: Registry, spec: BackendSpec, choice: AutoChoice) -> bool:
+    if registry.missing(spec) or any(map(missing_requirement, choice.requires)):
         return False
+    return not choice.cuda_build or is_cuda_build(choice.cuda_build)
 
 
-def _torch_has_cuda() -> bool:
-    """Tell a CUDA build of torch by its version or by what it requires."""
-    local = _version("torch").partition("+")[2]
+def _rank(candidate: tuple[AutoChoice, BackendSpec]) -> tuple[int, str]:
+    """Sort by rank, equal ranks by name, so that the choice never depends on the order of plugins."""
+    choice, spec = candidate
+    return choice.rank, spec.name
+
+
+def is_cuda_build(distribution: str) -> bool:
+    """Return whether an installed distribution is a CUDA or ROCm build, by its version or by what it requires."""
+    try:
+        local = version(distribution).partition("+")[2]
+    except PackageNotFoundError:
+        return False
     if local:
         return local.startswith(("cu", "rocm"))
-    return any(each.startswith(("nvidia-", "cuda-")) for each in requires("torch") or ())
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
+    return any(text.startswith(("nvidia-", "cuda-")) for text in requires(distribution) or ())

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anyanomaly.assemble.settings import run_settings
+from anyanomaly.assemble.run_settings import run_settings
 from anyanomaly.config.load import resolve
 from anyanomaly.core.expected import SCORES, YES_NO
 from anyanomaly.engine.settings import RunSettings

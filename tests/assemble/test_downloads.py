@@ -1,4 +1,4 @@
-"""Downloads are told before they start: asked of a hub on loopback, or refused with what helps."""
+"""Downloads are announced before they start: their size is asked of a hub on loopback, or they are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from anyanomaly.assemble.weights import download, hub_cache
+from anyanomaly.api import Download
+from anyanomaly.assemble.downloads import announce, hub_cache, is_present
 from anyanomaly.errors import MissingRequirement
 
 FILES = {"config.json": 900, "a.safetensors": 4_000_000_000, "b.safetensors": 3_500_000_000, "old/c.bin": 10**10}
@@ -53,59 +54,42 @@ def hub() -> Iterator[str]:
 def test_how_large_and_where_to(cache: Path, hub: str) -> None:
     """In a process of its own: the hub's client reads its address when it is imported."""
     code = (
-        "from anyanomaly.assemble.weights import download\n"
-        "print(download({'model': 'some/model', 'revision': 'main'}))\n"
-        "print(download({'model': 'some/model-GGUF:m-Q4.gguf', 'revision': 'main'}))\n"
+        "from anyanomaly.api import Download\n"
+        "from anyanomaly.assemble.downloads import announce\n"
+        "print(announce(Download('some/model'), '--backend.model'))\n"
+        "print(announce(Download('some/model-GGUF', file='m-Q4.gguf'), '--backend.model'))\n"
     )
     environment = {"PATH": "", "HF_HOME": str(cache.parent), "HF_ENDPOINT": hub, "PYTHONPATH": ":".join(sys.path)}
-    told = subprocess.run(
+    lines = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert told[0] == f"downloading some/model, 7.5 GB, to {cache} (HF_HOME decides where), once"
-    assert told[1].startswith("downloading some/model-GGUF, 2.8 GB, ")
+    assert lines[0] == f"downloading some/model, 7.5 GB, to {cache} (HF_HOME decides where), once"
+    assert lines[1].startswith("downloading some/model-GGUF, 2.8 GB, ")
 
 
 def test_without_a_network_the_commands_that_help_are_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(MissingRequirement, match=r"HF_HUB_OFFLINE is set.*--backend\.model.*hf download") as told:
-        download({"model": "some/model", "revision": "main"})
-    assert "\n" not in str(told.value)
+    with pytest.raises(MissingRequirement, match=r"HF_HUB_OFFLINE is set.*--encoder\.model.*hf download") as error:
+        announce(Download("some/model"), "--encoder.model")
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("model", "files", "here"),
+    ("download", "files", "present"),
     [
-        ("some/model", ["snapshots/1/a.safetensors"], True),
-        ("some/model", ["snapshots/1/config.json"], False),
-        ("some/model", ["snapshots/1/a.safetensors", "blobs/2.incomplete"], False),
-        ("some/model:q4.gguf", ["snapshots/1/q4.gguf"], True),
-        ("some/model:q4.gguf", ["snapshots/1/q8.gguf"], False),
+        (Download("some/model"), ["snapshots/1/a.safetensors"], True),
+        (Download("some/model"), ["snapshots/1/config.json"], False),
+        (Download("some/model"), ["snapshots/1/a.safetensors", "blobs/2.incomplete"], False),
+        (Download("some/model", file="q4.gguf"), ["snapshots/1/q4.gguf"], True),
+        (Download("some/model", file="q4.gguf"), ["snapshots/1/q8.gguf"], False),
     ],
 )
-def test_what_is_in_the_cache_is_not_downloaded(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, model: str, files: list[str], here: bool
-) -> None:
+def test_weights_in_the_cache_are_present(cache: Path, download: Download, files: list[str], present: bool) -> None:
     for file in files:
         path = cache / "models--some--model" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    if here:
-        assert download({"model": model, "revision": "main"}) == ""
-    else:
-        with pytest.raises(MissingRequirement):
-            download({"model": model, "revision": "main"})
-
-
-def test_what_is_no_hub_model_is_not_downloaded(tmp_path: Path) -> None:
-    for options in (
-        {},
-        {"model": "", "revision": "main"},
-        {"model": "name/on-a-server"},
-        {"model": str(tmp_path), "revision": "main"},
-        {"model": "./not/there", "revision": "main"},
-    ):
-        assert download(options) == ""
+    assert is_present(download) is present
 
 
 def test_the_cache_is_where_the_usual_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,75 @@
+"""What components say they can do, held against what a run asks of them: refused before anything is loaded."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from anyanomaly.api.backend import Backend
+from anyanomaly.assemble.resolve import ResolvedComponent, ResolvedRun
+from anyanomaly.errors import CapabilityError
+from anyanomaly.specs import BackendSpec, ContextSpec, ReaderSpec
+
+
+def check_capabilities(run: ResolvedRun) -> None:
+    """Check the declarations of a run's components.
+
+    :raises CapabilityError: when one cannot do what the run asks, with a way out.
+    """
+    spec = cast(BackendSpec, run.backend.spec)
+    _check_images(run, spec.max_images)
+    scoring = run.settings.scoring
+    if scoring in ("expected", "yes-no") and spec.words and not spec.logprobs:
+        raise CapabilityError(
+            f"{run.backend.label} gives no log-probabilities, which --scoring {scoring} needs. Use --scoring words."
+        )
+    if run.settings.reason is not None and not spec.words:
+        raise CapabilityError(f"{run.backend.label} answers without words. Leave --reason-above out.")
+    for component in run.models:
+        _check_device(component)
+    _check_endless(run)
+
+
+def check_backend(run: ResolvedRun, backend: Backend[Any]) -> None:
+    """Check what only the backend itself knows: where it sends images, and after loading how many it takes.
+
+    :raises CapabilityError: when it sends images off this machine without leave, or takes too few.
+    """
+    spec = cast(BackendSpec, run.backend.spec)
+    if spec.network and backend.leaves_machine and not run.config.run.allow_network:
+        raise CapabilityError(
+            f"{run.backend.label} sends pictures off this machine. If that is allowed, add --allow-network."
+        )
+    if backend.max_images is not None:
+        _check_images(run, backend.max_images)
+
+
+def _check_images(run: ResolvedRun, max_images: int | None) -> None:
+    for context in run.contexts:
+        n_images = cast(ContextSpec, context.spec).images
+        if max_images is not None and n_images > max_images:
+            raise CapabilityError(
+                f"{context.label} makes up to {n_images} images per question; {run.backend.label} takes {max_images}. "
+                f"Leave it out of --context, or use another backend."
+            )
+
+
+def _check_device(component: ResolvedComponent) -> None:
+    """Refuse a device that a component's spec does not name; ``auto`` is the component's own choice."""
+    device = str(getattr(component.options, "device", "auto"))
+    devices: frozenset[str] = getattr(component.spec, "devices", frozenset())
+    if devices and device != "auto" and device.partition(":")[0] not in devices:
+        raise CapabilityError(
+            f"{component.label} does not run on {device}; it runs on {', '.join(sorted(devices))}. "
+            f"Choose one with --{component.spec.role}.device."
+        )
+
+
+def _check_endless(run: ResolvedRun) -> None:
+    """Refuse videos after one that never ends."""
+    *before, _ = run.readers.items() or [("", None)]
+    for uri, reader in before:
+        if reader is not None and cast(ReaderSpec, reader.spec).live:
+            raise CapabilityError(
+                f"The source {uri} never ends, so the videos after it would never be searched. Give it last, "
+                f"or in a run of its own."
+            )

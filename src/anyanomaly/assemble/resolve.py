@@ -1,0 +1,246 @@
+"""A configuration to the run that it stands for: every name, option and default is decided here, once.
+
+``run``, ``show``, ``eval``, ``bench``, ``config show``, ``doctor``, the flags in ``--help`` and the header of result
+files all read what these functions return. Nothing here imports an engine or loads a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from pydantic import SecretStr
+
+from anyanomaly.api.downloads import Download
+from anyanomaly.api.options import Options
+from anyanomaly.assemble.run_settings import run_settings
+from anyanomaly.config.model import ComponentChoice, RunConfig
+from anyanomaly.core.prompt import PromptTemplate
+from anyanomaly.engine.settings import RunSettings
+from anyanomaly.errors import MissingRequirement
+from anyanomaly.registry import Registry
+from anyanomaly.registry.auto import choose_backend
+from anyanomaly.specs import ComponentSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedComponent:
+    """A component of a run, and its options with every default filled in."""
+
+    spec: ComponentSpec
+    options: Options
+    reason: str = ""  # why it was taken for `auto`; empty when the user named it
+
+    @property
+    def name(self) -> str:
+        """Its name, never ``auto``."""
+        return self.spec.name
+
+    @property
+    def label(self) -> str:
+        """How messages call it: "Backend 'qwen-hf'"."""
+        return f"{self.spec.role.capitalize()} '{self.spec.name}'"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Its name and all its options, JSON-ready; secrets are not among them."""
+        secrets = {
+            name for name in type(self.options).model_fields if isinstance(getattr(self.options, name), SecretStr)
+        }
+        return {"name": self.name, **self.options.model_dump(mode="json", exclude=secrets)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedRun:
+    """A run as it will be carried out. Components are in the order of the roles."""
+
+    config: RunConfig  # as configured
+    readers: Mapping[str, ResolvedComponent]  # by the address of the video
+    encoder: ResolvedComponent | None  # None: no component of the run needs one
+    selector: ResolvedComponent
+    contexts: tuple[ResolvedComponent, ...]
+    backend: ResolvedComponent
+    sinks: tuple[ResolvedComponent, ...]
+    settings: RunSettings  # texts, prompts, weights, scoring, smoothing, threshold
+
+    @property
+    def models(self) -> tuple[ResolvedComponent, ...]:
+        """The components that see images of a video: encoder, selector, contexts, backend."""
+        return (*([self.encoder] if self.encoder else []), self.selector, *self.contexts, self.backend)
+
+    @property
+    def downloads(self) -> tuple[tuple[ResolvedComponent, Download], ...]:
+        """The weights that components fetch when they are not on this machine, with who fetches them."""
+        return tuple((component, download) for component in self.models for download in component.options.downloads())
+
+    def header(self, registry: Registry) -> dict[str, Any]:
+        """Describe the run for result files, JSON-ready: every setting, the prompts, the versions of all packages.
+
+        ``config`` is a configuration of its own: it has the structure of a configuration file.
+        """
+        readers = {component.name: component.settings for component in self.readers.values()}
+        specs = [component.spec for component in (*self.readers.values(), *self.models, *self.sinks)]
+        reason = self.settings.reason
+        return {
+            "config": fill_in(self.config, self.models).model_dump(mode="json", exclude={"sink"}),
+            "readers": list(readers.values()),
+            "prompt": _describe_prompt(self.settings.template),
+            "reason_prompt": _describe_prompt(reason.template) if reason else None,
+            "versions": registry.versions(specs),
+        }
+
+
+def resolve_run(config: RunConfig, registry: Registry) -> ResolvedRun:
+    """Return the run that a configuration stands for.
+
+    :raises UsageError: for a component, an option or a prompt that does not exist or does not fit.
+    :raises MissingRequirement: when something that a component requires is not installed.
+    """
+    for name in config.context:  # options of a context that is not in use may stay; of one that does not exist not
+        registry.find("context", name)
+    selector = resolve_named(config, registry, "selector")
+    contexts = resolve_contexts(config, registry)
+    backend = resolve_backend(config, registry)
+    needs_encoder = any(getattr(component.spec, "needs_encoder", False) for component in (selector, *contexts, backend))
+    return ResolvedRun(
+        config=config,
+        readers=resolve_readers(config, registry),
+        encoder=resolve_named(config, registry, "encoder") if needs_encoder else None,
+        selector=selector,
+        contexts=contexts,
+        backend=backend,
+        sinks=resolve_sinks(config, registry),
+        settings=run_settings(config, context_weights(contexts)),
+    )
+
+
+def resolve_components(config: RunConfig, registry: Registry) -> tuple[ResolvedComponent, ...]:
+    """Return the components of a run that see images, those left out that are not installed or lack a requirement.
+
+    :raises UsageError: for a component or an option that does not exist or does not fit.
+    """
+    resolvers: list[Callable[[], Sequence[ResolvedComponent]]] = [
+        lambda: [resolve_named(config, registry, "encoder")],
+        lambda: [resolve_named(config, registry, "selector")],
+        lambda: resolve_contexts(config, registry),
+        lambda: [resolve_backend(config, registry)],
+    ]
+    components: list[ResolvedComponent] = []
+    for resolve in resolvers:
+        with suppress(MissingRequirement):
+            components += resolve()
+    return tuple(components)
+
+
+def resolve_component(
+    config: RunConfig, registry: Registry, role: str, name: str, options: Mapping[str, Any], *, installed: bool = True
+) -> ResolvedComponent:
+    """Return a component, with the run's device and seed where it has such options and is given none.
+
+    :param options: as a user gives them. :param installed: refuse a component that lacks a requirement.
+    :raises UsageError: when it or one of the options does not exist, or a value does not fit.
+    :raises MissingRequirement: when it is not installed, or lacks a requirement.
+    """
+    spec = registry.find(role, name)
+    if installed:
+        registry.check(spec)
+    fields = registry.options_model(spec).model_fields
+    shared = {"device": config.run.device, "seed": config.run.seed}
+    defaults = {option: value for option, value in shared.items() if option in fields}
+    return ResolvedComponent(spec, registry.check_options(spec, {**defaults, **options}))
+
+
+def choose_backend_name(config: RunConfig, registry: Registry) -> tuple[str, str]:
+    """Return the name of the backend, and why ``auto`` stands for it; no reason when the user named it.
+
+    ``auto`` is the backend that this machine runs best on the device that the user chose: that of ``[backend]``,
+    else that of ``[run]``.
+
+    :raises MissingRequirement: when ``auto`` finds no installed backend.
+    """
+    table = config.backend
+    if table.name != "auto":
+        return table.name, ""
+    choice = choose_backend(registry, str(table.options.get("device", config.run.device)))
+    return choice.spec.name, choice.reason
+
+
+def resolve_backend(config: RunConfig, registry: Registry, *, installed: bool = True) -> ResolvedComponent:
+    """Return the backend. Errors as `resolve_component` and `choose_backend_name`."""
+    name, reason = choose_backend_name(config, registry)
+    component = resolve_component(config, registry, "backend", name, config.backend.options, installed=installed)
+    return replace(component, reason=reason)
+
+
+def resolve_named(config: RunConfig, registry: Registry, role: str, *, installed: bool = True) -> ResolvedComponent:
+    """Return the component of a role that the configuration names, never ``auto``. Errors as `resolve_component`."""
+    table: ComponentChoice = getattr(config, role)
+    return resolve_component(config, registry, role, table.name, table.options, installed=installed)
+
+
+def resolve_contexts(config: RunConfig, registry: Registry) -> tuple[ResolvedComponent, ...]:
+    """Return the contexts in the order of the configuration. Errors as `resolve_run`."""
+    return tuple(
+        resolve_component(config, registry, "context", name, config.context.get(name, {})) for name in config.contexts
+    )
+
+
+def context_weights(contexts: Sequence[ResolvedComponent]) -> dict[str, float]:
+    """Return the weight of each context's score in the fusion, at least 0, by the context's name."""
+    return {context.name: float(getattr(context.options, "weight", 1.0)) for context in contexts}
+
+
+def resolve_readers(
+    config: RunConfig, registry: Registry, uris: Sequence[str] | None = None
+) -> dict[str, ResolvedComponent]:
+    """Return the reader of each video, by its address.
+
+    For ``auto`` the address decides; an option that only another reader has is meant for another video and left out.
+
+    :param uris: addresses; None: the videos of the configuration.
+    :raises UsageError: for an address that no reader takes, and for an option that no reader has.
+    """
+    return {uri: _resolve_reader(config, registry, uri) for uri in (config.videos if uris is None else uris)}
+
+
+def resolve_sinks(config: RunConfig, registry: Registry) -> tuple[ResolvedComponent, ...]:
+    """Return the sinks; for ``auto`` the suffix of the path decides. Errors as `resolve_run`."""
+    sinks = []
+    for table in config.sink:
+        name = registry.sink_for(str(table.options.get("path", "-"))).name if table.name == "auto" else table.name
+        sinks.append(resolve_component(config, registry, "sink", name, table.options))
+    return tuple(sinks)
+
+
+def fill_in(config: RunConfig, components: Sequence[ResolvedComponent]) -> RunConfig:
+    """Return the configuration with the names and all options of components in place of what was given of them."""
+    tables: dict[str, Any] = config.model_dump()
+    for component in components:
+        settings = component.settings
+        if component.spec.role == "context":
+            name = settings.pop("name")
+            tables["context"] = {**tables["context"], name: settings}
+        else:
+            tables[component.spec.role] = settings
+    return RunConfig.model_validate(tables)
+
+
+def _resolve_reader(config: RunConfig, registry: Registry, uri: str) -> ResolvedComponent:
+    table = config.reader
+    if table.name != "auto":
+        return resolve_named(config, registry, "reader")
+    spec = registry.reader_for(uri)
+    fields = {each.name: set(registry.options_model(each).model_fields) for each in registry.specs("reader")}
+    foreign = set().union(*fields.values()) - fields[spec.name]
+    options = {name: value for name, value in table.options.items() if name not in foreign}
+    return resolve_component(config, registry, "reader", spec.name, options)
+
+
+def _describe_prompt(template: PromptTemplate) -> dict[str, Any]:
+    fields = asdict(template)
+    digest = hashlib.sha256(json.dumps(fields, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return {**fields, "sha256": digest}
