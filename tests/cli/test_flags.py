@@ -49,7 +49,7 @@ def test_options_can_be_written_with_an_equals_sign(cli: Cli) -> None:
 
 def test_sinks_by_suffix_and_by_name(cli: Cli) -> None:
     shown = cli("config", "show", "-o", "a.jsonl", "--sink", "csv", "--sink.csv.path", "b.txt").out
-    assert 'name = "auto"\npath = "a.jsonl"' in shown
+    assert 'name = "jsonl"\npath = "a.jsonl"' in shown
     assert 'name = "csv"\npath = "b.txt"' in shown
 
 

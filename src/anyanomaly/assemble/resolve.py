@@ -41,6 +41,12 @@ class ResolvedComponent:
         return self.spec.name
 
     @property
+    def path(self) -> str:
+        """Where its options stand in a configuration: "backend", "context.key"."""
+        role = self.spec.role
+        return f"{role}.{self.name}" if role == "context" else role
+
+    @property
     def label(self) -> str:
         """How messages call it: "Backend 'qwen-hf'"."""
         return f"{self.spec.role.capitalize()} '{self.spec.name}'"
@@ -216,7 +222,9 @@ def resolve_sinks(config: RunConfig, registry: Registry) -> tuple[ResolvedCompon
     return tuple(sinks)
 
 
-def fill_in(config: RunConfig, components: Sequence[ResolvedComponent]) -> RunConfig:
+def fill_in(
+    config: RunConfig, components: Sequence[ResolvedComponent], sinks: Sequence[ResolvedComponent] = ()
+) -> RunConfig:
     """Return the configuration with the names and all options of components in place of what was given of them."""
     tables: dict[str, Any] = config.model_dump()
     for component in components:
@@ -226,6 +234,8 @@ def fill_in(config: RunConfig, components: Sequence[ResolvedComponent]) -> RunCo
             tables["context"] = {**tables["context"], name: settings}
         else:
             tables[component.spec.role] = settings
+    if sinks:
+        tables["sink"] = [sink.settings for sink in sinks]
     return RunConfig.model_validate(tables)
 
 

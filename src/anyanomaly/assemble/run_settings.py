@@ -39,7 +39,7 @@ def run_settings(config: RunConfig, weights: Mapping[str, float]) -> RunSettings
         )
     return RunSettings(
         texts=config.texts,
-        template=_template(config, _scoring_prompt(config)),
+        template=_template(config, scoring_prompt(config)),
         weights=weights,
         scoring=run.scoring,
         sampling=Sampling(
@@ -65,8 +65,8 @@ def run_settings(config: RunConfig, weights: Mapping[str, float]) -> RunSettings
     )
 
 
-def _scoring_prompt(config: RunConfig) -> str:
-    """Return the name of the template that asks for the score."""
+def scoring_prompt(config: RunConfig) -> str:
+    """Return the name, or file, of the template that asks for the score; ``auto`` goes by the scoring."""
     if config.prompt.name != "auto":
         return config.prompt.name
     return {"expected": "consideration", "yes-no": "yes-no"}.get(config.run.scoring, "reason-consideration")

@@ -13,8 +13,8 @@ from anyanomaly.cli.call import Call
 from anyanomaly.cli.flags import with_flags
 from anyanomaly.cli.output import tell
 from anyanomaly.cli.run_flags import Given, resolved, run_flags
-from anyanomaly.config.load import FILE_NAME, find_file, user_file
-from anyanomaly.config.model import RunConfig
+from anyanomaly.config.load import FILE_NAME, Resolved, find_file, user_file
+from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.config.toml import to_toml, toml_value
 from anyanomaly.errors import OutputError, UsageError
 from anyanomaly.specs import SINGLE_ROLES
@@ -28,15 +28,14 @@ def add(app: typer.Typer, call: Call) -> None:
         given: Given,
         videos: Annotated[list[str] | None, typer.Argument(metavar="VIDEO", help="as for `run`")] = None,
     ) -> None:
-        found = resolved(call, {**given, ("videos",): videos} if videos else given)
-        print(to_toml(found.config, found.origins), end="")
+        _show(call, resolved(call, {**given, ("videos",): videos} if videos else given))
 
     def path() -> None:
-        found = find_file(call.config_file)
-        if found is None:
+        file = find_file(call.config_file)
+        if file is None:
             tell(f"No config file; looked for ./{FILE_NAME} and {user_file()}. Write one with: anyanomaly config init")
         else:
-            print(found)
+            print(file)
 
     def init(target: Annotated[Path, typer.Argument(metavar="[FILE]", help="where to")] = Path(FILE_NAME)) -> None:
         _init(target)
@@ -46,6 +45,30 @@ def add(app: typer.Typer, call: Call) -> None:
     config.command("path", help="Print which config file is read.")(path)
     config.command("init", help=f"Write a config file with every setting explained ({FILE_NAME}).")(init)
     app.add_typer(config, name="config")
+
+
+def _show(call: Call, settings: Resolved) -> None:
+    """Print the settings as a run takes them: what `auto` stands for, and every option of every component."""
+    from anyanomaly.assemble.resolve import fill_in, resolve_components, resolve_readers, resolve_sinks
+    from anyanomaly.assemble.run_settings import scoring_prompt
+
+    registry, config, origins = call.registry, settings.config, dict(settings.origins)
+    readers = {reader.name: reader for reader in resolve_readers(config, registry).values()}
+    components = list(resolve_components(config, registry))
+    for component in components:
+        path = component.path
+        if component.reason:
+            origins[f"{path}.name"] = f"for auto, because {component.reason}"
+        for option in {"device", "seed"} & set(component.settings):  # unless given, they follow the run's
+            origins.setdefault(f"{path}.{option}", origins.get(f"run.{option}", "default"))
+    config = fill_in(config, components, resolve_sinks(config, registry))
+    if config.reader.name == "auto" and len(readers) == 1:  # it stays auto: the address of a video decides
+        (reader,) = readers.values()
+        origins["reader.name"] = f"takes {reader.name}, by the address"
+        config = config.model_copy(update={"reader": ComponentChoice(name="auto", options=reader.options.model_dump())})
+    if config.prompt.name == "auto":
+        origins["prompt.name"] = f"takes {scoring_prompt(config)}, by the scoring"
+    print(to_toml(config, origins), end="")
 
 
 def _init(target: Path) -> None:
