@@ -67,6 +67,8 @@ def run_settings(config: RunConfig, weights: Mapping[str, float]) -> RunSettings
 
 def _scoring_prompt(config: RunConfig) -> str:
     """Return the name of the template that asks for the score."""
+    if own := (config.prompt.per_backend or {}).get(config.backend.name):
+        return own
     if config.prompt.name != "auto":
         return config.prompt.name
     return {"expected": "consideration", "yes-no": "yes-no"}.get(config.run.scoring, "reason-consideration")
