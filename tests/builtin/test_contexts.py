@@ -41,6 +41,13 @@ def test_the_position_context_keeps_a_share_of_the_brightness(floor: float) -> N
         np.testing.assert_allclose(context.images[0][at], frame[at] * share, atol=1)
 
 
+def test_one_window_over_the_whole_frame_gives_the_plain_frame() -> None:
+    generator = PositionContext(PositionOptions(large=240, middle=0, small=0))
+    generator.encoder = FakeEncoder()
+    context = generator.build(sample_segment(), TEXT, KeyFrames(1, (1, 7, 13, 19)))
+    np.testing.assert_array_equal(context.images[0], resized(sample_segment().frames[1].image, SHOWN))
+
+
 def temporal(**options: object) -> list[Context]:
     generator = TemporalContext(TemporalOptions(**options))  # type: ignore[arg-type]
     generator.encoder = FakeEncoder()

@@ -58,7 +58,13 @@ def softmax(similarities: FloatArray) -> FloatArray:
 
 
 def attention_mask(similarity: FloatArray, floor: float = 0.0) -> FloatArray:
-    """Return a map (h, w) min-max normalised to ``floor``..1; a flat one, which says nothing, as all ones."""
+    """Return a similarity map (h, w), min-max normalised to ``floor``..1 (paper, section 3.3: the window attention).
+
+    A flat map is returned as all ones, so that it gives the plain frame. Published is a division of zero by zero,
+    which makes the frame black, or of rounding noise by itself, which masks the frame by noise. A map is flat where
+    all its windows are equally similar: always where a single window covers the frame, as the large window alone of
+    C-Avenue does.
+    """
     low, high = float(similarity.min()), float(similarity.max())
     if high - low <= 1e-7:  # about the rounding of float32 similarities
         return np.ones_like(similarity)
