@@ -133,7 +133,6 @@ class Context:
     images: tuple[ImageArray, ...]  # at least one
     hint: str = ""  # fills {hint} of the prompt; empty: a plain frame
     views: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)  # for `show`: maps, numbers; not sent
-    more: tuple[Context, ...] = ()  # asked about in queries of their own; the highest score is the context's
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -149,7 +148,7 @@ class QueryId(NamedTuple):
     segment: int
     text: str
     context: str
-    part: int = 0  # of a context that has more to show: 0 is the context itself
+    index: int = 0  # type: ignore[assignment]  # position in what ``build`` returned; hides tuple.index
 
 
 @dataclass(frozen=True, slots=True)

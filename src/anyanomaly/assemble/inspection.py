@@ -17,7 +17,7 @@ from anyanomaly.types import Answer, Query, QueryId, Score, Segment
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """One event text: what it showed, and per context, and part of one, the question, the answer and its score."""
+    """One event text: what it showed, and per context the question, the answer and its score."""
 
     shown: Shown
     queries: tuple[Query, ...]

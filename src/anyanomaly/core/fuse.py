@@ -14,11 +14,11 @@ def highest(scores: Iterable[Score]) -> Score:
 
 
 def per_context(scores: Iterable[Score]) -> dict[str, Score]:
-    """Return the score of each context: the highest of its parts, of the contexts in the order in which they come."""
-    parts: dict[str, list[Score]] = {}
+    """Return the score of each context, the highest of its queries; contexts keep their order."""
+    by_context: dict[str, list[Score]] = {}
     for score in scores:
-        parts.setdefault(score.id.context, []).append(score)
-    return {context: highest(each) for context, each in parts.items()}
+        by_context.setdefault(score.id.context, []).append(score)
+    return {context: highest(context_scores) for context, context_scores in by_context.items()}
 
 
 def fuse(values: Mapping[str, float], weights: Mapping[str, float]) -> float:
