@@ -28,17 +28,17 @@ def test_frames_of_the_whole_segment_are_shown_in_order(n_frames: int, count: in
     assert bool(context.hint) == (n_frames > 1)
 
 
-@pytest.mark.parametrize("floor", [0.0, 0.3, 1.0])
-def test_the_position_context_keeps_a_share_of_the_brightness(floor: float) -> None:
-    generator = PositionContext(PositionOptions(floor=floor))
+@pytest.mark.parametrize("min_brightness", [0.0, 0.3, 1.0])
+def test_the_position_context_keeps_a_fraction_of_the_brightness(min_brightness: float) -> None:
+    generator = PositionContext(PositionOptions(min_brightness=min_brightness))
     generator.encoder = FakeEncoder()
     (context,) = generator.build(sample_segment(), TEXT, KeyFrames(1, (1, 7, 13, 19)))
     attention = context.views["attention"]
-    assert attention.min() == pytest.approx(floor)
+    assert attention.min() == pytest.approx(min_brightness)
     assert attention.max() == 1.0
     frame = resized(sample_segment().frames[1].image, SHOWN)
-    for share, at in ((floor, attention == attention.min()), (1.0, attention == attention.max())):
-        np.testing.assert_allclose(context.images[0][at], frame[at] * share, atol=1)
+    for brightness, pixels in ((min_brightness, attention == attention.min()), (1.0, attention == attention.max())):
+        np.testing.assert_allclose(context.images[0][pixels], frame[pixels] * brightness, atol=1)
 
 
 def test_one_window_over_the_whole_frame_gives_the_plain_frame() -> None:

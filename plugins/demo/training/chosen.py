@@ -31,7 +31,7 @@ BOXES = [
     for y in range(0, SIDE - size + 1, size)
     for x in range(0, SIDE - size + 1, size)
 ]
-FLOOR = float(CONTEXTS["position"]["floor"])
+MIN_BRIGHTNESS = float(CONTEXTS["position"]["min_brightness"])
 N_WINDOWS = int(CONTEXTS["temporal"]["windows"])
 NEAR = [size in SELECTOR["windows"] for _, _, size in BOXES]
 """The windows by which key frames are chosen."""
@@ -175,7 +175,7 @@ def attention(cosines: Floats) -> Floats:
             cv2.resize(cosines[done : done + n * n].reshape(n, n), (SHOWN, SHOWN), interpolation=cv2.INTER_LINEAR)
         )
         done += n * n
-    return attention_mask(np.mean(maps, axis=0), FLOOR)
+    return attention_mask(np.mean(maps, axis=0), MIN_BRIGHTNESS)
 
 
 def asked(

@@ -29,7 +29,7 @@ class PositionContext(ContextGenerator[PositionOptions]):
     """The primary frame, darker where its windows resemble the text less.
 
     It has no hint, as published: it is still one frame. Published is black where they resemble it least; the option
-    ``floor`` keeps a share of the brightness there.
+    ``min_brightness`` keeps a fraction of the brightness there.
     """
 
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
@@ -48,7 +48,7 @@ class PositionContext(ContextGenerator[PositionOptions]):
             maps[scale.name] = similarity[done : done + n_windows].reshape(scale.rows, scale.columns)
             done += n_windows
         mean = np.mean([resized(each, SHOWN) for each in maps.values()], axis=0)
-        attention = attention_mask(mean, self.options.floor)
+        attention = attention_mask(mean, self.options.min_brightness)
         image = (resized(frame.image, SHOWN) * attention[:, :, None]).astype(np.uint8)
         views = {f"similarity_{name}": each for name, each in maps.items()}
         return [Context("position", (image,), views={"attention": attention, **views})]

@@ -57,8 +57,8 @@ def softmax(similarities: FloatArray) -> FloatArray:
     return shares
 
 
-def attention_mask(similarity: FloatArray, floor: float = 0.0) -> FloatArray:
-    """Return a similarity map (h, w), min-max normalised to ``floor``..1 (paper, section 3.3: the window attention).
+def attention_mask(similarity: FloatArray, min_brightness: float = 0.0) -> FloatArray:
+    """Return a similarity map (h, w), min-max normalised to ``min_brightness``..1 (paper, section 3.3).
 
     A flat map is returned as all ones, so that it gives the plain frame. Published is a division of zero by zero,
     which makes the frame black, or of rounding noise by itself, which masks the frame by noise. A map is flat where
@@ -69,7 +69,7 @@ def attention_mask(similarity: FloatArray, floor: float = 0.0) -> FloatArray:
     if high - low <= 1e-7:  # about the rounding of float32 similarities
         return np.ones_like(similarity)
     mask: FloatArray = ((similarity - low) / (high - low)).astype(np.float32)
-    return floor + (1 - floor) * mask
+    return min_brightness + (1 - min_brightness) * mask
 
 
 def tile(images: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
