@@ -159,10 +159,10 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
             classes.append(table([about | {f"{mean:.2f}": f"{share:.2f} of {n}" for mean, n, share in
                                            row["calibration"]}]))  # fmt: skip
     weights, windows, sizes = results[0]["weights"], CONTEXTS["temporal"]["windows"], SELECTOR["windows"]
-    floor = CONTEXTS["position"]["floor"]
+    dimmest = CONTEXTS["position"]["min_brightness"]
     return (
         f"Micro AUC over all frames, videos and texts; weights {weights}, a position context without softmax keeping "
-        f"{floor} of the brightness, {windows} windows in the temporal context (but one in the column that says so), "
+        f"{dimmest} of the brightness, {windows} windows in the temporal context (but one in the column that says so), "
         f"key frames by windows of {sizes} of 240 pixels, smoothed over {SMOOTH_S} s, the same everywhere. Clips are "
         f"counted per kind of events.\n\n{table(rows)}\n"
         "Per class; small appearance events (at most 36 of 240 pixels high); and, under each score that a context's "

@@ -1,14 +1,14 @@
-"""The values that flow, in the order in which they flow. No behaviour beyond checks.
+"""The values of a run, in the order in which they are made. Their only behaviour is validation.
 
 ::
 
     uri --Reader.probe--> Video --Reader.frames--> Frame* --core.segment--> Segment
-    Segment x text --Selector--> KeyFrames --ContextGenerator (each)--> Context --core.prompt--> Query
+    Segment x text --Selector--> KeyFrames --ContextGenerator--> Context+ --core.prompt--> Query+
     Query* --Backend.answer--> Answer* --core.parse--> Score --core.fuse--> SegmentScore
     SegmentScore* --core.timeline, core.smooth--> Timeline --core.events--> Event*
 
-All are frozen. Arrays become read-only when a value is built, so a plugin that writes into its input fails at
-once instead of corrupting its neighbour.
+All are frozen. Arrays become read-only when a value is made, so that a plugin that writes into its input fails at
+once instead of changing what other components read.
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ ImageArray: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), RGB, C-contiguous, not writeable."""
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
+"""float32; the shape is said where it is used."""
+
 TimeArray: TypeAlias = npt.NDArray[np.float64]
+"""float64 (n,): presentation times in seconds."""
 
 Box: TypeAlias = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels, half-open."""
 
 Span: TypeAlias = tuple[float, float]
-"""Start and stop of a stretch of a video, half-open."""
+"""Start and stop of a part of a video, half-open."""
 
 SpanUnit: TypeAlias = Literal["frames", "seconds", "share"]
-"""What a span counts: frames from 0, presentation time, or the share of the video's frames, 0 to 1."""
+"""Unit of a span: frames from 0, seconds of presentation time, or the fraction (0 to 1) of the video's frames."""
 
 Fit: TypeAlias = Literal["centre", "stretch"]
 """How a crop becomes an encoder's square input.
@@ -45,9 +48,9 @@ Fit: TypeAlias = Literal["centre", "stretch"]
 
 
 def as_image(image: npt.NDArray[Any]) -> ImageArray:
-    """Return ``image`` read-only.
+    """Return ``image``, uint8 (H, W, 3), made read-only in place.
 
-    :raises ValueError: when it is not uint8 (H, W, 3) with at least one pixel, C-contiguous.
+    :raises ValueError: when it has another type or shape, has no pixels, or is not C-contiguous.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(f"an image must be uint8 (H, W, 3), got {image.dtype} {image.shape}")
@@ -59,24 +62,27 @@ def as_image(image: npt.NDArray[Any]) -> ImageArray:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A source of frames. ``id`` names it in results and is the same on every machine."""
+    """A source of frames. Results name it by ``id``, which is the same on every machine."""
 
     id: str
     uri: str
     fps: float  # > 0, nominal
-    n_frames: int | None  # as the container says; None: unknown, or it never ends
+    n_frames: int | None  # as the container says; None: unknown, or the video never ends
     width: int  # pixels of the frames as read, after rotation
-    height: int
-    live: bool = False
+    height: int  # pixels, likewise
+    live: bool = False  # may never end: scores and events come while it is read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture of a video. ``time_s`` is its presentation time, not ``index / fps``."""
+    """One frame of a video.
+
+    :raises ValueError: when the image is not uint8 (H, W, 3), C-contiguous.
+    """
 
     video: Video
     index: int  # 0-based in the video
-    time_s: float
+    time_s: float  # presentation time, which may differ from index / fps
     image: ImageArray
 
     def __post_init__(self) -> None:
@@ -85,32 +91,35 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """Consecutive frames that share a score. Covers frames ``[start, stop)`` of the video."""
+    """Frames ``[start, stop)`` of a video, which share a score (paper, section 3.1).
+
+    :raises ValueError: without a frame, or when there is not one time per covered frame.
+    """
 
     video: Video
-    index: int
-    start: int
-    stop: int
-    frames: tuple[Frame, ...]  # those read, ascending, at least one
-    times_s: TimeArray  # (stop - start,): one presentation time per covered frame, seconds
+    index: int  # 0-based in the video; segments that could not be read leave gaps
+    start: int  # first frame
+    stop: int  # behind the last frame
+    frames: tuple[Frame, ...]  # the frames that were read, ascending, at least one
+    times_s: TimeArray  # (stop - start,): a presentation time per covered frame, seconds
 
     def __post_init__(self) -> None:
         if not self.frames or self.times_s.shape != (self.stop - self.start,):
-            raise ValueError("a segment needs at least one frame, and a time for each frame it covers")
+            raise ValueError("a segment needs at least one frame, and one time per frame that it covers")
         self.times_s.flags.writeable = False
 
 
 @dataclass(frozen=True, slots=True)
 class EventText:
-    """The words for what to find, with all event texts of the run beside it, in the run's order."""
+    """One event text of a run."""
 
-    text: str
-    texts: tuple[str, ...]
+    text: str  # what to find, in plain words
+    texts: tuple[str, ...]  # all event texts of the run, in its order
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crop:
-    """A part of a frame, or all of it, for an encoder."""
+    """A part of a frame, or the whole frame, for an encoder."""
 
     frame: Frame
     box: Box | None = None  # None: the whole frame
@@ -119,21 +128,25 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class KeyFrames:
-    """Positions in ``segment.frames``: the frame shown alone, and those that show motion."""
+    """Positions in ``segment.frames`` (paper, section 3.2)."""
 
-    primary: int
-    sequence: tuple[int, ...]  # ascending, at least one
+    primary: int  # the frame that is shown alone
+    sequence: tuple[int, ...]  # the frames that show motion, ascending, at least one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """What one query shows: images, and a hint that tells the model how to read them."""
+    """What one query shows: images, and a hint that tells the model how to read them.
+
+    :raises ValueError: without an image, or when one is not uint8 (H, W, 3), C-contiguous.
+    """
 
     name: str
     images: tuple[ImageArray, ...]  # at least one
-    hint: str = ""  # fills {hint} of the prompt; empty: a plain frame
-    views: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)  # for `show`: maps, numbers; not sent
-    more: tuple[Context, ...] = ()  # asked about in queries of their own; the highest score is the context's
+    hint: str = ""  # fills {hint} of the prompt; empty: one frame
+    views: Mapping[str, npt.NDArray[Any]] = field(
+        default_factory=dict
+    )  # maps and numbers for `show`; no backend sees them
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -143,130 +156,132 @@ class Context:
 
 
 class QueryId(NamedTuple):
-    """The only link between a query and its answer. Ordered."""
+    """Identifies a query and its answer. Ids sort by video, segment, text, context and index."""
 
-    video: str
-    segment: int
-    text: str
-    context: str
-    part: int = 0  # of a context that has more to show: 0 is the context itself
+    video: str  # `Video.id`
+    segment: int  # `Segment.index`
+    text: str  # the event text
+    context: str  # `Context.name`
+    index: int = 0  # type: ignore[assignment]  # position in what ``build`` returned; hides tuple.index
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How an answer is drawn. Part of the key of the answer store."""
+    """Sampling parameters of an answer. Part of the key of the answer store."""
 
     max_tokens: int = 64
-    temperature: float = 0.0
-    top_p: float = 1.0
+    temperature: float = 0.0  # 0: greedy
+    top_p: float = 1.0  # in (0, 1]
     repetition_penalty: float = 1.0
     seed: int = 0
-    choices: tuple[str, ...] = ()  # not empty: give the log-probability of each of these answers
+    choices: tuple[str, ...] = ()  # not empty: return the log-probability of each of these answers, and no text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """One question with its images."""
+    """One question about images."""
 
     id: QueryId
     images: tuple[ImageArray, ...]
-    prompt: str
-    system: str = ""
+    prompt: str  # the question
+    system: str = ""  # system message; empty: none
     text_first: bool = False  # the question before the images
     sampling: Sampling = Sampling()
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its images: what look-ahead counts."""
+        """Size of the images in bytes, by which look-ahead is limited."""
         return sum(image.nbytes for image in self.images)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A backend's raw reply. ``value`` only from backends that score without words."""
+    """A backend's raw answer to a query: a text, a value or log-probabilities."""
 
     id: QueryId
     text: str = ""
-    value: float | None = None  # in [0, 1]
+    value: float | None = None  # in [0, 1]; only from backends that score without words
     logprobs: Mapping[str, float] | None = None  # per choice, natural log of its probability, not renormalised
-    prompt_tokens: int | None = None
-    output_tokens: int | None = None
+    prompt_tokens: int | None = None  # None: the backend does not count them
+    output_tokens: int | None = None  # likewise
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The number read from one answer: in [0, 1], or NaN when unreadable; never a made-up 0.
-
-    Only the scoring ``published`` leaves [0, 1], as the published implementation does.
-    """
+    """The score read from one answer."""
 
     id: QueryId
-    value: float
+    value: float  # in [0, 1], or NaN when unreadable; with the scoring `published` any number, as in the published code
     rationale: str = ""  # the model's words, verbatim
-    mass: float | None = None  # expected score: probability on the allowed answers, in [0, 1]
+    mass: float | None = None  # scoring `expected` and `yes-no`: probability of all allowed answers, in [0, 1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentScore:
-    """One segment and one event text: a score per context, and their fusion (NaN if all are)."""
+    """The scores of one segment for one event text."""
 
     video: Video
-    segment: int
-    start: int
-    stop: int
-    times_s: TimeArray  # (stop - start,)
-    text: str
+    segment: int  # `Segment.index`
+    start: int  # first frame
+    stop: int  # behind the last frame
+    times_s: TimeArray  # (stop - start,): presentation times, seconds
+    text: str  # the event text
     scores: Mapping[str, Score]  # context name to score, in the run's order
-    value: float
+    value: float  # the fused score; NaN when no context has a score
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timeline:
-    """Scores per frame of one video and one event text; a live video gives one piece per segment."""
+    """Scores per frame of one video for one event text; a live video gives one piece per segment.
+
+    :raises ValueError: when the series differ in length.
+    """
 
     video: Video
-    text: str
+    text: str  # the event text
     start: int  # index of the first frame
-    times_s: TimeArray  # (n,)
-    raw: FloatArray  # (n,) fused, may hold NaN
-    smooth: FloatArray  # (n,) in [0, 1]; NaN only where no frame of the video has a score
-    contexts: Mapping[str, FloatArray]  # (n,) each, may hold NaN
+    times_s: TimeArray  # (n_frames,): presentation times, seconds
+    raw: FloatArray  # (n_frames,): fused scores; NaN where one is missing
+    smooth: FloatArray  # (n_frames,): smoothed scores; NaN only where no frame of the video has a score
+    contexts: Mapping[str, FloatArray]  # context name to scores (n_frames,); NaN where one is missing
 
     def __post_init__(self) -> None:
         series: list[npt.NDArray[Any]] = [self.times_s, self.raw, self.smooth, *self.contexts.values()]
         for array in series:
             if array.shape != self.times_s.shape:
-                raise ValueError("the series of a timeline must have one length")
+                raise ValueError("the series of a timeline must have the same length")
             array.flags.writeable = False
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A stretch ``[start_s, stop_s)`` of a video where the smoothed score stays above the threshold."""
+    """A part ``[start_s, stop_s)`` of a video in which the smoothed score reaches the threshold."""
 
-    video: str
-    text: str
-    start_s: float
+    video: str  # `Video.id`
+    text: str  # the event text
+    start_s: float  # presentation time, seconds
     stop_s: float
     peak: float  # the highest smoothed score
-    peak_s: float
-    rationale: str = ""
+    peak_s: float  # where it is
+    rationale: str = ""  # the model's words at the peak
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledVideo:
-    """A video of a data set with its ground truth: per class either labels of its frames, or spans.
+    """A video of a dataset with its ground truth: for each class either labels of its frames, or spans.
 
-    ``core.labels.frame_labels`` gives the labels of both once the video's frames are known. New fields always get a
+    ``core.labels.frame_labels`` turns both into labels once the video's frames are known. New fields always get a
     default.
     """
 
     uri: str
-    id: str
-    texts: tuple[str, ...]
-    labels: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=lambda: MappingProxyType({}))  # (n_frames,)
+    id: str  # in results; the same on every machine
+    texts: tuple[str, ...]  # event texts to score
+    labels: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=lambda: MappingProxyType({}))
+    """Class to labels, bool (n_frames,)."""
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Class to the spans in which it happens."""
     unit: SpanUnit = "frames"  # of the spans
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """The event texts of each class; a frame's score is their maximum. A class not in it has its name as its text."""
+    """Class to its event texts, whose highest score is the class's; a class that is not in it has its name as text."""
     label_file: str = ""  # where the labels were read from, for messages

@@ -14,7 +14,7 @@ from anyanomaly.errors import UsageError
 
 
 def told(**run: Any) -> RunSettings:
-    return run_settings(resolve({"texts": ("bicycle",), "run": run}), {"key": 1.0})
+    return run_settings(resolve({"texts": ("bicycle",), "run": run}), {"key": 1.0}, "red")
 
 
 @pytest.mark.parametrize(

@@ -21,31 +21,37 @@ from anyanomaly.types import Context, KeyFrames
 )
 def test_frames_of_the_whole_segment_are_shown_in_order(n_frames: int, count: int, places: list[int]) -> None:
     segment = replace(sample_segment(), frames=sample_segment().frames[:n_frames])
-    context = FramesContext(FramesOptions(count=count)).build(segment, TEXT, KeyFrames(0, (0,)))
+    (context,) = FramesContext(FramesOptions(count=count)).build(segment, TEXT, KeyFrames(0, (0,)))
     assert len(context.images) == len(places)
     for image, place in zip(context.images, places, strict=True):
         np.testing.assert_array_equal(image, segment.frames[place].image)
     assert bool(context.hint) == (n_frames > 1)
 
 
-@pytest.mark.parametrize("floor", [0.0, 0.3, 1.0])
-def test_the_position_context_keeps_a_share_of_the_brightness(floor: float) -> None:
-    generator = PositionContext(PositionOptions(floor=floor))
+@pytest.mark.parametrize("min_brightness", [0.0, 0.3, 1.0])
+def test_the_position_context_keeps_a_fraction_of_the_brightness(min_brightness: float) -> None:
+    generator = PositionContext(PositionOptions(min_brightness=min_brightness))
     generator.encoder = FakeEncoder()
-    context = generator.build(sample_segment(), TEXT, KeyFrames(1, (1, 7, 13, 19)))
+    (context,) = generator.build(sample_segment(), TEXT, KeyFrames(1, (1, 7, 13, 19)))
     attention = context.views["attention"]
-    assert attention.min() == pytest.approx(floor)
+    assert attention.min() == pytest.approx(min_brightness)
     assert attention.max() == 1.0
     frame = resized(sample_segment().frames[1].image, SHOWN)
-    for share, at in ((floor, attention == attention.min()), (1.0, attention == attention.max())):
-        np.testing.assert_allclose(context.images[0][at], frame[at] * share, atol=1)
+    for brightness, pixels in ((min_brightness, attention == attention.min()), (1.0, attention == attention.max())):
+        np.testing.assert_allclose(context.images[0][pixels], frame[pixels] * brightness, atol=1)
+
+
+def test_one_window_over_the_whole_frame_gives_the_plain_frame() -> None:
+    generator = PositionContext(PositionOptions(large=240, middle=0, small=0))
+    generator.encoder = FakeEncoder()
+    (context,) = generator.build(sample_segment(), TEXT, KeyFrames(1, (1, 7, 13, 19)))
+    np.testing.assert_array_equal(context.images[0], resized(sample_segment().frames[1].image, SHOWN))
 
 
 def temporal(**options: object) -> list[Context]:
     generator = TemporalContext(TemporalOptions(**options))  # type: ignore[arg-type]
     generator.encoder = FakeEncoder()
-    context = generator.build(sample_segment(), TEXT, KeyFrames(1, (1, 7, 13, 19)))
-    return [context, *context.more]
+    return generator.build(sample_segment(), TEXT, KeyFrames(1, (1, 7, 13, 19)))
 
 
 def test_one_window_is_shown_as_published_and_more_when_asked_for() -> None:
@@ -53,7 +59,7 @@ def test_one_window_is_shown_as_published_and_more_when_asked_for() -> None:
     first, *more = temporal(windows=5)
     assert len(more) == 4
     np.testing.assert_array_equal(first.images[0], temporal()[0].images[0])
-    assert all(each.hint == first.hint and not each.more for each in more)
+    assert all(context.hint == first.hint for context in more)
 
 
 @pytest.mark.parametrize("stride", [False, True])

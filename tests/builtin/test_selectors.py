@@ -11,7 +11,7 @@ from anyanomaly.builtin.options import NearestOptions
 from anyanomaly.builtin.selectors import GroupThenTopSelector, TopSelector, TopThenGroupSelector
 from anyanomaly.testing.fakes import FakeEncoder
 from anyanomaly.testing.samples import TEXT, sample_segment
-from anyanomaly.types import Segment
+from anyanomaly.types import EventText, KeyFrames, Segment
 
 TINTED, SMALL = 5, 16
 
@@ -39,3 +39,41 @@ def test_windows_find_what_is_small_in_a_frame(kind: type[TopSelector], windows:
     assert primary in chosen.sequence
     n_windows = sum((240 // size) ** 2 for size in windows)
     assert len(selector.crops(segment())) == 24 * (n_windows or 1)
+
+
+def shades(reds: list[int]) -> Segment:
+    """Return a segment whose frames resemble "red" the more, the higher their number is in ``reds``."""
+    frames = []
+    for red, frame in zip(reds, sample_segment(len(reds)).frames, strict=True):
+        image = np.full((48, 64, 3), 90, dtype=np.uint8)
+        image[..., 0] += red
+        frames.append(replace(frame, image=image))
+    return replace(sample_segment(len(reds)), frames=tuple(frames))
+
+
+@pytest.mark.parametrize(
+    ("reds", "group_then_top", "top_then_group"),
+    [
+        # 30 frames: four groups of 7, and two frames in none
+        ({3: 50, 8: 20, 20: 30, 21: 40, 27: 10}, (3, (3, 8, 20, 21)), (3, (3, 10, 17, 24))),
+        ({3: 50, 8: 20, 20: 30, 25: 40, 29: 60}, (29, (3, 8, 20, 25)), (29, (1, 8, 15, 22))),
+    ],
+)
+def test_groups_have_a_quarter_of_the_frames_rounded_down(
+    reds: dict[int, int], group_then_top: tuple[int, tuple[int, ...]], top_then_group: tuple[int, tuple[int, ...]]
+) -> None:
+    segment = shades([reds.get(position, 0) for position in range(30)])
+    for kind, key_frames in ((GroupThenTopSelector, group_then_top), (TopThenGroupSelector, top_then_group)):
+        selector = kind(NearestOptions())
+        selector.encoder = FakeEncoder()
+        assert selector.select(segment, EventText("red", ("red",))) == KeyFrames(*key_frames)
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 3])
+@pytest.mark.parametrize("kind", [GroupThenTopSelector, TopThenGroupSelector])
+def test_a_segment_of_fewer_than_four_frames_is_its_own_sequence(n_frames: int, kind: type[TopSelector]) -> None:
+    selector = kind(NearestOptions())
+    selector.encoder = FakeEncoder()
+    segment = shades([10 * position for position in range(n_frames)])
+    key_frames = selector.select(segment, EventText("red", ("red",)))
+    assert key_frames == KeyFrames(n_frames - 1, tuple(range(n_frames)))

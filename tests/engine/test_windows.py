@@ -17,7 +17,7 @@ N_WINDOWS = 4
 
 
 class Noting(FakeBackend):
-    """Says of each part of a context what it was told to, and notes what it was asked."""
+    """Says of each query of a context what it was told to, and notes what it was asked."""
 
     def __init__(self, *said: str, reorder: bool = False) -> None:
         super().__init__(self._say, batch_size=5, reorder=reorder)
@@ -26,7 +26,7 @@ class Noting(FakeBackend):
 
     def _say(self, query: Query) -> str:
         self.asked.append(query)
-        return self.said[query.id.part] if query.id.context == "temporal" else redness(query)
+        return self.said[query.id.index] if query.id.context == "temporal" else redness(query)
 
 
 def scores(backend: FakeBackend, **changes: object) -> list[SegmentScore]:
@@ -63,4 +63,4 @@ def test_the_reason_is_asked_of_the_window_that_scored_highest() -> None:
     assert len(reasons) == len(found)
     for score, asked in zip(found, reasons, strict=True):
         assert asked == max(score.scores.values(), key=lambda each: each.value).id
-    assert {asked.part for asked in reasons if asked.context == "temporal"} == {3}
+    assert {asked.index for asked in reasons if asked.context == "temporal"} == {3}

@@ -23,7 +23,7 @@ from torch.nn import functional
 from tower import Pair, mirror
 
 from anyanomaly.builtin.windows import wording
-from anyanomaly.core.grid import apart, attention_mask
+from anyanomaly.core.grid import attention_mask, without_nested
 
 BOXES = [
     (x, y, size)
@@ -31,7 +31,7 @@ BOXES = [
     for y in range(0, SIDE - size + 1, size)
     for x in range(0, SIDE - size + 1, size)
 ]
-FLOOR = float(CONTEXTS["position"]["floor"])
+MIN_BRIGHTNESS = float(CONTEXTS["position"]["min_brightness"])
 N_WINDOWS = int(CONTEXTS["temporal"]["windows"])
 NEAR = [size in SELECTOR["windows"] for _, _, size in BOXES]
 """The windows by which key frames are chosen."""
@@ -132,7 +132,7 @@ class Chosen:
     def grid(self, k: int, c: int, rng: np.random.Generator) -> Example:
         """One of the windows nearest the words over the four frames, each of them as often."""
         order = (BOXES[at] for at in np.argsort(-self.similarity[k, c], kind="stable"))
-        x0, y0, x1, _ = list(apart(((x, y, x + z, y + z) for x, y, z in order), N_WINDOWS))[
+        x0, y0, x1, _ = list(without_nested(((x, y, x + z, y + z) for x, y, z in order), N_WINDOWS))[
             int(rng.integers(N_WINDOWS))
         ]
         window = grid(self.scenes, self.scenes.sequences[self.picked[k]], (x0, y0, x1 - x0))
@@ -175,7 +175,7 @@ def attention(cosines: Floats) -> Floats:
             cv2.resize(cosines[done : done + n * n].reshape(n, n), (SHOWN, SHOWN), interpolation=cv2.INTER_LINEAR)
         )
         done += n * n
-    return attention_mask(np.mean(maps, axis=0), FLOOR)
+    return attention_mask(np.mean(maps, axis=0), MIN_BRIGHTNESS)
 
 
 def asked(

@@ -30,12 +30,12 @@ CHAT = (
 
 
 def templates() -> dict[str, PromptTemplate]:
-    """Return the published questions by name, as the core ships them."""
+    """Return the questions by name, as the core ships them, but for those that repeat the published white space."""
     import tomllib
 
     found = {}
     for path in (files("anyanomaly") / "prompts").iterdir():
-        if path.name.endswith(".toml"):
+        if path.name.endswith(".toml") and not path.name.startswith("published-"):
             name = path.name.removesuffix(".toml")
             fields = tomllib.loads(path.read_text(encoding="utf-8"))
             found[name] = PromptTemplate(name=name, **fields)

@@ -105,7 +105,8 @@ def built(maker: PositionContext | TemporalContext, record: dict[str, Any], enco
     maker.encoder = encoder
     primary, *sequence = record["selection"]["top_then_group"]
     text = EventText(record["keyword"], (record["keyword"],))
-    return maker.build(segment(record["segment"]), text, KeyFrames(primary, tuple(sequence)))
+    (context,) = maker.build(segment(record["segment"]), text, KeyFrames(primary, tuple(sequence)))
+    return context
 
 
 def assert_same_picture(context: Context, published: np.ndarray, key: str) -> None:

@@ -24,7 +24,7 @@ C_co = TypeVar("C_co", bound=ContextOptions, covariant=True)
 
 
 class ContextGenerator(Component[C_co]):
-    """Makes the images of one query. Pure: the same input gives the same output."""
+    """Makes what the backend sees. Pure: the same input gives the same output."""
 
     encoder: Encoder[Options]
     """Set by the host before ``load`` when the spec says ``needs_encoder``."""
@@ -37,5 +37,8 @@ class ContextGenerator(Component[C_co]):
         return ()
 
     @abstractmethod
-    def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Context:
-        """Return the context: its ``name`` is the component's; a hint whenever it shows more than a plain frame."""
+    def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Sequence[Context]:
+        """Return at least one context, each of which becomes a query; the highest of their scores counts.
+
+        Their ``name`` is the component's. A context has a hint whenever it shows more than one frame.
+        """

@@ -120,7 +120,7 @@ def resolve_run(config: RunConfig, registry: Registry) -> ResolvedRun:
         contexts=contexts,
         backend=backend,
         sinks=resolve_sinks(config, registry),
-        settings=run_settings(config, context_weights(contexts)),
+        settings=run_settings(config, context_weights(contexts), backend.name),
     )
 
 

@@ -18,7 +18,7 @@ from anyanomaly.errors import InvalidOption, UsageError
 from anyanomaly.types import Sampling
 
 
-def run_settings(config: RunConfig, weights: Mapping[str, float]) -> RunSettings:
+def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) -> RunSettings:
     """Return the engine's settings. ``weights``: per context.
 
     :raises UsageError: when the weights are all 0 or a segment is shorter than the step between frames read.
@@ -39,7 +39,7 @@ def run_settings(config: RunConfig, weights: Mapping[str, float]) -> RunSettings
         )
     return RunSettings(
         texts=config.texts,
-        template=_template(config, scoring_prompt(config)),
+        template=_template(config, scoring_prompt(config, backend)),
         weights=weights,
         scoring=run.scoring,
         sampling=Sampling(
@@ -65,8 +65,13 @@ def run_settings(config: RunConfig, weights: Mapping[str, float]) -> RunSettings
     )
 
 
-def scoring_prompt(config: RunConfig) -> str:
-    """Return the name, or file, of the template that asks for the score; ``auto`` goes by the scoring."""
+def scoring_prompt(config: RunConfig, backend: str) -> str:
+    """Return the name, or file, of the template that asks for the score.
+
+    :param backend: name of the run's backend, never ``auto``: a preset may hold a template of its own for it.
+    """
+    if template := (config.prompt.per_backend or {}).get(backend):
+        return template
     if config.prompt.name != "auto":
         return config.prompt.name
     return {"expected": "consideration", "yes-no": "yes-no"}.get(config.run.scoring, "reason-consideration")

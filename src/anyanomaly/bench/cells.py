@@ -114,7 +114,8 @@ def _check(cell: Cell, registry: Registry) -> None:
 def _files(cell: Cell, registry: Registry) -> Iterator[Path]:
     """Yield the weights, prompts and the like that a cell takes from files."""
     prompt = cell.config.prompt
-    yield from (Path(each) for each in (prompt.name, prompt.reason) if each.endswith(".toml") and Path(each).is_file())
+    templates = (prompt.name, prompt.reason, *(prompt.per_backend or {}).values())
+    yield from (Path(name) for name in templates if name.endswith(".toml") and Path(name).is_file())
     for role, name, options in _components(cell):
         if role != "dataset":  # its files are no part of a configuration, and may be a whole archive
             with suppress(MissingRequirement):

@@ -90,8 +90,8 @@ class ReplayBackend(Backend[ReplayOptions]):
         return [self._answer(query) for query in queries]
 
     def _answer(self, query: Query) -> Answer:
-        # of a context with several parts the answer that counted is recorded
-        recorded = getattr(self, "_answers", {}).get(query.id._replace(part=0))
+        # of several queries for a context, results hold the answer that counted
+        recorded = getattr(self, "_answers", {}).get(query.id._replace(index=0))
         if recorded is None:
             video, segment, text, context, _ = query.id
             raise BackendError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -21,23 +20,23 @@ SHOWN = 224
 class KeyContext(ContextGenerator[KeyOptions]):
     """The primary frame as it is."""
 
-    def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Context:
-        """Show it."""
-        return Context("key", (segment.frames[key_frames.primary].image,))
+    def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
+        """Return the frame, without a hint."""
+        return [Context("key", (segment.frames[key_frames.primary].image,))]
 
 
 class PositionContext(ContextGenerator[PositionOptions]):
     """The primary frame, darker where its windows resemble the text less.
 
     It has no hint, as published: it is still one frame. Published is black where they resemble it least; the option
-    ``floor`` keeps a share of the brightness there.
+    ``min_brightness`` keeps a fraction of the brightness there.
     """
 
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
         """The windows of the primary frame."""
         return window_crops(squared(segment.frames[key_frames.primary]), boxes(self.options))
 
-    def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Context:
+    def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
         """Multiply the mean of the scales' similarity maps, min-max normalised, into the frame."""
         frame = segment.frames[key_frames.primary]
         windows = self.encoder.encode_crops(self.crops(segment, key_frames))
@@ -49,10 +48,10 @@ class PositionContext(ContextGenerator[PositionOptions]):
             maps[scale.name] = similarity[done : done + n_windows].reshape(scale.rows, scale.columns)
             done += n_windows
         mean = np.mean([resized(each, SHOWN) for each in maps.values()], axis=0)
-        attention = attention_mask(mean, self.options.floor)
+        attention = attention_mask(mean, self.options.min_brightness)
         image = (resized(frame.image, SHOWN) * attention[:, :, None]).astype(np.uint8)
         views = {f"similarity_{name}": each for name, each in maps.items()}
-        return Context("position", (image,), views={"attention": attention, **views})
+        return [Context("position", (image,), views={"attention": attention, **views})]
 
     def _similarity(self, windows: FloatArray, text: EventText) -> FloatArray:
         """Compare windows (n, dim) with the text: its share among the names, or alone the plain cosine.
@@ -81,7 +80,7 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
         shown = dict.fromkeys(_four(key_frames.sequence))
         return [crop for at in shown for crop in window_crops(squared(segment.frames[at]), boxes(self.options))]
 
-    def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Context:
+    def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
         """Choose windows (small, middle, large, row by row; the first maximum) and tile each, two by two."""
         squares = {at: squared(segment.frames[at]) for at in _four(key_frames.sequence)}
         windows = boxes(self.options)
@@ -89,7 +88,7 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
         cosines = self.encoder.encode_crops(crops) @ self.encoder.encode_texts([text.text])[0]
         similarity = cosines.reshape(len(squares), len(windows))  # frames, windows
         order = np.argsort(-similarity.max(axis=0), kind="stable")
-        first, *more = [
+        return [
             Context(
                 "temporal",
                 (_grid([squares[at].image for at in _four(key_frames.sequence)], window),),
@@ -98,17 +97,16 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
             )
             for window in apart((windows[at] for at in order), self.options.windows)
         ]
-        return replace(first, more=tuple(more))
 
 
 class FramesContext(ContextGenerator[FramesOptions]):
     """Frames of the segment in order, for a model that reads several images as a video."""
 
-    def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Context:
+    def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
         """Take the first, the last, and others evenly between them."""
         shown = sorted({round(at) for at in np.linspace(0, len(segment.frames) - 1, self.options.count)})
         hint = wording()["frames_hint"] if len(shown) > 1 else ""
-        return Context("frames", tuple(segment.frames[at].image for at in shown), hint=hint)
+        return [Context("frames", tuple(segment.frames[at].image for at in shown), hint=hint)]
 
 
 def _four(sequence: Sequence[int]) -> list[int]:

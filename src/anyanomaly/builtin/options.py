@@ -59,11 +59,11 @@ class PositionOptions(WindowOptions):
 
     weight: float = Field(default=0.3, ge=0, description="Weight of this context's score in the fusion.")
     softmax: bool = Field(default=True, description="Compare the text with other names, where there are any.")
-    floor: float = Field(
+    min_brightness: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="Share of the brightness kept where windows resemble the text least; 0: black, as published.",
+        description="Fraction of the brightness kept where windows resemble the text least; 0: black, as published.",
     )
     templates: bool = Field(default=True, description="Average each name over 21 sentences.")
     contrast: tuple[str, ...] = Field(default=(), description="Names to compare with that are not searched for.")

@@ -79,31 +79,36 @@ class TopSelector(_NearestSelector):
 
 
 class GroupThenTopSelector(_NearestSelector):
-    """The nearest frame of each of four groups of consecutive frames; the nearest of all is primary."""
+    """The frame nearest the text in each of four groups of frames; the nearest frame of the segment is primary.
 
-    def select(self, segment: Segment, text: EventText) -> KeyFrames:
-        """Take the first maximum of each group."""
-        similarities = self._similarities(segment, text)
-        groups = np.array_split(np.arange(len(similarities)), min(N_KEYS, len(similarities)))
-        best = [group[np.argmax(similarities[group])] for group in groups]
-        return _key_frames(int(np.argmax(similarities)), best)
-
-
-class TopThenGroupSelector(_NearestSelector):
-    """The nearest frame, and the frames at its place in each of four groups: the published default.
-
-    A segment whose length is no multiple of four has frames past its groups; one of fewer than four frames is
-    its own sequence.
+    As published, a group has L // 4 of the segment's L frames. The last L mod 4 frames are in no group, and only the
+    primary frame can be one of them. A segment of fewer than four frames is its own sequence.
     """
 
     def select(self, segment: Segment, text: EventText) -> KeyFrames:
-        """Take the first maximum m, then ``m mod g`` of each group of g frames."""
+        """Return the first maximum of the segment, and that of each group."""
         similarities = self._similarities(segment, text)
-        nearest = int(np.argmax(similarities))
-        group = len(similarities) // N_KEYS
-        if group == 0:
-            return _key_frames(nearest, range(len(similarities)))
-        return _key_frames(nearest, [nearest % group + start * group for start in range(N_KEYS)])
+        primary = int(np.argmax(similarities))
+        groups = _groups(len(similarities))
+        return _key_frames(primary, [group[int(np.argmax(similarities[group.start : group.stop]))] for group in groups])
+
+
+class TopThenGroupSelector(_NearestSelector):
+    """The frame nearest the text, and the frame at its position in each of four groups: the published default.
+
+    Groups are those of ``GroupThenTopSelector``. A segment of fewer than four frames is its own sequence.
+    """
+
+    def select(self, segment: Segment, text: EventText) -> KeyFrames:
+        """Return the first maximum m of the segment, and frame ``m mod g`` of each group of g frames."""
+        primary = int(np.argmax(self._similarities(segment, text)))
+        return _key_frames(primary, [group[primary % len(group)] for group in _groups(len(segment.frames))])
+
+
+def _groups(n_frames: int) -> list[range]:
+    """Return four groups of ``n_frames // 4`` positions each, or one group per frame of a shorter segment."""
+    size = max(1, n_frames // N_KEYS)
+    return [range(start * size, (start + 1) * size) for start in range(min(N_KEYS, n_frames))]
 
 
 def _key_frames(primary: int, sequence: Sequence[int] | np.ndarray[tuple[int, ...], np.dtype[np.int_]]) -> KeyFrames:

@@ -66,8 +66,8 @@ def _show(call: Call, settings: Resolved) -> None:
         (reader,) = readers.values()
         origins["reader.name"] = f"takes {reader.name}, by the address"
         config = config.model_copy(update={"reader": ComponentChoice(name="auto", options=reader.options.model_dump())})
-    if config.prompt.name == "auto":
-        origins["prompt.name"] = f"takes {scoring_prompt(config)}, by the scoring"
+    if (template := scoring_prompt(config, config.backend.name)) != config.prompt.name:
+        origins["prompt.name"] = f"takes {template}"
     print(to_toml(config, origins), end="")
 
 

@@ -61,9 +61,10 @@ def _write_text(segment: Segment, asked: InspectedText, folder: Path, prefix: st
         f"<h3>Key frame</h3><div class='row wide'>{_figures([primary])}</div>",
         f"<h3>Sequence</h3><div class=row>{_figures(frames)}</div>",
     ]
-    shown = [part for context in asked.shown.contexts for part in (context, *context.more)]
-    for context, query, answer, score in zip(shown, asked.queries, asked.answers, asked.scores, strict=True):
-        name = f"{context.name} {query.id.part + 1}" if query.id.part else context.name
+    for context, query, answer, score in zip(
+        asked.shown.contexts, asked.queries, asked.answers, asked.scores, strict=True
+    ):
+        name = f"{context.name} {query.id.index + 1}" if query.id.index else context.name
         pictures = list(_write_context(context, main.image, folder, f"{prefix}{name}"))
         parts.append(
             f"<h3>Context {escape(name)} <span class=score>{_number(score.value)}</span></h3>"
@@ -156,7 +157,7 @@ def _told(inspection: Inspection) -> Mapping[str, Any]:
                 "contexts": [
                     {
                         "context": query.id.context,
-                        "part": query.id.part,
+                        "index": query.id.index,
                         "system": query.system,
                         "question": query.prompt,
                         "answer": answer.text,

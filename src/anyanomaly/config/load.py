@@ -20,7 +20,7 @@ FILE_NAME = "anyanomaly.toml"
 Tables: TypeAlias = dict[str, Any]
 
 _SETTINGS = ("prompt", "run")
-_OVERRULED = {"segment_frames": "segment_seconds", "smooth_seconds": "smooth_frames"}
+_OVERRULED = {"segment_frames": "segment_seconds", "smooth_seconds": "smooth_frames", "name": "per_backend"}
 """Setting the first takes back the second, which would otherwise have the last word from an earlier layer."""
 
 

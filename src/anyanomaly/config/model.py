@@ -110,6 +110,7 @@ class PromptChoice(Table):
     table = "prompt"
 
     name: str = Field("auto", description="template or file; auto: the one that goes with the scoring")
+    per_backend: Mapping[str, str] | None = Field(None, description="template or file by backend, in place of name")
     reason: str = Field("reason-consideration", description="template or file that asks for a reason (reason_above)")
     output_word: str | None = Field(None, description="how the question names the reply, in place of the template's")
     system: str | None = Field(None, description="system message, in place of the template's")

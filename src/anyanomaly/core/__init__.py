@@ -1,1 +1,1 @@
-"""The method as pure functions over the values: numpy only; no I/O, no clock, no randomness without a seed."""
+"""The method as pure functions over the values of ``anyanomaly.types``: numpy only, no I/O, no clock, no randomness."""

@@ -12,15 +12,17 @@ from anyanomaly.types import Event, Timeline
 
 @dataclass(frozen=True, slots=True)
 class EventRule:
-    """What makes a stretch an event. Scores in [0, 1], times in seconds."""
+    """Which frames form an event."""
 
-    threshold: float = 0.5  # the smoothed score reaches it
-    merge_s: float = 1.0  # stretches at most this far apart are one event
-    min_s: float = 0.5  # shorter ones are none
+    threshold: float = 0.5  # lowest smoothed score of an event's frames, in [0, 1]
+    merge_s: float = 1.0  # events with at most this gap between them become one, seconds
+    min_s: float = 0.5  # shorter events are dropped, seconds
 
 
 @dataclass(slots=True)
-class _Open:
+class _Candidate:
+    """Frames at or above the threshold; an event once it is merged and long enough."""
+
     start_s: float
     stop_s: float
     peak: float
@@ -32,17 +34,17 @@ class EventFinder:
     """Finds the events of one video and one text, timeline piece by piece; a recorded video is one piece."""
 
     def __init__(self, rule: EventRule, rationale: Callable[[int], str] = lambda frame: "") -> None:
-        """:param rationale: the model's reason at a frame of the video; asked at a peak, while the piece is at hand."""
+        """:param rationale: from a frame of the video to the model's words; called at peaks of the piece in `push`."""
         self._rule = rule
         self._rationale = rationale
-        self._open: _Open | None = None
+        self._open: _Candidate | None = None
 
     def push(self, timeline: Timeline) -> Iterator[Event]:
         """Yield the events that have ended by the end of this piece."""
-        for stretch in _stretches(timeline, self._rule.threshold, self._rationale):
-            if self._open and stretch.start_s - self._open.stop_s > self._rule.merge_s:
+        for candidate in _find_candidates(timeline, self._rule.threshold, self._rationale):
+            if self._open and candidate.start_s - self._open.stop_s > self._rule.merge_s:
                 yield from self._end(timeline)
-            self._open = _joined(self._open, stretch)
+            self._open = _merge(self._open, candidate)
         if self._open and _end_s(timeline) - self._open.stop_s > self._rule.merge_s:
             yield from self._end(timeline)
 
@@ -52,7 +54,7 @@ class EventFinder:
 
     def _end(self, timeline: Timeline) -> Iterator[Event]:
         event, self._open = self._open, None
-        # half a microsecond: times are sums of floats
+        # times are sums of floats: half a microsecond of tolerance
         if event and event.stop_s - event.start_s >= self._rule.min_s - 5e-7:
             yield Event(
                 video=timeline.video.id,
@@ -69,14 +71,14 @@ def _end_s(timeline: Timeline) -> float:
     return float(timeline.times_s[-1]) + 1 / timeline.video.fps
 
 
-def _stretches(timeline: Timeline, threshold: float, rationale: Callable[[int], str]) -> Iterator[_Open]:
+def _find_candidates(timeline: Timeline, threshold: float, rationale: Callable[[int], str]) -> Iterator[_Candidate]:
     """Yield the runs of frames at or above ``threshold``; a run ends where the next frame starts."""
-    above = np.concatenate(([False], timeline.smooth >= threshold, [False]))  # NaN compares as below
+    above = np.concatenate(([False], timeline.smooth >= threshold, [False]))  # a NaN is not above
     borders = np.flatnonzero(above[1:] != above[:-1])
     ends_s = np.append(timeline.times_s[1:], _end_s(timeline))
     for start, stop in borders.reshape(-1, 2):
         peak = int(start + np.argmax(timeline.smooth[start:stop]))
-        yield _Open(
+        yield _Candidate(
             start_s=float(timeline.times_s[start]),
             stop_s=float(ends_s[stop - 1]),
             peak=float(timeline.smooth[peak]),
@@ -85,8 +87,8 @@ def _stretches(timeline: Timeline, threshold: float, rationale: Callable[[int], 
         )
 
 
-def _joined(before: _Open | None, stretch: _Open) -> _Open:
-    if before is None:
-        return stretch
-    top = before if before.peak >= stretch.peak else stretch
-    return _Open(before.start_s, stretch.stop_s, top.peak, top.peak_s, top.rationale)
+def _merge(earlier: _Candidate | None, candidate: _Candidate) -> _Candidate:
+    if earlier is None:
+        return candidate
+    top = earlier if earlier.peak >= candidate.peak else candidate
+    return _Candidate(earlier.start_s, candidate.stop_s, top.peak, top.peak_s, top.rationale)

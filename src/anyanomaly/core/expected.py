@@ -1,4 +1,4 @@
-"""Log-probabilities of the allowed answers to an expected score."""
+"""From the log-probabilities of the allowed answers to an expected score. Ours, not of the paper."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ SCORES = tuple(f"{tenths / 10:.1f}" for tenths in range(11))
 """The answers that the published question asks for: a float, rounded to one decimal place."""
 
 YES_NO = ("yes", "no", "Yes", "No", "YES", "NO")
-"""The answers to a question for yes or no, written as models write them."""
+"""The answers to a yes-or-no question, in the spellings that models use."""
 
 
 def expected_score(logprobs: Mapping[str, float]) -> tuple[float, float]:
-    """Return (expected score, mass): the sum over the answers of value times probability, renormalised over them.
+    """Return (expected score, mass), both in [0, 1]; without a finite log-probability (NaN, 0.0).
 
-    ``logprobs``: natural-log probability of each allowed answer: a number in [0, 1] as words, or yes (1) and no
-    (0) in any case, so that the score is p(yes) / (p(yes) + p(no)). The mass, in [0, 1], is what the model gave
-    to all of them before renormalising. No usable log-probability gives (NaN, 0.0).
+    The mass is the sum of the probabilities p of all allowed answers. The score is the sum of value * p / mass: with
+    the answers yes (value 1) and no (value 0), p(yes) / (p(yes) + p(no)).
+
+    :param logprobs: allowed answer, a number in [0, 1] or yes or no in any case, to its natural-log probability.
+    :raises ValueError: when an answer is neither a number nor yes or no.
     """
     finite = [(_value(answer), logprob) for answer, logprob in logprobs.items() if math.isfinite(logprob)]
     if not finite:
         return math.nan, 0.0
-    top = max(logprob for _, logprob in finite)  # keeps exp() from vanishing when the whole mass is tiny
-    shares = [(value, math.exp(logprob - top)) for value, logprob in finite]
-    total = math.fsum(share for _, share in shares)
-    value = math.fsum(value * share for value, share in shares) / total
+    top = max(logprob for _, logprob in finite)  # subtracted, so that exp() does not underflow when the mass is tiny
+    weights = [(value, math.exp(logprob - top)) for value, logprob in finite]
+    total = math.fsum(weight for _, weight in weights)
+    value = math.fsum(value * weight for value, weight in weights) / total
     return min(max(value, 0.0), 1.0), min(total * math.exp(top), 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Scores of answers to those of contexts, and these to one value (paper, section 3.4)."""
+"""From the scores of answers to scores of contexts, and from these to one value (paper, section 3.4)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,28 @@ from anyanomaly.types import Score
 
 
 def highest(scores: Iterable[Score]) -> Score:
-    """Return the score with the highest value, the first of equals; an unreadable one only where all are."""
+    """Return the score with the highest value, the first of equal ones; an unreadable score only when all are.
+
+    :raises ValueError: without a score.
+    """
     return max(scores, key=lambda score: (not math.isnan(score.value), score.value))
 
 
 def per_context(scores: Iterable[Score]) -> dict[str, Score]:
-    """Return the score of each context: the highest of its parts, of the contexts in the order in which they come."""
-    parts: dict[str, list[Score]] = {}
+    """Return the score of each context, the highest of its queries; contexts keep their order."""
+    by_context: dict[str, list[Score]] = {}
     for score in scores:
-        parts.setdefault(score.id.context, []).append(score)
-    return {context: highest(each) for context, each in parts.items()}
+        by_context.setdefault(score.id.context, []).append(score)
+    return {context: highest(context_scores) for context, context_scores in by_context.items()}
 
 
 def fuse(values: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """Return the weighted mean over the contexts that have a number; NaN when none has, or none with a weight.
+    """Return the weighted mean of the contexts' scores; missing ones (NaN) are left out, and NaN when none is left.
 
-    ``weights``: per context, at least 0; renormalised over those contexts.
+    With all scores and weights that sum to 1 this is the paper's anomaly score (section 3.4).
+
+    :param values: context to score. :param weights: context to weight, at least 0; renormalised.
     """
-    known = [(weights[name], value) for name, value in values.items() if not math.isnan(value) and weights[name] > 0]
-    total = math.fsum(weight for weight, _ in known)
-    return math.fsum(weight * value for weight, value in known) / total if known else math.nan
+    pairs = [(weights[name], value) for name, value in values.items() if not math.isnan(value) and weights[name] > 0]
+    total = math.fsum(weight for weight, _ in pairs)
+    return math.fsum(weight * value for weight, value in pairs) / total if pairs else math.nan

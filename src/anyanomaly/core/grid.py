@@ -14,18 +14,19 @@ from anyanomaly.types import Box, FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The windows of one size, row by row."""
+    """The windows of one size over a square image."""
 
     name: str
     rows: int
     columns: int
-    boxes: tuple[Box, ...]  # rows * columns
+    boxes: tuple[Box, ...]  # rows * columns, row by row
 
 
 def window_scales(sizes: Sequence[tuple[str, int]], *, side: int, stride: bool = False) -> list[Scale]:
-    """Return the windows of each (name, size) over a square image of ``side`` pixels; size 0 leaves a scale out.
+    """Return the windows of each (name, size in pixels) over a square image of ``side`` pixels; size 0: no windows.
 
-    Windows do not overlap, or with ``stride`` advance by half their size; what does not fit is left out.
+    Windows do not overlap, or with ``stride`` overlap by half. Pixels at the right and lower edge that fill no window
+    are in none.
     """
     scales = []
     for name, size in sizes:
@@ -37,36 +38,42 @@ def window_scales(sizes: Sequence[tuple[str, int]], *, side: int, stride: bool =
     return scales
 
 
-def apart(boxes: Iterable[Box], n: int) -> list[Box]:
-    """Return the first ``n`` boxes, passing over those that hold one taken before or lie in it."""
-    taken: list[Box] = []
+def without_nested(boxes: Iterable[Box], n: int) -> list[Box]:
+    """Return the first ``n`` boxes, without those that contain a box returned before or lie in one."""
+    selected: list[Box] = []
     for box in boxes:
-        if len(taken) < n and not any(_holds(box, other) or _holds(other, box) for other in taken):
-            taken.append(box)
-    return taken
+        if len(selected) < n and not any(_contains(box, earlier) or _contains(earlier, box) for earlier in selected):
+            selected.append(box)
+    return selected
 
 
-def _holds(outer: Box, inner: Box) -> bool:
+def _contains(outer: Box, inner: Box) -> bool:
     return outer[0] <= inner[0] and outer[1] <= inner[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
 
 
 def softmax(similarities: FloatArray) -> FloatArray:
-    """Return the softmax over the rows (n_names, n), without a temperature."""
+    """Return the softmax of similarities (n_names, n_windows) over the names, without a temperature, as published."""
     powers = np.exp(similarities - similarities.max(axis=0, keepdims=True))
-    shares: FloatArray = powers / powers.sum(axis=0, keepdims=True)
-    return shares
+    probabilities: FloatArray = powers / powers.sum(axis=0, keepdims=True)
+    return probabilities
 
 
-def attention_mask(similarity: FloatArray, floor: float = 0.0) -> FloatArray:
-    """Return a map (h, w) min-max normalised to ``floor``..1; a flat one, which says nothing, as all ones."""
+def attention_mask(similarity: FloatArray, min_brightness: float = 0.0) -> FloatArray:
+    """Return a similarity map (h, w), min-max normalised to ``min_brightness``..1 (paper, section 3.3).
+
+    A flat map is returned as all ones, so that it gives the plain frame. Published is a division of zero by zero,
+    which makes the frame black, or of rounding noise by itself, which masks the frame by noise. A map is flat where
+    all its windows are equally similar: always where a single window covers the frame, as the large window alone of
+    C-Avenue does.
+    """
     low, high = float(similarity.min()), float(similarity.max())
     if high - low <= 1e-7:  # about the rounding of float32 similarities
         return np.ones_like(similarity)
     mask: FloatArray = ((similarity - low) / (high - low)).astype(np.float32)
-    return floor + (1 - floor) * mask
+    return min_brightness + (1 - min_brightness) * mask
 
 
 def tile(images: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Return four images (h, w, 3) as one (2h, 2w, 3), in reading order."""
+    """Return four images (h, w, 3) as one (2h, 2w, 3), in reading order (paper, section 3.3: the temporal context)."""
     first, second, third, fourth = images
     return np.concatenate([np.concatenate([first, second], axis=1), np.concatenate([third, fourth], axis=1)])

@@ -1,4 +1,4 @@
-"""Ground truth of a video's frames, from labels or spans."""
+"""Ground truth per frame, from labels or spans."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from anyanomaly.errors import DatasetError
 from anyanomaly.types import LabelledVideo, Span, SpanUnit, TimeArray
 
 SLACK = 2
-"""Frames by which a decoder and a label file may disagree; the longer of both is cut."""
+"""Frames by which a video and its labels may differ in length; the longer of the two is then cut."""
 
 Labels = npt.NDArray[np.bool_]
+"""bool (n_frames,): true where the event happens."""
 
 
 def class_texts(video: LabelledVideo) -> dict[str, tuple[str, ...]]:
-    """Return the classes that a video has labels for, each with the event texts whose maximum scores it."""
+    """Return the classes that a video has labels or spans for, each with its event texts."""
     return {name: video.classes.get(name, (name,)) for name in (*video.labels, *video.spans)}
 
 
@@ -31,21 +32,21 @@ def frame_labels(video: LabelledVideo, times_s: TimeArray) -> dict[str, Labels]:
         if len(labels) != len(times_s):
             where = f" in {video.label_file}" if video.label_file else ""
             raise DatasetError(
-                f"Video '{video.id}' has {len(times_s)} frames, and {len(labels)} labels of '{name}'{where}; labels "
-                f"must fit frame by frame, so one of them is another version, or cut short."
+                f"Video '{video.id}' has {len(times_s)} frames, and {len(labels)} labels of '{name}'{where}; there "
+                f"must be one label per frame. One of the files is another version or incomplete: get both again."
             )
-    spanned = {name: _covered(spans, video.unit, times_s) for name, spans in video.spans.items()}
-    return {**video.labels, **spanned}
+    from_spans = {name: _labels_of_spans(spans, video.unit, times_s) for name, spans in video.spans.items()}
+    return {**video.labels, **from_spans}
 
 
-def _covered(spans: Iterable[Span], unit: SpanUnit, times_s: TimeArray) -> Labels:
+def _labels_of_spans(spans: Iterable[Span], unit: SpanUnit, times_s: TimeArray) -> Labels:
     """Return which frames lie in a span."""
-    count = len(times_s)
-    place = times_s if unit == "seconds" else np.arange(count, dtype=np.float64)
-    inside = np.zeros(count, np.bool_)
+    n_frames = len(times_s)
+    positions = times_s if unit == "seconds" else np.arange(n_frames, dtype=np.float64)
+    inside = np.zeros(n_frames, np.bool_)
     for start, stop in spans:
         if unit == "share":
-            start, stop = round(start * count), round(stop * count)
-        inside |= (start <= place) & (place < stop)
+            start, stop = round(start * n_frames), round(stop * n_frames)
+        inside |= (start <= positions) & (positions < stop)
     inside.flags.writeable = False
     return inside

@@ -1,4 +1,4 @@
-"""An answer's words to a score in [0, 1], or NaN: an answer that cannot be read is missing, not 0."""
+"""From an answer's words to a score in [0, 1], or NaN: an answer that cannot be read is missing, not 0."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 _NUMBER = r"(?P<number>[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?)(?![\d:])"
-_UNIT = r"(?:\s*(?P<percent>%|percent\b)|\s*(?:/|out\s+of|of)\s*(?P<whole>\d+(?:\.\d+)?)(?![\d:]))?"
+_UNIT = r"(?:\s*(?P<percent>%|percent\b)|\s*(?:/|out\s+of|of)\s*(?P<maximum>\d+(?:\.\d+)?)(?![\d:]))?"
 _VALUE = _NUMBER + _UNIT
 
 _LABELLED = re.compile(
@@ -19,32 +19,37 @@ _LABELLED = re.compile(
 _LEADING = re.compile(r"\W*?" + _VALUE, re.IGNORECASE)
 _ANY = re.compile(r"(?<![\w.:])" + _VALUE + r"(?!\w)", re.IGNORECASE)
 
-# What holds numbers that are not the score: the scale repeated from the question, and the grid's places.
+# Numbers that are not the score: the scale, repeated from the question, and positions in the grid.
 _SCALE = re.compile(
     r"\(?\b(?:on\s+)?(?:a\s+)?(?:scale\s+)?(?:of\s+|from\s+|between\s+)?0(?:\.0)?\s*(?:to|and|\u2013)\s*"
     r"(?P<top>1(?:\.0)?|5|10|100)(?![\d.]*\d)\)?|\b0-(?P<top2>1|5|10|100)\b",
     re.IGNORECASE,
 )
-_PLACE = re.compile(r"\b(?:row|column|frame|image|panel|step)s?\s+\d+(?:\s*(?:,|and|to|-)\s*\d+)*", re.IGNORECASE)
+_POSITION = re.compile(r"\b(?:row|column|frame|image|panel|step)s?\s+\d+(?:\s*(?:,|and|to|-)\s*\d+)*", re.IGNORECASE)
 _JSON = re.compile(r"\{[^{}]*\}")
 
 
 def parse_score(answer: str) -> float:
     """Return the score that an answer states: in [0, 1], or NaN.
 
-    Read in this order, the first that applies decides: a JSON object with a field named score; a labelled
-    number ("Score: 0.9"; several that differ decide only when one is called final); a number that the
-    answer begins with; the only number in it. Percentages and ratios ("90%", "9/10", "9 out of 10", "on a
-    scale from 0 to 10, 9") become fractions of 1. Anything outside [0, 1] is NaN.
+    The first of these that is in the answer decides:
+
+    1. a JSON object with a field named score, output, response or answer;
+    2. a labelled number ("Score: 0.9"); several that differ give NaN, unless one of them is called final;
+    3. a number at the beginning;
+    4. the only number.
+
+    Percentages and ratios ("90%", "9/10", "9 out of 10", "on a scale from 0 to 10, 9") become fractions of 1. A number
+    outside [0, 1] gives NaN.
     """
     text = re.sub(r"[*`_#]", "", answer)
-    stated = _from_json(text)
-    if stated is not None:
-        return stated
+    json_score = _from_json(text)
+    if json_score is not None:
+        return json_score
     top = 1.0
     if scale := _SCALE.search(text):
         top = float(scale["top"] or scale["top2"])
-    text = _PLACE.sub(" ", _SCALE.sub(" ", re.sub(r"(?<=\d),(?=\d)", ".", text)))
+    text = _POSITION.sub(" ", _SCALE.sub(" ", re.sub(r"(?<=\d),(?=\d)", ".", text)))
 
     labelled = list(_LABELLED.finditer(text))
     for group in ([match for match in labelled if match["final"]], labelled):
@@ -58,13 +63,13 @@ def parse_score(answer: str) -> float:
 
 
 def published_score(answer: str) -> float:
-    """Return the first number in the answer, unbounded, else 0.0, as the published implementation reads it."""
+    """Return the first number in the answer, whatever its size, or 0.0 without one, as the published code does."""
     match = re.search(r"\d+(?:\.\d+)?", answer)
     return float(match[0]) if match else 0.0
 
 
 def _from_json(text: str) -> float | None:
-    """Return the score of the first JSON object that has one; NaN when that is no score; None without one."""
+    """Return the score in the first JSON object that has one: NaN when it is no score in [0, 1], None without one."""
     for fields in _objects(text):
         for name, value in fields.items():
             if name.lower().replace(" ", "") in {"score", "anomalyscore", "output", "response", "answer"}:
@@ -85,14 +90,14 @@ def _fraction(match: re.Match[str], top: float) -> float:
     number = float(match["number"])
     if match["percent"]:
         number /= 100
-    elif match["whole"]:
-        number = number / float(match["whole"]) if float(match["whole"]) else math.nan
+    elif match["maximum"]:
+        number = number / float(match["maximum"]) if float(match["maximum"]) else math.nan
     else:
         number /= top
     return number if 0 <= number <= 1 else math.nan
 
 
 def _is_score(match: re.Match[str]) -> bool:
-    """Tell a score from a count: "1 person is walking" states no score, "1." and "1.0 as a person" do."""
+    """Return whether a number is a score and no count: "1." and "1.0 as a person" are, "1 person is walking" is not."""
     counts = re.match(r"[ \t]+\w", match.string[match.end() :])
-    return bool(match["percent"] or match["whole"] or "." in match["number"] or not counts)
+    return bool(match["percent"] or match["maximum"] or "." in match["number"] or not counts)

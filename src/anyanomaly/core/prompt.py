@@ -10,23 +10,31 @@ _SLOT = re.compile(r"\{(text|hint|output)\}")
 
 @dataclass(frozen=True, slots=True)
 class PromptTemplate:
-    """A question with slots. A line that holds ``{hint}`` alone is left out when there is no hint."""
+    """A question with slots. A line that holds only ``{hint}`` is removed when the context has no hint.
+
+    :raises ValueError: when a question has no slot ``{text}``.
+    """
 
     name: str
     question: str
     system: str = ""
     text_first: bool = False  # the question before the images
     output_word: str = "Response"  # fills {output}: how the question names the reply
+    question_with_hint: str = ""  # for contexts with a hint; empty: `question`
+    keep_line_breaks: bool = False  # at the start and at the end of the question
 
     def __post_init__(self) -> None:
-        if "{text}" not in self.question:
-            raise ValueError(f"prompt template '{self.name}' has no slot {{text}}")
+        for question in filter(None, (self.question, self.question_with_hint)):
+            if "{text}" not in question:
+                raise ValueError(f"prompt template '{self.name}' has no slot {{text}}")
 
 
 def build_prompt(template: PromptTemplate, text: str, hint: str = "") -> str:
     """Return the question for an event text; braces in ``text`` and ``hint`` stay as they are."""
-    question = template.question.strip("\n")
+    question = (hint and template.question_with_hint) or template.question
+    if not template.keep_line_breaks:
+        question = question.strip("\n")
     if not hint:
         question = re.sub(r"(?m)^[ \t]*\{hint\}[ \t]*(\n|\Z)", "", question)
-    fillings = {"text": text, "hint": hint, "output": template.output_word}
-    return _SLOT.sub(lambda slot: fillings[slot[1]], question)
+    slots = {"text": text, "hint": hint, "output": template.output_word}
+    return _SLOT.sub(lambda slot: slots[slot[1]], question)

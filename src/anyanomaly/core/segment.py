@@ -10,39 +10,43 @@ from anyanomaly.types import Frame, Segment, TimeArray
 
 
 def segments(frames: Iterable[Frame], *, length: int, every: int = 1, keep_tail: bool = True) -> Iterator[Segment]:
-    """Cut a stream of frames into segments ``[k * length, (k + 1) * length)``, each as soon as it is full.
+    """Yield the segments ``[k * length, (k + 1) * length)`` of a stream of frames, each as soon as it is full.
 
-    ``frames`` are those a reader yields with the same ``every``; some may be missing. A stretch of
-    ``length`` frames of which none was read gives no segment. The last segment may be short; published
-    behaviour (``keep_tail=False``) drops it.
+    A segment of which no frame could be read is left out.
+
+    :param frames: as a reader yields them with the same ``every``; some may be missing.
+    :param length: frames per segment, at least 1.
+    :param every: step between the frames that are read.
+    :param keep_tail: yield a short last segment too; the published code drops it.
     """
-    held: list[Frame] = []
+    pending: list[Frame] = []
     for frame in frames:
-        if held and frame.index // length != held[0].index // length:
-            yield _segment(held, length, _border(held, length))  # the frames up to there could not be read
-            held = []
-        held.append(frame)
-        if frame.index + every >= _border(held, length):
-            yield _segment(held, length, _full(held, length, every))
-            held = []
-    if held:
-        tail = _segment(held, length, _end(held[-1], every))
+        if pending and frame.index // length != pending[0].index // length:
+            yield _segment(pending, length, _border(pending, length))  # the frames up to the border are unreadable
+            pending = []
+        pending.append(frame)
+        if frame.index + every >= _border(pending, length):
+            yield _segment(pending, length, _full_stop(pending, length, every))
+            pending = []
+    if pending:
+        tail = _segment(pending, length, _tail_stop(pending[-1], every))
         if keep_tail or tail.stop - tail.start >= length:
             yield tail
 
 
 def _border(frames: list[Frame], length: int) -> int:
+    """Return where the segment of ``frames`` stops when it is full."""
     return (frames[0].index // length + 1) * length
 
 
-def _end(last: Frame, every: int) -> int:
-    """Return where a video ends whose last frame read is ``last``; at most ``every - 1`` were skipped after it."""
+def _tail_stop(last: Frame, every: int) -> int:
+    """Return where a video stops whose last frame read is ``last``; at most ``every - 1`` frames come after it."""
     n_frames = last.video.n_frames
     return last.index + every if n_frames is None else min(last.index + every, max(n_frames, last.index + 1))
 
 
-def _full(frames: list[Frame], length: int, every: int) -> int:
-    """Return where a full segment stops: at its border, or at the video's end when no frame is read after this one."""
+def _full_stop(frames: list[Frame], length: int, every: int) -> int:
+    """Return where a full segment stops: at its border, or at the video's end when that comes first."""
     last, border = frames[-1], _border(frames, length)
     n_frames = last.video.n_frames or 0
     return n_frames if last.index < n_frames <= last.index + every else border
@@ -63,7 +67,7 @@ def _segment(frames: list[Frame], length: int, stop: int) -> Segment:
 
 
 def _times(frames: list[Frame], start: int, stop: int, step_s: float) -> TimeArray:
-    """Presentation times of the frames ``[start, stop)``, those not read interpolated between those that were."""
+    """Return the times (stop - start,) of frames, in seconds: interpolated linearly where a frame was not read."""
     read = np.array([frame.index for frame in frames])
     times_s = np.array([frame.time_s for frame in frames], dtype=np.float64)
     covered = np.arange(start, stop)

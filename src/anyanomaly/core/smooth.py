@@ -10,14 +10,14 @@ from anyanomaly.types import FloatArray
 
 
 def gaussian_smooth(values: FloatArray, sigma: float) -> FloatArray:
-    """Smooth a series (n,) with a Gaussian of ``sigma`` frames; missing values (NaN) take no part.
+    """Return a series (n_frames,) smoothed with a Gaussian of ``sigma`` frames, ignoring missing values (NaN).
 
-    The kernel reaches 4 sigma and the series is mirrored at its ends, as in SciPy's ``gaussian_filter1d``, to
-    which this is equal where nothing is missing. A stretch with no value within reach takes its nearest
-    value's; a series without any value stays NaN.
+    Without missing values it equals SciPy's ``gaussian_filter1d``, which the published code uses: the kernel is cut at
+    4 sigma, and the series is mirrored at its ends. A frame without a value within 4 sigma takes the nearest smoothed
+    one. A series without any value stays NaN.
     """
-    known = ~np.isnan(values)
-    if not known.any():
+    present = ~np.isnan(values)
+    if not present.any():
         return values.copy()
     if sigma <= 0:
         return _fill_nearest(values)
@@ -25,32 +25,35 @@ def gaussian_smooth(values: FloatArray, sigma: float) -> FloatArray:
     steps = np.arange(-radius, radius + 1)
     kernel = np.exp(-0.5 * (steps / sigma) ** 2)
     kernel /= kernel.sum()
-    filled = np.where(known, values, 0).astype(np.float64)
-    weighed = np.convolve(np.pad(filled, radius, mode="symmetric"), kernel, mode="valid")
-    weight = np.convolve(np.pad(known.astype(np.float64), radius, mode="symmetric"), kernel, mode="valid")
-    smooth = np.where(weight > 0, weighed / np.where(weight > 0, weight, 1), np.nan)
-    return np.clip(_fill_nearest(smooth.astype(np.float32)), values[known].min(), values[known].max())
+    filled = np.where(present, values, 0).astype(np.float64)
+    sums = np.convolve(np.pad(filled, radius, mode="symmetric"), kernel, mode="valid")
+    weights = np.convolve(np.pad(present.astype(np.float64), radius, mode="symmetric"), kernel, mode="valid")
+    smooth = np.where(weights > 0, sums / np.where(weights > 0, weights, 1), np.nan)
+    return np.clip(_fill_nearest(smooth.astype(np.float32)), values[present].min(), values[present].max())
 
 
 def _fill_nearest(values: FloatArray) -> FloatArray:
-    known = np.flatnonzero(~np.isnan(values))
-    at = np.arange(len(values))
-    right = np.clip(np.searchsorted(known, at), 0, len(known) - 1)
+    """Return a series (n_frames,) with each missing value replaced by the nearest one, the earlier of two as near."""
+    present = np.flatnonzero(~np.isnan(values))
+    frames = np.arange(len(values))
+    right = np.clip(np.searchsorted(present, frames), 0, len(present) - 1)
     left = np.maximum(right - 1, 0)
-    nearest = np.where(at - known[left] <= np.abs(known[right] - at), known[left], known[right])
+    is_left_nearer = frames - present[left] <= np.abs(present[right] - frames)
+    nearest = np.where(is_left_nearer, present[left], present[right])
     filled: FloatArray = values[nearest]
     return filled
 
 
 class CausalSmoother:
-    """Exponential smoothing with a time constant in seconds: needs no future, so it suits a live video."""
+    """Exponential smoothing, which needs no later scores, so that a live video can use it."""
 
     def __init__(self, seconds: float) -> None:
+        """:param seconds: time constant; 0: no smoothing."""
         self._seconds = seconds
         self._level = math.nan
 
     def push(self, value: float, duration_s: float) -> float:
-        """Take a value that held for ``duration_s`` and return the level after it; NaN leaves the level as it is."""
+        """Return the smoothed value after ``value`` has lasted for ``duration_s`` seconds; NaN changes nothing."""
         if math.isnan(value):
             return self._level
         keep = math.exp(-duration_s / self._seconds) if self._seconds > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Segment scores to scores per frame."""
+"""From segment scores to scores per frame."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from anyanomaly.types import FloatArray, SegmentScore, TimeArray, Timeline
 
 
 def build_timeline(scores: Sequence[SegmentScore], smooth: Callable[[FloatArray, float], FloatArray]) -> Timeline:
-    """Join the segment scores of one video and one text, in order; every frame gets its segment's score.
+    """Return the timeline of consecutive segments of one video and one text; a frame has its segment's score.
 
-    ``smooth``: from the fused series (n,) and its frame rate to the smoothed one. Frames between segments
-    (none of theirs could be read) have no score (NaN), and times that go evenly across the gap.
+    Frames between two segments, which could not be read, have no score (NaN) and evenly spaced times.
+
+    :param scores: at least one, in order.
+    :param smooth: from fused scores (n_frames,) and their frame rate to smoothed scores (n_frames,).
     """
     first, last = scores[0], scores[-1]
     n_frames = last.stop - first.start
@@ -26,7 +28,7 @@ def build_timeline(scores: Sequence[SegmentScore], smooth: Callable[[FloatArray,
         times_s[span] = score.times_s
         for name, series in contexts.items():
             series[span] = score.scores[name].value
-    times_s = _across_gaps(times_s)
+    times_s = _interpolate_gaps(times_s)
     return Timeline(
         video=first.video,
         text=first.text,
@@ -39,12 +41,12 @@ def build_timeline(scores: Sequence[SegmentScore], smooth: Callable[[FloatArray,
 
 
 def frame_rate(times_s: TimeArray, nominal: float) -> float:
-    """Return the mean frames per second of presentation times (n,), or ``nominal`` when they cannot tell."""
+    """Return the mean frames per second of times (n_frames,) in seconds; ``nominal`` when they span no time."""
     span_s = float(times_s[-1] - times_s[0])
     return (len(times_s) - 1) / span_s if span_s > 0 else nominal
 
 
-def _across_gaps(times_s: TimeArray) -> TimeArray:
-    at = np.arange(len(times_s))
-    known = ~np.isnan(times_s)
-    return times_s if known.all() else np.interp(at, at[known], times_s[known])
+def _interpolate_gaps(times_s: TimeArray) -> TimeArray:
+    frames = np.arange(len(times_s))
+    present = ~np.isnan(times_s)
+    return times_s if present.all() else np.interp(frames, frames[present], times_s[present])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TypeAlias
 
 from anyanomaly.api.context import ContextGenerator, ContextOptions
@@ -67,7 +68,7 @@ class Shown:
 
     text: EventText
     key_frames: KeyFrames
-    contexts: tuple[Context, ...]
+    contexts: tuple[Context, ...]  # generator by generator, in the order of ``build``
 
 
 class Planner:
@@ -144,7 +145,15 @@ class Planner:
             yield (
                 segment,
                 [
-                    Shown(text, key_frames, tuple(c.build(segment, text, key_frames) for c in self._contexts))
+                    Shown(
+                        text,
+                        key_frames,
+                        tuple(
+                            context
+                            for generator in self._contexts
+                            for context in generator.build(segment, text, key_frames)
+                        ),
+                    )
                     for text, key_frames in zip(self._texts, per_text, strict=True)
                 ],
             )
@@ -166,16 +175,16 @@ class Planner:
     ) -> tuple[Query, ...]:
         return tuple(
             Query(
-                id=QueryId(segment.video.id, segment.index, each.text.text, context.name, number),
-                images=part.images,
-                prompt=build_prompt(template, each.text.text, part.hint),
+                id=QueryId(segment.video.id, segment.index, each.text.text, name, index),
+                images=context.images,
+                prompt=build_prompt(template, each.text.text, context.hint),
                 system=template.system,
                 text_first=template.text_first,
                 sampling=sampling,
             )
             for each in shown
-            for context in each.contexts
-            for number, part in enumerate((context, *context.more))
+            for name, contexts in groupby(each.contexts, key=lambda context: context.name)
+            for index, context in enumerate(contexts)
         )
 
     def _planned(self, group: Sequence[Segment]) -> Iterator[PlannedSegment]:
