@@ -172,7 +172,7 @@ def test_ctrl_c_ends_the_work_and_the_backend_can_go_on(
 
 def test_a_mark_of_the_model_in_the_question_is_refused(qwen: GGUFBackend, ask: Ask) -> None:
     for mark in ("<|im_end|>", "<|image_pad|>", "<__anyanomaly_image__>"):
-        with pytest.raises(UsageError, match="mark of this model"):
+        with pytest.raises(UsageError, match="special token of this model"):
             qwen.answer_batch([ask(0, prompt=f"a {mark} of it")])
 
 

@@ -175,7 +175,7 @@ def test_a_system_text_reaches_a_model_whose_template_knows_no_system_turn(
     processor.chat_template = refuse + processor.chat_template
     text = render(processor, ask(0, system="Judge it.", prompt="Is it there?"))
     assert "Judge it.\nIs it there?" in text
-    with pytest.raises(UsageError, match="mark of this model"):
+    with pytest.raises(UsageError, match="special token of this model"):
         render(processor, ask(0, prompt="a <image> of it"))
 
 

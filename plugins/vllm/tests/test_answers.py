@@ -104,7 +104,7 @@ def test_the_seed_decides_a_drawn_answer(backend: VllmBackend, ask: Ask) -> None
 
 
 def test_a_question_with_a_mark_of_the_model_is_refused(backend: VllmBackend, ask: Ask) -> None:
-    with pytest.raises(UsageError, match="mark of this model"):
+    with pytest.raises(UsageError, match="special token of this model"):
         backend.answer_batch([ask(0, prompt="a <|image_pad|> of it")])
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import llama_cpp
 
 from anyanomaly.api import Backend
-from anyanomaly.core.trie import Tokens, choice_tokens, inner_paths, path_logprobs
-from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.core.trie import inner_paths
+from anyanomaly.kit import ChoiceEncoder, answer_in_groups, answer_logprobs, fingerprint, require_loaded
 from anyanomaly.types import Answer, Query
 from anyanomaly_llamacpp.chat import Chat
 from anyanomaly_llamacpp.checks import check_pair
@@ -52,7 +51,7 @@ class GGUFBackend(Backend[GGUFOptions]):
         model, mmproj = find(self.options)
         text, vision = read_header(model.path), read_header(mmproj.path)
         check_pair(text, vision, model.path.name, mmproj.path.name)
-        size = sizing(vision, self.options.min_pixels, self.options.max_pixels)
+        size = sizing(vision, self.options)
         threads = self.options.threads or cores()
         chat = Chat(text, model.path.name)
         native = load_native(model.path, mmproj.path, self.options, size, threads)
@@ -64,9 +63,12 @@ class GGUFBackend(Backend[GGUFOptions]):
             context_size=self.options.context_size,
         )
         self._running = _Running(native, decoder, chat, size)
-        pixels = f"pixels={size.min_pixels}-{size.max_pixels}" if size else ""
-        parts = ("gguf", model.identity, mmproj.identity, pixels, f"llama-cpp-python={llama_cpp.__version__}")
-        self._fingerprint = "/".join(part for part in parts if part)
+        self._fingerprint = fingerprint(
+            "gguf",
+            f"{model.identity}/{mmproj.identity}",
+            pixels=f"{size.min_pixels}-{size.max_pixels}" if size else "",
+            **{"llama-cpp-python": llama_cpp.__version__},
+        )
 
     def close(self) -> None:
         """Give all memory back."""
@@ -83,7 +85,7 @@ class GGUFBackend(Backend[GGUFOptions]):
 
         :raises BackendError: before `load`.
         """
-        self._ready()
+        require_loaded(self._running)
         return self._fingerprint
 
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
@@ -91,15 +93,10 @@ class GGUFBackend(Backend[GGUFOptions]):
 
         :raises BackendError: before `load`, when memory runs out, or when the model fails.
         """
-        running = self._ready()
-        order = sorted(range(len(queries)), key=lambda place: _alike(queries[place]))
-        answers = self._in_worker(lambda: {place: running.answer(queries[place]) for place in order})
-        return [answers[place] for place in range(len(queries))]
-
-    def _ready(self) -> _Running:
-        if self._running is None:
-            raise BackendError("The model is not loaded. Call load() first, or use the backend in a with block.")
-        return self._running
+        running = require_loaded(self._running)
+        return self._in_worker(
+            lambda: answer_in_groups(queries, _alike, lambda group: [running.answer(query) for query in group])
+        )
 
     def _in_worker(self, work: Callable[[], T]) -> T:
         """Return what ``work`` returns. While llama.cpp computes in its own thread, this one hears Ctrl-C."""
@@ -119,7 +116,7 @@ class _Running:
 
     def __init__(self, native: Native, decoder: Decoder, chat: Chat, size: Sizing | None) -> None:
         self._native, self._decoder, self._chat, self._size = native, decoder, chat, size
-        self._choice_tokens = lru_cache(maxsize=1024)(self._tokens_of)  # few questions, many images
+        self._encode_choices = ChoiceEncoder(native.encode)
 
     def close(self) -> None:
         self._decoder.close()
@@ -135,14 +132,9 @@ class _Running:
 
     def _choose(self, query: Query, tail: str, pieces: list[Piece]) -> Answer:
         choices = query.sampling.choices
-        answers = self._choice_tokens(tail, choices)
+        answers = self._encode_choices(tail, choices)
         root = self._decoder.read(pieces, sum(map(len, inner_paths(answers))))
-        try:
-            values = path_logprobs(answers, self._decoder.spread(root, answers))
-        except ValueError as error:
-            raise BackendError(
-                "The model gives no numbers (NaN) for the allowed answers. Use a less quantised file of it."
-            ) from error
+        values = answer_logprobs(answers, self._decoder.spread(root, answers), "Use a less quantised file of it.")
         logprobs = dict(zip(choices, values, strict=True))
         return Answer(query.id, logprobs=logprobs, prompt_tokens=_n_tokens(pieces), output_tokens=0)
 
@@ -164,12 +156,6 @@ class _Running:
             prompt_tokens=_n_tokens(pieces),
             output_tokens=len(new),
         )
-
-    def _tokens_of(self, tail: str, choices: tuple[str, ...]) -> tuple[Tokens, ...]:
-        try:
-            return choice_tokens(self._native.encode, tail, choices)
-        except ValueError as error:
-            raise UsageError(f"These allowed answers cannot be used with this model: {error}.") from error
 
 
 def _n_tokens(pieces: Sequence[Piece]) -> int:

@@ -11,6 +11,7 @@ from jinja2 import Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from anyanomaly.errors import UsageError
+from anyanomaly.kit import check_special_tokens, full_prompt, text_part
 from anyanomaly.types import Query
 from anyanomaly_llamacpp.library import IMAGE
 
@@ -52,12 +53,8 @@ class Chat:
 
         :raises UsageError: when the question holds one of the model's own marks.
         """
-        words = f"{query.system}\n{query.prompt}"
-        if found := next((mark for mark in self._marks if mark in words), None):
-            raise UsageError(
-                f"The question holds {found!r}, which is a mark of this model. Take it out of the event text."
-            )
-        for system, prompt in ((query.system, query.prompt), ("", words)):
+        check_special_tokens(query, self._marks)
+        for system, prompt in ((query.system, query.prompt), ("", full_prompt(query))):
             for content in (self._parts(query, prompt), self._lines(query, prompt)):
                 try:
                     text = self._apply(system, content)
@@ -69,14 +66,14 @@ class Chat:
 
     def _apply(self, system: str, content: Any) -> str:
         listed = not isinstance(content, str)
-        before = [{"role": "system", "content": [_text(system)] if listed else system}] if system else []
+        before = [{"role": "system", "content": [text_part(system)] if listed else system}] if system else []
         turns = [*before, {"role": "user", "content": content}]
         text = self._template.render(messages=turns, add_generation_prompt=True, **self._known)
         found = next((each for each in PLACEHOLDERS if each in text), None)
         return text.replace(found, IMAGE) if found else text
 
     def _parts(self, query: Query, prompt: str) -> list[dict[str, str]]:
-        images, words = [{"type": "image"} for _ in query.images], [_text(prompt)]
+        images, words = [{"type": "image"} for _ in query.images], [text_part(prompt)]
         return words + images if query.text_first else images + words
 
     def _lines(self, query: Query, prompt: str) -> str:
@@ -89,10 +86,6 @@ def _complete(text: str, query: Query, prompt: str, system: str) -> bool:
     """Return whether a template wrote all of the question, and no list as a string."""
     whole = prompt.strip() in text and system.strip() in text and "'type': 'text'" not in text
     return whole and text.count(IMAGE) == len(query.images)
-
-
-def _text(words: str) -> dict[str, str]:
-    return {"type": "text", "text": words}
 
 
 def _compiled(source: str) -> Template:

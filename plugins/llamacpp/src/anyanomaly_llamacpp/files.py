@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from anyanomaly.errors import BackendError, MissingRequirement, UsageError
+from anyanomaly.errors import MissingRequirement, UsageError
+from anyanomaly.kit import HubFile, download_error, hub_file, require_model, sampled_digest
 from anyanomaly_llamacpp.options import GGUFOptions
-
-_HUB = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+):(?P<file>.+\.gguf)", re.ASCII)
-_SAMPLES, _SAMPLE = 1024, 4096  # parts of a file that its digest reads, and the bytes of each
 
 
 class Place(NamedTuple):
@@ -27,16 +23,12 @@ def find(options: GGUFOptions) -> tuple[Place, Place]:
     :raises UsageError: when no model is named, or it is not clear which projector is meant.
     :raises MissingRequirement: when a file is not there and cannot be had.
     """
-    if not options.model:
-        raise UsageError(
-            "Backend 'gguf' needs a model. Use --backend.model with a .gguf file or hub/repo:file.gguf, "
-            "or a preset such as --backend qwen-gguf."
-        )
+    require_model(options.model, backend="gguf", example="a .gguf file or hub/repo:file.gguf", preset="qwen-gguf")
     model = _place(options.model, options.revision)
     if options.mmproj:
         return model, _place(options.mmproj, options.revision)
     if hub := _hub(options.model):
-        names = _projectors_of(hub["repo"], options.revision, model.path.parent)
+        names = _projectors_of(hub.repository, options.revision, model.path.parent)
     else:
         names = sorted(path.name for path in model.path.parent.glob("*.gguf") if _is_projector(path.name))
     names = [name for name in names if name != model.path.name]
@@ -52,7 +44,7 @@ def find(options: GGUFOptions) -> tuple[Place, Place]:
             f"Several projectors are beside model {options.model!r}: {', '.join(names)}. "
             "Say which with --backend.mmproj."
         )
-    beside = f"{hub['repo']}:{names[0]}" if hub else str(model.path.parent / names[0])
+    beside = f"{hub.repository}:{names[0]}" if hub else str(model.path.parent / names[0])
     return model, _place(beside, options.revision)
 
 
@@ -60,15 +52,16 @@ def _is_projector(name: str) -> bool:
     return "mmproj" in name.lower()
 
 
-def _hub(name: str) -> re.Match[str] | None:
-    return None if Path(name).expanduser().exists() else _HUB.fullmatch(name)
+def _hub(name: str) -> HubFile | None:
+    file = hub_file(name)
+    return file if file and file.file.endswith(".gguf") else None
 
 
 def _place(name: str, revision: str) -> Place:
     if hub := _hub(name):
-        path = _downloaded(hub["repo"], hub["file"], revision)
+        path = _downloaded(hub.repository, hub.file, revision)
         commit = path.parts[path.parts.index("snapshots") + 1] if "snapshots" in path.parts else revision
-        return Place(path, f"{hub['repo']}@{commit}:{hub['file']}")
+        return Place(path, f"{hub.repository}@{commit}:{hub.file}")
     path = Path(name).expanduser()
     if path.is_dir():
         raise UsageError(f"{name!r} is a folder. Give the .gguf file in it.")
@@ -76,7 +69,7 @@ def _place(name: str, revision: str) -> Place:
         raise MissingRequirement(
             f"There is no model file {name!r}. Give an existing .gguf file, or one of a hub as hub/repo:file.gguf."
         )
-    return Place(path, digest(path))
+    return Place(path, sampled_digest(path))
 
 
 def _downloaded(repo: str, file: str, revision: str) -> Path:
@@ -85,10 +78,7 @@ def _downloaded(repo: str, file: str, revision: str) -> Path:
     try:
         return Path(hf_hub_download(repo, file, revision=revision))
     except Exception as error:
-        raise MissingRequirement(
-            f"{file!r} of {repo!r} cannot be had from the Hugging Face hub: {_first_line(error)} "
-            "Check the names and the network, run 'hf auth login' for a gated model, or give a local file."
-        ) from error
+        raise download_error(f"{file!r} of {repo!r}", error, local="file") from error
 
 
 def _projectors_of(repo: str, revision: str, snapshot: Path) -> list[str]:
@@ -100,28 +90,3 @@ def _projectors_of(repo: str, revision: str, snapshot: Path) -> list[str]:
     except Exception:
         files = [path.name for path in snapshot.glob("*.gguf")]
     return sorted(name for name in files if name.endswith(".gguf") and _is_projector(name))
-
-
-def digest(path: Path) -> str:
-    """Return what identifies the content of ``path``, the same wherever it lies.
-
-    Of a large file parts all over it are read: training changes every tensor, and reading gigabytes would take as
-    long as loading them.
-    """
-    size = path.stat().st_size
-    found = hashlib.sha256(str(size).encode())
-    try:
-        with path.open("rb") as file:
-            if size <= _SAMPLES * _SAMPLE:
-                found.update(file.read())
-            else:
-                for part in range(_SAMPLES):
-                    file.seek((size - _SAMPLE) * part // (_SAMPLES - 1))
-                    found.update(file.read(_SAMPLE))
-    except OSError as error:
-        raise BackendError(f"The file {path.name!r} cannot be read: {error.strerror}.") from error
-    return found.hexdigest()[:32]
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anyanomaly.errors import UsageError
+from anyanomaly.kit import PixelOptions, no_area_error
 from anyanomaly.types import ImageArray
 
 # Least and most pixels of the published models, for files that do not name them.
@@ -55,23 +56,19 @@ class Sizing(NamedTuple):
         return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def sizing(header: Mapping[str, Any], min_pixels: int | None, max_pixels: int | None) -> Sizing | None:
+def sizing(header: Mapping[str, Any], options: PixelOptions) -> Sizing | None:
     """Return how images are sized for the projector that ``header`` describes; None: llama.cpp sizes them.
 
     :raises UsageError: when limits are given for a model that does not size images by their area.
     """
     projector = header.get("clip.projector_type", "")
     if projector not in PUBLISHED:
-        if min_pixels is not None or max_pixels is not None:
-            raise UsageError(
-                f"A projector of type {projector!r} does not size images by their area. "
-                "Leave out --backend.min-pixels and --backend.max-pixels, or scale frames with the reader."
-            )
+        if options.has_pixel_limits:
+            raise no_area_error(f"A projector of type {projector!r}")
         return None
-    low, high = (
+    smallest, largest = (
         header.get(f"clip.vision.image_{end}_pixels", published)
         for end, published in zip(("min", "max"), PUBLISHED[projector], strict=True)
     )
-    low = min_pixels or min(low, max_pixels or low)
     factor = header["clip.vision.patch_size"] * header.get("clip.vision.spatial_merge_size", 2)
-    return Sizing(factor, low, max_pixels or max(high, low))
+    return Sizing(factor, *options.pixel_limits(smallest, largest))

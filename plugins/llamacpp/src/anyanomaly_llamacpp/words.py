@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection
 
 import numpy as np
 
+from anyanomaly.kit import sampling_seed
 from anyanomaly.types import Query
 from anyanomaly_llamacpp.decoder import Row
 
 Choose = Callable[[Row], int]
-
-
-def content_seed(query: Query) -> int:
-    """Return a seed that depends on the query's content and its sampling seed, and on nothing else."""
-    digest = hashlib.blake2b(digest_size=8)
-    digest.update(repr((query.system, query.prompt, query.text_first, query.sampling)).encode())
-    for image in query.images:
-        digest.update(repr(image.shape).encode())
-        digest.update(image.data)
-    return int.from_bytes(digest.digest(), "big")
 
 
 def chooser(query: Query) -> Choose:
@@ -28,7 +18,7 @@ def chooser(query: Query) -> Choose:
     sampling = query.sampling
     if sampling.temperature == 0.0:
         return lambda row: int(row.argmax())
-    random = np.random.default_rng(content_seed(query))
+    random = np.random.default_rng(sampling_seed(query))
 
     def draw(row: Row) -> int:
         shares = np.exp((row - row.max()) / sampling.temperature)

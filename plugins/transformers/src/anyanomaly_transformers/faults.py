@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement, UsageError
+from anyanomaly.kit import download_error, first_line, own_code_error
 
 
 @contextmanager
@@ -18,7 +19,7 @@ def translated(model: str) -> Iterator[None]:
         raise
     except ImportError as error:
         raise MissingRequirement(
-            f"Model {model!r} needs a package that is not installed: {_first_line(error)}"
+            f"Model {model!r} needs a package that is not installed: {first_line(error)}"
         ) from error
     except Exception as error:
         raise _load_error(model, error) from error
@@ -31,21 +32,15 @@ def _load_error(model: str, error: Exception) -> AnyAnomalyError:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return _out_of_memory(model)
     if "trust_remote_code" in text:
-        return UsageError(
-            f"Model {model!r} brings Python code of its own, which would run on this machine with your rights. "
-            "If you trust its authors, pass --backend.trust-remote-code; else use another model."
-        )
+        return own_code_error(model)
     if "does not recognize this architecture" in text or "Unrecognized model" in text:
         return UsageError(
             f"The installed transformers does not know the architecture of model {model!r}. "
             "Run: pip install -U transformers, or use another model."
         )
     if isinstance(error, OSError) and not Path(model).expanduser().is_dir():
-        return MissingRequirement(
-            f"Model {model!r} cannot be had from the Hugging Face hub: {_first_line(error)} "
-            "Check the name and the network, run 'hf auth login' for a gated model, or give a local folder."
-        )
-    return BackendError(f"Model {model!r} cannot be loaded: {type(error).__name__}: {_first_line(error)}")
+        return download_error(f"Model {model!r}", error)
+    return BackendError(f"Model {model!r} cannot be loaded: {type(error).__name__}: {first_line(error)}")
 
 
 def run_error(model: str, error: Exception) -> BackendError:
@@ -54,7 +49,7 @@ def run_error(model: str, error: Exception) -> BackendError:
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return _out_of_memory(model)
-    return BackendError(f"Model {model!r} failed: {type(error).__name__}: {_first_line(error)}")
+    return BackendError(f"Model {model!r} failed: {type(error).__name__}: {first_line(error)}")
 
 
 def _out_of_memory(model: str) -> BackendError:
@@ -62,7 +57,3 @@ def _out_of_memory(model: str) -> BackendError:
         f"Memory ran out with model {model!r}. Use a smaller --backend.batch-size, --backend.dtype bfloat16, "
         "--backend.quantization 4bit, a lower --backend.max-pixels, or a smaller model."
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from anyanomaly.errors import UsageError
+from anyanomaly.kit import chat_messages, check_special_tokens
 from anyanomaly.types import Query
 
 
@@ -20,18 +20,16 @@ def render(processor: Any, query: Query) -> str:
     """
     refuse_marks(processor.tokenizer, query)
     try:
-        return _apply(processor, _messages(query, query.system, query.prompt))
+        return _apply(processor, query, system_turn=True)
     except _template_error():
         if not query.system:
             raise
-        return _apply(processor, _messages(query, "", f"{query.system}\n{query.prompt}"))
+        return _apply(processor, query, system_turn=False)
 
 
 def refuse_marks(tokenizer: Any, query: Query) -> None:
     """:raises UsageError: when the question holds one of the tokenizer's own marks."""
-    words = f"{query.system}\n{query.prompt}"
-    if found := next((mark for mark in _marks(tokenizer) if mark in words), None):
-        raise UsageError(f"The question holds {found!r}, which is a mark of this model. Take it out of the event text.")
+    check_special_tokens(query, _marks(tokenizer))
 
 
 @lru_cache(maxsize=4)
@@ -50,15 +48,9 @@ def _template_error() -> type[Exception]:
     return TemplateError
 
 
-def _apply(processor: Any, messages: list[dict[str, Any]]) -> str:
+def _apply(processor: Any, query: Query, *, system_turn: bool) -> str:
+    messages = chat_messages(query, [{"type": "image"} for _ in query.images], system_turn=system_turn)
     return str(processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
-
-
-def _messages(query: Query, system: str, prompt: str) -> list[dict[str, Any]]:
-    images = [{"type": "image"} for _ in query.images]
-    words = [{"type": "text", "text": prompt}]
-    turns = [{"role": "system", "content": [{"type": "text", "text": system}]}] if system else []
-    return [*turns, {"role": "user", "content": words + images if query.text_first else images + words}]
 
 
 def encode(processor: Any, queries: Sequence[Query], texts: Sequence[str]) -> Any:

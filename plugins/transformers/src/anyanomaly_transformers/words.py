@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from anyanomaly.kit import sampling_seed
 from anyanomaly.types import Query
 
 Drawing: TypeAlias = tuple[int, float, float, float]
@@ -17,14 +17,7 @@ def drawing(query: Query) -> Drawing:
     return (sampling.max_tokens, sampling.temperature, sampling.top_p, sampling.repetition_penalty)
 
 
-def content_seed(query: Query) -> int:
-    """Return a seed that depends on the query's content and its sampling seed, and on nothing else."""
-    digest = hashlib.blake2b(digest_size=8)
-    digest.update(repr((query.system, query.prompt, query.text_first, query.sampling)).encode())
-    for image in query.images:
-        digest.update(repr(image.shape).encode())
-        digest.update(image.data)
-    return int.from_bytes(digest.digest(), "big") >> 1  # torch takes 63 bits
+SEED_BITS = 63  # torch takes
 
 
 def generate(model: Any, inputs: Any, queries: Sequence[Query]) -> list[list[int]]:
@@ -39,7 +32,7 @@ def generate(model: Any, inputs: Any, queries: Sequence[Query]) -> list[list[int
     if penalty != 1.0:
         processors.append(Penalty(inputs["attention_mask"], penalty))
     if temperature > 0.0:
-        processors.append(Draw([content_seed(query) for query in queries], temperature, top_p))
+        processors.append(Draw([sampling_seed(query, SEED_BITS) for query in queries], temperature, top_p))
     config = GenerationConfig(max_new_tokens=max_tokens, do_sample=False, num_beams=1, use_cache=True)
     tokens = model.generate(**inputs, generation_config=config, logits_processor=processors)
     stops = end_marks(model)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement, UsageError
+from anyanomaly.errors import AnyAnomalyError, BackendError, UsageError
+from anyanomaly.kit import download_error, first_line, own_code_error
 
 _RAISED = re.compile(r"\b([A-Z]\w*(?:Error|Exception)): (.+)")
 _EMPTY = ("Engine core initialization failed", "EngineCore encountered an issue", "WorkerProc initialization failed")
@@ -25,18 +26,10 @@ def translated(model: str, log: IO[bytes], *, running: bool) -> Iterator[None]:
         raise _error(model, error, _tail(log), running) from error
 
 
-def code_refused(model: str) -> UsageError:
-    """Return the error for a model whose authors' code may not run."""
-    return UsageError(
-        f"Model {model!r} brings Python code of its own, which would run on this machine with your rights. "
-        "If you trust its authors, pass --backend.trust-remote-code; else use another model."
-    )
-
-
 def _error(model: str, error: Exception, log: str, running: bool) -> AnyAnomalyError:
     told = f"{_all(error)}\n{log}"
     if "trust_remote_code" in told:
-        return code_refused(model)
+        return own_code_error(model)
     if "KV cache is needed" in told or "cache blocks" in told or "No available memory" in told:
         return BackendError(
             f"The memory for keys and values does not hold one query of model {model!r}. Raise "
@@ -56,10 +49,7 @@ def _error(model: str, error: Exception, log: str, running: bool) -> AnyAnomalyE
             "--backend.max-pixels or --reader.max-side."
         )
     if not running and _not_there(error) and not Path(model).expanduser().is_dir():
-        return MissingRequirement(
-            f"Model {model!r} cannot be had from the Hugging Face hub: {_first_line(error)} "
-            "Check the name and the network, run 'hf auth login' for a gated model, or give a local folder."
-        )
+        return download_error(f"Model {model!r}", error)
     reason = _reason(error, log)
     if not running:
         return BackendError(f"Model {model!r} cannot be loaded: {reason or type(error).__name__}")
@@ -86,7 +76,7 @@ def _reason(error: Exception, log: str) -> str:
         return found[0].strip()
     if isinstance(error, ChildProcessError) or any(empty in str(error) for empty in _EMPTY):
         return ""
-    return f"{type(error).__name__}: {_first_line(error)}"
+    return f"{type(error).__name__}: {first_line(error)}"
 
 
 def _all(error: BaseException | None) -> str:
@@ -101,7 +91,3 @@ def _tail(log: IO[bytes]) -> str:
     log.seek(0, 2)
     log.seek(max(0, log.tell() - 200_000))
     return log.read().decode(errors="replace")
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from anyanomaly.core.trie import Tokens, path_logprobs, steps
-from anyanomaly.errors import BackendError
+from anyanomaly.core.trie import Tokens, steps
+from anyanomaly.kit import WIDER_PRECISION, answer_logprobs
 
 MOST_TOKENS = 128  # whose log-probabilities vLLM gives at one place
 
@@ -60,13 +60,7 @@ class Lookup:
 
         :raises BackendError: when the model gives no numbers.
         """
-        try:
-            return path_logprobs(self._answers, self._found)
-        except ValueError as error:
-            raise BackendError(
-                "The model gives no numbers (NaN) for the allowed answers. "
-                "Half precision may be too narrow for it: use --backend.dtype bfloat16 or float32."
-            ) from error
+        return answer_logprobs(self._answers, self._found, WIDER_PRECISION)
 
     def _add(self, place: Tokens, told: Any) -> None:
         self._found.setdefault(place, {}).update({token: each.logprob for token, each in told.items()})

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from anyanomaly_transformers.identity import folder_hash
+from anyanomaly_transformers.loading import choice_encoder, limit_pixels
 
-from anyanomaly.errors import MissingRequirement, UsageError
+from anyanomaly.errors import UsageError
+from anyanomaly.kit import (
+    EXAMPLE,
+    MODEL,
+    ChoiceEncoder,
+    fingerprint,
+    folder_or_hub_id,
+    model_identity,
+    own_code_error,
+    release,
+    require_model,
+)
 from anyanomaly_vllm.engine import quiet
-from anyanomaly_vllm.faults import code_refused, translated
+from anyanomaly_vllm.faults import translated
 from anyanomaly_vllm.options import VllmOptions
-from anyanomaly_vllm.sizes import Measure, pixel_limits
+from anyanomaly_vllm.sizes import Measure
 
 
 class Model(NamedTuple):
@@ -20,6 +30,7 @@ class Model(NamedTuple):
     arguments: dict[str, Any]  # of vLLM's engine, all but the sizes
     longest: int  # tokens that the model itself takes
     measure: Measure
+    encode_choices: ChoiceEncoder
     fingerprint: str
 
 
@@ -29,9 +40,10 @@ def examine(options: VllmOptions, log: IO[bytes]) -> Model:
     :raises UsageError: when it cannot work: a model without vision, code of its own, an architecture unknown to vLLM.
     :raises MissingRequirement: when the model cannot be had.
     """
-    name = _resolved(options.model)
+    require_model(options.model, backend="vllm", example=MODEL, preset="qwen-vllm")
+    name = folder_or_hub_id(options.model)
     if options.brings_code and not options.trust_remote_code:
-        raise code_refused(options.model)
+        raise own_code_error(options.model)
     with quiet(log), translated(options.model, log, running=False):
         from vllm import EngineArgs
         from vllm.platforms import current_platform
@@ -42,33 +54,21 @@ def examine(options: VllmOptions, log: IO[bytes]) -> Model:
         if not config.is_multimodal_model:
             raise UsageError(
                 f"Model {options.model!r} ({', '.join(config.architectures)}) does not answer questions about images. "
-                "Give a vision-language model, for example Qwen/Qwen2.5-VL-3B-Instruct."
+                f"Give a vision-language model, for example {EXAMPLE}."
             )
         processor, tokenizer = _processor(name, options)
-        arguments["mm_processor_kwargs"] = pixel_limits(processor, options) or None
+        if options.has_pixel_limits:
+            images = getattr(processor, "image_processor", None)
+            low, high = limit_pixels(images, options, f"Model {options.model!r}")
+            arguments["mm_processor_kwargs"] = {"min_pixels": low, "max_pixels": high}
         commit = str(getattr(config.hf_config, "_commit_hash", None) or "")
-        identity = _fingerprint(options, config, commit)
-        return Model(arguments, config.max_model_len, Measure(processor, tokenizer), identity)
-
-
-def _resolved(model: str) -> str:
-    """Return the folder's path, or the hub id as it is."""
-    if not model:
-        raise UsageError(
-            "Backend 'vllm' needs a model. Use --backend.model with a hub id such as Qwen/Qwen2.5-VL-3B-Instruct or a "
-            "folder, or a preset such as --backend qwen-vllm."
+        return Model(
+            arguments,
+            config.max_model_len,
+            Measure(processor, tokenizer),
+            choice_encoder(tokenizer),
+            _fingerprint(options, config, commit),
         )
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise UsageError(f"The folder {model!r} holds no config.json. Give the folder of the model itself.")
-        return str(folder)
-    if model.startswith((".", "~", "/")) or model.count("/") != 1 or "\\" in model:
-        raise MissingRequirement(
-            f"There is no model folder {model!r}. "
-            "Give an existing folder, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct."
-        )
-    return model
 
 
 def _arguments(name: str, options: VllmOptions, on_cpu: bool) -> dict[str, Any]:
@@ -110,12 +110,11 @@ def _fingerprint(options: VllmOptions, config: Any, commit: str) -> str:
     """Return a line that two runs share exactly when the same weights run in the same way."""
     import vllm
 
-    folder = Path(options.model).expanduser()
-    weights = folder_hash(folder) if folder.is_dir() else f"{options.model}@{commit or options.revision}"
-    parts = {
-        "dtype": str(config.dtype).removeprefix("torch."),
-        "quantization": config.quantization or "",
-        "pixels": f"{options.min_pixels or ''}-{options.max_pixels or ''}".strip("-"),
-        "vllm": ".".join(vllm.__version__.split(".")[:2]),
-    }
-    return "/".join(["vllm", weights, *(f"{name}={value}" for name, value in parts.items() if value)])
+    return fingerprint(
+        "vllm",
+        model_identity(options.model, commit or options.revision),
+        dtype=str(config.dtype).removeprefix("torch."),
+        quantization=config.quantization,
+        pixels=options.pixel_range,
+        vllm=release(vllm.__version__),
+    )

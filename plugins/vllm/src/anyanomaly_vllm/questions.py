@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from anyanomaly_transformers.words import content_seed
-
+from anyanomaly.kit import chat_messages, sampling_seed
 from anyanomaly.types import Query
 
 
@@ -13,14 +12,11 @@ def messages(query: Query, *, system_turn: bool = True) -> list[dict[str, Any]]:
     """Return the conversation; without a system turn, the system text stands before the question."""
     from PIL import Image
 
-    apart = system_turn and query.system
-    prompt = query.prompt if apart or not query.system else f"{query.system}\n{query.prompt}"
-    images: list[dict[str, Any]] = [
-        {"type": "image_pil", "image_pil": Image.fromarray(image)} for image in query.images
-    ]
-    words = [{"type": "text", "text": prompt}]
-    turns = [{"role": "system", "content": [{"type": "text", "text": query.system}]}] if apart else []
-    return [*turns, {"role": "user", "content": words + images if query.text_first else images + words}]
+    images = [{"type": "image_pil", "image_pil": Image.fromarray(image)} for image in query.images]
+    return chat_messages(query, images, system_turn=system_turn)
+
+
+SEED_BITS = 63  # as with transformers, so that both sample alike
 
 
 def drawing(query: Query) -> Any:
@@ -34,7 +30,7 @@ def drawing(query: Query) -> Any:
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         repetition_penalty=sampling.repetition_penalty,
-        seed=content_seed(query) if sampling.temperature > 0 else None,
+        seed=sampling_seed(query, SEED_BITS) if sampling.temperature > 0 else None,
         detokenize=False,  # vLLM's own, made for streams, holds back what may be half a character
         output_kind=RequestOutputKind.FINAL_ONLY,
     )

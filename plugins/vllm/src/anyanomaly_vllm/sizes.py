@@ -7,9 +7,7 @@ from typing import Any, NamedTuple
 
 from anyanomaly_transformers.prompting import encode, refuse_marks, render
 
-from anyanomaly.errors import UsageError
 from anyanomaly.types import Query
-from anyanomaly_vllm.options import VllmOptions
 
 UNMEASURED = 4096  # tokens taken for a query that only vLLM's own code can measure
 
@@ -71,24 +69,3 @@ class Measure:
 
 def _n_bytes(words: str) -> int:
     return len(words.encode())  # no tokenizer needs more tokens
-
-
-def pixel_limits(processor: Any, options: VllmOptions) -> dict[str, int]:
-    """Set the limits of the images' area in ``processor`` and return what vLLM needs to do the same.
-
-    :raises UsageError: when the model does not size images by their area.
-    """
-    if options.min_pixels is None and options.max_pixels is None:
-        return {}
-    images: Any = getattr(processor, "image_processor", None)
-    size = dict(getattr(images, "size", None) or {})
-    if not hasattr(images, "merge_size") or "longest_edge" not in size:
-        raise UsageError(
-            f"Model {options.model!r} does not size images by their area. "
-            "Leave out --backend.min-pixels and --backend.max-pixels, or scale frames with the reader."
-        )
-    # The Qwen image processors keep the limits of the area, in pixels, under the names of edges.
-    low = options.min_pixels or min(size["shortest_edge"], options.max_pixels or size["shortest_edge"])
-    high = options.max_pixels or max(size["longest_edge"], low)
-    images.size = size | {"shortest_edge": low, "longest_edge": high}
-    return {"min_pixels": low, "max_pixels": high}

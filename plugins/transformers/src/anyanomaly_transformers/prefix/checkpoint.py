@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
+from anyanomaly.kit import folder_or_hub_id
 from anyanomaly_transformers.faults import translated
 from anyanomaly_transformers.loading import quiet
 
@@ -27,13 +28,9 @@ def find(model: str, revision: str = "main", only: Sequence[str] | None = None) 
     """
     if not model:
         raise UsageError("No model is named. Use --backend.model with a hub id or the folder of the checkpoint.")
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder
-    if model.startswith((".", "~", "/")) or model.count("/") != 1 or "\\" in model:
-        raise MissingRequirement(
-            f"There is no model folder {model!r}. Give an existing folder, or a hub id OWNER/NAME."
-        )
+    name = folder_or_hub_id(model, needs="")
+    if Path(name).is_dir():
+        return Path(name)
     from huggingface_hub import snapshot_download
 
     with quiet(), translated(model):

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly.errors import BackendError
+from anyanomaly.kit import sampling_seed
 from anyanomaly.types import Query
 from anyanomaly_transformers.prefix.model import ImageSlot, PrefixModel
 from anyanomaly_transformers.prefix.profile import Decoding, Profile
-from anyanomaly_transformers.words import Draw, content_seed, end_marks, until_end
+from anyanomaly_transformers.words import SEED_BITS, Draw, end_marks, until_end
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,7 +88,7 @@ def _processors(how: Decoding, queries: Sequence[Query]) -> list[Any]:
     if how.repetition_penalty != 1.0:  # with embeddings as prompt it sees the answer's tokens alone
         processors.append(RepetitionPenaltyLogitsProcessor(how.repetition_penalty))
     if how.temperature > 0.0:
-        processors.append(Draw([content_seed(query) for query in queries], how.temperature, how.top_p))
+        processors.append(Draw([sampling_seed(query, SEED_BITS) for query in queries], how.temperature, how.top_p))
     return processors
 
 

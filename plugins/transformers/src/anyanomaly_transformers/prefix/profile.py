@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from anyanomaly.kit import full_prompt
 from anyanomaly.types import Query
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class Profile:
         shown: list[str | T] = []
         for place, image in enumerate(images):
             shown += [*([self.between] if place else []), self.image_open, image, self.image_close]
-        words: list[str | T] = [question(query)]
+        words: list[str | T] = [full_prompt(query)]  # no conversation here has a system turn of its own
         joint: list[str | T] = [self.between] if shown else []
         text_first = self.question_first or query.text_first
         inner = [*words, *joint, *shown] if text_first else [*shown, *joint, *words]
@@ -61,11 +62,6 @@ class Profile:
         return self.decoding or Decoding(
             temperature=said.temperature, top_p=said.top_p, repetition_penalty=said.repetition_penalty
         )
-
-
-def question(query: Query) -> str:
-    """Return the words of ``query``; a system text stands before the question, as no conversation here has a slot."""
-    return f"{query.system}\n{query.prompt}" if query.system else query.prompt
 
 
 def _merged(parts: Sequence[str | T]) -> list[str | T]:
