@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from anyanomaly_transformers.prefix.backend import PrefixBackend
-from anyanomaly_transformers.prefix.language import chunk_ids
 from anyanomaly_transformers.prefix.model import ImageSlot
 from anyanomaly_transformers.prefix.options import PrefixOptions
-from anyanomaly_transformers.prefix.profile import Profile
+from anyanomaly_transformers.prefix.profiles import Profile
+from anyanomaly_transformers.prefix.prompts import chunk_ids
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from anyanomaly.types import Query

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from anyanomaly_transformers.prefix.language import generate, pad, row
+from anyanomaly_transformers.prefix.generation import generate
 from anyanomaly_transformers.prefix.model import ImageSlot
+from anyanomaly_transformers.prefix.prompts import pad, row
 from PIL import Image
 
 from anyanomaly.types import Query

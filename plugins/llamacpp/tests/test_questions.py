@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from anyanomaly_llamacpp.chat import Chat
-from anyanomaly_llamacpp.library import IMAGE
+from anyanomaly_llamacpp.engine import IMAGE
+from anyanomaly_llamacpp.images import Sizing, sizing
 from anyanomaly_llamacpp.machine import cores, free_memory
-from anyanomaly_llamacpp.options import GGUFOptions
-from anyanomaly_llamacpp.pictures import Sizing, sizing
+from anyanomaly_llamacpp.options import GgufOptions
+from anyanomaly_llamacpp.prompts import Chat
 
 from anyanomaly.errors import UsageError
 from anyanomaly.types import Query
@@ -106,15 +106,15 @@ def test_pixels_are_those_of_the_image_processor() -> None:
 
 def test_limits_come_from_the_file_the_options_or_the_published_model() -> None:
     header = {"clip.projector_type": "qwen2.5vl_merger", "clip.vision.patch_size": 14}
-    assert sizing(header, GGUFOptions()) == Sizing(28, 3136, 12845056)
+    assert sizing(header, GgufOptions()) == Sizing(28, 3136, 12845056)
     named = header | {"clip.vision.image_min_pixels": 5000, "clip.vision.image_max_pixels": 9000}
-    assert sizing(named, GGUFOptions()) == Sizing(28, 5000, 9000)
-    assert sizing(named, GGUFOptions(max_pixels=4000)) == Sizing(28, 4000, 4000)
-    assert sizing(named, GGUFOptions(min_pixels=10000)) == Sizing(28, 10000, 10000)
+    assert sizing(named, GgufOptions()) == Sizing(28, 5000, 9000)
+    assert sizing(named, GgufOptions(max_pixels=4000)) == Sizing(28, 4000, 4000)
+    assert sizing(named, GgufOptions(min_pixels=10000)) == Sizing(28, 10000, 10000)
     others = {"clip.projector_type": "idefics3", "clip.vision.patch_size": 14}
-    assert sizing(others, GGUFOptions()) is None
+    assert sizing(others, GgufOptions()) is None
     with pytest.raises(UsageError, match=r"by their area.*--backend\.max-pixels"):
-        sizing(others, GGUFOptions(max_pixels=4000))
+        sizing(others, GgufOptions(max_pixels=4000))
 
 
 def test_threads_are_cores_within_the_share_of_the_container(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 from anyanomaly_llavapp.export import export, main
-from anyanomaly_transformers.prefix.language import row
 from anyanomaly_transformers.prefix.model import ImageSlot
-from anyanomaly_transformers.prompting import render
+from anyanomaly_transformers.prefix.prompts import row
+from anyanomaly_transformers.prompts import render
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText, AutoProcessor

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from anyanomaly_llavapp.llava import LlavaModel
+from anyanomaly_llavapp.model import LlavaModel
 from anyanomaly_llavapp.profiles import LLAVA, LLAVA_PP
-from anyanomaly_llavapp.videos import VideoChatGptModel, chosen_frames
-from anyanomaly_transformers.prefix.language import generate, pad, row
+from anyanomaly_llavapp.video_model import VideoChatGptModel, chosen_frames
+from anyanomaly_transformers.prefix.generation import generate
 from anyanomaly_transformers.prefix.model import ImageSlot
+from anyanomaly_transformers.prefix.prompts import pad, row
 from PIL import Image
 
 from anyanomaly.types import Query, QueryId, Sampling

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from anyanomaly_transformers.backend import TransformersBackend
-from anyanomaly_transformers.prompting import encode, render
+from anyanomaly_transformers.prompts import encode, render
 
 from anyanomaly.core.expected import SCORES
 from anyanomaly.types import Query, Sampling
@@ -20,7 +20,7 @@ UNEVEN = ("0", "0.5", "yes", "no, there is none", "no bicycle")
 def brute_force(backend: TransformersBackend, query: Query) -> dict[str, float]:
     """Return each choice's log-probability from one whole forward pass per choice, without any cache."""
     assert backend._loaded is not None
-    model, processor, _ = backend._loaded
+    model, processor, *_ = backend._loaded
     text = render(processor, query)
     values = {}
     for choice, ids in zip(query.sampling.choices, backend._tokens_of(text, query.sampling.choices), strict=True):
@@ -93,7 +93,7 @@ def test_the_same_batch_gives_the_same_numbers(backend: TransformersBackend, ask
 def test_words_are_the_likeliest_tokens_whatever_the_checkpoint_says(backend: TransformersBackend, ask: Ask) -> None:
     """The first greedy token must be the likeliest one of a whole pass."""
     assert backend._loaded is not None
-    model, processor, _ = backend._loaded
+    model, processor, *_ = backend._loaded
     query = ask(2, sampling=Sampling(max_tokens=1))
     with torch.no_grad():
         logits = model(**encode(processor, [query], [render(processor, query)]), use_cache=False).logits[0, -1]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config
-from anyanomaly_transformers.prefix.filling import build, fill, load_language, renamed
+from anyanomaly_transformers.prefix.loading import build, fill, load_language, renamed
 from anyanomaly_transformers.prefix.options import PrefixOptions
 from safetensors.torch import save_file
 from torch import nn

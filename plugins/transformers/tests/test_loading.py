@@ -13,8 +13,8 @@ import pytest
 import torch
 from anyanomaly_transformers import anyanomaly_register_backends
 from anyanomaly_transformers.backend import TransformersBackend
+from anyanomaly_transformers.generation import Penalty
 from anyanomaly_transformers.options import TransformersOptions
-from anyanomaly_transformers.words import Penalty
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
@@ -167,7 +167,7 @@ def test_the_seed_and_the_content_decide_a_drawn_answer(qwen: TransformersBacken
 def test_a_system_text_reaches_a_model_whose_template_knows_no_system_turn(
     checkpoint: Checkpoint, tmp_path: Path, ask: Callable[..., Query]
 ) -> None:
-    from anyanomaly_transformers.prompting import render
+    from anyanomaly_transformers.prompts import render
     from transformers import AutoProcessor
 
     processor = AutoProcessor.from_pretrained(checkpoint("llava"))

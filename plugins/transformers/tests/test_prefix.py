@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from anyanomaly_transformers.prefix.language import pad, row
-from anyanomaly_transformers.prefix.profile import Decoding, Profile
+from anyanomaly_transformers.prefix.profiles import Decoding, Profile
+from anyanomaly_transformers.prefix.prompts import pad, row
 
 from anyanomaly.core.expected import SCORES
 from anyanomaly.errors import BackendError, UsageError

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from anyanomaly_transformers.backend import TransformersBackend
 from anyanomaly_transformers.options import TransformersOptions
-from anyanomaly_transformers.prompting import encode, render
+from anyanomaly_transformers.prompts import encode, render
 from anyanomaly_vllm.backend import VllmBackend
-from anyanomaly_vllm.questions import drawing, messages
+from anyanomaly_vllm.generation import drawing
+from anyanomaly_vllm.prompts import messages
 
 from anyanomaly.core.expected import SCORES, expected_score
 from anyanomaly.errors import BackendError, UsageError

@@ -11,11 +11,11 @@ from anyanomaly_transformers.loading import device_of, dtype_of
 from anyanomaly_transformers.prefix.attention import LLAMA, registered
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config
 from anyanomaly_transformers.prefix.clip import Tower, find_clip, pixels, processor
-from anyanomaly_transformers.prefix.filling import build, fill, load_language, renamed
-from anyanomaly_transformers.prefix.language import chunk_ids
 from anyanomaly_transformers.prefix.llama import llama_config, read_tokenizer
+from anyanomaly_transformers.prefix.loading import build, fill, load_language, renamed
 from anyanomaly_transformers.prefix.model import ImageSlot
-from anyanomaly_transformers.prefix.profile import Profile
+from anyanomaly_transformers.prefix.profiles import Profile
+from anyanomaly_transformers.prefix.prompts import chunk_ids
 
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.types import Query

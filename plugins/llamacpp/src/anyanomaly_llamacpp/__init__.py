@@ -11,7 +11,7 @@ def _spec(name: str, summary: str, options: str, **more: Any) -> BackendSpec:
     return BackendSpec(
         name=name,
         summary=summary,
-        target="anyanomaly_llamacpp.backend:GGUFBackend",
+        target="anyanomaly_llamacpp.backend:GgufBackend",
         options=f"anyanomaly_llamacpp.options:{options}",
         # The bindings of llama.cpp's image side change from release to release.
         requires=("llama-cpp-python>=0.3.36,<0.4", "huggingface_hub>=0.30", "jinja2>=3.1", "pillow>=10"),
@@ -30,7 +30,7 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         _spec(
             "gguf",
             "Any GGUF vision-language model over llama.cpp",
-            "GGUFOptions",
+            "GgufOptions",
             memory="the files' size",
             licence="the model's",
         ),
@@ -44,14 +44,14 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         _spec(
             "minicpm-gguf",
             "MiniCPM-V 2.6 over llama.cpp, 4 bits",
-            "MiniCPMOptions",
+            "MiniCpmOptions",
             memory="about 6 GB",
             licence="see its page",
         ),
         _spec(
             "smolvlm-gguf",
             "SmolVLM2 2.2B over llama.cpp, 4 bits",
-            "SmolVLMOptions",
+            "SmolVlmOptions",
             memory="about 2 GB",
             licence="Apache-2.0",
         ),

@@ -12,25 +12,24 @@ from anyanomaly.api import Backend
 from anyanomaly.core.trie import inner_paths
 from anyanomaly.kit import ChoiceEncoder, answer_in_groups, answer_logprobs, fingerprint, require_loaded
 from anyanomaly.types import Answer, Query
-from anyanomaly_llamacpp.chat import Chat
-from anyanomaly_llamacpp.checks import check_pair
+from anyanomaly_llamacpp.checkpoint import check_pair, find
+from anyanomaly_llamacpp.chunks import Piece, opened
 from anyanomaly_llamacpp.decoder import Decoder
-from anyanomaly_llamacpp.files import find
+from anyanomaly_llamacpp.engine import IMAGE, Native, Stop, load_native
+from anyanomaly_llamacpp.generation import chooser, penalised
 from anyanomaly_llamacpp.header import read_header
-from anyanomaly_llamacpp.library import IMAGE, Native, Stop, load_native
+from anyanomaly_llamacpp.images import Sizing, sizing
 from anyanomaly_llamacpp.machine import cores
-from anyanomaly_llamacpp.options import GGUFOptions
-from anyanomaly_llamacpp.pictures import Sizing, sizing
-from anyanomaly_llamacpp.prompt import Piece, opened
-from anyanomaly_llamacpp.words import chooser, penalised
+from anyanomaly_llamacpp.options import GgufOptions
+from anyanomaly_llamacpp.prompts import Chat
 
 T = TypeVar("T")
 
 
-class GGUFBackend(Backend[GGUFOptions]):
+class GgufBackend(Backend[GgufOptions]):
     """Answers in words, or with the exact log-probability of each allowed answer."""
 
-    def __init__(self, options: GGUFOptions) -> None:
+    def __init__(self, options: GgufOptions) -> None:
         super().__init__(options)
         self.batch_size = options.batch_size
         self._running: _Running | None = None

@@ -14,9 +14,9 @@ from llama_cpp import mtmd_cpp
 
 from anyanomaly.core.trie import Tokens, inner_paths, steps
 from anyanomaly.errors import BackendError, UsageError
-from anyanomaly_llamacpp.library import Native, Stop, reason
+from anyanomaly_llamacpp.chunks import Piece
+from anyanomaly_llamacpp.engine import Native, Stop, reason
 from anyanomaly_llamacpp.machine import free_memory
-from anyanomaly_llamacpp.prompt import Piece
 
 Row = npt.NDArray[np.float64]  # (n_words,)
 

@@ -10,7 +10,7 @@ from anyanomaly.kit import Device, HubModelOptions, PixelOptions, hub_downloads
 MODEL = "a GGUF file, or hub/repo:file.gguf"
 
 
-class GGUFOptions(PixelOptions, HubModelOptions):
+class GgufOptions(PixelOptions, HubModelOptions):
     """What decides which weights answer, and how they run."""
 
     model: str = Field("", description=MODEL)
@@ -35,19 +35,19 @@ class GGUFOptions(PixelOptions, HubModelOptions):
         return (*super().downloads(), *hub_downloads(self.mmproj, self.revision, "mmproj"))
 
 
-class QwenOptions(GGUFOptions):
+class QwenOptions(GgufOptions):
     """Qwen2.5-VL 3B, the paper's model, in 4 bits."""
 
     model: str = Field("ggml-org/Qwen2.5-VL-3B-Instruct-GGUF:Qwen2.5-VL-3B-Instruct-Q4_K_M.gguf", description=MODEL)
 
 
-class MiniCPMOptions(GGUFOptions):
+class MiniCpmOptions(GgufOptions):
     """MiniCPM-V 2.6 in 4 bits."""
 
     model: str = Field("openbmb/MiniCPM-V-2_6-gguf:ggml-model-Q4_K_M.gguf", description=MODEL)
 
 
-class SmolVLMOptions(GGUFOptions):
+class SmolVlmOptions(GgufOptions):
     """SmolVLM2 2.2B in 4 bits."""
 
     model: str = Field("ggml-org/SmolVLM2-2.2B-Instruct-GGUF:SmolVLM2-2.2B-Instruct-Q4_K_M.gguf", description=MODEL)

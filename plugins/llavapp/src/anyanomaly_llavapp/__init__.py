@@ -9,7 +9,7 @@ def _spec(name: str, summary: str, target: str, options: str, memory: str, licen
     return BackendSpec(
         name=name,
         summary=summary,
-        target=f"anyanomaly_llavapp.{target}",
+        target=f"anyanomaly_llavapp.backend:{target}",
         options=f"anyanomaly_llavapp.options:{options}",
         requires=("anyanomaly-transformers", "torch>=2.4", "transformers>=5.0", "sentencepiece>=0.2", "protobuf>=4"),
         install="anyanomaly-llavapp",
@@ -28,7 +28,7 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         _spec(
             "llava-pp",
             "LLaVA++ with LLaMA-3 8B, fully fine-tuned",
-            "backends:LlavaPpBackend",
+            "LlavaPpBackend",
             "LlavaPpOptions",
             memory="about 17 GB",
             licence="Llama 3 community; code: none given",
@@ -36,7 +36,7 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         _spec(
             "llava",
             "LLaVA-1.5 7B, original or -hf layout",
-            "backends:LlavaBackend",
+            "LlavaBackend",
             "LlavaOptions",
             memory="about 14 GB",
             licence="Llama 2 community",
@@ -44,7 +44,7 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         _spec(
             "video-chatgpt",
             "Video-ChatGPT 7B, up to 100 frames",
-            "videos:VideoChatGptBackend",
+            "VideoChatGptBackend",
             "VideoChatGptOptions",
             memory="about 14 GB",
             licence="non-commercial",

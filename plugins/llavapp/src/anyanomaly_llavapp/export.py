@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyanomaly_transformers.faults import translated
+from anyanomaly_transformers.errors import translated
 from anyanomaly_transformers.loading import quiet
 from anyanomaly_transformers.prefix.clip import processor
-from anyanomaly_transformers.prefix.filling import check, renamed
+from anyanomaly_transformers.prefix.loading import check, renamed
 
 from anyanomaly.errors import AnyAnomalyError, OutputError, UsageError
-from anyanomaly_llavapp.layouts import Layout, read_layout
-from anyanomaly_llavapp.llava import tokenizer_of
+from anyanomaly_llavapp.checkpoint import Layout, read_layout
+from anyanomaly_llavapp.model import tokenizer_of
 from anyanomaly_llavapp.options import LlavaPpOptions
 from anyanomaly_llavapp.profiles import LLAVA_PP
 

@@ -8,7 +8,7 @@ from anyanomaly_transformers.prefix.options import PrefixOptions
 from pydantic import Field
 
 
-class MiniCPMOptions(PrefixOptions):
+class MiniCpmOptions(PrefixOptions):
     """Where the patches of a view stand, beside what all such models have."""
 
     model: str = Field(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from anyanomaly_transformers.faults import translated
+from anyanomaly_transformers.errors import translated
 from anyanomaly_transformers.prefix.model import ImageSlot
 
 from anyanomaly.errors import BackendError
 from anyanomaly.types import Query
 from anyanomaly_minicpm.checkpoint import Checkpoint
-from anyanomaly_minicpm.views import Size, grid_of
+from anyanomaly_minicpm.images import Size, grid_of
 
 
 def read_tokenizer(checkpoint: Checkpoint) -> Any:

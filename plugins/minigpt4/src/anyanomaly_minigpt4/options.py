@@ -6,7 +6,7 @@ from anyanomaly_transformers.prefix.options import PrefixOptions
 from pydantic import Field
 
 
-class MiniGPT4Options(PrefixOptions):
+class MiniGpt4Options(PrefixOptions):
     """Where the three parts of the model lie, beside what all such models have."""
 
     model: str = Field(

@@ -8,17 +8,17 @@ from anyanomaly.api import Backend
 from anyanomaly.errors import UsageError
 from anyanomaly.kit import require_loaded
 from anyanomaly.types import Answer, Query
-from anyanomaly_openai.messages import messages
-from anyanomaly_openai.options import Kind, OpenAIOptions
+from anyanomaly_openai.options import Kind, OpenAiOptions
 from anyanomaly_openai.pool import in_flight
+from anyanomaly_openai.prompts import messages
 from anyanomaly_openai.scoring import Scorer, first_choice
 from anyanomaly_openai.server import Server, is_loopback
 
 
-class OpenAIBackend(Backend[OpenAIOptions]):
+class OpenAiBackend(Backend[OpenAiOptions]):
     """Answers in words, or with log-probabilities of the allowed answers as far as the server tells them."""
 
-    def __init__(self, options: OpenAIOptions) -> None:
+    def __init__(self, options: OpenAiOptions) -> None:
         super().__init__(options)
         self.batch_size = options.max_inflight
         self._open: tuple[Server, str, Kind, Scorer] | None = None

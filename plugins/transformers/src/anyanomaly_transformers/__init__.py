@@ -39,7 +39,7 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         _spec(
             "internvl-hf",
             "InternVL3 2B in transformers",
-            "InternVLOptions",
+            "InternVlOptions",
             memory="about 4 GB",
             licence="see its page",
         ),
@@ -49,7 +49,7 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         _spec(
             "smolvlm-hf",
             "SmolVLM2 2.2B in transformers",
-            "SmolVLMOptions",
+            "SmolVlmOptions",
             requires=(*REQUIRES, "num2words>=0.5"),
             install=f"{INSTALL} num2words",
             memory="about 5 GB",

@@ -9,13 +9,13 @@ from anyanomaly.api import Backend
 from anyanomaly.errors import AnyAnomalyError
 from anyanomaly.kit import answer_in_groups, require_loaded
 from anyanomaly.types import Answer, Query
-from anyanomaly_transformers.faults import run_error
-from anyanomaly_transformers.identity import model_fingerprint
+from anyanomaly_transformers.errors import run_error
+from anyanomaly_transformers.fingerprints import model_fingerprint
+from anyanomaly_transformers.generation import drawing, generate
 from anyanomaly_transformers.loading import Loaded, load, quiet
 from anyanomaly_transformers.options import TransformersOptions
-from anyanomaly_transformers.prompting import encode, render
+from anyanomaly_transformers.prompts import encode, render
 from anyanomaly_transformers.scoring import choice_logprobs
-from anyanomaly_transformers.words import drawing, generate
 
 
 class TransformersBackend(Backend[TransformersOptions]):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
 from anyanomaly.kit import EXAMPLE, MODEL, ChoiceEncoder, PixelOptions, folder_or_hub_id, no_area_error, require_model
-from anyanomaly_transformers.faults import translated
+from anyanomaly_transformers.errors import translated
 from anyanomaly_transformers.options import TransformersOptions, WeightsOptions
 
 

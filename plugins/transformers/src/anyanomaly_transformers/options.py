@@ -46,7 +46,7 @@ class Qwen3Options(TransformersOptions):
     model: str = Field("Qwen/Qwen3-VL-4B-Instruct", description=MODEL)
 
 
-class InternVLOptions(TransformersOptions):
+class InternVlOptions(TransformersOptions):
     """InternVL3 2B."""
 
     model: str = Field("OpenGVLab/InternVL3-2B-hf", description=MODEL)
@@ -58,7 +58,7 @@ class GemmaOptions(TransformersOptions):
     model: str = Field("google/gemma-3-4b-it", description=MODEL)
 
 
-class SmolVLMOptions(TransformersOptions):
+class SmolVlmOptions(TransformersOptions):
     """SmolVLM2 2.2B."""
 
     model: str = Field("HuggingFaceTB/SmolVLM2-2.2B-Instruct", description=MODEL)

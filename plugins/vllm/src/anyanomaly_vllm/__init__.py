@@ -40,7 +40,7 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         _spec(
             "minicpm-vllm",
             "MiniCPM-V 2.6 in vLLM; runs code of the model's authors",
-            "MiniCPMOptions",
+            "MiniCpmOptions",
             memory="about 16 GB",
             licence="see its page; gated",
         ),

@@ -13,11 +13,12 @@ from anyanomaly.errors import BackendError
 from anyanomaly.kit import require_loaded
 from anyanomaly.types import Answer, Query
 from anyanomaly_vllm.engine import Engine, Prompt, new_log, quiet
-from anyanomaly_vllm.faults import translated
-from anyanomaly_vllm.lookup import Lookup
-from anyanomaly_vllm.model import Model, examine
+from anyanomaly_vllm.errors import translated
+from anyanomaly_vllm.generation import drawing
+from anyanomaly_vllm.loading import Model, examine
 from anyanomaly_vllm.options import VllmOptions
-from anyanomaly_vllm.questions import drawing, messages
+from anyanomaly_vllm.prompts import messages
+from anyanomaly_vllm.scoring import Lookup
 from anyanomaly_vllm.sizes import Size
 
 LOGGER = logging.getLogger(__name__)

@@ -54,7 +54,7 @@ class Qwen3Options(VllmOptions):
     model: str = Field("Qwen/Qwen3-VL-4B-Instruct", description=MODEL)
 
 
-class MiniCPMOptions(VllmOptions):
+class MiniCpmOptions(VllmOptions):
     """MiniCPM-V 2.6."""
 
     brings_code: ClassVar[bool] = True

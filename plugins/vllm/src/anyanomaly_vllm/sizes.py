@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from anyanomaly_transformers.prompting import encode, refuse_marks, render
+from anyanomaly_transformers.prompts import encode, refuse_marks, render
 
 from anyanomaly.types import Query
 

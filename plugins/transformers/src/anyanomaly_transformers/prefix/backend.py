@@ -11,15 +11,16 @@ from anyanomaly.api import Backend
 from anyanomaly.errors import AnyAnomalyError
 from anyanomaly.kit import ChoiceEncoder, answer_in_groups, require_loaded
 from anyanomaly.types import Answer, ImageArray, Query
-from anyanomaly_transformers.faults import run_error
-from anyanomaly_transformers.identity import files_fingerprint
+from anyanomaly_transformers.errors import run_error
+from anyanomaly_transformers.fingerprints import files_fingerprint
+from anyanomaly_transformers.generation import end_marks
 from anyanomaly_transformers.loading import check_packages, choice_encoder, quiet, with_plain_decoding
-from anyanomaly_transformers.prefix.language import generate, pad, row, words
+from anyanomaly_transformers.prefix.generation import generate, words
 from anyanomaly_transformers.prefix.model import ImageSlot, PrefixModel
 from anyanomaly_transformers.prefix.options import PrefixOptions
-from anyanomaly_transformers.prompting import refuse_marks
+from anyanomaly_transformers.prefix.prompts import pad, row
+from anyanomaly_transformers.prompts import refuse_marks
 from anyanomaly_transformers.scoring import choice_logprobs
-from anyanomaly_transformers.words import end_marks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,6 +81,14 @@ class PrefixBackend(Backend[P]):
             torch.cuda.empty_cache()
 
     @property
+    def model(self) -> PrefixModel:
+        """The loaded model.
+
+        :raises BackendError: before `load`.
+        """
+        return require_loaded(self._model)
+
+    @property
     def fingerprint(self) -> str:
         """Weights, precision, conversation and release. Known once loaded.
 
@@ -94,7 +103,7 @@ class PrefixBackend(Backend[P]):
         :raises BackendError: before `load`, when memory runs out, or when the model fails.
         :raises UsageError: when a question holds a mark of the model.
         """
-        model = require_loaded(self._model)
+        model = self.model
         for query in queries:
             refuse_marks(model.tokenizer, query)
         import torch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
 from anyanomaly.kit import folder_or_hub_id
-from anyanomaly_transformers.faults import translated
+from anyanomaly_transformers.errors import translated
 from anyanomaly_transformers.loading import quiet
 
 if TYPE_CHECKING:

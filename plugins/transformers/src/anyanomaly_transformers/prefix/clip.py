@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from anyanomaly.errors import MissingRequirement, UsageError
 from anyanomaly_transformers.prefix.attention import CLIP, registered
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_json
-from anyanomaly_transformers.prefix.filling import build, fill, renamed
+from anyanomaly_transformers.prefix.loading import build, fill, renamed
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anyanomaly_transformers.faults import translated
+from anyanomaly_transformers.errors import translated
 from anyanomaly_transformers.prefix.checkpoint import read_json
 
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from anyanomaly_transformers.loading import device_of, dtype_of
 from anyanomaly_transformers.prefix.clip import Tower, pixels, processor
-from anyanomaly_transformers.prefix.filling import build, fill, load_language
-from anyanomaly_transformers.prefix.language import chunk_ids
 from anyanomaly_transformers.prefix.llama import read_tokenizer
+from anyanomaly_transformers.prefix.loading import build, fill, load_language
 from anyanomaly_transformers.prefix.model import ImageSlot
-from anyanomaly_transformers.prefix.profile import Profile
+from anyanomaly_transformers.prefix.profiles import Profile
+from anyanomaly_transformers.prefix.prompts import chunk_ids
 
 from anyanomaly.errors import BackendError
 from anyanomaly.types import Query
-from anyanomaly_llavapp.layouts import Layout, read_layout
+from anyanomaly_llavapp.checkpoint import Layout, read_layout
 from anyanomaly_llavapp.options import LlavaOptions
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyanomaly.errors import BackendError
-from anyanomaly_transformers.faults import translated
+from anyanomaly_transformers.errors import translated
 from anyanomaly_transformers.loading import device_of, placement, quiet
 from anyanomaly_transformers.options import WeightsOptions
 from anyanomaly_transformers.prefix.attention import LLAMA, registered

@@ -1,13 +1,14 @@
-"""The backends ``llava-pp`` and ``llava``."""
+"""The backends ``llava-pp``, ``llava`` and ``video-chatgpt``."""
 
 from __future__ import annotations
 
 from anyanomaly_transformers.prefix.backend import PrefixBackend
 from anyanomaly_transformers.prefix.model import PrefixModel
 
-from anyanomaly_llavapp.llava import load_llava
-from anyanomaly_llavapp.options import LlavaOptions, LlavaPpOptions
-from anyanomaly_llavapp.profiles import LLAVA, LLAVA_PP
+from anyanomaly_llavapp.model import load_llava
+from anyanomaly_llavapp.options import LlavaOptions, LlavaPpOptions, VideoChatGptOptions
+from anyanomaly_llavapp.profiles import LLAVA, LLAVA_PP, VIDEO_CHATGPT
+from anyanomaly_llavapp.video_model import VideoChatGptModel
 
 
 class LlavaBackend(PrefixBackend[LlavaOptions]):
@@ -24,3 +25,11 @@ class LlavaPpBackend(PrefixBackend[LlavaPpOptions]):
     def load_model(self) -> PrefixModel:
         """Return the model that the options name."""
         return load_llava(self.options, LLAVA_PP[self.options.profile])
+
+
+class VideoChatGptBackend(PrefixBackend[VideoChatGptOptions]):
+    """Video-ChatGPT; the images of a query are a video's frames."""
+
+    def load_model(self) -> PrefixModel:
+        """Return the model that the options name."""
+        return VideoChatGptModel(self.options, VIDEO_CHATGPT[self.options.profile])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from anyanomaly_transformers.prefix.attention import CLIP, registered
 from anyanomaly_transformers.prefix.checkpoint import Tensors
-from anyanomaly_transformers.prefix.filling import build, fill, renamed
+from anyanomaly_transformers.prefix.loading import build, fill, renamed
 from torch import nn
 from transformers import Blip2VisionConfig, Blip2VisionModel
 

@@ -8,20 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly_transformers.loading import device_of, dtype_of
-from anyanomaly_transformers.prefix.backend import PrefixBackend
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config
 from anyanomaly_transformers.prefix.clip import Tower, find_clip, processor
-from anyanomaly_transformers.prefix.filling import load_language
-from anyanomaly_transformers.prefix.language import chunk_ids
 from anyanomaly_transformers.prefix.llama import llama_config, read_tokenizer
-from anyanomaly_transformers.prefix.model import ImageSlot, PrefixModel
-from anyanomaly_transformers.prefix.profile import Profile
+from anyanomaly_transformers.prefix.loading import load_language
+from anyanomaly_transformers.prefix.model import ImageSlot
+from anyanomaly_transformers.prefix.profiles import Profile
+from anyanomaly_transformers.prefix.prompts import chunk_ids
 
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.types import Query
-from anyanomaly_llavapp.llava import read_projector
+from anyanomaly_llavapp.model import read_projector
 from anyanomaly_llavapp.options import VideoChatGptOptions
-from anyanomaly_llavapp.profiles import VIDEO_CHATGPT
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,14 +33,6 @@ TOWER = "openai/clip-vit-large-patch14"  # the original has no other
 MARKS = ("<vid_patch>", "<vid_start>", "<vid_end>")
 EMBEDDINGS = "model.embed_tokens.weight"
 PROJECTOR = "model.mm_projector."
-
-
-class VideoChatGptBackend(PrefixBackend[VideoChatGptOptions]):
-    """Video-ChatGPT; the images of a query are a video's frames."""
-
-    def load_model(self) -> PrefixModel:
-        """Return the model that the options name."""
-        return VideoChatGptModel(self.options, VIDEO_CHATGPT[self.options.profile])
 
 
 class VideoChatGptModel:

@@ -19,7 +19,7 @@ from anyanomaly.kit import (
     require_model,
 )
 from anyanomaly_vllm.engine import quiet
-from anyanomaly_vllm.faults import translated
+from anyanomaly_vllm.errors import translated
 from anyanomaly_vllm.options import VllmOptions
 from anyanomaly_vllm.sizes import Measure
 

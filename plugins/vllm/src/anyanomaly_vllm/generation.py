@@ -1,20 +1,11 @@
-"""Queries to what vLLM takes."""
+"""How vLLM samples an answer in words."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from anyanomaly.kit import chat_messages, sampling_seed
+from anyanomaly.kit import sampling_seed
 from anyanomaly.types import Query
-
-
-def messages(query: Query, *, system_turn: bool = True) -> list[dict[str, Any]]:
-    """Return the conversation; without a system turn, the system text stands before the question."""
-    from PIL import Image
-
-    images = [{"type": "image_pil", "image_pil": Image.fromarray(image)} for image in query.images]
-    return chat_messages(query, images, system_turn=system_turn)
-
 
 SEED_BITS = 63  # as with transformers, so that both sample alike
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from anyanomaly.errors import MissingRequirement, UsageError
 from anyanomaly.kit import HubFile, download_error, hub_file, require_model, sampled_digest
-from anyanomaly_llamacpp.options import GGUFOptions
+from anyanomaly_llamacpp.options import GgufOptions
+
+# The text architectures that the projectors with an attachment of their own are made for.
+MADE_FOR = {
+    "qwen2vl_merger": {"qwen2vl"},
+    "qwen2.5vl_merger": {"qwen2vl"},
+    "qwen3vl_merger": {"qwen3vl", "qwen3vlmoe"},
+    "gemma3": {"gemma3"},
+}
+PROJECTOR = "clip"  # the architecture that projectors name
 
 
 class Place(NamedTuple):
@@ -17,7 +27,7 @@ class Place(NamedTuple):
     identity: str
 
 
-def find(options: GGUFOptions) -> tuple[Place, Place]:
+def find(options: GgufOptions) -> tuple[Place, Place]:
     """Return the model and its projector, downloaded when they come from a hub.
 
     :raises UsageError: when no model is named, or it is not clear which projector is meant.
@@ -90,3 +100,26 @@ def _projectors_of(repo: str, revision: str, snapshot: Path) -> list[str]:
     except Exception:
         files = [path.name for path in snapshot.glob("*.gguf")]
     return sorted(name for name in files if name.endswith(".gguf") and _is_projector(name))
+
+
+def check_pair(text: Mapping[str, Any], vision: Mapping[str, Any], model: str, mmproj: str) -> None:
+    """Check the headers of a model and of its projector.
+
+    :raises UsageError: when one is not what it is given as, or they do not belong together.
+    """
+    architecture = text.get("general.architecture", "")
+    if architecture == PROJECTOR:
+        raise UsageError(f"{model!r} is a projector. Give the language model's file as --backend.model.")
+    if vision.get("general.architecture") != PROJECTOR:
+        raise UsageError(f"{mmproj!r} is not a projector. Give the mmproj file of the model as --backend.mmproj.")
+    if not vision.get("clip.has_vision_encoder"):
+        raise UsageError(f"The projector {mmproj!r} does not see images. Use a model with vision.")
+    kind = vision.get("clip.projector_type", "")
+    made_for = MADE_FOR.get(kind)
+    needed_by = {name for names in MADE_FOR.values() for name in names}
+    fits = architecture in made_for if made_for else architecture not in needed_by
+    if not fits:
+        raise UsageError(
+            f"The projector {mmproj!r} (type {kind}) does not belong to {model!r} (a {architecture}). "
+            "Give the mmproj file that comes with the model."
+        )

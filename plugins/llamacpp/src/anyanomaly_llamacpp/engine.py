@@ -12,8 +12,8 @@ import llama_cpp
 from llama_cpp import mtmd_cpp
 
 from anyanomaly.errors import BackendError, UsageError
-from anyanomaly_llamacpp.options import GGUFOptions
-from anyanomaly_llamacpp.pictures import Sizing
+from anyanomaly_llamacpp.images import Sizing
+from anyanomaly_llamacpp.options import GgufOptions
 
 IMAGE = "<__anyanomaly_image__>"  # where an image stands in a question's text
 
@@ -92,7 +92,7 @@ class Native(NamedTuple):
         return bool(llama_cpp.llama_vocab_is_eog(self.words, token))
 
 
-def load_native(model: Path, mmproj: Path, options: GGUFOptions, sizing: Sizing | None, threads: int) -> Native:
+def load_native(model: Path, mmproj: Path, options: GgufOptions, sizing: Sizing | None, threads: int) -> Native:
     """Load both files.
 
     :raises UsageError: when the device is not there, or the projector belongs to another model.
@@ -139,7 +139,7 @@ def _token_bytes(model: Any) -> int:
     return int(2 * n_numbers)
 
 
-def _on_gpu(options: GGUFOptions) -> bool:
+def _on_gpu(options: GgufOptions) -> bool:
     built = bool(llama_cpp.llama_supports_gpu_offload())
     if options.device not in {"auto", "cpu"} and not built:
         raise UsageError(

@@ -13,7 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from anyanomaly.errors import UsageError
 from anyanomaly.kit import check_special_tokens, full_prompt, text_part
 from anyanomaly.types import Query
-from anyanomaly_llamacpp.library import IMAGE
+from anyanomaly_llamacpp.engine import IMAGE
 
 # What templates write for one image. llama.cpp puts the marks around an image itself.
 PLACEHOLDERS = (

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from anyanomaly_transformers.prefix.checkpoint import find, read_config
 
 from anyanomaly.errors import MissingRequirement, UsageError
-from anyanomaly_minigpt4.options import MiniGPT4Options
+from anyanomaly_minigpt4.options import MiniGpt4Options
 
 NEEDED = ("*.json", "*.safetensors", "tokenizer.model")  # of the hub's folder, which holds each weight twice
 
@@ -21,7 +21,7 @@ class Parts(NamedTuple):
     projection: Path
 
 
-def find_parts(options: MiniGPT4Options) -> Parts:
+def find_parts(options: MiniGpt4Options) -> Parts:
     """Return the parts that ``options`` name.
 
     :raises MissingRequirement: when one is not there. :raises UsageError: when a folder holds no such language model.

@@ -13,7 +13,7 @@ from llama_cpp import mtmd_cpp
 
 from anyanomaly.errors import BackendError
 from anyanomaly.types import ImageArray
-from anyanomaly_llamacpp.library import Native, reason
+from anyanomaly_llamacpp.engine import Native, reason
 
 
 class Piece(NamedTuple):
