@@ -44,7 +44,7 @@ from anyanomaly_openclip.encoder import OpenClipEncoder  # noqa: E402
 from anyanomaly_openclip.options import OpenClipOptions  # noqa: E402
 from anyanomaly_transformers.backend import TransformersBackend  # noqa: E402
 from anyanomaly_transformers.options import TransformersOptions  # noqa: E402
-from anyanomaly_transformers.prompts import encode, render  # noqa: E402
+from anyanomaly_transformers.prompts import encode_batch, render_prompt  # noqa: E402
 
 from anyanomaly.core.expected import SCORES, expected_score  # noqa: E402
 from anyanomaly.core.prompt import PromptTemplate  # noqa: E402
@@ -121,13 +121,15 @@ def prompts(engine: str, backend: Any, queries: Sequence[Query], pad: int) -> li
     """The token ids that an engine reads, images included; of llama.cpp's server, how many positions these take."""
     if engine == "transformers":
         words = backend._loaded.processor
-        return [encode(words, [query], [render(words, query)])["input_ids"][0].tolist() for query in queries]
+        return [
+            encode_batch(words, [query], [render_prompt(words, query)])["input_ids"][0].tolist() for query in queries
+        ]
     if engine == "vllm":
         from anyanomaly_vllm.prompts import messages
 
         return [list(backend._engine.read(messages(query))["prompt_token_ids"]) for query in queries]
     if engine == "gguf":
-        from anyanomaly_llamacpp.chunks import opened as pieces_of
+        from anyanomaly_llamacpp.chunks import open_prompt as pieces_of
 
         running, told = backend._running, []
         for query in queries:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from anyanomaly_llamacpp import decoder
 from anyanomaly_llamacpp.backend import GgufBackend
-from anyanomaly_llamacpp.chunks import opened
+from anyanomaly_llamacpp.chunks import open_prompt
 from anyanomaly_llamacpp.engine import Native
-from anyanomaly_llamacpp.generation import penalised
+from anyanomaly_llamacpp.generation import penalise
 from anyanomaly_llamacpp.options import GgufOptions
 
 from anyanomaly.core.expected import SCORES, expected_score
@@ -38,7 +38,7 @@ def walked(backend: GgufBackend, query: Query) -> dict[str, float]:
     found = {}
     for choice in query.sampling.choices:
         tokens = running._native.encode(choice)
-        with opened(running._native, text, images) as pieces:
+        with open_prompt(running._native, text, images) as pieces:
             row = running._decoder.read(pieces, len(tokens))
         found[choice] = 0.0
         for n, token in enumerate(tokens):
@@ -138,7 +138,7 @@ def test_the_repetition_penalty_counts_question_and_answer(qwen: GgufBackend, as
 
     assert written(1.0) != written(0.01)  # makes what was there likely: words of the question come again
     row = np.array([4.0, 4.0, -1.0, 4.0])
-    assert penalised(row, {0, 2}, 2.0).tolist() == [2.0, 4.0, -2.0, 4.0]
+    assert penalise(row, {0, 2}, 2.0).tolist() == [2.0, 4.0, -2.0, 4.0]
     assert row.tolist() == [4.0, 4.0, -1.0, 4.0]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from anyanomaly_llamacpp import anyanomaly_register_backends
 from anyanomaly_llamacpp.backend import GgufBackend
-from anyanomaly_llamacpp.checkpoint import find
+from anyanomaly_llamacpp.checkpoint import find_files
 from anyanomaly_llamacpp.options import GgufOptions
 from gguf import GGUFWriter
 from pydantic import ValidationError
@@ -75,13 +75,13 @@ def test_the_projector_beside_the_model_is_found_and_a_choice_is_left_to_the_use
     model = header_only(tmp_path / "model.gguf", "llama")
     options = GgufOptions(model=str(model))
     one = header_only(tmp_path / "mmproj-model-Q8_0.gguf", "clip")
-    assert find(options)[1].path == one
+    assert find_files(options)[1].path == one
     half = header_only(tmp_path / "mmproj-model-f16.gguf", "clip")
     header_only(tmp_path / "mmproj-model-bf16.gguf", "clip")
-    assert find(options)[1].path == half
+    assert find_files(options)[1].path == half
     header_only(tmp_path / "mmproj-other-f16.gguf", "clip")
     with pytest.raises(UsageError, match=r"mmproj-model-f16\.gguf, mmproj-other-f16\.gguf.*--backend\.mmproj"):
-        find(options)
+        find_files(options)
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_a_hub_model_and_its_projector_are_named_with_their_commit(
     listed = ["model.gguf", "mmproj-b-Q8_0.gguf", "mmproj-b-f16.gguf", "README.md"]
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     monkeypatch.setattr("huggingface_hub.list_repo_files", lambda repo, revision: listed)
-    model, mmproj = find(GgufOptions(model="a/b:model.gguf"))
+    model, mmproj = find_files(GgufOptions(model="a/b:model.gguf"))
     assert (model.identity, mmproj.identity) == ("a/b@c0ffee:model.gguf", "a/b@c0ffee:mmproj-b-f16.gguf")
 
     def offline(*_: object, **__: object) -> list[str]:
         raise OSError("offline")
 
     monkeypatch.setattr("huggingface_hub.list_repo_files", offline)
-    assert find(GgufOptions(model="a/b:model.gguf"))[1] == mmproj  # downloaded before
+    assert find_files(GgufOptions(model="a/b:model.gguf"))[1] == mmproj  # downloaded before
 
 
 @pytest.mark.engine

@@ -16,10 +16,10 @@ import pytest
 import torch
 from anyanomaly_minicpm.model import MiniCpm
 from anyanomaly_minicpm.profiles import PROFILES
-from anyanomaly_transformers.generation import end_marks
+from anyanomaly_transformers.generation import end_token_ids
 from anyanomaly_transformers.prefix.generation import generate
 from anyanomaly_transformers.prefix.model import ImageSlot
-from anyanomaly_transformers.prefix.prompts import pad, row
+from anyanomaly_transformers.prefix.prompts import embed_prompt, pad_batch
 from torch.nn.utils.rnn import pad_sequence
 
 from plugins.minicpm.tests.conftest import CHECKPOINTS, loaded, oracle_of
@@ -46,13 +46,13 @@ def item(version: str, name: str) -> dict[str, Any]:
 
 def until_the_end(model: MiniCpm, tokens: Sequence[int]) -> list[int]:
     """The original's release writes the first end mark of its list in place of the one that was chosen."""
-    ends = end_marks(model.language)
+    ends = end_token_ids(model.language)
     return list(tokens[: next((place for place, token in enumerate(tokens) if token in ends), len(tokens))])
 
 
 def read(model: MiniCpm, pieces: Any, views: Sequence[torch.Tensor] | torch.Tensor) -> tuple[torch.Tensor, Any]:
     """Return a prompt's embeddings, and the logits of each of its tokens."""
-    embeds = row(model, pieces, {piece: views[piece.part] for piece in pieces if isinstance(piece, ImageSlot)})
+    embeds = embed_prompt(model, pieces, {piece: views[piece.part] for piece in pieces if isinstance(piece, ImageSlot)})
     return embeds, model.language(inputs_embeds=embeds[None]).logits[0].numpy()
 
 
@@ -83,7 +83,7 @@ def test_answers_are_the_originals(version: str, name: str, model: MiniCpm) -> N
 
     for profile, key in (("paper", "generated_3_beams"), ("recommended", "generated_greedy")):
         model.profile = PROFILES[profile]
-        (written,) = generate(model, pad([embeds]), [query])
+        (written,) = generate(model, pad_batch([embeds]), [query])
         assert until_the_end(model, written) == until_the_end(model, expected[key].tolist())
 
 

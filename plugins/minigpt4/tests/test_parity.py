@@ -17,7 +17,7 @@ from anyanomaly_minigpt4.model import MiniGpt4
 from anyanomaly_minigpt4.vision import preprocess
 from anyanomaly_transformers.prefix.generation import generate
 from anyanomaly_transformers.prefix.model import ImageSlot
-from anyanomaly_transformers.prefix.prompts import pad, row
+from anyanomaly_transformers.prefix.prompts import embed_prompt, pad_batch
 from PIL import Image
 
 from tests.support.oracles import Oracle
@@ -62,7 +62,7 @@ def check(oracle: Oracle, model: MiniGpt4, name: str, key: str) -> None:
         assert (of_theirs[at] - torch.tensor(expected[f"{key}/logits_rows"])).abs().max() < 1e-5
         own = logits(model, [before, slot, after], slot, visual)
         assert (own[-1] - torch.tensor(expected[f"{key}/logits_last"])).abs().max() < 1e-5
-        batch = pad([row(model, [before, slot, after], {slot: visual})])
+        batch = pad_batch([embed_prompt(model, [before, slot, after], {slot: visual})])
         (written,) = generate(model, batch, [query])
     assert written == expected[f"{key}/generated"].tolist()
 
@@ -70,7 +70,7 @@ def check(oracle: Oracle, model: MiniGpt4, name: str, key: str) -> None:
 def logits(
     model: MiniGpt4, pieces: Sequence[list[int] | ImageSlot], slot: ImageSlot, visual: torch.Tensor
 ) -> torch.Tensor:
-    whole: torch.Tensor = model.language(inputs_embeds=row(model, pieces, {slot: visual})[None]).logits[0]
+    whole: torch.Tensor = model.language(inputs_embeds=embed_prompt(model, pieces, {slot: visual})[None]).logits[0]
     return whole
 
 

@@ -19,7 +19,7 @@ import pytest
 from anyanomaly_vllm import anyanomaly_register_backends
 from anyanomaly_vllm.backend import VllmBackend
 from anyanomaly_vllm.engine import _tell_of_death
-from anyanomaly_vllm.errors import translated
+from anyanomaly_vllm.errors import translate_errors
 from anyanomaly_vllm.options import MiniCpmOptions, VllmOptions
 from anyanomaly_vllm.sizes import Size
 from packaging.requirements import Requirement
@@ -172,7 +172,7 @@ def test_what_vllm_raises_becomes_one_sentence_of_ours(
     with (
         (tmp_path / "log").open("rb") as file,
         pytest.raises(error, match=says) as caught,
-        translated("m", file, running=running),
+        translate_errors("m", file, running=running),
     ):
         raise raised
     assert "\n" not in str(caught.value)

@@ -12,14 +12,14 @@ from anyanomaly.api import Backend
 from anyanomaly.core.trie import inner_paths
 from anyanomaly.kit import ChoiceEncoder, answer_in_groups, answer_logprobs, fingerprint, require_loaded
 from anyanomaly.types import Answer, Query
-from anyanomaly_llamacpp.checkpoint import check_pair, find
-from anyanomaly_llamacpp.chunks import Piece, opened
+from anyanomaly_llamacpp.checkpoint import check_pair, find_files
+from anyanomaly_llamacpp.chunks import Chunk, open_prompt
 from anyanomaly_llamacpp.decoder import Decoder
 from anyanomaly_llamacpp.engine import IMAGE, Native, Stop, load_native
-from anyanomaly_llamacpp.generation import chooser, penalised
+from anyanomaly_llamacpp.generation import penalise, token_chooser
 from anyanomaly_llamacpp.header import read_header
-from anyanomaly_llamacpp.images import Sizing, sizing
-from anyanomaly_llamacpp.machine import cores
+from anyanomaly_llamacpp.images import Sizing, read_sizing
+from anyanomaly_llamacpp.machine import usable_cores
 from anyanomaly_llamacpp.options import GgufOptions
 from anyanomaly_llamacpp.prompts import Chat
 
@@ -47,11 +47,11 @@ class GgufBackend(Backend[GgufOptions]):
             raise
 
     def _load(self) -> None:
-        model, mmproj = find(self.options)
+        model, mmproj = find_files(self.options)
         text, vision = read_header(model.path), read_header(mmproj.path)
         check_pair(text, vision, model.path.name, mmproj.path.name)
-        size = sizing(vision, self.options)
-        threads = self.options.threads or cores()
+        size = read_sizing(vision, self.options)
+        threads = self.options.threads or usable_cores()
         chat = Chat(text, model.path.name)
         native = load_native(model.path, mmproj.path, self.options, size, threads)
         decoder = Decoder(
@@ -124,12 +124,12 @@ class _Running:
     def answer(self, query: Query) -> Answer:
         text = self._chat.render(query)
         images = [self._size.resized(image) if self._size else image for image in query.images]
-        with opened(self._native, text, images) as pieces:
+        with open_prompt(self._native, text, images) as pieces:
             if query.sampling.choices:
                 return self._choose(query, text.rpartition(IMAGE)[2], pieces)
             return self._write(query, pieces)
 
-    def _choose(self, query: Query, tail: str, pieces: list[Piece]) -> Answer:
+    def _choose(self, query: Query, tail: str, pieces: list[Chunk]) -> Answer:
         choices = query.sampling.choices
         answers = self._encode_choices(tail, choices)
         root = self._decoder.read(pieces, sum(map(len, inner_paths(answers))))
@@ -137,13 +137,13 @@ class _Running:
         logprobs = dict(zip(choices, values, strict=True))
         return Answer(query.id, logprobs=logprobs, prompt_tokens=_n_tokens(pieces), output_tokens=0)
 
-    def _write(self, query: Query, pieces: list[Piece]) -> Answer:
-        choose, sampling = chooser(query), query.sampling
+    def _write(self, query: Query, pieces: list[Chunk]) -> Answer:
+        choose, sampling = token_chooser(query), query.sampling
         seen = {token for piece in pieces for token in piece.tokens}
         row = self._decoder.read(pieces, sampling.max_tokens)
         new: list[int] = []
         while True:
-            token = choose(penalised(row, seen, sampling.repetition_penalty))
+            token = choose(penalise(row, seen, sampling.repetition_penalty))
             new.append(token)
             seen.add(token)
             if len(new) >= sampling.max_tokens or self._native.ends(token):
@@ -157,7 +157,7 @@ class _Running:
         )
 
 
-def _n_tokens(pieces: Sequence[Piece]) -> int:
+def _n_tokens(pieces: Sequence[Chunk]) -> int:
     return sum(piece.n_tokens for piece in pieces)
 
 

@@ -27,7 +27,7 @@ class Place(NamedTuple):
     identity: str
 
 
-def find(options: GgufOptions) -> tuple[Place, Place]:
+def find_files(options: GgufOptions) -> tuple[Place, Place]:
     """Return the model and its projector, downloaded when they come from a hub.
 
     :raises UsageError: when no model is named, or it is not clear which projector is meant.

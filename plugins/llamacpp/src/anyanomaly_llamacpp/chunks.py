@@ -16,7 +16,7 @@ from anyanomaly.types import ImageArray
 from anyanomaly_llamacpp.engine import Native, reason
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """A run of text tokens, or an image (one of its slices, for models that cut images up)."""
 
     key: Hashable  # equal for pieces of equal content
@@ -27,7 +27,7 @@ class Piece(NamedTuple):
 
 
 @contextmanager
-def opened(native: Native, text: str, images: Sequence[ImageArray]) -> Iterator[list[Piece]]:
+def open_prompt(native: Native, text: str, images: Sequence[ImageArray]) -> Iterator[list[Chunk]]:
     """Give the pieces of ``text``, in which a mark stands for each of ``images``.
 
     :raises BackendError: when llama.cpp cannot take an image.
@@ -55,7 +55,7 @@ def _bitmap(image: ImageArray) -> Any:
     return bitmap
 
 
-def _pieces(chunks: Any) -> list[Piece]:
+def _pieces(chunks: Any) -> list[Chunk]:
     slices: Counter[bytes] = Counter()
     pieces = []
     for place in range(mtmd_cpp.mtmd_input_chunks_size(chunks)):
@@ -70,5 +70,5 @@ def _pieces(chunks: Any) -> list[Piece]:
             name = mtmd_cpp.mtmd_input_chunk_get_id(chunk)
             key, tokens = (name, slices[name]), ()
             slices[name] += 1
-        pieces.append(Piece(key, tokens, n_tokens, mtmd_cpp.mtmd_input_chunk_get_n_pos(chunk), chunk))
+        pieces.append(Chunk(key, tokens, n_tokens, mtmd_cpp.mtmd_input_chunk_get_n_pos(chunk), chunk))
     return pieces

@@ -13,7 +13,7 @@ from anyanomaly_llamacpp.decoder import Row
 Choose = Callable[[Row], int]
 
 
-def chooser(query: Query) -> Choose:
+def token_chooser(query: Query) -> Choose:
     """Return what picks the next token from its logits. None of llama.cpp's own defaults applies."""
     sampling = query.sampling
     if sampling.temperature == 0.0:
@@ -30,7 +30,7 @@ def chooser(query: Query) -> Choose:
     return draw
 
 
-def penalised(row: Row, seen: Collection[int], penalty: float) -> Row:
+def penalise(row: Row, seen: Collection[int], penalty: float) -> Row:
     """Return the logits with those of the tokens ``seen``, in question or answer, made less likely."""
     if penalty == 1.0 or not seen:
         return row

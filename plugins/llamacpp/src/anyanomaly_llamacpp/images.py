@@ -56,7 +56,7 @@ class Sizing(NamedTuple):
         return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def sizing(header: Mapping[str, Any], options: PixelOptions) -> Sizing | None:
+def read_sizing(header: Mapping[str, Any], options: PixelOptions) -> Sizing | None:
     """Return how images are sized for the projector that ``header`` describes; None: llama.cpp sizes them.
 
     :raises UsageError: when limits are given for a model that does not size images by their area.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from anyanomaly_transformers.prefix.backend import PrefixBackend
-from anyanomaly_transformers.prefix.model import PrefixModel
+from anyanomaly_transformers.api import PrefixBackend, PrefixModel
 
 from anyanomaly_llavapp.model import load_llava
 from anyanomaly_llavapp.options import LlavaOptions, LlavaPpOptions, VideoChatGptOptions

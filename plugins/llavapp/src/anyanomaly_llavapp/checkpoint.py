@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config, read_json
-from anyanomaly_transformers.prefix.clip import Clip, find_clip, image_half
-from anyanomaly_transformers.prefix.llama import llama_config
+from anyanomaly_transformers.api import (
+    Clip,
+    Tensors,
+    find_checkpoint,
+    find_clip,
+    llama_config,
+    read_config,
+    read_json,
+    vision_tensor_name,
+)
 
 from anyanomaly.errors import UsageError
 
@@ -49,7 +56,7 @@ def read_layout(model: str, revision: str, tower: str) -> Layout:
     :param tower: the image tower, where it is not the one that the checkpoint names.
     :raises UsageError: when it is another model. :raises MissingRequirement: when a file is missing.
     """
-    folder = find(model, revision)
+    folder = find_checkpoint(model, revision)
     config = read_config(folder, TYPES, NAME)
     if "mm_vision_tower" in config:
         return _original(folder, config, tower)
@@ -99,7 +106,7 @@ def _original_part(name: str) -> tuple[str, str | None]:
         inner = name.removeprefix("model.mm_projector.")
         return "projector", f"0.{inner}" if inner in ("weight", "bias") else inner
     if name.startswith("model.vision_tower."):
-        return "tower", image_half(name.removeprefix("model.vision_tower.vision_tower."))
+        return "tower", vision_tensor_name(name.removeprefix("model.vision_tower.vision_tower."))
     return "language", name
 
 
@@ -134,7 +141,7 @@ def _converted_part(name: str) -> tuple[str, str | None]:
         _, layer, leaf = name.split(".")
         return "projector", f"{_PROJECTED.get(layer, layer)}.{leaf}"
     if name.startswith("vision_tower."):
-        return "tower", image_half(name.removeprefix("vision_tower."))
+        return "tower", vision_tensor_name(name.removeprefix("vision_tower."))
     if name.startswith(("language_model.lm_head.", "lm_head.")):
         return "language", name.removeprefix("language_model.")
     if name.startswith("language_model."):

@@ -7,13 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyanomaly_transformers.loading import device_of, dtype_of
-from anyanomaly_transformers.prefix.clip import Tower, pixels, processor
-from anyanomaly_transformers.prefix.llama import read_tokenizer
-from anyanomaly_transformers.prefix.loading import build, fill, load_language
-from anyanomaly_transformers.prefix.model import ImageSlot
-from anyanomaly_transformers.prefix.profiles import Profile
-from anyanomaly_transformers.prefix.prompts import chunk_ids
+from anyanomaly_transformers.api import (
+    ClipTower,
+    ImageSlot,
+    Profile,
+    build_empty,
+    clip_processor,
+    encode_layout,
+    load_language_model,
+    load_weights,
+    pixel_values,
+    read_tokenizer,
+    resolve_device,
+    resolve_dtype,
+)
 
 from anyanomaly.errors import BackendError
 from anyanomaly.types import Query
@@ -31,16 +38,16 @@ class LlavaModel:
     def __init__(self, layout: Layout, options: LlavaOptions, profile: Profile) -> None:
         from transformers import LlamaForCausalLM
 
-        device = device_of(options.device)
-        dtype = dtype_of(options, device)
+        device = resolve_device(options.device)
+        dtype = resolve_dtype(options, device)
         self.files: Sequence[Path] = layout.files
         self.tokenizer = tokenizer_of(layout)
         self.profile = profile
         if layout.marks:
             self.profile = replace(profile, image_open=layout.marks[-2], image_close=layout.marks[-1])
-        self._processor = processor(layout.clip.preprocessing, pad=layout.pad)
+        self._processor = clip_processor(layout.clip.preprocessing, pad=layout.pad)
         self.projector = read_projector(layout.projector, device, dtype)
-        self.tower = Tower(
+        self.tower = ClipTower(
             layout.clip.config,
             layout.tower,
             device=device,
@@ -48,13 +55,13 @@ class LlavaModel:
             layer=layout.layer,
             keep_first=layout.keep_first,
         )
-        self.language = load_language(LlamaForCausalLM, layout.config, layout.language, options)
+        self.language = load_language_model(LlamaForCausalLM, layout.config, layout.language, options)
         self.language.set_attn_implementation("sdpa")  # as the originals' own release of transformers, in float32 too
 
     def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
         """Return the prompt: token ids, and a place per image."""
         slots = [ImageSlot((place,)) for place in range(len(query.images))]
-        return chunk_ids(self.tokenizer, self.profile.layout(query, slots))
+        return encode_layout(self.tokenizer, self.profile.layout(query, slots))
 
     def encode_images(self, groups: Sequence[Sequence[Image]]) -> Sequence[Sequence[Tensor]]:
         """Return one tensor (patches, hidden) per image; each group is one."""
@@ -63,7 +70,7 @@ class LlavaModel:
 
     def pixels(self, images: Sequence[Image]) -> Tensor:
         """Return what the tower takes (n, 3, side, side)."""
-        return pixels(self._processor, images)
+        return pixel_values(self._processor, images)
 
 
 def load_llava(options: LlavaOptions, profile: Profile) -> LlavaModel:
@@ -96,6 +103,6 @@ def read_projector(tensors: Mapping[str, Tensor], device: str, dtype: Any) -> nn
     layers: list[nn.Module] = []
     for place, (wide, narrow) in enumerate(shapes):
         layers += [*([nn.GELU()] if place else []), nn.Linear(narrow, wide)]
-    projector = build(lambda: nn.Sequential(*layers))
-    fill(projector, tensors, what="the projector of images", device=device, dtype=dtype)
+    projector = build_empty(lambda: nn.Sequential(*layers))
+    load_weights(projector, tensors, what="the projector of images", device=device, dtype=dtype)
     return projector

@@ -7,14 +7,22 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyanomaly_transformers.loading import device_of, dtype_of
-from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config
-from anyanomaly_transformers.prefix.clip import Tower, find_clip, processor
-from anyanomaly_transformers.prefix.llama import llama_config, read_tokenizer
-from anyanomaly_transformers.prefix.loading import load_language
-from anyanomaly_transformers.prefix.model import ImageSlot
-from anyanomaly_transformers.prefix.profiles import Profile
-from anyanomaly_transformers.prefix.prompts import chunk_ids
+from anyanomaly_transformers.api import (
+    ClipTower,
+    ImageSlot,
+    Profile,
+    Tensors,
+    clip_processor,
+    encode_layout,
+    find_checkpoint,
+    find_clip,
+    llama_config,
+    load_language_model,
+    read_config,
+    read_tokenizer,
+    resolve_device,
+    resolve_dtype,
+)
 
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.types import Query
@@ -41,9 +49,9 @@ class VideoChatGptModel:
     def __init__(self, options: VideoChatGptOptions, profile: Profile) -> None:
         from transformers import LlamaForCausalLM
 
-        device = device_of(options.device)
-        dtype = dtype_of(options, device)
-        folder = find(options.model, options.revision)
+        device = resolve_device(options.device)
+        dtype = resolve_dtype(options, device)
+        folder = find_checkpoint(options.model, options.revision)
         config = read_config(folder, TYPES, f"the base of {NAME}")
         adapter = _adapter_file(options.adapter, folder)
         trained = Tensors(adapter)
@@ -54,18 +62,18 @@ class VideoChatGptModel:
         self.tokenizer.add_tokens(list(MARKS), special_tokens=True)
         _check_adapter(trained, len(self.tokenizer), adapter)
         self._side: int = clip.config.image_size
-        self._processor = processor(clip.preprocessing, pad=False)
-        self.tower = Tower(clip.config, clip.tensors(), device=device, dtype=dtype)
+        self._processor = clip_processor(clip.preprocessing, pad=False)
+        self.tower = ClipTower(clip.config, clip.tensors(), device=device, dtype=dtype)
         linear = {f"0.{name.removeprefix(PROJECTOR)}": trained[name] for name in trained if name.startswith(PROJECTOR)}
         self.projector = read_projector(linear, device, dtype)
         base = {name: value for name, value in Tensors(folder).items() if not _replaced(name)}
-        self.language = load_language(LlamaForCausalLM, llama_config(config), base, options)
+        self.language = load_language_model(LlamaForCausalLM, llama_config(config), base, options)
         _embed(self.language, trained[EMBEDDINGS])
 
     def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
         """Return the prompt: token ids, and one place for all frames, between the marks of a video."""
         frames = tuple(chosen_frames(len(query.images)))
-        ids = chunk_ids(self.tokenizer, self.profile.layout(query, [ImageSlot(frames)] if frames else []))
+        ids = encode_layout(self.tokenizer, self.profile.layout(query, [ImageSlot(frames)] if frames else []))
         if not frames:
             return ids
         words, slot, end = ids
@@ -127,7 +135,7 @@ def _adapter_file(adapter: str, base: Path) -> Path:
     if path.is_file():
         return path
     beside = base.parent / path.name
-    folder = beside if not path.is_dir() and beside.is_dir() else find(adapter, only=("*.bin",))
+    folder = beside if not path.is_dir() and beside.is_dir() else find_checkpoint(adapter, only=("*.bin",))
     files = sorted(folder.glob("*.bin"))
     if len(files) != 1:
         raise UsageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anyanomaly_transformers.prefix.backend import PrefixBackend
+from anyanomaly_transformers.api import PrefixBackend
 
 from anyanomaly_minicpm.checkpoint import read_checkpoint
 from anyanomaly_minicpm.model import MiniCpm

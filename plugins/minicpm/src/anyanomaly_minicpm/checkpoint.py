@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from anyanomaly_transformers.prefix.checkpoint import find, read_config, read_json
+from anyanomaly_transformers.api import find_checkpoint, read_config, read_json
 
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly_minicpm.images import Slicing, read_slicing
@@ -76,7 +76,7 @@ def read_checkpoint(options: MiniCpmOptions) -> Checkpoint:
 
     :raises AnyAnomalyError: when it is not there, or neither MiniCPM-Llama3-V-2.5 nor MiniCPM-V 2.6 as published.
     """
-    folder = find(options.model, options.revision, NEEDED)
+    folder = find_checkpoint(options.model, options.revision, NEEDED)
     config = read_config(folder, {"minicpmv"}, "MiniCPM-V")
     version = _version(folder, config)
     images = read_json(folder / "preprocessor_config.json")

@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from anyanomaly_transformers.errors import translated
-from anyanomaly_transformers.loading import device_of, dtype_of
-from anyanomaly_transformers.prefix.checkpoint import Tensors
-from anyanomaly_transformers.prefix.loading import build, fill, load_language, renamed
-from anyanomaly_transformers.prefix.model import ImageSlot
+from anyanomaly_transformers.api import (
+    ImageSlot,
+    Tensors,
+    build_empty,
+    load_language_model,
+    load_weights,
+    rename_tensors,
+    resolve_device,
+    resolve_dtype,
+    translate_errors,
+)
 
 from anyanomaly.types import Query
 from anyanomaly_minicpm.checkpoint import Checkpoint
@@ -66,10 +72,10 @@ def _load_language(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], option
     import transformers
 
     name = checkpoint.version.language
-    with translated(options.model):
+    with translate_errors(options.model):
         config = getattr(transformers, f"{name}Config")(**checkpoint.language)
-    own = renamed(tensors, lambda key: key.removeprefix("llm.") if key.startswith("llm.") else None)
-    model = load_language(getattr(transformers, f"{name}ForCausalLM"), config, own, options)
+    own = rename_tensors(tensors, lambda key: key.removeprefix("llm.") if key.startswith("llm.") else None)
+    model = load_language_model(getattr(transformers, f"{name}ForCausalLM"), config, own, options)
     model.set_attn_implementation("sdpa")  # as the original's own release of transformers, in float32 too
     return model
 
@@ -79,13 +85,13 @@ def _load_vision(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], hidden: 
 
     from anyanomaly_minicpm.vision import Vision
 
-    device = device_of(options.device)
-    dtype = dtype_of(options, device)
-    with translated(options.model):
+    device = resolve_device(options.device)
+    dtype = resolve_dtype(options, device)
+    with translate_errors(options.model):
         config = Idefics2VisionConfig(**checkpoint.tower)
-        vision = build(partial(Vision, config, checkpoint.n_queries, hidden))
-    own = renamed(tensors, lambda key: None if key.startswith("llm.") else key)
-    fill(vision, own, what=f"the image half of {options.model!r}", device=device, dtype=dtype)
+        vision = build_empty(partial(Vision, config, checkpoint.n_queries, hidden))
+    own = rename_tensors(tensors, lambda key: None if key.startswith("llm.") else key)
+    load_weights(vision, own, what=f"the image half of {options.model!r}", device=device, dtype=dtype)
     # For the original's numbers: its own attention, and torch multiplies by weights that could be trained, as the
     # original's could, in another order.
     vision.vpm.set_attn_implementation("eager")

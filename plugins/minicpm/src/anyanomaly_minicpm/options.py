@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from anyanomaly_transformers.prefix.options import PrefixOptions
+from anyanomaly_transformers.api import PrefixOptions
 from pydantic import Field
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anyanomaly_transformers.prefix.profiles import Decoding, Profile
+from anyanomaly_transformers.api import Decoding, Profile
 
 # The conversation is the checkpoint's chat template. What the original does without sampling is not greedy.
 PROFILES = {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from anyanomaly_transformers.errors import translated
-from anyanomaly_transformers.loading import device_of, dtype_of
-from anyanomaly_transformers.prefix.backend import PrefixBackend
-from anyanomaly_transformers.prefix.checkpoint import Tensors
-from anyanomaly_transformers.prefix.loading import load_language
+from anyanomaly_transformers.api import (
+    PrefixBackend,
+    Tensors,
+    load_language_model,
+    resolve_device,
+    resolve_dtype,
+    translate_errors,
+)
 
 from anyanomaly_minigpt4.checkpoint import Parts, find_parts
 from anyanomaly_minigpt4.model import MiniGpt4
@@ -25,11 +28,11 @@ class MiniGpt4Backend(PrefixBackend[MiniGpt4Options]):
 
         options = self.options
         parts: Parts = find_parts(options)
-        device = device_of(options.device)
-        with translated(options.model):
+        device = resolve_device(options.device)
+        with translate_errors(options.model):
             config = LlamaConfig.from_pretrained(parts.language)
             tokenizer = AutoTokenizer.from_pretrained(parts.language)
-        dtype = dtype_of(options, device)
+        dtype = resolve_dtype(options, device)
         tower = load_tower(parts.vision, parts.projection, config.hidden_size, device, dtype)
-        language = load_language(LlamaForCausalLM, config, Tensors(parts.language), options)
+        language = load_language_model(LlamaForCausalLM, config, Tensors(parts.language), options)
         return MiniGpt4(language, tokenizer, PROFILES[options.profile], parts, tower)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from anyanomaly_transformers.prefix.checkpoint import find, read_config
+from anyanomaly_transformers.api import find_checkpoint, read_config
 
 from anyanomaly.errors import MissingRequirement, UsageError
 from anyanomaly_minigpt4.options import MiniGpt4Options
@@ -26,7 +26,7 @@ def find_parts(options: MiniGpt4Options) -> Parts:
 
     :raises MissingRequirement: when one is not there. :raises UsageError: when a folder holds no such language model.
     """
-    root = find(options.model, options.revision, NEEDED)
+    root = find_checkpoint(options.model, options.revision, NEEDED)
     language = _language(root)
     read_config(language, {"llama"}, "the LLaMA-2 chat model")
     return Parts(

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from anyanomaly_transformers.prefix.model import ImageSlot
-from anyanomaly_transformers.prefix.profiles import Profile
-from anyanomaly_transformers.prefix.prompts import chunk_ids
+from anyanomaly_transformers.api import ImageSlot, Profile, encode_layout
 
 from anyanomaly.types import Query
 
@@ -33,7 +31,7 @@ class MiniGpt4:
         layout = self.profile.layout(query, [ImageSlot((place,)) for place in range(len(query.images))])
         # What follows the mark in LLaMA-2's conversation starts, in the original, like a text of its own.
         start, *turns = str(layout[0]).split("<s>")
-        first, *rest = chunk_ids(self.tokenizer, [start, *layout[1:]])
+        first, *rest = encode_layout(self.tokenizer, [start, *layout[1:]])
         opened = [self.tokenizer(turn, add_special_tokens=False)["input_ids"] for turn in turns]
         begin = self.tokenizer.bos_token_id
         return [[*cast("list[int]", first), *(token for ids in opened for token in (begin, *ids))], *rest]

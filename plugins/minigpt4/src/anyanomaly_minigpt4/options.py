@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anyanomaly_transformers.prefix.options import PrefixOptions
+from anyanomaly_transformers.api import PrefixOptions
 from pydantic import Field
 
 

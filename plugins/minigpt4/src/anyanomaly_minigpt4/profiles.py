@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from anyanomaly_transformers.prefix.profiles import Decoding, Profile
+from anyanomaly_transformers.api import Decoding, Profile
 
 SYSTEM = (
     "Give the following image: <Img>ImageContent</Img>. You will be able to see the image once I provide it to you. "

@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from anyanomaly_transformers.prefix.attention import CLIP, registered
-from anyanomaly_transformers.prefix.checkpoint import Tensors
-from anyanomaly_transformers.prefix.loading import build, fill, renamed
+from anyanomaly_transformers.api import (
+    CLIP_ATTENTION,
+    Tensors,
+    build_empty,
+    load_weights,
+    register_attention,
+    rename_tensors,
+)
 from torch import nn
 from transformers import Blip2VisionConfig, Blip2VisionModel
 
@@ -42,7 +47,9 @@ class Tower(nn.Module):
     def __init__(self, config: Blip2VisionConfig, hidden: int) -> None:
         super().__init__()
         self.vision = Blip2VisionModel(config)
-        self.vision.set_attn_implementation(registered(CLIP))  # the original's own way: its numbers, to the last bit
+        self.vision.set_attn_implementation(
+            register_attention(CLIP_ATTENTION)
+        )  # the original's own way: its numbers, to the last bit
         self.vision.post_layernorm.eps = 1e-5  # the norm behind the tower is not the tower's own
         self.projection = nn.Linear(JOINED * config.hidden_size, hidden)
 
@@ -76,7 +83,7 @@ def load_tower(vision: Path, projection: Path, hidden: int, device: str, dtype: 
     eva = Tensors(vision)
     sizes = _sizes(vision)
     config = _config(eva, sizes, vision)
-    tower = build(lambda: Tower(config, hidden))
+    tower = build_empty(lambda: Tower(config, hidden))
     weights = _original(eva, sizes["depth"]) | {
         "post_layernorm.weight": torch.ones(config.hidden_size),  # frozen as it was made: never trained, in no file
         "post_layernorm.bias": torch.zeros(config.hidden_size),
@@ -84,9 +91,9 @@ def load_tower(vision: Path, projection: Path, hidden: int, device: str, dtype: 
     weights["embeddings.position_embedding"] = _resized(
         weights["embeddings.position_embedding"], config.image_size // config.patch_size
     )
-    fill(tower.vision, weights, what=f"the image tower {vision.name!r}", device=device)
-    trained = renamed(Tensors(projection, inside=("model",)), lambda name: name.removeprefix("llama_proj."))
-    fill(tower.projection, trained, what=f"the projection {projection.name!r}", device=device)
+    load_weights(tower.vision, weights, what=f"the image tower {vision.name!r}", device=device)
+    trained = rename_tensors(Tensors(projection, inside=("model",)), lambda name: name.removeprefix("llama_proj."))
+    load_weights(tower.projection, trained, what=f"the projection {projection.name!r}", device=device)
     for module in tower.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             module.to(dtype)
@@ -124,7 +131,7 @@ def _original(eva: Tensors, depth: int) -> dict[str, Tensor]:
         found = (re.sub(rf"^{old}$", new, name) for old, new in RENAMED if re.fullmatch(old, name))
         return next(found, None)
 
-    weights = renamed(eva, rename)
+    weights = rename_tensors(eva, rename)
     for place in range(depth):
         ends = [eva.get(f"blocks.{place}.attn.{name}_bias") for name in "qv"]
         if ends[0] is not None and ends[1] is not None:

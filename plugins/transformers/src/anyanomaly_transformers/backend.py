@@ -11,10 +11,10 @@ from anyanomaly.kit import answer_in_groups, require_loaded
 from anyanomaly.types import Answer, Query
 from anyanomaly_transformers.errors import run_error
 from anyanomaly_transformers.fingerprints import model_fingerprint
-from anyanomaly_transformers.generation import drawing, generate
-from anyanomaly_transformers.loading import Loaded, load, quiet
+from anyanomaly_transformers.generation import generate, sampling_key
+from anyanomaly_transformers.loading import Loaded, load, quiet_logs
 from anyanomaly_transformers.options import TransformersOptions
-from anyanomaly_transformers.prompts import encode, render
+from anyanomaly_transformers.prompts import encode_batch, render_prompt
 from anyanomaly_transformers.scoring import choice_logprobs
 
 
@@ -58,7 +58,7 @@ class TransformersBackend(Backend[TransformersOptions]):
         """
         loaded = require_loaded(self._loaded)
         try:
-            with quiet():
+            with quiet_logs():
                 return answer_in_groups(queries, _kind, lambda group: _answer_alike(loaded, group))
         except AnyAnomalyError:
             raise
@@ -67,8 +67,8 @@ class TransformersBackend(Backend[TransformersOptions]):
 
 
 def _answer_alike(loaded: Loaded, queries: Sequence[Query]) -> list[Answer]:
-    texts = [render(loaded.processor, query) for query in queries]
-    inputs = encode(loaded.processor, queries, texts).to(loaded.model.device, dtype=loaded.model.dtype)
+    texts = [render_prompt(loaded.processor, query) for query in queries]
+    inputs = encode_batch(loaded.processor, queries, texts).to(loaded.model.device, dtype=loaded.model.dtype)
     read = inputs["attention_mask"].sum(dim=1).tolist()
     if queries[0].sampling.choices:
         wanted = [query.sampling.choices for query in queries]
@@ -94,5 +94,5 @@ def _answer_alike(loaded: Loaded, queries: Sequence[Query]) -> list[Answer]:
 
 def _kind(query: Query) -> tuple[Any, ...]:
     """Return what queries of one forward pass have in common."""
-    how = () if query.sampling.choices else drawing(query)
+    how = () if query.sampling.choices else sampling_key(query)
     return (bool(query.sampling.choices), bool(query.images), *how)

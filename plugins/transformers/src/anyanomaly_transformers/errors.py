@@ -11,7 +11,7 @@ from anyanomaly.kit import download_error, first_line, own_code_error
 
 
 @contextmanager
-def translated(model: str) -> Iterator[None]:
+def translate_errors(model: str) -> Iterator[None]:
     """Turn what transformers raises while loading ``model`` into errors of ours."""
     try:
         yield

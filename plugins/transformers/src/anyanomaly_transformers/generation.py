@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 from anyanomaly.kit import sampling_seed
 from anyanomaly.types import Query
 
-Drawing: TypeAlias = tuple[int, float, float, float]
+SamplingKey: TypeAlias = tuple[int, float, float, float]
 
 
-def drawing(query: Query) -> Drawing:
+def sampling_key(query: Query) -> SamplingKey:
     """Return what queries must share to be answered in one batch: length, temperature, top_p, penalty."""
     sampling = query.sampling
     return (sampling.max_tokens, sampling.temperature, sampling.top_p, sampling.repetition_penalty)
@@ -27,31 +27,31 @@ def generate(model: Any, inputs: Any, queries: Sequence[Query]) -> list[list[int
     """
     from transformers import GenerationConfig
 
-    max_tokens, temperature, top_p, penalty = drawing(queries[0])
+    max_tokens, temperature, top_p, penalty = sampling_key(queries[0])
     processors: list[Any] = []
     if penalty != 1.0:
-        processors.append(Penalty(inputs["attention_mask"], penalty))
+        processors.append(RepetitionPenalty(inputs["attention_mask"], penalty))
     if temperature > 0.0:
-        processors.append(Draw([sampling_seed(query, SEED_BITS) for query in queries], temperature, top_p))
+        processors.append(SeededSampler([sampling_seed(query, SEED_BITS) for query in queries], temperature, top_p))
     config = GenerationConfig(max_new_tokens=max_tokens, do_sample=False, num_beams=1, use_cache=True)
     tokens = model.generate(**inputs, generation_config=config, logits_processor=processors)
-    stops = end_marks(model)
-    return [until_end(row, stops) for row in tokens[:, inputs["input_ids"].shape[1] :].tolist()]
+    stops = end_token_ids(model)
+    return [cut_at_end(row, stops) for row in tokens[:, inputs["input_ids"].shape[1] :].tolist()]
 
 
-def end_marks(model: Any) -> set[int]:
+def end_token_ids(model: Any) -> set[int]:
     """Return the ids of the tokens that end an answer."""
     ends = model.generation_config.eos_token_id
     return set(ends if isinstance(ends, list) else [ends]) - {None}
 
 
-def until_end(tokens: list[int], stops: set[int]) -> list[int]:
+def cut_at_end(tokens: list[int], stops: set[int]) -> list[int]:
     """Return ``tokens`` up to the first of ``stops``, and that one."""
     end = next((position for position, token in enumerate(tokens) if token in stops), len(tokens) - 1)
     return tokens[: end + 1]
 
 
-class Penalty:
+class RepetitionPenalty:
     """Repetition penalty over prompt and answer that leaves out padding, so a batch answers as its parts do."""
 
     def __init__(self, mask: Any, penalty: float) -> None:
@@ -70,7 +70,7 @@ class Penalty:
         return torch.where(seen, penalised, scores)
 
 
-class Draw:
+class SeededSampler:
     """Temperature and top-p, then Gumbel noise of each row's own generator.
 
     The largest of logits plus Gumbel noise is a draw from their softmax, so greedy decoding of the result samples.

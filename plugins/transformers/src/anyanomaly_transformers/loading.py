@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
 from anyanomaly.kit import EXAMPLE, MODEL, ChoiceEncoder, PixelOptions, folder_or_hub_id, no_area_error, require_model
-from anyanomaly_transformers.errors import translated
+from anyanomaly_transformers.errors import translate_errors
 from anyanomaly_transformers.options import TransformersOptions, WeightsOptions
 
 
@@ -31,18 +31,18 @@ def load(options: TransformersOptions) -> Loaded:
     """
     require_model(options.model, backend="transformers", example=MODEL, preset="qwen-hf")
     name = folder_or_hub_id(options.model)
-    device = device_of(options.device)
+    device = resolve_device(options.device)
     check_packages(options)
-    with quiet(), translated(options.model):
+    with quiet_logs(), translate_errors(options.model):
         from transformers import AutoConfig
 
         where = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
         config = AutoConfig.from_pretrained(name, **where)
-        _check_sees(config, options)
+        _check_takes_images(config, options)
         processor = _processor(name, options, where)
         model = _model(name, options, device, where)
     return Loaded(
-        with_plain_decoding(model, processor.tokenizer),
+        reset_generation_config(model, processor.tokenizer),
         processor,
         choice_encoder(processor.tokenizer),
         commit=str(getattr(config, "_commit_hash", None) or ""),
@@ -54,7 +54,7 @@ def choice_encoder(tokenizer: Any) -> ChoiceEncoder:
     return ChoiceEncoder(lambda text: list(tokenizer(text, add_special_tokens=False)["input_ids"]))
 
 
-def device_of(name: str) -> str:
+def resolve_device(name: str) -> str:
     """Return the device that ``name`` means here.
 
     :raises UsageError: when it is not there.
@@ -77,7 +77,7 @@ def device_of(name: str) -> str:
     return name
 
 
-def _check_sees(config: Any, options: TransformersOptions) -> None:
+def _check_takes_images(config: Any, options: TransformersOptions) -> None:
     """Refuse a model that does not take images and a conversation."""
     from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
@@ -126,7 +126,7 @@ def limit_pixels(image_processor: Any, options: PixelOptions, model: str) -> tup
 def _model(name: str, options: TransformersOptions, device: str, where: dict[str, Any]) -> Any:
     from transformers import AutoModelForImageTextToText
 
-    settings = {**placement(options, device), **where}
+    settings = {**placement_settings(options, device), **where}
     if options.attention != "auto":
         settings["attn_implementation"] = options.attention
     model, report = AutoModelForImageTextToText.from_pretrained(name, output_loading_info=True, **settings)
@@ -138,9 +138,9 @@ def _model(name: str, options: TransformersOptions, device: str, where: dict[str
     return model.eval() if "device_map" in settings else model.eval().to(device)
 
 
-def placement(options: WeightsOptions, device: str) -> dict[str, Any]:
+def placement_settings(options: WeightsOptions, device: str) -> dict[str, Any]:
     """Return what ``from_pretrained`` needs to put weights where ``options`` say, in their precision."""
-    dtype = dtype_of(options, device)
+    dtype = resolve_dtype(options, device)
     settings: dict[str, Any] = {"dtype": dtype}
     if options.device_map or options.quantization:
         settings["device_map"] = options.device_map or device
@@ -155,7 +155,7 @@ def placement(options: WeightsOptions, device: str) -> dict[str, Any]:
     return settings
 
 
-def dtype_of(options: WeightsOptions, device: str) -> Any:
+def resolve_dtype(options: WeightsOptions, device: str) -> Any:
     """Return the torch dtype that ``options`` ask for on ``device``."""
     import torch
 
@@ -166,13 +166,13 @@ def dtype_of(options: WeightsOptions, device: str) -> Any:
 def check_packages(options: WeightsOptions) -> None:
     """:raises MissingRequirement: when ``options`` need a package that is not installed."""
     if options.device_map:
-        need("accelerate", "--backend.device-map")
+        require_package("accelerate", "--backend.device-map")
     if options.quantization:
-        need("bitsandbytes", f"--backend.quantization {options.quantization}")
-        need("accelerate", f"--backend.quantization {options.quantization}")
+        require_package("bitsandbytes", f"--backend.quantization {options.quantization}")
+        require_package("accelerate", f"--backend.quantization {options.quantization}")
 
 
-def with_plain_decoding(model: Any, tokenizer: Any) -> Any:
+def reset_generation_config(model: Any, tokenizer: Any) -> Any:
     """Keep, of the checkpoint's own decoding defaults, nothing but the ids of its marks."""
     from transformers import GenerationConfig
 
@@ -184,14 +184,14 @@ def with_plain_decoding(model: Any, tokenizer: Any) -> Any:
     return model
 
 
-def need(distribution: str, option: str) -> None:
+def require_package(distribution: str, option: str) -> None:
     """:raises MissingRequirement: when ``distribution`` is not installed, which ``option`` needs."""
     if find_spec(distribution) is None:
         raise MissingRequirement(f"{option} needs the package {distribution}. Run: pip install {distribution}")
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet_logs() -> Iterator[None]:
     """Silence transformers and the hub's client for a while; bars stay where someone watches a download."""
     import sys
 

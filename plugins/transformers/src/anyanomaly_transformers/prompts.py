@@ -10,7 +10,7 @@ from anyanomaly.kit import chat_messages, check_special_tokens
 from anyanomaly.types import Query
 
 
-def render(processor: Any, query: Query) -> str:
+def render_prompt(processor: Any, query: Query) -> str:
     """Return the text of ``query`` as the model's chat template writes it, up to where the answer starts.
 
     A template that knows no system turn gets the system text before the question.
@@ -18,7 +18,7 @@ def render(processor: Any, query: Query) -> str:
     :raises UsageError: when the question holds one of the tokenizer's own marks, which would end it early or
         stand for an image.
     """
-    refuse_marks(processor.tokenizer, query)
+    refuse_special_tokens(processor.tokenizer, query)
     try:
         return _apply(processor, query, system_turn=True)
     except _template_error():
@@ -27,13 +27,13 @@ def render(processor: Any, query: Query) -> str:
         return _apply(processor, query, system_turn=False)
 
 
-def refuse_marks(tokenizer: Any, query: Query) -> None:
+def refuse_special_tokens(tokenizer: Any, query: Query) -> None:
     """:raises UsageError: when the question holds one of the tokenizer's own marks."""
-    check_special_tokens(query, _marks(tokenizer))
+    check_special_tokens(query, _special_tokens(tokenizer))
 
 
 @lru_cache(maxsize=4)
-def _marks(tokenizer: Any) -> tuple[str, ...]:
+def _special_tokens(tokenizer: Any) -> tuple[str, ...]:
     """Return every mark; ``all_special_tokens`` leaves out those without a role, LLaVA's ``<image>`` among them.
 
     A single character is no mark: MiniCPM-V 2.5 pads with an exclamation mark.
@@ -53,7 +53,7 @@ def _apply(processor: Any, query: Query, *, system_turn: bool) -> str:
     return str(processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
 
-def encode(processor: Any, queries: Sequence[Query], texts: Sequence[str]) -> Any:
+def encode_batch(processor: Any, queries: Sequence[Query], texts: Sequence[str]) -> Any:
     """Return the processor's tensors for ``texts``, padded on the left, with the images of ``queries``.
 
     Either every query has images or none has.

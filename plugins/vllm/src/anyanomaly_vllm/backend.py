@@ -13,8 +13,8 @@ from anyanomaly.errors import BackendError
 from anyanomaly.kit import require_loaded
 from anyanomaly.types import Answer, Query
 from anyanomaly_vllm.engine import Engine, Prompt, new_log, quiet
-from anyanomaly_vllm.errors import translated
-from anyanomaly_vllm.generation import drawing
+from anyanomaly_vllm.errors import translate_errors
+from anyanomaly_vllm.generation import sampling_params
 from anyanomaly_vllm.loading import Model, examine
 from anyanomaly_vllm.options import VllmOptions
 from anyanomaly_vllm.prompts import messages
@@ -74,11 +74,11 @@ class VllmBackend(Backend[VllmOptions]):
         try:
             with quiet():
                 size = model.measure.size(queries)
-            with translated(self.options.model, log, running=False):
+            with translate_errors(self.options.model, log, running=False):
                 engine = self._started(size)
             n_videos = len({query.id.video for query in queries})
             LOGGER.info("%d queries of %d videos go to vLLM at once", len(queries), n_videos)
-            with translated(self.options.model, log, running=True), quiet():
+            with translate_errors(self.options.model, log, running=True), quiet():
                 return self._answers(engine, queries)
         except BaseException:  # an interrupt too: what is in flight has nobody to answer to
             self._stop()
@@ -122,7 +122,7 @@ class VllmBackend(Backend[VllmOptions]):
                 length = len(prompt["prompt_token_ids"])
                 if not query.sampling.choices:
                     asked.append((length, None, [()]))
-                    yield prompt, drawing(query)
+                    yield prompt, sampling_params(query)
                     continue
                 lookup = Lookup(model.encode_choices(prompt["prompt"], query.sampling.choices), length)
                 wanted = lookup.first()

@@ -16,7 +16,7 @@ _EMPTY = ("Engine core initialization failed", "EngineCore encountered an issue"
 
 
 @contextmanager
-def translated(model: str, log: IO[bytes], *, running: bool) -> Iterator[None]:
+def translate_errors(model: str, log: IO[bytes], *, running: bool) -> Iterator[None]:
     """Turn what vLLM raises into errors of ours; ``running``: while it answers, else while it starts."""
     try:
         yield

@@ -10,7 +10,7 @@ from anyanomaly.types import Query
 SEED_BITS = 63  # as with transformers, so that both sample alike
 
 
-def drawing(query: Query) -> Any:
+def sampling_params(query: Query) -> Any:
     """Return vLLM's parameters for an answer in words; nothing of the checkpoint's own defaults applies."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO, Any, NamedTuple
 
-from anyanomaly_transformers.loading import choice_encoder, limit_pixels
+from anyanomaly_transformers.api import choice_encoder, limit_pixels
 
 from anyanomaly.errors import UsageError
 from anyanomaly.kit import (
@@ -19,7 +19,7 @@ from anyanomaly.kit import (
     require_model,
 )
 from anyanomaly_vllm.engine import quiet
-from anyanomaly_vllm.errors import translated
+from anyanomaly_vllm.errors import translate_errors
 from anyanomaly_vllm.options import VllmOptions
 from anyanomaly_vllm.sizes import Measure
 
@@ -44,7 +44,7 @@ def examine(options: VllmOptions, log: IO[bytes]) -> Model:
     name = folder_or_hub_id(options.model)
     if options.brings_code and not options.trust_remote_code:
         raise own_code_error(options.model)
-    with quiet(log), translated(options.model, log, running=False):
+    with quiet(log), translate_errors(options.model, log, running=False):
         from vllm import EngineArgs
         from vllm.platforms import current_platform
 

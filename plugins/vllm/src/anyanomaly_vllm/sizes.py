@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from anyanomaly_transformers.prompts import encode, refuse_marks, render
+from anyanomaly_transformers.api import encode_batch, refuse_special_tokens, render_prompt
 
 from anyanomaly.types import Query
 
@@ -54,7 +54,7 @@ class Measure:
     def _prompt(self, query: Query, shapes: tuple[Any, ...]) -> int:
         key = (query.system, query.prompt, query.text_first, shapes)
         if key not in self._known:
-            refuse_marks(self.tokenizer, query)
+            refuse_special_tokens(self.tokenizer, query)
             self._known[key] = self._measured(query)
         return self._known[key]
 
@@ -62,7 +62,9 @@ class Measure:
         if self._processor is None:
             return UNMEASURED
         try:
-            return int(encode(self._processor, [query], [render(self._processor, query)])["input_ids"].shape[1])
+            return int(
+                encode_batch(self._processor, [query], [render_prompt(self._processor, query)])["input_ids"].shape[1]
+            )
         except (TypeError, ValueError, AttributeError, KeyError):  # a processor of its authors, with its own manners
             return UNMEASURED
 

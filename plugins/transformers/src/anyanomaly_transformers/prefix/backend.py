@@ -13,13 +13,13 @@ from anyanomaly.kit import ChoiceEncoder, answer_in_groups, require_loaded
 from anyanomaly.types import Answer, ImageArray, Query
 from anyanomaly_transformers.errors import run_error
 from anyanomaly_transformers.fingerprints import files_fingerprint
-from anyanomaly_transformers.generation import end_marks
-from anyanomaly_transformers.loading import check_packages, choice_encoder, quiet, with_plain_decoding
-from anyanomaly_transformers.prefix.generation import generate, words
+from anyanomaly_transformers.generation import end_token_ids
+from anyanomaly_transformers.loading import check_packages, choice_encoder, quiet_logs, reset_generation_config
+from anyanomaly_transformers.prefix.generation import decode_answer, generate
 from anyanomaly_transformers.prefix.model import ImageSlot, PrefixModel
 from anyanomaly_transformers.prefix.options import PrefixOptions
-from anyanomaly_transformers.prefix.prompts import pad, row
-from anyanomaly_transformers.prompts import refuse_marks
+from anyanomaly_transformers.prefix.prompts import embed_prompt, pad_batch
+from anyanomaly_transformers.prompts import refuse_special_tokens
 from anyanomaly_transformers.scoring import choice_logprobs
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ class PrefixBackend(Backend[P]):
     def load(self) -> None:
         """Load tokenizer and weights; download them when they are not there."""
         check_packages(self.options)
-        with quiet():
+        with quiet_logs():
             model = self.load_model()
-        with_plain_decoding(model.language, model.tokenizer)
+        reset_generation_config(model.language, model.tokenizer)
         _add_stop_tokens(model)
         self._model = model
         self._encode_choices = choice_encoder(model.tokenizer)
@@ -105,11 +105,11 @@ class PrefixBackend(Backend[P]):
         """
         model = self.model
         for query in queries:
-            refuse_marks(model.tokenizer, query)
+            refuse_special_tokens(model.tokenizer, query)
         import torch
 
         try:
-            with quiet(), torch.inference_mode():
+            with quiet_logs(), torch.inference_mode():
                 pieces = [model.pieces(query) for query in queries]
                 rows = _rows(model, queries, pieces)
                 prompts = [Prompt(*parts) for parts in zip(queries, pieces, rows, strict=True)]
@@ -122,7 +122,7 @@ class PrefixBackend(Backend[P]):
             raise run_error(self.options.model, error) from error
 
     def _answer_alike(self, model: PrefixModel, prompts: Sequence[Prompt]) -> Iterator[Answer]:
-        batch = pad([prompt.embeddings for prompt in prompts])
+        batch = pad_batch([prompt.embeddings for prompt in prompts])
         queries = [prompt.query for prompt in prompts]
         if queries[0].sampling.choices:
             encode_choices = require_loaded(self._encode_choices)
@@ -135,7 +135,7 @@ class PrefixBackend(Backend[P]):
                 yield Answer(query.id, logprobs=by_choice, prompt_tokens=len(embeddings), output_tokens=0)
             return
         for (query, _, embeddings), tokens in zip(prompts, generate(model, batch, queries), strict=True):
-            text = words(model.tokenizer, tokens, model.profile)
+            text = decode_answer(model.tokenizer, tokens, model.profile)
             yield Answer(query.id, text=text, prompt_tokens=len(embeddings), output_tokens=len(tokens))
 
 
@@ -155,7 +155,7 @@ def _rows(model: PrefixModel, queries: Sequence[Query], prompts: Sequence[Pieces
     encoded = dict(zip(groups, model.encode_images(list(groups.values())) if groups else [], strict=True))
     for pieces, key_of in zip(prompts, keys, strict=True):
         slots = [piece for piece in pieces if isinstance(piece, ImageSlot)]
-        yield row(model, pieces, {slot: encoded[key_of[slot.images]][slot.part] for slot in slots})
+        yield embed_prompt(model, pieces, {slot: encoded[key_of[slot.images]][slot.part] for slot in slots})
 
 
 def _digest(image: ImageArray) -> bytes:
@@ -180,6 +180,6 @@ def _add_stop_tokens(model: PrefixModel) -> None:
     config = model.language.generation_config
     known = model.tokenizer.get_vocab()
     more = {known[mark] for mark in model.profile.stop_tokens if mark in known}
-    config.eos_token_id = sorted(end_marks(model.language) | more)
+    config.eos_token_id = sorted(end_token_ids(model.language) | more)
     if config.pad_token_id is None:
         config.pad_token_id = config.eos_token_id[0]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
 from anyanomaly.kit import folder_or_hub_id
-from anyanomaly_transformers.errors import translated
-from anyanomaly_transformers.loading import quiet
+from anyanomaly_transformers.errors import translate_errors
+from anyanomaly_transformers.loading import quiet_logs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # each alone, or in parts that an index beside them names
 
 
-def find(model: str, revision: str = "main", only: Sequence[str] | None = None) -> Path:
+def find_checkpoint(model: str, revision: str = "main", only: Sequence[str] | None = None) -> Path:
     """Return the folder of a model: an existing one, or what the hub has under that id, downloaded where needed.
 
     The hub client's environment variables count, HF_HUB_OFFLINE and HF_HOME among them.
@@ -33,7 +33,7 @@ def find(model: str, revision: str = "main", only: Sequence[str] | None = None) 
         return Path(name)
     from huggingface_hub import snapshot_download
 
-    with quiet(), translated(model):
+    with quiet_logs(), translate_errors(model):
         return Path(snapshot_download(model, revision=revision, allow_patterns=None if only is None else list(only)))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyanomaly.kit import sampling_seed
 from anyanomaly.types import Query
-from anyanomaly_transformers.generation import SEED_BITS, Draw, end_marks, until_end
+from anyanomaly_transformers.generation import SEED_BITS, SeededSampler, cut_at_end, end_token_ids
 from anyanomaly_transformers.prefix.model import PrefixModel
 from anyanomaly_transformers.prefix.profiles import Decoding, Profile
 
@@ -36,8 +36,8 @@ def generate(model: PrefixModel, batch: Mapping[str, Tensor], queries: Sequence[
         logits_processor=_processors(how, queries),
         stopping_criteria=StoppingCriteriaList([_AtString(model.tokenizer, stops)] if stops else []),
     )
-    ends = end_marks(model.language)
-    return [_until_string(model.tokenizer, until_end(each, ends), stops) for each in tokens.tolist()]
+    ends = end_token_ids(model.language)
+    return [_until_string(model.tokenizer, cut_at_end(each, ends), stops) for each in tokens.tolist()]
 
 
 def _processors(how: Decoding, queries: Sequence[Query]) -> list[Any]:
@@ -47,7 +47,9 @@ def _processors(how: Decoding, queries: Sequence[Query]) -> list[Any]:
     if how.repetition_penalty != 1.0:  # with embeddings as prompt it sees the answer's tokens alone
         processors.append(RepetitionPenaltyLogitsProcessor(how.repetition_penalty))
     if how.temperature > 0.0:
-        processors.append(Draw([sampling_seed(query, SEED_BITS) for query in queries], how.temperature, how.top_p))
+        processors.append(
+            SeededSampler([sampling_seed(query, SEED_BITS) for query in queries], how.temperature, how.top_p)
+        )
     return processors
 
 
@@ -75,7 +77,7 @@ def _until_string(tokenizer: Any, tokens: list[int], stops: Sequence[str]) -> li
     return tokens[: next(n for n in lengths if any(stop in tokenizer.decode(tokens[:n]) for stop in stops))]
 
 
-def words(tokenizer: Any, tokens: Sequence[int], profile: Profile) -> str:
+def decode_answer(tokenizer: Any, tokens: Sequence[int], profile: Profile) -> str:
     """Return the answer's text, without marks, without a stop string and what follows it, and without blanks around."""
     text: str = tokenizer.decode(tokens, skip_special_tokens=True)
     for stop in profile.stop_strings:

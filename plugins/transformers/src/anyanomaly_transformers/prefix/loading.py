@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyanomaly.errors import BackendError
-from anyanomaly_transformers.errors import translated
-from anyanomaly_transformers.loading import device_of, placement, quiet
+from anyanomaly_transformers.errors import translate_errors
+from anyanomaly_transformers.loading import placement_settings, quiet_logs, resolve_device
 from anyanomaly_transformers.options import WeightsOptions
-from anyanomaly_transformers.prefix.attention import LLAMA, registered
+from anyanomaly_transformers.prefix.attention import LLAMA_ATTENTION, register_attention
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="nn.Module")
 
 
-def build(make: Callable[[], M]) -> M:
+def build_empty(make: Callable[[], M]) -> M:
     """Return the module that ``make`` makes, its weights not initialised: `fill` gives them."""
     from transformers.initialization import no_init_weights
 
@@ -25,12 +25,12 @@ def build(make: Callable[[], M]) -> M:
         return make()
 
 
-def renamed(tensors: Mapping[str, Tensor], rename: Callable[[str], str | None]) -> dict[str, Tensor]:
+def rename_tensors(tensors: Mapping[str, Tensor], rename: Callable[[str], str | None]) -> dict[str, Tensor]:
     """Return ``tensors`` under the names that ``rename`` gives; those it gives None are left out."""
     return {new: tensors[old] for old in tensors if (new := rename(old)) is not None}
 
 
-def fill(
+def load_weights(
     module: nn.Module, tensors: Mapping[str, Tensor], *, what: str, device: str = "cpu", dtype: Any = None
 ) -> None:
     """Give ``module`` its weights, one tensor after the other, on ``device``; floating ones as ``dtype``.
@@ -41,8 +41,8 @@ def fill(
     """
     from torch import nn
 
-    check(module, tensors, what)
-    with translated(what):
+    check_weights(module, tensors, what)
+    with translate_errors(what):
         shared: dict[int, nn.Parameter] = {}  # tied weights stay one
         for name, old in list(module.state_dict(keep_vars=True).items()):
             if name not in tensors:
@@ -56,7 +56,7 @@ def fill(
         module.to(device).eval().requires_grad_(False)  # buffers that no checkpoint holds come along
 
 
-def check(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
+def check_weights(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
     """:raises BackendError: when ``tensors`` are not exactly those of ``module``, in names and shapes."""
     own = module.state_dict(keep_vars=True)
     given = {id(own[name]) for name in own if name in tensors}
@@ -90,7 +90,7 @@ def _retie(module: nn.Module, shared: Mapping[int, nn.Parameter]) -> None:
                 owner._parameters[leaf] = shared[id(value)]
 
 
-def load_language(kind: Any, config: Any, tensors: Mapping[str, Tensor], options: WeightsOptions) -> Any:
+def load_language_model(kind: Any, config: Any, tensors: Mapping[str, Tensor], options: WeightsOptions) -> Any:
     """Return the causal language model ``kind(config)`` with ``tensors``, where and as ``options`` say.
 
     :param kind: a class of transformers, for example ``LlamaForCausalLM``.
@@ -99,14 +99,14 @@ def load_language(kind: Any, config: Any, tensors: Mapping[str, Tensor], options
     import torch
 
     # Old checkpoints hold a table of the rotary positions, which follows from the configuration.
-    tensors = renamed(tensors, lambda name: None if name.endswith("rotary_emb.inv_freq") else name)
+    tensors = rename_tensors(tensors, lambda name: None if name.endswith("rotary_emb.inv_freq") else name)
     what = f"the language model of {options.model!r}"
-    with quiet(), translated(options.model):
+    with quiet_logs(), translate_errors(options.model):
         with torch.device("meta"):
-            check(kind(config), tensors, what)
-        device = device_of(options.device)
-        settings = placement(options, device)
+            check_weights(kind(config), tensors, what)
+        device = resolve_device(options.device)
+        settings = placement_settings(options, device)
         if settings["dtype"] == torch.float32:  # the originals' own way, for their numbers: others round otherwise
-            settings["attn_implementation"] = registered(LLAMA)
+            settings["attn_implementation"] = register_attention(LLAMA_ATTENTION)
         model = kind.from_pretrained(None, config=config, state_dict=tensors, **settings)
     return model.eval() if "device_map" in settings else model.eval().to(device)

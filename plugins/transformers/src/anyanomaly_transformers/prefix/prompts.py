@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def chunk_ids(tokenizer: Any, layout: Sequence[str | ImageSlot]) -> list[list[int] | ImageSlot]:
+def encode_layout(tokenizer: Any, layout: Sequence[str | ImageSlot]) -> list[list[int] | ImageSlot]:
     """Return a layout with its texts as token ids, each on its own; the beginning's mark stands before the first.
 
     So do the originals of the LLaVA family: with a SentencePiece tokenizer a text after an image starts with the
@@ -25,7 +25,9 @@ def chunk_ids(tokenizer: Any, layout: Sequence[str | ImageSlot]) -> list[list[in
     return pieces
 
 
-def row(model: PrefixModel, pieces: Sequence[Sequence[int] | ImageSlot], images: Mapping[ImageSlot, Tensor]) -> Tensor:
+def embed_prompt(
+    model: PrefixModel, pieces: Sequence[Sequence[int] | ImageSlot], images: Mapping[ImageSlot, Tensor]
+) -> Tensor:
     """Return the embeddings (length, hidden) of a prompt, with those of ``images`` in their places."""
     import torch
 
@@ -41,7 +43,7 @@ def row(model: PrefixModel, pieces: Sequence[Sequence[int] | ImageSlot], images:
     return whole
 
 
-def pad(rows: Sequence[Tensor]) -> dict[str, Tensor]:
+def pad_batch(rows: Sequence[Tensor]) -> dict[str, Tensor]:
     """Return ``rows`` as one batch, padded on the left, with its attention mask."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
