@@ -37,7 +37,6 @@ NAME = "Video-ChatGPT"
 TYPES = ("llava", "VideoChatGPT")
 MAX_FRAMES = 100
 AT_ONCE = 16  # frames in one pass of the tower
-TOWER = "openai/clip-vit-large-patch14"  # the original has no other
 MARKS = ("<vid_patch>", "<vid_start>", "<vid_end>")
 EMBEDDINGS = "model.embed_tokens.weight"
 PROJECTOR = "model.mm_projector."
@@ -55,7 +54,7 @@ class VideoChatGptModel:
         config = read_config(folder, TYPES, f"the base of {NAME}")
         adapter = _adapter_file(options.adapter, folder)
         trained = Tensors(adapter)
-        clip = find_clip(TOWER, folder, options.tower)
+        clip = find_clip(options.published_tower, folder, options.tower)  # the original has no other
         self.profile = profile
         self.files: Sequence[Path] = (folder, adapter, *([clip.folder] if clip.folder else []))
         self.tokenizer = read_tokenizer(folder)
