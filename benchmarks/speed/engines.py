@@ -36,15 +36,15 @@ from transformers import AutoProcessor
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from anyanomaly_llamacpp.pictures import Sizing  # noqa: E402
-from anyanomaly_openai.backend import OpenAIBackend  # noqa: E402
-from anyanomaly_openai.messages import messages as as_json  # noqa: E402
-from anyanomaly_openai.options import OpenAIOptions  # noqa: E402
+from anyanomaly_llamacpp.images import Sizing  # noqa: E402
+from anyanomaly_openai.backend import OpenAiBackend  # noqa: E402
+from anyanomaly_openai.options import OpenAiOptions  # noqa: E402
+from anyanomaly_openai.prompts import messages as as_json  # noqa: E402
 from anyanomaly_openclip.encoder import OpenClipEncoder  # noqa: E402
 from anyanomaly_openclip.options import OpenClipOptions  # noqa: E402
 from anyanomaly_transformers.backend import TransformersBackend  # noqa: E402
 from anyanomaly_transformers.options import TransformersOptions  # noqa: E402
-from anyanomaly_transformers.prompting import encode, render  # noqa: E402
+from anyanomaly_transformers.prompts import encode_batch, render_prompt  # noqa: E402
 
 from anyanomaly.core.expected import SCORES, expected_score  # noqa: E402
 from anyanomaly.core.prompt import PromptTemplate  # noqa: E402
@@ -90,10 +90,10 @@ def opened(stack: ExitStack, engine: str, precision: str, model: Path, work: Pat
     if engine == "transformers":
         backend = TransformersBackend(TransformersOptions(model=str(model), dtype=precision, device="cpu"))
     elif engine == "gguf":
-        from anyanomaly_llamacpp.backend import GGUFBackend
-        from anyanomaly_llamacpp.options import GGUFOptions
+        from anyanomaly_llamacpp.backend import GgufBackend
+        from anyanomaly_llamacpp.options import GgufOptions
 
-        backend = GGUFBackend(GGUFOptions(model=gguf[0], mmproj=gguf[1], threads=1))
+        backend = GgufBackend(GgufOptions(model=gguf[0], mmproj=gguf[1], threads=1))
     elif engine == "vllm":
         from anyanomaly_vllm.backend import VllmBackend
         from anyanomaly_vllm.options import VllmOptions
@@ -113,7 +113,7 @@ def opened(stack: ExitStack, engine: str, precision: str, model: Path, work: Pat
             url = stack.enter_context(server(words.split(), "v1/models", log))
         # llama.cpp's server tells the likeliest tokens: all of them, since random weights make any token likely.
         options = {"top_logprobs": 2000, "max_inflight": 8 if engine == "vllm server" else 1}
-        backend = OpenAIBackend(OpenAIOptions(base_url=url, **options))
+        backend = OpenAiBackend(OpenAiOptions(base_url=url, **options))
     return stack.enter_context(backend)
 
 
@@ -121,13 +121,15 @@ def prompts(engine: str, backend: Any, queries: Sequence[Query], pad: int) -> li
     """The token ids that an engine reads, images included; of llama.cpp's server, how many positions these take."""
     if engine == "transformers":
         words = backend._loaded.processor
-        return [encode(words, [query], [render(words, query)])["input_ids"][0].tolist() for query in queries]
+        return [
+            encode_batch(words, [query], [render_prompt(words, query)])["input_ids"][0].tolist() for query in queries
+        ]
     if engine == "vllm":
-        from anyanomaly_vllm.questions import messages
+        from anyanomaly_vllm.prompts import messages
 
         return [list(backend._engine.read(messages(query))["prompt_token_ids"]) for query in queries]
     if engine == "gguf":
-        from anyanomaly_llamacpp.prompt import opened as pieces_of
+        from anyanomaly_llamacpp.chunks import open_prompt as pieces_of
 
         running, told = backend._running, []
         for query in queries:

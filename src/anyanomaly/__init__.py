@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from anyanomaly.errors import AnyAnomalyError
     from anyanomaly.hookspecs import hookimpl
     from anyanomaly.specs import (
+        AutoChoice,
         BackendSpec,
         ContextSpec,
         DatasetSpec,
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AnyAnomalyError": "anyanomaly.errors",
+    "AutoChoice": "anyanomaly.specs",
     "BackendSpec": "anyanomaly.specs",
     "ContextSpec": "anyanomaly.specs",
     "DatasetSpec": "anyanomaly.specs",
@@ -45,6 +47,7 @@ _HOMES = {
 
 __all__ = [
     "AnyAnomalyError",
+    "AutoChoice",
     "BackendSpec",
     "ContextSpec",
     "DatasetSpec",

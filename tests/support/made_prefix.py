@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from anyanomaly_transformers.prefix.backend import PrefixBackend
-from anyanomaly_transformers.prefix.language import chunk_ids
 from anyanomaly_transformers.prefix.model import ImageSlot
 from anyanomaly_transformers.prefix.options import PrefixOptions
-from anyanomaly_transformers.prefix.profile import Profile
+from anyanomaly_transformers.prefix.profiles import Profile
+from anyanomaly_transformers.prefix.prompts import encode_layout
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from anyanomaly.types import Query
@@ -50,7 +50,7 @@ class Made:
     def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
         places = range(len(query.images))
         slots = [ImageSlot((place,)) for place in places] if self.slots_alone else [ImageSlot(tuple(places))]
-        return chunk_ids(self.tokenizer, self.profile.layout(query, slots))
+        return encode_layout(self.tokenizer, self.profile.layout(query, slots))
 
     def encode_images(self, groups: Sequence[Sequence[Any]]) -> list[list[torch.Tensor]]:
         self.encoded += len(groups)

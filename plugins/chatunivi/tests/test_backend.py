@@ -67,7 +67,7 @@ def test_images_and_events_have_112_tokens() -> None:
     frames = [np.random.default_rng(n).integers(0, 255, (60, 80, 3), np.uint8) for n in range(18)]
     lengths = [each.prompt_tokens or 0 for each in backend.answer_batch([about(*frames[:n]) for n in (0, 1, 2, 3, 18)])]
     assert np.diff(lengths).tolist()[1:] == [112, -112, 112]
-    texts = [piece for piece in backend._ready().pieces(about(frames[0])) if not isinstance(piece, ImageSlot)]
+    texts = [piece for piece in backend.model.pieces(about(frames[0])) if not isinstance(piece, ImageSlot)]
     assert lengths[1] == 112 + sum(map(len, texts))
 
 
@@ -102,7 +102,7 @@ def test_images_of_odd_shapes_are_answered(shape: tuple[int, ...]) -> None:
 def test_half_precision_answers(dtype: str) -> None:
     """Its tokens may be grouped otherwise, so values are not compared; twice they are the same."""
     with made(dtype=dtype, profile="recommended") as half:
-        model = half._ready()
+        model = half.model
         assert {model.language.dtype, model.projector.weight.dtype} == {getattr(torch, dtype)}  # type: ignore[attr-defined]
         query = oracle().query(oracle().items[2], choices=("0", "1"))
         first, again = half.answer_batch([query]) + half.answer_batch([query])
@@ -145,7 +145,7 @@ def test_rows_that_no_token_stands_for_are_dropped_as_in_the_original(copied: Co
     query = oracle().query(oracle().items[0], choices=("0", "1"))
     with made(folder, profile="recommended") as backend:
         (answer,) = backend.answer_batch([query])
-        assert backend._ready().language.lm_head.out_features == 640
+        assert backend.model.language.lm_head.out_features == 640
     assert answer.logprobs == loaded(profile="recommended").answer_batch([query])[0].logprobs
 
 
@@ -157,14 +157,14 @@ def test_images_stand_between_marks_where_the_checkpoint_says_so(copied: Copied)
     grow(folder / OWN, 3)
     with made(folder) as backend:
         frame = np.zeros((9, 9, 3), np.uint8)
-        before, slot, after = backend._ready().pieces(about(frame, frame))
-        around = backend._ready().tokenizer.decode([before[-2], after[1]])
+        before, slot, after = backend.model.pieces(about(frame, frame))
+        around = backend.model.tokenizer.decode([before[-2], after[1]])
         assert around == ":I"  # no blank, no line's end
         assert (before[-1], after[0]) == (641, 642)
         assert slot.images == (0, 1)
     edit(folder / OWN / "config.json", mm_use_im_start_end=False)
     with made(folder) as backend:
-        assert backend._ready().language.lm_head.out_features == 641  # the mark of a patch stands in no prompt
+        assert backend.model.language.lm_head.out_features == 641  # the mark of a patch stands in no prompt
 
 
 @pytest.mark.parametrize("scoring", ["words", "expected"])

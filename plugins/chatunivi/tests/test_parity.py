@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from anyanomaly_transformers.prefix.language import generate, pad, row
+from anyanomaly_transformers.prefix.generation import generate
 from anyanomaly_transformers.prefix.model import ImageSlot
+from anyanomaly_transformers.prefix.prompts import embed_prompt, pad_batch
 from PIL import Image
 
 from anyanomaly.types import Query
@@ -35,9 +36,9 @@ def run(model: Any, query: Query) -> tuple[torch.Tensor, Any, list[int]]:
     """Return the embeddings of the images, the logits of the whole prompt, and ten greedy tokens."""
     ((image,),) = model.encode_images([[Image.fromarray(image) for image in query.images]])
     pieces = model.pieces(query)
-    embeds = row(model, pieces, {piece: image for piece in pieces if isinstance(piece, ImageSlot)})
+    embeds = embed_prompt(model, pieces, {piece: image for piece in pieces if isinstance(piece, ImageSlot)})
     logits = model.language(inputs_embeds=embeds[None]).logits[0].numpy()
-    return image, logits, generate(model, pad([embeds]), [query])[0]
+    return image, logits, generate(model, pad_batch([embeds]), [query])[0]
 
 
 @pytest.mark.parametrize("seed", [None, 1234])
@@ -121,7 +122,7 @@ def test_a_constant_image_is_merged_and_answered_as_by_the_original() -> None:
     # Which of its equal patches leads hangs on last bits, so its tokens are compared from the original's features.
     image = model.projector(model.merged(torch.from_numpy(oracle().arrays["constant/features"])[None]))
     query = replace(video(1), images=(grey,))
-    embeds = row(
+    embeds = embed_prompt(
         model, pieces := model.pieces(query), {piece: image for piece in pieces if isinstance(piece, ImageSlot)}
     )
     last = model.language(inputs_embeds=embeds[None]).logits[0, -1]

@@ -49,8 +49,8 @@ def expected(answers: list[Answer]) -> list[float]:
 
 @pytest.mark.engine
 def test_prompts_are_equal_and_scores_agree(folder: Path, tmp_path: Path) -> None:
-    from anyanomaly_llamacpp.backend import GGUFBackend
-    from anyanomaly_llamacpp.options import GGUFOptions
+    from anyanomaly_llamacpp.backend import GgufBackend
+    from anyanomaly_llamacpp.options import GgufOptions
     from anyanomaly_transformers.backend import TransformersBackend
     from anyanomaly_transformers.options import TransformersOptions
 
@@ -59,7 +59,7 @@ def test_prompts_are_equal_and_scores_agree(folder: Path, tmp_path: Path) -> Non
     assert np.std(expected(others)) > 0.02  # the images and texts make a difference
     for dtype, bound in (("f32", 0.02), ("f16", 0.05)):
         files = export(folder, tmp_path / dtype, dtype)  # type: ignore[arg-type]
-        with GGUFBackend(GGUFOptions(model=str(files.model))) as backend:
+        with GgufBackend(GgufOptions(model=str(files.model))) as backend:
             ours = sorted(backend.answer(questions()), key=lambda answer: answer.id)
         assert [answer.prompt_tokens for answer in ours] == [answer.prompt_tokens for answer in others]
         assert expected(ours) == pytest.approx(expected(others), abs=bound)
@@ -70,13 +70,13 @@ def test_prompts_are_equal_and_scores_agree(folder: Path, tmp_path: Path) -> Non
 @pytest.mark.engine
 def test_every_prompt_token_is_the_tokenizers(folder: Path, tmp_path: Path) -> None:
     """Also of text that no training saw: other scripts, runs of digits and of spaces."""
-    from anyanomaly_llamacpp.backend import GGUFBackend
-    from anyanomaly_llamacpp.options import GGUFOptions
+    from anyanomaly_llamacpp.backend import GgufBackend
+    from anyanomaly_llamacpp.options import GgufOptions
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     files = export(folder, tmp_path, "f16")
-    with GGUFBackend(GGUFOptions(model=str(files.model))) as backend:
+    with GgufBackend(GgufOptions(model=str(files.model))) as backend:
         assert backend._running is not None
         encode = backend._running._native.encode
         for text in [*SCORES, QUESTION, "<|im_start|>user\nIt's 12.50 €,\n\n  fährt 走る 🚲!!<|im_end|>\n", "\t a  b "]:

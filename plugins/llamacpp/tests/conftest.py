@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from anyanomaly_llamacpp.backend import GGUFBackend
-from anyanomaly_llamacpp.options import GGUFOptions
+from anyanomaly_llamacpp.backend import GgufBackend
+from anyanomaly_llamacpp.options import GgufOptions
 
 from anyanomaly.types import Query, QueryId, Sampling
 from plugins.demo.training.export_gguf import Files, export
@@ -26,8 +26,8 @@ def files(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 @pytest.fixture(scope="session")
-def qwen(files: Files) -> Iterator[GGUFBackend]:
-    with GGUFBackend(GGUFOptions(model=str(files.model))) as loaded:
+def qwen(files: Files) -> Iterator[GgufBackend]:
+    with GgufBackend(GgufOptions(model=str(files.model))) as loaded:
         yield loaded
 
 

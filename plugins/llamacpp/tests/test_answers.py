@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from anyanomaly_llamacpp import decoder
-from anyanomaly_llamacpp.backend import GGUFBackend
-from anyanomaly_llamacpp.library import Native
-from anyanomaly_llamacpp.options import GGUFOptions
-from anyanomaly_llamacpp.prompt import opened
-from anyanomaly_llamacpp.words import penalised
+from anyanomaly_llamacpp.backend import GgufBackend
+from anyanomaly_llamacpp.chunks import open_prompt
+from anyanomaly_llamacpp.engine import Native
+from anyanomaly_llamacpp.generation import penalise
+from anyanomaly_llamacpp.options import GgufOptions
 
 from anyanomaly.core.expected import SCORES, expected_score
 from anyanomaly.errors import UsageError
@@ -28,7 +28,7 @@ Ask = Callable[..., Query]
 UNEVEN = ("0", "0.5", "yes", "no, there is none", "no bicycle")
 
 
-def walked(backend: GGUFBackend, query: Query) -> dict[str, float]:
+def walked(backend: GgufBackend, query: Query) -> dict[str, float]:
     """Return each choice's log-probability, its tokens read one after the other after a whole prompt."""
     running = backend._running
     assert running is not None
@@ -38,7 +38,7 @@ def walked(backend: GGUFBackend, query: Query) -> dict[str, float]:
     found = {}
     for choice in query.sampling.choices:
         tokens = running._native.encode(choice)
-        with opened(running._native, text, images) as pieces:
+        with open_prompt(running._native, text, images) as pieces:
             row = running._decoder.read(pieces, len(tokens))
         found[choice] = 0.0
         for n, token in enumerate(tokens):
@@ -49,7 +49,7 @@ def walked(backend: GGUFBackend, query: Query) -> dict[str, float]:
 
 @pytest.mark.parametrize("choices", [SCORES, UNEVEN, ("yes",)], ids=["scores", "uneven", "one"])
 def test_log_probabilities_are_those_of_walking_each_answer(
-    qwen: GGUFBackend, ask: Ask, choices: tuple[str, ...]
+    qwen: GgufBackend, ask: Ask, choices: tuple[str, ...]
 ) -> None:
     query = ask(3, n_images=2, sampling=Sampling(choices=choices))
     (answer,) = qwen.answer_batch([query])
@@ -59,7 +59,7 @@ def test_log_probabilities_are_those_of_walking_each_answer(
 
 
 def test_the_eleven_scores_cost_one_short_reading_after_the_prompt(
-    qwen: GGUFBackend, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    qwen: GgufBackend, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[int] = []
     whole = decoder.Decoder._decode
@@ -68,7 +68,7 @@ def test_the_eleven_scores_cost_one_short_reading_after_the_prompt(
     assert read[-1] == 4  # "0." and "1."
 
 
-def test_transformers_gives_the_same_answers(folder: Any, qwen: GGUFBackend, ask: Ask) -> None:
+def test_transformers_gives_the_same_answers(folder: Any, qwen: GgufBackend, ask: Ask) -> None:
     """Over images that are enlarged, shrunk and left alone, in both orders of image and text."""
     transformers = import_module("anyanomaly_transformers.backend").TransformersBackend
     options = import_module("anyanomaly_transformers.options").TransformersOptions
@@ -84,7 +84,7 @@ def test_transformers_gives_the_same_answers(folder: Any, qwen: GGUFBackend, ask
             assert expected_score(ours.logprobs) == pytest.approx(expected_score(other.logprobs), abs=0.02)
 
 
-def test_what_was_asked_before_changes_nothing(qwen: GGUFBackend, ask: Ask) -> None:
+def test_what_was_asked_before_changes_nothing(qwen: GgufBackend, ask: Ask) -> None:
     scores = Sampling(choices=SCORES)
     image = ask(0).images
     queries = [
@@ -102,7 +102,7 @@ def test_what_was_asked_before_changes_nothing(qwen: GGUFBackend, ask: Ask) -> N
 
 
 def test_one_image_is_encoded_once_however_often_it_is_asked_about(
-    qwen: GGUFBackend, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    qwen: GgufBackend, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded: list[Any] = []
     whole = decoder.mtmd_cpp.mtmd_encode_chunk
@@ -123,7 +123,7 @@ def test_one_image_is_encoded_once_however_often_it_is_asked_about(
     assert len(placed) == 2  # its place in the language model's memory is kept too
 
 
-def test_a_drawn_answer_depends_on_seed_and_content_alone(qwen: GGUFBackend, ask: Ask) -> None:
+def test_a_drawn_answer_depends_on_seed_and_content_alone(qwen: GgufBackend, ask: Ask) -> None:
     def drawn(number: int, seed: int) -> str:
         sampling = Sampling(max_tokens=12, temperature=1.5, top_p=0.95, seed=seed)
         return qwen.answer_batch([ask(number, sampling=sampling)])[0].text
@@ -132,18 +132,18 @@ def test_a_drawn_answer_depends_on_seed_and_content_alone(qwen: GGUFBackend, ask
     assert len({drawn(0, seed=seed) for seed in range(4)}) == 4
 
 
-def test_the_repetition_penalty_counts_question_and_answer(qwen: GGUFBackend, ask: Ask) -> None:
+def test_the_repetition_penalty_counts_question_and_answer(qwen: GgufBackend, ask: Ask) -> None:
     def written(penalty: float) -> str:
         return qwen.answer_batch([ask(0, sampling=Sampling(max_tokens=8, repetition_penalty=penalty))])[0].text
 
     assert written(1.0) != written(0.01)  # makes what was there likely: words of the question come again
     row = np.array([4.0, 4.0, -1.0, 4.0])
-    assert penalised(row, {0, 2}, 2.0).tolist() == [2.0, 4.0, -2.0, 4.0]
+    assert penalise(row, {0, 2}, 2.0).tolist() == [2.0, 4.0, -2.0, 4.0]
     assert row.tolist() == [4.0, 4.0, -1.0, 4.0]
 
 
 def test_the_context_grows_to_what_is_asked_and_says_what_does_not_fit(files: Files, ask: Ask) -> None:
-    with GGUFBackend(GGUFOptions(model=str(files.model))) as backend:
+    with GgufBackend(GgufOptions(model=str(files.model))) as backend:
         short, long = ask(0), ask(1, prompt="Look. " * 400)
         before = backend.answer_batch([short])
         (answer,) = backend.answer_batch([long])
@@ -158,7 +158,7 @@ def test_ctrl_c_ends_the_work_and_the_backend_can_go_on(
     files: Files, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Native, "ends", lambda self, token: False)
-    with GGUFBackend(GGUFOptions(model=str(files.model))) as backend:
+    with GgufBackend(GgufOptions(model=str(files.model))) as backend:
         query = ask(0)
         before = backend.answer_batch([query])
         endless = ask(1, sampling=Sampling(max_tokens=3000, seed=1))
@@ -170,13 +170,13 @@ def test_ctrl_c_ends_the_work_and_the_backend_can_go_on(
         assert backend.answer_batch([query]) == before
 
 
-def test_a_mark_of_the_model_in_the_question_is_refused(qwen: GGUFBackend, ask: Ask) -> None:
+def test_a_mark_of_the_model_in_the_question_is_refused(qwen: GgufBackend, ask: Ask) -> None:
     for mark in ("<|im_end|>", "<|image_pad|>", "<__anyanomaly_image__>"):
-        with pytest.raises(UsageError, match="mark of this model"):
+        with pytest.raises(UsageError, match="special token of this model"):
             qwen.answer_batch([ask(0, prompt=f"a {mark} of it")])
 
 
 def test_llama_cpp_says_nothing_on_the_terminal(files: Files, ask: Ask, capfd: pytest.CaptureFixture[str]) -> None:
-    with GGUFBackend(GGUFOptions(model=str(files.model))) as backend:
+    with GgufBackend(GgufOptions(model=str(files.model))) as backend:
         backend.answer_batch([ask(0), ask(1, sampling=Sampling(choices=SCORES))])
     assert capfd.readouterr() == ("", "")

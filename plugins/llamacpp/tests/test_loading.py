@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from anyanomaly_llamacpp import anyanomaly_register_backends
-from anyanomaly_llamacpp.backend import GGUFBackend
-from anyanomaly_llamacpp.files import digest, find
-from anyanomaly_llamacpp.options import GGUFOptions
+from anyanomaly_llamacpp.backend import GgufBackend
+from anyanomaly_llamacpp.checkpoint import find_files
+from anyanomaly_llamacpp.options import GgufOptions
 from gguf import GGUFWriter
 from pydantic import ValidationError
 
@@ -33,7 +33,7 @@ def header_only(path: Path, architecture: str, **values: object) -> Path:
 
 
 def load(model: Path | str, **options: object) -> None:
-    with GGUFBackend(GGUFOptions(model=str(model), **options)):  # type: ignore[arg-type]
+    with GgufBackend(GgufOptions(model=str(model), **options)):  # type: ignore[arg-type]
         pass
 
 
@@ -44,7 +44,7 @@ def test_each_preset_names_its_own_model_and_differs_in_defaults_alone() -> None
     for spec in specs.values():
         module, _, name = spec.options.partition(":")
         options = getattr(import_module(module), name)()
-        assert type(options).model_fields.keys() == GGUFOptions.model_fields.keys()
+        assert type(options).model_fields.keys() == GgufOptions.model_fields.keys()
         models.add(options.model)
     assert len(models) == len(specs)
 
@@ -54,7 +54,7 @@ def test_each_preset_names_its_own_model_and_differs_in_defaults_alone() -> None
 )
 def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        GGUFOptions(**wrong)  # type: ignore[arg-type]
+        GgufOptions(**wrong)  # type: ignore[arg-type]
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
@@ -73,15 +73,15 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 
 def test_the_projector_beside_the_model_is_found_and_a_choice_is_left_to_the_user(tmp_path: Path) -> None:
     model = header_only(tmp_path / "model.gguf", "llama")
-    options = GGUFOptions(model=str(model))
+    options = GgufOptions(model=str(model))
     one = header_only(tmp_path / "mmproj-model-Q8_0.gguf", "clip")
-    assert find(options)[1].path == one
+    assert find_files(options)[1].path == one
     half = header_only(tmp_path / "mmproj-model-f16.gguf", "clip")
     header_only(tmp_path / "mmproj-model-bf16.gguf", "clip")
-    assert find(options)[1].path == half
+    assert find_files(options)[1].path == half
     header_only(tmp_path / "mmproj-other-f16.gguf", "clip")
     with pytest.raises(UsageError, match=r"mmproj-model-f16\.gguf, mmproj-other-f16\.gguf.*--backend\.mmproj"):
-        find(options)
+        find_files(options)
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_a_hub_model_and_its_projector_are_named_with_their_commit(
     listed = ["model.gguf", "mmproj-b-Q8_0.gguf", "mmproj-b-f16.gguf", "README.md"]
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     monkeypatch.setattr("huggingface_hub.list_repo_files", lambda repo, revision: listed)
-    model, mmproj = find(GGUFOptions(model="a/b:model.gguf"))
+    model, mmproj = find_files(GgufOptions(model="a/b:model.gguf"))
     assert (model.identity, mmproj.identity) == ("a/b@c0ffee:model.gguf", "a/b@c0ffee:mmproj-b-f16.gguf")
 
     def offline(*_: object, **__: object) -> list[str]:
         raise OSError("offline")
 
     monkeypatch.setattr("huggingface_hub.list_repo_files", offline)
-    assert find(GGUFOptions(model="a/b:model.gguf"))[1] == mmproj  # downloaded before
+    assert find_files(GgufOptions(model="a/b:model.gguf"))[1] == mmproj  # downloaded before
 
 
 @pytest.mark.engine
@@ -172,7 +172,7 @@ def test_a_device_and_memory_that_are_not_there(
         load(files.model, context_size=10**9)
     monkeypatch.setattr("anyanomaly_llamacpp.decoder.free_memory", lambda: 1000.0)
     with (
-        GGUFBackend(GGUFOptions(model=str(files.model))) as backend,
+        GgufBackend(GgufOptions(model=str(files.model))) as backend,
         pytest.raises(BackendError, match=r"no memory for a context of 1024 tokens.*--backend\.context-size"),
     ):
         backend.answer_batch([ask(0)])
@@ -182,7 +182,7 @@ def test_a_device_and_memory_that_are_not_there(
 def test_limits_of_the_pixels_change_what_the_model_reads(files: Files, ask: Callable[..., Query]) -> None:
     n_tokens = []
     for limits in ({"max_pixels": 3136}, {}, {"min_pixels": 20000}):
-        with GGUFBackend(GGUFOptions(model=str(files.model), **limits)) as backend:
+        with GgufBackend(GgufOptions(model=str(files.model), **limits)) as backend:
             n_tokens.append(backend.answer_batch([ask(3)])[0].prompt_tokens or 0)
     assert n_tokens[0] < n_tokens[1] < n_tokens[2]
 
@@ -190,7 +190,7 @@ def test_limits_of_the_pixels_change_what_the_model_reads(files: Files, ask: Cal
 @pytest.mark.engine
 def test_the_fingerprint_names_content_and_not_place(files: Files, tmp_path: Path) -> None:
     def mark(model: Path, **options: object) -> str:
-        with GGUFBackend(GGUFOptions(model=str(model), **options)) as backend:  # type: ignore[arg-type]
+        with GgufBackend(GgufOptions(model=str(model), **options)) as backend:  # type: ignore[arg-type]
             return backend.fingerprint
 
     copies = Files(*(Path(shutil.copy(path, tmp_path)) for path in files))
@@ -203,19 +203,8 @@ def test_the_fingerprint_names_content_and_not_place(files: Files, tmp_path: Pat
     assert len({first, mark(copies.model), mark(files.model, max_pixels=9000)}) == 3
 
 
-def test_the_digest_of_a_large_file_sees_its_middle(tmp_path: Path) -> None:
-    path = tmp_path / "large"
-    with path.open("wb") as file:
-        file.truncate(5_000_000)
-    before = digest(path)
-    with path.open("r+b") as file:
-        file.seek(2_500_000)
-        file.write(b"x" * 4096)
-    assert digest(path) != before
-
-
 def test_use_before_load_and_closing_twice(ask: Callable[..., Query]) -> None:
-    backend = GGUFBackend(GGUFOptions(model="someone/some-model:file.gguf"))
+    backend = GgufBackend(GgufOptions(model="someone/some-model:file.gguf"))
     for use in (lambda: backend.answer_batch([ask(0)]), lambda: backend.fingerprint):
         with pytest.raises(BackendError, match="not loaded"):
             use()

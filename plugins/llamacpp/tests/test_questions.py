@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from anyanomaly_llamacpp.chat import Chat
-from anyanomaly_llamacpp.library import IMAGE
-from anyanomaly_llamacpp.machine import cores, free_memory
-from anyanomaly_llamacpp.pictures import Sizing, sizing
+from anyanomaly_llamacpp.engine import IMAGE
+from anyanomaly_llamacpp.images import Sizing, read_sizing
+from anyanomaly_llamacpp.machine import free_memory, usable_cores
+from anyanomaly_llamacpp.options import GgufOptions
+from anyanomaly_llamacpp.prompts import Chat
 
 from anyanomaly.errors import UsageError
 from anyanomaly.types import Query
@@ -68,7 +69,7 @@ def test_what_cannot_be_asked_is_said(ask: Ask) -> None:
         chat("")
     with pytest.raises(UsageError, match="cannot be read"):
         chat("{% for %}")
-    with pytest.raises(UsageError, match="'<end>', which is a mark of this model"):
+    with pytest.raises(UsageError, match="'<end>', which is a special token of this model"):
         chat(PLAIN, "<end>").render(ask(0, prompt="an <end> of it"))
     with pytest.raises(UsageError, match="does not take a question with images"):
         chat("{{ messages[0].role }}").render(ask(0))
@@ -105,30 +106,30 @@ def test_pixels_are_those_of_the_image_processor() -> None:
 
 def test_limits_come_from_the_file_the_options_or_the_published_model() -> None:
     header = {"clip.projector_type": "qwen2.5vl_merger", "clip.vision.patch_size": 14}
-    assert sizing(header, None, None) == Sizing(28, 3136, 12845056)
+    assert read_sizing(header, GgufOptions()) == Sizing(28, 3136, 12845056)
     named = header | {"clip.vision.image_min_pixels": 5000, "clip.vision.image_max_pixels": 9000}
-    assert sizing(named, None, None) == Sizing(28, 5000, 9000)
-    assert sizing(named, None, 4000) == Sizing(28, 4000, 4000)
-    assert sizing(named, 10000, None) == Sizing(28, 10000, 10000)
+    assert read_sizing(named, GgufOptions()) == Sizing(28, 5000, 9000)
+    assert read_sizing(named, GgufOptions(max_pixels=4000)) == Sizing(28, 4000, 4000)
+    assert read_sizing(named, GgufOptions(min_pixels=10000)) == Sizing(28, 10000, 10000)
     others = {"clip.projector_type": "idefics3", "clip.vision.patch_size": 14}
-    assert sizing(others, None, None) is None
+    assert read_sizing(others, GgufOptions()) is None
     with pytest.raises(UsageError, match=r"by their area.*--backend\.max-pixels"):
-        sizing(others, None, 4000)
+        read_sizing(others, GgufOptions(max_pixels=4000))
 
 
 def test_threads_are_cores_within_the_share_of_the_container(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1, 2, 3, 4, 5}, raising=False)
-    assert cores(tmp_path) == 6
+    assert usable_cores(tmp_path) == 6
     for number in range(6):  # two threads a core
         folder = tmp_path / f"devices/system/cpu/cpu{number}/topology"
         folder.mkdir(parents=True)
         (folder / "thread_siblings_list").write_text(f"{number % 3},{number % 3 + 3}\n")
-    assert cores(tmp_path) == 3
+    assert usable_cores(tmp_path) == 3
     (tmp_path / "fs/cgroup").mkdir(parents=True)
     (tmp_path / "fs/cgroup/cpu.max").write_text("150000 100000\n")
-    assert cores(tmp_path) == 2
+    assert usable_cores(tmp_path) == 2
     (tmp_path / "fs/cgroup/cpu.max").write_text("max 100000\n")
-    assert cores(tmp_path) == 3
+    assert usable_cores(tmp_path) == 3
 
 
 def test_free_memory_is_what_the_system_says(tmp_path) -> None:

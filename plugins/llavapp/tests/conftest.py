@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anyanomaly_llavapp.backends import LlavaBackend, LlavaPpBackend
+from anyanomaly_llavapp.backend import LlavaBackend, LlavaPpBackend, VideoChatGptBackend
 from anyanomaly_llavapp.options import LlavaOptions, LlavaPpOptions, VideoChatGptOptions
-from anyanomaly_llavapp.videos import VideoChatGptBackend
 
 from tests.support.oracles import Oracle, read_oracle
 

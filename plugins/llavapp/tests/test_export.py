@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 from anyanomaly_llavapp.export import export, main
-from anyanomaly_transformers.prefix.language import row
 from anyanomaly_transformers.prefix.model import ImageSlot
-from anyanomaly_transformers.prompting import render
+from anyanomaly_transformers.prefix.prompts import embed_prompt
+from anyanomaly_transformers.prompts import render_prompt
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -64,7 +64,7 @@ def test_transformers_reads_the_prompt_the_pictures_and_the_weights(exported: Pa
     for query in varied():
         pictures = [Image.fromarray(image) for image in query.images]
         inputs = processor(
-            images=pictures or None, text=render(processor, query), add_special_tokens=False, return_tensors="pt"
+            images=pictures or None, text=render_prompt(processor, query), add_special_tokens=False, return_tensors="pt"
         )
         pieces = native.pieces(query)
         mark = [model.config.image_token_id] * 576
@@ -73,7 +73,7 @@ def test_transformers_reads_the_prompt_the_pictures_and_the_weights(exported: Pa
         if pictures:
             np.testing.assert_allclose(inputs["pixel_values"], native.pixels(pictures), atol=1e-5)
         images = [group[0] for group in native.encode_images([[each] for each in pictures])] if pictures else []
-        embeds = row(
+        embeds = embed_prompt(
             native, pieces, {piece: images[piece.images[0]] for piece in pieces if isinstance(piece, ImageSlot)}
         )
         np.testing.assert_allclose(

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from anyanomaly_llavapp.llava import LlavaModel
+from anyanomaly_llavapp.model import LlavaModel
 from anyanomaly_llavapp.profiles import LLAVA, LLAVA_PP
-from anyanomaly_llavapp.videos import VideoChatGptModel, chosen_frames
-from anyanomaly_transformers.prefix.language import generate, pad, row
+from anyanomaly_llavapp.video_model import VideoChatGptModel, chosen_frames
+from anyanomaly_transformers.prefix.generation import generate
 from anyanomaly_transformers.prefix.model import ImageSlot
+from anyanomaly_transformers.prefix.prompts import embed_prompt, pad_batch
 from PIL import Image
 
 from anyanomaly.types import Query, QueryId, Sampling
@@ -50,9 +51,9 @@ def flat(pieces: Sequence[Sequence[int] | ImageSlot], image: Sequence[int]) -> l
 def continued(model: Any, query: Query, image: torch.Tensor) -> tuple[Any, list[int]]:
     """Return the logits of the whole prompt, and ten greedy tokens."""
     pieces = model.pieces(query)
-    embeds = row(model, pieces, {piece: image for piece in pieces if isinstance(piece, ImageSlot)})
+    embeds = embed_prompt(model, pieces, {piece: image for piece in pieces if isinstance(piece, ImageSlot)})
     logits = model.language(inputs_embeds=embeds[None]).logits[0].numpy()
-    return logits, generate(model, pad([embeds]), [query])[0]
+    return logits, generate(model, pad_batch([embeds]), [query])[0]
 
 
 @pytest.mark.parametrize("item", range(6), ids=ITEMS)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from anyanomaly_minicpm.backend import MiniCPMBackend
-from anyanomaly_minicpm.options import MiniCPMOptions
+from anyanomaly_minicpm.backend import MiniCpmBackend
+from anyanomaly_minicpm.options import MiniCpmOptions
 from PIL import Image
 
 from anyanomaly.types import Query, QueryId, Sampling
@@ -52,14 +52,14 @@ def oracle_of(version: str) -> Oracle:
     return Oracle(checkpoint, np.load(folder / "expected.npz"), values, items)
 
 
-def made(version: str, folder: Path | None = None, **options: Any) -> MiniCPMBackend:
+def made(version: str, folder: Path | None = None, **options: Any) -> MiniCpmBackend:
     """Return the backend on the checkpoint of ``version``, or on a changed one in ``folder``; not loaded."""
     model = folder or oracle_of(version).checkpoint
-    return MiniCPMBackend(MiniCPMOptions(**{"model": str(model), "device": "cpu"} | options))
+    return MiniCpmBackend(MiniCpmOptions(**{"model": str(model), "device": "cpu"} | options))
 
 
 @cache
-def loaded(version: str, positions: str = "published") -> MiniCPMBackend:
+def loaded(version: str, positions: str = "published") -> MiniCpmBackend:
     """Return the backend, loaded once for all tests."""
     backend = made(version, positions=positions)
     backend.load()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from anyanomaly_minicpm import anyanomaly_register_backends
-from anyanomaly_minicpm.backend import MiniCPMBackend
+from anyanomaly_minicpm.backend import MiniCpmBackend
 
 import anyanomaly
 from anyanomaly.core.expected import SCORES
@@ -36,7 +36,7 @@ class Contract(BackendContract):
         return anyanomaly_register_backends()[0]
 
     @pytest.fixture
-    def component(self) -> MiniCPMBackend:
+    def component(self) -> MiniCpmBackend:
         return made(self.version)
 
 

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from anyanomaly_minicpm.backend import PROFILES, MiniCPM
-from anyanomaly_transformers.prefix.language import generate, pad, row
+from anyanomaly_minicpm.model import MiniCpm
+from anyanomaly_minicpm.profiles import PROFILES
+from anyanomaly_transformers.generation import end_token_ids
+from anyanomaly_transformers.prefix.generation import generate
 from anyanomaly_transformers.prefix.model import ImageSlot
-from anyanomaly_transformers.words import end_marks
+from anyanomaly_transformers.prefix.prompts import embed_prompt, pad_batch
 from torch.nn.utils.rnn import pad_sequence
 
 from plugins.minicpm.tests.conftest import CHECKPOINTS, loaded, oracle_of
@@ -29,10 +31,10 @@ VERSIONS = tuple(CHECKPOINTS)
 
 
 @pytest.fixture
-def model(version: str) -> Iterator[MiniCPM]:
+def model(version: str) -> Iterator[MiniCpm]:
     """The loaded model; its profile may be changed."""
-    found = loaded(version)._ready()
-    assert isinstance(found, MiniCPM)
+    found = loaded(version).model
+    assert isinstance(found, MiniCpm)
     yield found
     found.profile = PROFILES["paper"]
 
@@ -42,22 +44,22 @@ def item(version: str, name: str) -> dict[str, Any]:
     return found
 
 
-def until_the_end(model: MiniCPM, tokens: Sequence[int]) -> list[int]:
+def until_the_end(model: MiniCpm, tokens: Sequence[int]) -> list[int]:
     """The original's release writes the first end mark of its list in place of the one that was chosen."""
-    ends = end_marks(model.language)
+    ends = end_token_ids(model.language)
     return list(tokens[: next((place for place, token in enumerate(tokens) if token in ends), len(tokens))])
 
 
-def read(model: MiniCPM, pieces: Any, views: Sequence[torch.Tensor] | torch.Tensor) -> tuple[torch.Tensor, Any]:
+def read(model: MiniCpm, pieces: Any, views: Sequence[torch.Tensor] | torch.Tensor) -> tuple[torch.Tensor, Any]:
     """Return a prompt's embeddings, and the logits of each of its tokens."""
-    embeds = row(model, pieces, {piece: views[piece.part] for piece in pieces if isinstance(piece, ImageSlot)})
+    embeds = embed_prompt(model, pieces, {piece: views[piece.part] for piece in pieces if isinstance(piece, ImageSlot)})
     return embeds, model.language(inputs_embeds=embeds[None]).logits[0].numpy()
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("version", VERSIONS)
 @torch.inference_mode()
-def test_answers_are_the_originals(version: str, name: str, model: MiniCPM) -> None:
+def test_answers_are_the_originals(version: str, name: str, model: MiniCpm) -> None:
     oracle = oracle_of(version)
     expected = {key.rpartition("/")[2]: oracle.arrays[key] for key in oracle.arrays if key.startswith(f"{name}/")}
     query = oracle.query(item(version, name))
@@ -81,14 +83,14 @@ def test_answers_are_the_originals(version: str, name: str, model: MiniCPM) -> N
 
     for profile, key in (("paper", "generated_3_beams"), ("recommended", "generated_greedy")):
         model.profile = PROFILES[profile]
-        (written,) = generate(model, pad([embeds]), [query])
+        (written,) = generate(model, pad_batch([embeds]), [query])
         assert until_the_end(model, written) == until_the_end(model, expected[key].tolist())
 
 
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("version", VERSIONS)
 @torch.inference_mode()
-def test_views_and_what_the_tower_sees_are_the_originals(version: str, name: str, model: MiniCPM) -> None:
+def test_views_and_what_the_tower_sees_are_the_originals(version: str, name: str, model: MiniCpm) -> None:
     oracle = oracle_of(version)
     strips = model.strips([oracle.picture(f"{name}.png")])
     shapes = [(strip.view.rows, strip.view.columns) for strip in strips]
@@ -109,7 +111,7 @@ def test_the_original_of_25_sees_no_rows_unless_told() -> None:
     """Key frames are cut into views of unequal patches: 1032 of the whole, 1020 of each slice."""
     picture = oracle_of("2.5").picture("frame_856x480.png")
     published, by_grid, of_26 = (
-        loaded(*which)._ready().strips([picture])  # type: ignore[attr-defined]
+        loaded(*which).model.strips([picture])  # type: ignore[attr-defined]
         for which in (("2.5",), ("2.5", "grid"), ("2.6",))
     )
     assert [strip.length for strip in published] == [1032, 1032, 1032]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anyanomaly_minigpt4.backend import MiniGPT4Backend
-from anyanomaly_minigpt4.options import MiniGPT4Options
+from anyanomaly_minigpt4.backend import MiniGpt4Backend
+from anyanomaly_minigpt4.options import MiniGpt4Options
 
 from tests.support.oracles import Oracle, read_oracle
 
@@ -19,9 +19,9 @@ def oracle() -> Oracle:
 
 
 @pytest.fixture(scope="session")
-def load(oracle: Oracle) -> Callable[..., MiniGPT4Backend]:
-    def make(model: Path = oracle.checkpoint, **options: Any) -> MiniGPT4Backend:
-        backend = MiniGPT4Backend(MiniGPT4Options(**{"model": str(model), "device": "cpu"} | options))
+def load(oracle: Oracle) -> Callable[..., MiniGpt4Backend]:
+    def make(model: Path = oracle.checkpoint, **options: Any) -> MiniGpt4Backend:
+        backend = MiniGpt4Backend(MiniGpt4Options(**{"model": str(model), "device": "cpu"} | options))
         backend.load()
         return backend
 
@@ -29,6 +29,6 @@ def load(oracle: Oracle) -> Callable[..., MiniGPT4Backend]:
 
 
 @pytest.fixture(scope="session")
-def backend(load: Callable[..., MiniGPT4Backend]) -> Iterator[MiniGPT4Backend]:
+def backend(load: Callable[..., MiniGpt4Backend]) -> Iterator[MiniGpt4Backend]:
     with load() as loaded:
         yield loaded

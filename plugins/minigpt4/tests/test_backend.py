@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 from anyanomaly_minigpt4 import anyanomaly_register_backends
-from anyanomaly_minigpt4.backend import MiniGPT4Backend
-from anyanomaly_minigpt4.options import MiniGPT4Options
+from anyanomaly_minigpt4.backend import MiniGpt4Backend
+from anyanomaly_minigpt4.options import MiniGpt4Options
 
 import anyanomaly
 from anyanomaly.core.expected import SCORES
@@ -25,7 +25,7 @@ from tests.support.oracles import Oracle
 from tests.support.shared import shared
 
 pytestmark = pytest.mark.engine
-Load = Callable[..., MiniGPT4Backend]
+Load = Callable[..., MiniGpt4Backend]
 LLM, EVA, OWN = "Llama-2-7b-chat-hf", "eva_vit_g.pth", "pretrained_minigpt4_llama2_7b.pth"
 
 
@@ -35,15 +35,15 @@ class TestContract(BackendContract):
         return anyanomaly_register_backends()[0]
 
     @pytest.fixture
-    def component(self, oracle: Oracle) -> MiniGPT4Backend:
-        return MiniGPT4Backend(MiniGPT4Options(model=str(oracle.checkpoint), device="cpu"))
+    def component(self, oracle: Oracle) -> MiniGpt4Backend:
+        return MiniGpt4Backend(MiniGpt4Options(model=str(oracle.checkpoint), device="cpu"))
 
     @pytest.fixture
-    def another(self, oracle: Oracle) -> MiniGPT4Backend:
-        return MiniGPT4Backend(MiniGPT4Options(model=str(oracle.checkpoint), device="cpu"))
+    def another(self, oracle: Oracle) -> MiniGpt4Backend:
+        return MiniGpt4Backend(MiniGpt4Options(model=str(oracle.checkpoint), device="cpu"))
 
 
-def test_a_batch_answers_as_its_questions_do_alone(oracle: Oracle, backend: MiniGPT4Backend) -> None:
+def test_a_batch_answers_as_its_questions_do_alone(oracle: Oracle, backend: MiniGpt4Backend) -> None:
     words = [oracle.query(item) for item in oracle.items]
     scored = [oracle.query(item, choices=SCORES) for item in oracle.items]
     together = backend.answer_batch([*words, *scored])
@@ -57,7 +57,7 @@ def test_a_batch_answers_as_its_questions_do_alone(oracle: Oracle, backend: Mini
     assert len({answer.text for answer in together if answer.logprobs is None}) == len(words)
 
 
-def test_several_images_and_none_are_answered(oracle: Oracle, backend: MiniGPT4Backend) -> None:
+def test_several_images_and_none_are_answered(oracle: Oracle, backend: MiniGpt4Backend) -> None:
     one = oracle.query(oracle.items[0])
     two = Query(one.id, (*one.images, one.images[0][::2, ::2].copy()), one.prompt, sampling=one.sampling)
     none = Query(one.id, (), one.prompt, sampling=one.sampling)
@@ -67,7 +67,7 @@ def test_several_images_and_none_are_answered(oracle: Oracle, backend: MiniGPT4B
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (20, 10000, 3), (10000, 20, 3)])
-def test_images_of_odd_shapes_are_answered(backend: MiniGPT4Backend, shape: tuple[int, ...]) -> None:
+def test_images_of_odd_shapes_are_answered(backend: MiniGpt4Backend, shape: tuple[int, ...]) -> None:
     image = np.full(shape, 90, dtype=np.uint8)
     query = Query(QueryId("video", 0, "car", "key"), (image,), "Is there a car?", sampling=Sampling(choices=SCORES))
     (answer,) = backend.answer_batch([query])
@@ -76,13 +76,13 @@ def test_images_of_odd_shapes_are_answered(backend: MiniGPT4Backend, shape: tupl
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_is_near(oracle: Oracle, load: Load, backend: MiniGPT4Backend, dtype: str) -> None:
+def test_half_precision_is_near(oracle: Oracle, load: Load, backend: MiniGpt4Backend, dtype: str) -> None:
     query = oracle.query(oracle.items[0], choices=("0", "1"))
     (whole,), (half,) = backend.answer_batch([query]), load(dtype=dtype).answer_batch([query])
     assert half.logprobs == pytest.approx(whole.logprobs, abs=0.02 if dtype == "float16" else 0.2)
 
 
-def test_the_profile_and_the_precision_stand_in_the_fingerprint(load: Load, backend: MiniGPT4Backend) -> None:
+def test_the_profile_and_the_precision_stand_in_the_fingerprint(load: Load, backend: MiniGpt4Backend) -> None:
     assert len({backend.fingerprint, load(profile="recommended").fingerprint, load(dtype="float16").fingerprint}) == 3
 
 
@@ -94,7 +94,7 @@ def copy(oracle: Oracle, tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_parts_may_lie_anywhere(copy: Path, load: Load, oracle: Oracle, backend: MiniGPT4Backend) -> None:
+def test_the_parts_may_lie_anywhere(copy: Path, load: Load, oracle: Oracle, backend: MiniGpt4Backend) -> None:
     elsewhere = copy.parent / "elsewhere"
     elsewhere.mkdir()
     for name in (EVA, OWN, "fixture.json"):
@@ -185,7 +185,7 @@ def test_a_table_of_positions_of_another_size_is_interpolated(copy: Path, load: 
     flat = torch.linspace(0, 1, 8)[None, :, None].expand(8, 8, 64).reshape(1, 64, 64)
     eva["pos_embed"] = torch.cat([eva["pos_embed"][:, :1], flat], dim=1)
     torch.save(eva, copy / EVA)
-    model = load(copy)._ready()
+    model = load(copy).model
     table = model.tower.vision.embeddings.position_embedding  # type: ignore[attr-defined]
     assert table.shape == (1, 257, 64)
     rows = table[0, 1:, 0].reshape(16, 16)

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from anyanomaly_minigpt4.backend import MiniGPT4, MiniGPT4Backend
-from anyanomaly_minigpt4.tower import preprocess
-from anyanomaly_transformers.prefix.language import generate, pad, row
+from anyanomaly_minigpt4.backend import MiniGpt4Backend
+from anyanomaly_minigpt4.model import MiniGpt4
+from anyanomaly_minigpt4.vision import preprocess
+from anyanomaly_transformers.prefix.generation import generate
 from anyanomaly_transformers.prefix.model import ImageSlot
+from anyanomaly_transformers.prefix.prompts import embed_prompt, pad_batch
 from PIL import Image
 
 from tests.support.oracles import Oracle
@@ -26,9 +28,9 @@ NAMES = (*PICTURES, "square_224x224_temporal")
 WITH_LLAMA2 = ("frame_856x480", "square_224x224")
 
 
-def model_of(backend: MiniGPT4Backend) -> MiniGPT4:
-    model = backend._ready()
-    assert isinstance(model, MiniGPT4)
+def model_of(backend: MiniGpt4Backend) -> MiniGpt4:
+    model = backend.model
+    assert isinstance(model, MiniGpt4)
     return model
 
 
@@ -38,11 +40,11 @@ def item(oracle: Oracle, name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def recommended(load: Callable[..., MiniGPT4Backend]) -> MiniGPT4Backend:
+def recommended(load: Callable[..., MiniGpt4Backend]) -> MiniGpt4Backend:
     return load(profile="recommended")
 
 
-def check(oracle: Oracle, model: MiniGPT4, name: str, key: str) -> None:
+def check(oracle: Oracle, model: MiniGpt4, name: str, key: str) -> None:
     """Check ids, embeddings, logits and continuation of one question."""
     expected = oracle.arrays
     query = oracle.query(item(oracle, name))
@@ -60,26 +62,26 @@ def check(oracle: Oracle, model: MiniGPT4, name: str, key: str) -> None:
         assert (of_theirs[at] - torch.tensor(expected[f"{key}/logits_rows"])).abs().max() < 1e-5
         own = logits(model, [before, slot, after], slot, visual)
         assert (own[-1] - torch.tensor(expected[f"{key}/logits_last"])).abs().max() < 1e-5
-        batch = pad([row(model, [before, slot, after], {slot: visual})])
+        batch = pad_batch([embed_prompt(model, [before, slot, after], {slot: visual})])
         (written,) = generate(model, batch, [query])
     assert written == expected[f"{key}/generated"].tolist()
 
 
 def logits(
-    model: MiniGPT4, pieces: Sequence[list[int] | ImageSlot], slot: ImageSlot, visual: torch.Tensor
+    model: MiniGpt4, pieces: Sequence[list[int] | ImageSlot], slot: ImageSlot, visual: torch.Tensor
 ) -> torch.Tensor:
-    whole: torch.Tensor = model.language(inputs_embeds=row(model, pieces, {slot: visual})[None]).logits[0]
+    whole: torch.Tensor = model.language(inputs_embeds=embed_prompt(model, pieces, {slot: visual})[None]).logits[0]
     return whole
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_published_conversation(oracle: Oracle, backend: MiniGPT4Backend, name: str) -> None:
+def test_the_published_conversation(oracle: Oracle, backend: MiniGpt4Backend, name: str) -> None:
     check(oracle, model_of(backend), name, name)
 
 
 @pytest.mark.parametrize("name", WITH_LLAMA2)
 def test_llama2s_own_conversation_with_the_ids_that_the_original_gave_it(
-    oracle: Oracle, recommended: MiniGPT4Backend, name: str
+    oracle: Oracle, recommended: MiniGpt4Backend, name: str
 ) -> None:
     """A mark in mid-text is followed by a lone space in the original, which today's tokenizer leaves out."""
     model = model_of(recommended)

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from anyanomaly_openai.backend import OpenAIBackend
-from anyanomaly_openai.options import OpenAIOptions
+from anyanomaly_openai.backend import OpenAiBackend
+from anyanomaly_openai.options import OpenAiOptions
 
 from plugins.openai.tests.misbehaving import Script, Scripted, serving
 
-Opened = Callable[..., tuple[OpenAIBackend, Scripted]]
+Opened = Callable[..., tuple[OpenAiBackend, Scripted]]
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def opened() -> Iterator[Opened]:
     """Return a loaded backend of a server with a script, and the server."""
     with ExitStack() as stack:
 
-        def make(script: Script, **options: Any) -> tuple[OpenAIBackend, Scripted]:
+        def make(script: Script, **options: Any) -> tuple[OpenAiBackend, Scripted]:
             server = stack.enter_context(serving(script))
             given = {"base_url": server.url, "retries": 2, "timeout_seconds": 5, **options}
-            return stack.enter_context(OpenAIBackend(OpenAIOptions(**given))), server
+            return stack.enter_context(OpenAiBackend(OpenAiOptions(**given))), server
 
         yield make

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 from anyanomaly_openai import anyanomaly_register_backends
-from anyanomaly_openai.backend import OpenAIBackend
-from anyanomaly_openai.following import Step, follow
-from anyanomaly_openai.options import OpenAIOptions
+from anyanomaly_openai.backend import OpenAiBackend
+from anyanomaly_openai.options import OpenAiOptions
 from anyanomaly_openai.scoring import _negligible
+from anyanomaly_openai.top_tokens import Step, follow
 from PIL import Image
 
 from anyanomaly.core.expected import SCORES, expected_score
@@ -35,9 +35,9 @@ class TestOpenAI(BackendContract):
         return anyanomaly_register_backends()[0]
 
     @pytest.fixture
-    def component(self) -> Iterator[OpenAIBackend]:
+    def component(self) -> Iterator[OpenAiBackend]:
         with serving(good) as server:
-            yield OpenAIBackend(OpenAIOptions(base_url=server.url, max_inflight=3))
+            yield OpenAiBackend(OpenAiOptions(base_url=server.url, max_inflight=3))
 
 
 def test_a_question_goes_out_whole_and_its_images_exact(opened: Opened) -> None:
@@ -107,7 +107,7 @@ def test_a_model_has_to_be_named_when_it_is_not_the_only_one(
     models: dict[str, Any], options: dict[str, Any], says: str
 ) -> None:
     with serving(lambda handler, _: handler.say(models)) as server, pytest.raises(UsageError, match=says):
-        OpenAIBackend(OpenAIOptions(base_url=server.url, **options)).load()
+        OpenAiBackend(OpenAiOptions(base_url=server.url, **options)).load()
 
 
 def test_another_kind_of_service_is_told_from_a_server() -> None:
@@ -115,7 +115,7 @@ def test_another_kind_of_service_is_told_from_a_server() -> None:
         serving(lambda handler, _: handler.say({"hello": 1})) as server,
         pytest.raises(BackendError, match="no models"),
     ):
-        OpenAIBackend(OpenAIOptions(base_url=server.url)).load()
+        OpenAiBackend(OpenAiOptions(base_url=server.url)).load()
 
 
 def test_scores_of_three_tokens_take_two_requests_where_a_grammar_holds_the_answer(opened: Opened) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from anyanomaly_openai.backend import OpenAIBackend
-from anyanomaly_openai.faults import retry_after
-from anyanomaly_openai.options import OpenAIOptions
+from anyanomaly_openai.backend import OpenAiBackend
+from anyanomaly_openai.errors import retry_after
+from anyanomaly_openai.options import OpenAiOptions
 
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.testing.samples import sample_queries
@@ -115,7 +115,7 @@ def test_a_server_that_stays_silent(opened: Opened) -> None:
 def test_a_server_that_is_not_there() -> None:
     with serving(good) as server:
         url = server.url
-    backend = OpenAIBackend(OpenAIOptions(base_url=url.replace(str(server.server_port), "9")))
+    backend = OpenAiBackend(OpenAiOptions(base_url=url.replace(str(server.server_port), "9")))
     with pytest.raises(BackendError, match=r"Nothing answers at .*Start the server"):
         backend.load()
 
@@ -129,14 +129,14 @@ def test_a_certificate_that_does_not_verify_and_one_that_is_trusted(tmp_path: Pa
     subprocess.run([*command.split(), *files], check=True, capture_output=True)
     certificate.write_text((tmp_path / "key.pem").read_text() + (tmp_path / "cert.pem").read_text())
     with serving(good, certificate) as server:
-        backend = OpenAIBackend(OpenAIOptions(base_url=server.url))
+        backend = OpenAiBackend(OpenAiOptions(base_url=server.url))
         with pytest.raises(BackendError, match=r"does not verify: self.signed certificate.*--backend\.ca-file"):
             backend.load()
-        trusting = OpenAIOptions(base_url=server.url, ca_file=str(tmp_path / "cert.pem"))
-        with OpenAIBackend(trusting) as backend:
+        trusting = OpenAiOptions(base_url=server.url, ca_file=str(tmp_path / "cert.pem"))
+        with OpenAiBackend(trusting) as backend:
             assert backend.answer_batch([QUERY])[0].text
     with pytest.raises(UsageError, match=r"--backend\.ca-file"):
-        OpenAIBackend(OpenAIOptions(ca_file=str(tmp_path / "none.pem"))).load()
+        OpenAiBackend(OpenAiOptions(ca_file=str(tmp_path / "none.pem"))).load()
 
 
 def test_the_key_is_sent_and_appears_nowhere_else(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def test_the_key_is_sent_and_appears_nowhere_else(opened: Opened, monkeypatch: p
 def test_a_key_that_is_named_and_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SOME_KEY", raising=False)
     with pytest.raises(UsageError, match=r"SOME_KEY.*is not set"):
-        OpenAIBackend(OpenAIOptions(api_key_env="SOME_KEY")).load()
+        OpenAiBackend(OpenAiOptions(api_key_env="SOME_KEY")).load()
 
 
 def test_no_key_of_another_service_is_sent_unasked(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ def test_images_for_this_machine_pass_by_no_proxy(opened: Opened, monkeypatch: p
     ],
 )
 def test_only_a_loopback_address_keeps_images_here(url: str, leaves: bool) -> None:
-    assert OpenAIBackend(OpenAIOptions(base_url=url)).leaves_machine is leaves
+    assert OpenAiBackend(OpenAiOptions(base_url=url)).leaves_machine is leaves
 
 
 def pictures(folder: Path) -> Path:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from anyanomaly_openai.backend import OpenAIBackend
-from anyanomaly_openai.following import NEGLIGIBLE
-from anyanomaly_openai.options import OpenAIOptions
+from anyanomaly_openai.backend import OpenAiBackend
+from anyanomaly_openai.options import OpenAiOptions
+from anyanomaly_openai.top_tokens import NEGLIGIBLE
 
 from anyanomaly.core.expected import SCORES, YES_NO
 from anyanomaly.errors import BackendError
@@ -93,7 +93,7 @@ def test_scores_are_those_of_transformers_and_a_killed_server_is_one_sentence(
     ]
     with TransformersBackend(TransformersOptions(model=str(folder), device="cpu")) as other:
         wanted = other.answer_batch(queries[:4]), other.answer_batch(queries[4:])
-    with OpenAIBackend(OpenAIOptions(base_url=url, retries=0)) as backend:
+    with OpenAiBackend(OpenAiOptions(base_url=url, retries=0)) as backend:
         for group, expected in zip((queries[:4], queries[4:]), wanted, strict=True):
             for answer, same in zip(backend.answer_batch(group), expected, strict=True):
                 _same_but_for_what_is_negligible(answer.logprobs or {}, same.logprobs or {})

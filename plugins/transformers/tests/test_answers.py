@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from anyanomaly_transformers.backend import TransformersBackend
-from anyanomaly_transformers.prompting import encode, render
+from anyanomaly_transformers.prompts import encode_batch, render_prompt
 
 from anyanomaly.core.expected import SCORES
 from anyanomaly.types import Query, Sampling
@@ -20,11 +20,11 @@ UNEVEN = ("0", "0.5", "yes", "no, there is none", "no bicycle")
 def brute_force(backend: TransformersBackend, query: Query) -> dict[str, float]:
     """Return each choice's log-probability from one whole forward pass per choice, without any cache."""
     assert backend._loaded is not None
-    model, processor, _ = backend._loaded
-    text = render(processor, query)
+    model, processor, *_ = backend._loaded
+    text = render_prompt(processor, query)
     values = {}
     for choice, ids in zip(query.sampling.choices, backend._tokens_of(text, query.sampling.choices), strict=True):
-        inputs = dict(encode(processor, [query], [text]))
+        inputs = dict(encode_batch(processor, [query], [text]))
         for name, value in inputs.items():
             if name in {"input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids"}:
                 tail = {"input_ids": list(ids), "attention_mask": [1] * len(ids)}.get(name, [0] * len(ids))
@@ -93,10 +93,12 @@ def test_the_same_batch_gives_the_same_numbers(backend: TransformersBackend, ask
 def test_words_are_the_likeliest_tokens_whatever_the_checkpoint_says(backend: TransformersBackend, ask: Ask) -> None:
     """The first greedy token must be the likeliest one of a whole pass."""
     assert backend._loaded is not None
-    model, processor, _ = backend._loaded
+    model, processor, *_ = backend._loaded
     query = ask(2, sampling=Sampling(max_tokens=1))
     with torch.no_grad():
-        logits = model(**encode(processor, [query], [render(processor, query)]), use_cache=False).logits[0, -1]
+        logits = model(**encode_batch(processor, [query], [render_prompt(processor, query)]), use_cache=False).logits[
+            0, -1
+        ]
     expected = processor.tokenizer.decode([int(logits.argmax())], skip_special_tokens=True).strip()
     answer = backend.answer_batch([query])[0]
     assert (answer.text, answer.output_tokens) == (expected, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from anyanomaly_transformers.prefix.attention import CLIP, LLAMA, registered
+from anyanomaly_transformers.prefix.attention import CLIP_ATTENTION, LLAMA_ATTENTION, register_attention
 from transformers import CLIPVisionConfig, CLIPVisionModel, LlamaConfig, LlamaForCausalLM
 
 pytestmark = pytest.mark.engine
@@ -26,7 +26,7 @@ def test_a_padded_batch_is_attended_to_as_by_the_library(groups: int) -> None:
     batch = {"input_ids": torch.arange(16).reshape(2, 8), "attention_mask": torch.ones(2, 8, dtype=torch.long)}
     batch["attention_mask"][0, :3] = 0
     logits = []
-    for name in ("eager", registered(LLAMA)):
+    for name in ("eager", register_attention(LLAMA_ATTENTION)):
         model.set_attn_implementation(name)
         with torch.no_grad():
             logits.append(model(**batch).logits[:, 3:])
@@ -39,7 +39,7 @@ def test_half_precision_is_summed_as_by_the_library() -> None:
     sizes = {"hidden_size": 64, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
     model = LlamaForCausalLM(LlamaConfig(**sizes, vocab_size=32, initializer_range=0.2)).half().eval()
     logits = []
-    for name in ("eager", registered(LLAMA)):
+    for name in ("eager", register_attention(LLAMA_ATTENTION)):
         model.set_attn_implementation(name)
         with torch.no_grad():
             logits.append(model(torch.arange(16)[None]).logits)
@@ -51,7 +51,7 @@ def test_a_tower_attends_as_by_the_library() -> None:
     sizes = {"hidden_size": 48, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
     model = CLIPVisionModel(CLIPVisionConfig(**sizes, image_size=28, patch_size=7)).eval()
     states = []
-    for name in ("eager", registered(CLIP)):
+    for name in ("eager", register_attention(CLIP_ATTENTION)):
         model.set_attn_implementation(name)
         with torch.no_grad():
             states.append(model(torch.rand(2, 3, 28, 28, generator=torch.Generator().manual_seed(1))).last_hidden_state)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config
-from anyanomaly_transformers.prefix.filling import build, fill, load_language, renamed
+from anyanomaly_transformers.prefix.checkpoint import Tensors, find_checkpoint, read_config
+from anyanomaly_transformers.prefix.loading import build_empty, load_language_model, load_weights, rename_tensors
 from anyanomaly_transformers.prefix.options import PrefixOptions
 from safetensors.torch import save_file
 from torch import nn
@@ -142,17 +142,17 @@ def test_folders_that_hold_no_weights_or_another_model_are_told(tmp_path: Path) 
 
 
 def test_models_are_found_or_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert find(str(tmp_path)) == tmp_path
+    assert find_checkpoint(str(tmp_path)) == tmp_path
     for name, error, says in (
         ("", UsageError, "--backend.model"),
         ("./not/there", MissingRequirement, "no model folder"),
         ("/not/there", MissingRequirement, "no model folder"),
     ):
         with pytest.raises(error, match=says):
-            find(name)
+            find_checkpoint(name)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(AnyAnomalyError, match="owner/not-there"):
-        find("owner/not-there")
+        find_checkpoint("owner/not-there")
 
 
 def test_a_hub_model_that_was_downloaded_is_found_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,7 @@ def test_a_hub_model_that_was_downloaded_is_found_offline(tmp_path: Path, monkey
     (refs / "main").write_text(commit)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert find("owner/name") == snapshot
+    assert find_checkpoint("owner/name") == snapshot
 
 
 class Two(nn.Module):
@@ -192,23 +192,23 @@ def weights() -> dict[str, torch.Tensor]:
 
 
 def test_a_module_is_filled_with_exactly_its_tensors() -> None:
-    module, given = build(Two), weights()
-    fill(module, given, what="the tower")
+    module, given = build_empty(Two), weights()
+    load_weights(module, given, what="the tower")
     assert all(torch.equal(module.state_dict()[name], given[name]) for name in given)
     assert torch.equal(module.get_buffer("table"), torch.arange(3.0))
     assert not any(parameter.requires_grad for parameter in module.parameters())
 
 
 def test_a_module_is_filled_in_the_precision_asked_for() -> None:
-    module = build(Two)
-    fill(module, weights(), what="the tower", dtype=torch.bfloat16)
+    module = build_empty(Two)
+    load_weights(module, weights(), what="the tower", dtype=torch.bfloat16)
     assert {tensor.dtype for tensor in module.state_dict().values()} == {torch.bfloat16, torch.long}
 
 
 def test_a_tied_weight_stays_one() -> None:
-    module, given = build(lambda: Two(tied=True)), weights()
+    module, given = build_empty(lambda: Two(tied=True)), weights()
     del given["second.weight"]
-    fill(module, given, what="the tower")
+    load_weights(module, given, what="the tower")
     assert module.second.weight is module.first.weight
     assert torch.equal(module.second.weight, given["first.weight"])
 
@@ -229,12 +229,12 @@ def test_what_is_not_the_modules_is_told_and_nothing_is_filled(
     module = Two()
     before = module.first.weight.clone()
     with pytest.raises(BackendError, match=says):
-        fill(module, given, what="the tower")
+        load_weights(module, given, what="the tower")
     assert torch.equal(module.first.weight, before)
 
 
 def test_names_are_mapped_and_the_known_ignorable_left_out() -> None:
-    mapped = renamed(VALUES, lambda name: None if name == "three" else f"model.{name}")
+    mapped = rename_tensors(VALUES, lambda name: None if name == "three" else f"model.{name}")
     assert set(mapped) == {"model.one.weight", "model.two.weight"}
 
 
@@ -249,12 +249,14 @@ def llama(folder: Path, **more: object) -> tuple[LlamaConfig, LlamaForCausalLM]:
 def test_a_language_model_is_loaded_from_its_tensors(tmp_path: Path, tied: bool) -> None:
     config, model = llama(tmp_path, tie_word_embeddings=tied)
     old = dict(Tensors(tmp_path)) | {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(4)}
-    loaded = load_language(LlamaForCausalLM, config, old, PrefixOptions(device="cpu"))
+    loaded = load_language_model(LlamaForCausalLM, config, old, PrefixOptions(device="cpu"))
     model.set_attn_implementation("eager")
     ids = torch.arange(8)[None]
     with torch.no_grad():
         torch.testing.assert_close(loaded(ids).logits, model(ids).logits, rtol=0, atol=1e-6)
-    half = load_language(LlamaForCausalLM, config, Tensors(tmp_path), PrefixOptions(device="cpu", dtype="float16"))
+    half = load_language_model(
+        LlamaForCausalLM, config, Tensors(tmp_path), PrefixOptions(device="cpu", dtype="float16")
+    )
     assert {parameter.dtype for parameter in half.parameters()} == {torch.float16}
 
 
@@ -264,17 +266,17 @@ def test_a_language_model_that_is_not_whole_is_told(tmp_path: Path) -> None:
     options = PrefixOptions(model="here", device="cpu")
     lost = tensors.pop("model.layers.1.mlp.up_proj.weight")
     with pytest.raises(BackendError, match=r"language model of 'here' lack 'model\.layers\.1\.mlp\.up_proj\.weight'"):
-        load_language(LlamaForCausalLM, config, tensors, options)
+        load_language_model(LlamaForCausalLM, config, tensors, options)
     tensors["model.layers.1.mlp.up_proj.weight"] = lost[:, :8]
     with pytest.raises(BackendError, match=r"is \(24, 8\) in the file and \(24, 16\) by the configuration"):
-        load_language(LlamaForCausalLM, config, tensors, options)
+        load_language_model(LlamaForCausalLM, config, tensors, options)
 
 
 def test_loading_a_language_model_leaves_the_folder_alone(tmp_path: Path) -> None:
     """A loaded model maps its files; what it computes must not reach them."""
     config, _ = llama(tmp_path)
     kept = shutil.copytree(tmp_path, tmp_path.with_name("kept"))
-    model = load_language(LlamaForCausalLM, config, Tensors(tmp_path), PrefixOptions(device="cpu"))
+    model = load_language_model(LlamaForCausalLM, config, Tensors(tmp_path), PrefixOptions(device="cpu"))
     with torch.no_grad():
         model.model.norm.weight.mul_(2)
     assert (kept / "model.safetensors").read_bytes() == (tmp_path / "model.safetensors").read_bytes()

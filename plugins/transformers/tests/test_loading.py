@@ -13,8 +13,8 @@ import pytest
 import torch
 from anyanomaly_transformers import anyanomaly_register_backends
 from anyanomaly_transformers.backend import TransformersBackend
+from anyanomaly_transformers.generation import RepetitionPenalty
 from anyanomaly_transformers.options import TransformersOptions
-from anyanomaly_transformers.words import Penalty
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
@@ -167,16 +167,16 @@ def test_the_seed_and_the_content_decide_a_drawn_answer(qwen: TransformersBacken
 def test_a_system_text_reaches_a_model_whose_template_knows_no_system_turn(
     checkpoint: Checkpoint, tmp_path: Path, ask: Callable[..., Query]
 ) -> None:
-    from anyanomaly_transformers.prompting import render
+    from anyanomaly_transformers.prompts import render_prompt
     from transformers import AutoProcessor
 
     processor = AutoProcessor.from_pretrained(checkpoint("llava"))
     refuse = "{%- if messages[0].role == 'system' %}{{ raise_exception('no system turn') }}{%- endif %}"
     processor.chat_template = refuse + processor.chat_template
-    text = render(processor, ask(0, system="Judge it.", prompt="Is it there?"))
+    text = render_prompt(processor, ask(0, system="Judge it.", prompt="Is it there?"))
     assert "Judge it.\nIs it there?" in text
-    with pytest.raises(UsageError, match="mark of this model"):
-        render(processor, ask(0, prompt="a <image> of it"))
+    with pytest.raises(UsageError, match="special token of this model"):
+        render_prompt(processor, ask(0, prompt="a <image> of it"))
 
 
 @pytest.mark.engine
@@ -269,7 +269,7 @@ def test_loading_and_answering_log_nothing_and_leave_the_level_alone(
 def test_the_repetition_penalty_leaves_padding_out() -> None:
     """A token that only stands in the padding keeps its score; image marks beyond the vocabulary do no harm."""
     ids, mask = torch.tensor([[0, 0, 2, 9], [0, 1, 2, 9]]), torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
-    penalty = Penalty(mask, 2.0)
+    penalty = RepetitionPenalty(mask, 2.0)
     scores = torch.tensor([[4.0, 4.0, -1.0, 4.0]]).repeat(2, 1)
     assert penalty(ids, scores).tolist() == [[4.0, 4.0, -2.0, 4.0], [2.0, 2.0, -2.0, 4.0]]
     longer = torch.cat([ids, torch.tensor([[3], [3]])], dim=1)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from anyanomaly_transformers.prefix.language import pad, row
-from anyanomaly_transformers.prefix.profile import Decoding, Profile
+from anyanomaly_transformers.prefix.profiles import Decoding, Profile
+from anyanomaly_transformers.prefix.prompts import embed_prompt, pad_batch
 
 from anyanomaly.core.expected import SCORES
 from anyanomaly.errors import BackendError, UsageError
@@ -262,8 +262,8 @@ def test_prompts_are_laid_out_as_the_profile_says(ask: Ask) -> None:
 def test_rows_are_padded_on_the_left(backend: MadeBackend, ask: Ask) -> None:
     made = backend.made
     pieces = made.pieces(ask(0, n_images=0, prompt="Q?"))
-    whole = row(made, pieces, {})
-    batch = pad([whole, whole[:3]])
+    whole = embed_prompt(made, pieces, {})
+    batch = pad_batch([whole, whole[:3]])
     assert batch["attention_mask"].sum(dim=1).tolist() == [len(whole), 3]
     assert torch.equal(batch["inputs_embeds"][1, -3:], whole[:3])
     assert not batch["inputs_embeds"][1, :-3].any()

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from anyanomaly_transformers.backend import TransformersBackend
 from anyanomaly_transformers.options import TransformersOptions
-from anyanomaly_transformers.prompting import encode, render
+from anyanomaly_transformers.prompts import encode_batch, render_prompt
 from anyanomaly_vllm.backend import VllmBackend
-from anyanomaly_vllm.questions import drawing, messages
+from anyanomaly_vllm.generation import sampling_params
+from anyanomaly_vllm.prompts import messages
 
 from anyanomaly.core.expected import SCORES, expected_score
 from anyanomaly.errors import BackendError, UsageError
@@ -45,9 +46,10 @@ def test_prompts_are_those_of_transformers_token_for_token(
     assert reference._loaded is not None
     processor = reference._loaded.processor
     for query in varied(ask):
-        (output,) = backend._engine.ask([(backend._engine.read(messages(query)), drawing(query))])
+        (output,) = backend._engine.ask([(backend._engine.read(messages(query)), sampling_params(query))])
         assert (
-            output.prompt_token_ids == encode(processor, [query], [render(processor, query)])["input_ids"][0].tolist()
+            output.prompt_token_ids
+            == encode_batch(processor, [query], [render_prompt(processor, query)])["input_ids"][0].tolist()
         )
 
 
@@ -104,7 +106,7 @@ def test_the_seed_decides_a_drawn_answer(backend: VllmBackend, ask: Ask) -> None
 
 
 def test_a_question_with_a_mark_of_the_model_is_refused(backend: VllmBackend, ask: Ask) -> None:
-    with pytest.raises(UsageError, match="mark of this model"):
+    with pytest.raises(UsageError, match="special token of this model"):
         backend.answer_batch([ask(0, prompt="a <|image_pad|> of it")])
 
 

@@ -19,8 +19,8 @@ import pytest
 from anyanomaly_vllm import anyanomaly_register_backends
 from anyanomaly_vllm.backend import VllmBackend
 from anyanomaly_vllm.engine import _tell_of_death
-from anyanomaly_vllm.faults import translated
-from anyanomaly_vllm.options import MiniCPMOptions, VllmOptions
+from anyanomaly_vllm.errors import translate_errors
+from anyanomaly_vllm.options import MiniCpmOptions, VllmOptions
 from anyanomaly_vllm.sizes import Size
 from packaging.requirements import Requirement
 from pydantic import ValidationError
@@ -51,7 +51,7 @@ def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> Non
 
 def test_the_authors_code_is_asked_for_before_anything_is_downloaded() -> None:
     with pytest.raises(UsageError, match=r"with your rights.*--backend\.trust-remote-code"):
-        VllmBackend(MiniCPMOptions()).load()
+        VllmBackend(MiniCpmOptions()).load()
 
 
 def test_use_before_load_and_closing_twice(ask: Callable[..., Query]) -> None:
@@ -172,7 +172,7 @@ def test_what_vllm_raises_becomes_one_sentence_of_ours(
     with (
         (tmp_path / "log").open("rb") as file,
         pytest.raises(error, match=says) as caught,
-        translated("m", file, running=running),
+        translate_errors("m", file, running=running),
     ):
         raise raised
     assert "\n" not in str(caught.value)

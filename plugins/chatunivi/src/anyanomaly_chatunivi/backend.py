@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from anyanomaly_transformers.prefix.backend import PrefixBackend
-from anyanomaly_transformers.prefix.model import PrefixModel
+from anyanomaly_transformers.api import PrefixBackend, PrefixModel
 
 from anyanomaly_chatunivi.model import ChatUniVi
 from anyanomaly_chatunivi.options import ChatUniViOptions

@@ -7,15 +7,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyanomaly_transformers.loading import device_of, dtype_of
-from anyanomaly_transformers.prefix.attention import LLAMA, registered
-from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_config
-from anyanomaly_transformers.prefix.clip import Tower, find_clip, pixels, processor
-from anyanomaly_transformers.prefix.filling import build, fill, load_language, renamed
-from anyanomaly_transformers.prefix.language import chunk_ids
-from anyanomaly_transformers.prefix.llama import llama_config, read_tokenizer
-from anyanomaly_transformers.prefix.model import ImageSlot
-from anyanomaly_transformers.prefix.profile import Profile
+from anyanomaly_transformers.api import (
+    LLAMA_ATTENTION,
+    ClipTower,
+    ImageSlot,
+    Profile,
+    Tensors,
+    build_empty,
+    clip_processor,
+    encode_layout,
+    find_checkpoint,
+    find_clip,
+    llama_config,
+    load_language_model,
+    load_weights,
+    pixel_values,
+    read_config,
+    read_tokenizer,
+    register_attention,
+    rename_tensors,
+    resolve_device,
+    resolve_dtype,
+)
 
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.types import Query
@@ -38,12 +51,12 @@ class ChatUniVi:
         from torch import nn
         from transformers import LlamaForCausalLM
 
-        folder = find(options.model, options.revision)
+        folder = find_checkpoint(options.model, options.revision)
         config = read_config(folder, {TYPE}, NAME)
         if "mm_vision_tower" not in config:
             raise UsageError(f"The configuration in {str(folder)!r} names no image tower, so it is no {NAME}.")
-        device = device_of(options.device)
-        dtype = dtype_of(options, device)
+        device = resolve_device(options.device)
+        dtype = resolve_dtype(options, device)
         tensors = Tensors(folder)
         # The original reads the tower from where it is named, whatever copy of it the checkpoint holds.
         clip = find_clip(config["mm_vision_tower"], folder, options.tower)
@@ -51,8 +64,8 @@ class ChatUniVi:
         self.merging = read_merging(config)
         self._options = options
         self._device = device
-        self._processor = processor(clip.preprocessing, pad=False)
-        self.tower = Tower(
+        self._processor = clip_processor(clip.preprocessing, pad=False)
+        self.tower = ClipTower(
             clip.config,
             clip.tensors(),
             device=device,
@@ -60,22 +73,22 @@ class ChatUniVi:
             layer=int(config.get("mm_vision_select_layer", -2)),
         )
         language = llama_config({name: value for name, value in config.items() if name != "config"})
-        self.projector = build(lambda: nn.Linear(config["mm_hidden_size"], language.hidden_size))
-        trained = renamed(tensors, lambda name: name.partition(PROJECTOR)[2] or None)
-        fill(self.projector, trained, what="the projector of images", device=device, dtype=dtype)
+        self.projector = build_empty(lambda: nn.Linear(config["mm_hidden_size"], language.hidden_size))
+        trained = rename_tensors(tensors, lambda name: name.partition(PROJECTOR)[2] or None)
+        load_weights(self.projector, trained, what="the projector of images", device=device, dtype=dtype)
         self.tokenizer = read_tokenizer(folder)
         marks = _add_marks(self.tokenizer, config, language.vocab_size)
         self.profile = replace(profile, image_open=marks[0], image_close=marks[1]) if marks else profile
-        self.language = load_language(LlamaForCausalLM, language, renamed(tensors, _language), options)
+        self.language = load_language_model(LlamaForCausalLM, language, rename_tensors(tensors, _language), options)
         if dtype == torch.float16:  # as in float32, for the original's last bits: it runs in half precision
-            self.language.set_attn_implementation(registered(LLAMA))
+            self.language.set_attn_implementation(register_attention(LLAMA_ATTENTION))
         if len(self.tokenizer) < language.vocab_size:  # the original drops what no token stands for
             self.language.resize_token_embeddings(len(self.tokenizer))
 
     def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
         """Return the prompt: token ids, and one place for all images."""
         frames = chosen_frames(len(query.images), self._options.max_frames)
-        return chunk_ids(self.tokenizer, self.profile.layout(query, [ImageSlot(frames)] if frames else []))
+        return encode_layout(self.tokenizer, self.profile.layout(query, [ImageSlot(frames)] if frames else []))
 
     def encode_images(self, groups: Sequence[Sequence[Image]]) -> Sequence[Sequence[Tensor]]:
         """Return one tensor (tokens, hidden) per group, which is an image or a video's frames.
@@ -97,7 +110,7 @@ class ChatUniVi:
 
     def pixels(self, images: Sequence[Image]) -> Tensor:
         """Return what the tower takes (n, 3, side, side)."""
-        return pixels(self._processor, images)
+        return pixel_values(self._processor, images)
 
 
 def chosen_frames(n_frames: int, most: int) -> tuple[int, ...]:

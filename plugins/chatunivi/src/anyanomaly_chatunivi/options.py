@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from anyanomaly_transformers.prefix.options import PrefixOptions
+from typing import ClassVar
+
+from anyanomaly_transformers.api import TowerOptions
 from pydantic import Field
 
 MODEL = "hub id or folder, in the original layout"
 
 
-class ChatUniViOptions(PrefixOptions):
+class ChatUniViOptions(TowerOptions):
     """Chat-UniVi 7B, the one that the paper ran."""
 
+    published_tower: ClassVar[str] = "openai/clip-vit-large-patch14"
     model: str = Field("Chat-UniVi/Chat-UniVi", description=MODEL)
-    tower: str = Field(
-        "", description="CLIP that the images go through: hub id or folder; empty: the one that the checkpoint names"
-    )
     max_frames: int = Field(64, ge=1, description="frames of a question that are looked at; of more, so many evenly")
     noise_seed: int | None = Field(
         None,
@@ -27,6 +27,7 @@ class ChatUniViOptions(PrefixOptions):
 class ChatUniVi15Options(ChatUniViOptions):
     """Chat-UniVi 7B v1.5."""
 
+    published_tower: ClassVar[str] = "openai/clip-vit-large-patch14-336"
     model: str = Field("Chat-UniVi/Chat-UniVi-7B-v1.5", description=MODEL)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from anyanomaly_transformers.prefix.profile import Decoding, Profile
+from anyanomaly_transformers.api import Decoding, Profile
 
 RECOMMENDED = Profile(
     "recommended",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anyanomaly_llamacpp.options import GGUFOptions
+from anyanomaly_llamacpp.options import GgufOptions
 from pydantic import Field
 
 from anyanomaly_demo.places import GGUF
 
 
-class DemoGGUFOptions(GGUFOptions):
+class DemoGGUFOptions(GgufOptions):
     """Which weights: those that come with the plugin."""
 
     model: str = Field("", description="GGUF file of a model trained alike; empty: the one that comes with the plugin")

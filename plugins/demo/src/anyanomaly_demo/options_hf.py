@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anyanomaly_transformers.options import TransformersOptions
+from anyanomaly_transformers.api import TransformersOptions
 from pydantic import Field
 
 from anyanomaly_demo.places import QWEN

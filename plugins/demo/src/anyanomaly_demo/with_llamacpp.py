@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from anyanomaly_llamacpp.backend import GGUFBackend
+from anyanomaly_llamacpp.backend import GgufBackend
 
 from anyanomaly_demo.options_gguf import DemoGGUFOptions
 from anyanomaly_demo.places import GGUF
 
 
-class DemoGGUF(GGUFBackend):
+class DemoGGUF(GgufBackend):
     """Backend ``demo-gguf``."""
 
     def __init__(self, options: DemoGGUFOptions) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from anyanomaly_openclip.encoder import OpenClipEncoder
-from anyanomaly_transformers.backend import TransformersBackend
+from anyanomaly_transformers.api import TransformersBackend
 
 from anyanomaly_demo.options_clip import DemoClipOptions
 from anyanomaly_demo.options_hf import DemoHfOptions

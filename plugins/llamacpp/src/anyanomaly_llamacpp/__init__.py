@@ -2,56 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
-from anyanomaly import BackendSpec, hookimpl
+from anyanomaly import AutoChoice, BackendSpec, hookimpl
 
-
-def _spec(name: str, summary: str, options: str, **more: Any) -> BackendSpec:
-    return BackendSpec(
-        name=name,
-        summary=summary,
-        target="anyanomaly_llamacpp.backend:GGUFBackend",
-        options=f"anyanomaly_llamacpp.options:{options}",
-        # The bindings of llama.cpp's image side change from release to release.
-        requires=("llama-cpp-python>=0.3.36,<0.4", "huggingface_hub>=0.30", "jinja2>=3.1", "pillow>=10"),
-        install="anyanomaly-llamacpp",
-        max_images=None,
-        logprobs=True,
-        devices=frozenset({"cpu", "cuda", "mps"}),
-        **more,
-    )
+GGUF = BackendSpec(
+    name="gguf",
+    summary="Any GGUF vision-language model over llama.cpp",
+    target="anyanomaly_llamacpp.backend:GgufBackend",
+    options="anyanomaly_llamacpp.options:GgufOptions",
+    # The bindings of llama.cpp's image side change from release to release.
+    requires=("llama-cpp-python>=0.3.36,<0.4", "huggingface_hub>=0.30", "jinja2>=3.1", "pillow>=10"),
+    install="anyanomaly-llamacpp",
+    max_images=None,
+    logprobs=True,
+    devices=frozenset({"cpu", "cuda", "mps"}),
+    memory="the files' size",
+    licence="the model's",
+)
 
 
 @hookimpl
 def anyanomaly_register_backends() -> list[BackendSpec]:
     """Return the backend ``gguf`` and its presets, which differ in their defaults alone."""
     return [
-        _spec(
-            "gguf",
-            "Any GGUF vision-language model over llama.cpp",
-            "GGUFOptions",
-            memory="the files' size",
-            licence="the model's",
-        ),
-        _spec(
-            "qwen-gguf",
-            "Qwen2.5-VL 3B over llama.cpp, 4 bits",
-            "QwenOptions",
+        GGUF,
+        replace(
+            GGUF,
+            name="qwen-gguf",
+            summary="Qwen2.5-VL 3B over llama.cpp, 4 bits",
+            options="anyanomaly_llamacpp.options:QwenOptions",
+            # Also taken on a machine with a GPU that no installed engine uses.
+            auto=(AutoChoice(device="cpu", rank=50, reason="llama.cpp is installed"),),
             memory="about 3 GB",
             licence="Qwen research",
         ),
-        _spec(
-            "minicpm-gguf",
-            "MiniCPM-V 2.6 over llama.cpp, 4 bits",
-            "MiniCPMOptions",
+        replace(
+            GGUF,
+            name="minicpm-gguf",
+            summary="MiniCPM-V 2.6 over llama.cpp, 4 bits",
+            options="anyanomaly_llamacpp.options:MiniCpmOptions",
             memory="about 6 GB",
             licence="see its page",
         ),
-        _spec(
-            "smolvlm-gguf",
-            "SmolVLM2 2.2B over llama.cpp, 4 bits",
-            "SmolVLMOptions",
+        replace(
+            GGUF,
+            name="smolvlm-gguf",
+            summary="SmolVLM2 2.2B over llama.cpp, 4 bits",
+            options="anyanomaly_llamacpp.options:SmolVlmOptions",
             memory="about 2 GB",
             licence="Apache-2.0",
         ),

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import llama_cpp
 
 from anyanomaly.api import Backend
-from anyanomaly.core.trie import Tokens, choice_tokens, inner_paths, path_logprobs
-from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.core.trie import inner_paths
+from anyanomaly.kit import ChoiceEncoder, answer_in_groups, answer_logprobs, fingerprint, require_loaded
 from anyanomaly.types import Answer, Query
-from anyanomaly_llamacpp.chat import Chat
-from anyanomaly_llamacpp.checks import check_pair
+from anyanomaly_llamacpp.checkpoint import check_pair, find_files
+from anyanomaly_llamacpp.chunks import Chunk, open_prompt
 from anyanomaly_llamacpp.decoder import Decoder
-from anyanomaly_llamacpp.files import find
+from anyanomaly_llamacpp.engine import IMAGE, Native, Stop, load_native
+from anyanomaly_llamacpp.generation import penalise, token_chooser
 from anyanomaly_llamacpp.header import read_header
-from anyanomaly_llamacpp.library import IMAGE, Native, Stop, load_native
-from anyanomaly_llamacpp.machine import cores
-from anyanomaly_llamacpp.options import GGUFOptions
-from anyanomaly_llamacpp.pictures import Sizing, sizing
-from anyanomaly_llamacpp.prompt import Piece, opened
-from anyanomaly_llamacpp.words import chooser, penalised
+from anyanomaly_llamacpp.images import Sizing, read_sizing
+from anyanomaly_llamacpp.machine import usable_cores
+from anyanomaly_llamacpp.options import GgufOptions
+from anyanomaly_llamacpp.prompts import Chat
 
 T = TypeVar("T")
 
 
-class GGUFBackend(Backend[GGUFOptions]):
+class GgufBackend(Backend[GgufOptions]):
     """Answers in words, or with the exact log-probability of each allowed answer."""
 
-    def __init__(self, options: GGUFOptions) -> None:
+    def __init__(self, options: GgufOptions) -> None:
         super().__init__(options)
         self.batch_size = options.batch_size
         self._running: _Running | None = None
@@ -49,11 +47,11 @@ class GGUFBackend(Backend[GGUFOptions]):
             raise
 
     def _load(self) -> None:
-        model, mmproj = find(self.options)
+        model, mmproj = find_files(self.options)
         text, vision = read_header(model.path), read_header(mmproj.path)
         check_pair(text, vision, model.path.name, mmproj.path.name)
-        size = sizing(vision, self.options.min_pixels, self.options.max_pixels)
-        threads = self.options.threads or cores()
+        size = read_sizing(vision, self.options)
+        threads = self.options.threads or usable_cores()
         chat = Chat(text, model.path.name)
         native = load_native(model.path, mmproj.path, self.options, size, threads)
         decoder = Decoder(
@@ -64,9 +62,12 @@ class GGUFBackend(Backend[GGUFOptions]):
             context_size=self.options.context_size,
         )
         self._running = _Running(native, decoder, chat, size)
-        pixels = f"pixels={size.min_pixels}-{size.max_pixels}" if size else ""
-        parts = ("gguf", model.identity, mmproj.identity, pixels, f"llama-cpp-python={llama_cpp.__version__}")
-        self._fingerprint = "/".join(part for part in parts if part)
+        self._fingerprint = fingerprint(
+            "gguf",
+            f"{model.identity}/{mmproj.identity}",
+            pixels=f"{size.min_pixels}-{size.max_pixels}" if size else "",
+            **{"llama-cpp-python": llama_cpp.__version__},
+        )
 
     def close(self) -> None:
         """Give all memory back."""
@@ -83,7 +84,7 @@ class GGUFBackend(Backend[GGUFOptions]):
 
         :raises BackendError: before `load`.
         """
-        self._ready()
+        require_loaded(self._running)
         return self._fingerprint
 
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
@@ -91,15 +92,10 @@ class GGUFBackend(Backend[GGUFOptions]):
 
         :raises BackendError: before `load`, when memory runs out, or when the model fails.
         """
-        running = self._ready()
-        order = sorted(range(len(queries)), key=lambda place: _alike(queries[place]))
-        answers = self._in_worker(lambda: {place: running.answer(queries[place]) for place in order})
-        return [answers[place] for place in range(len(queries))]
-
-    def _ready(self) -> _Running:
-        if self._running is None:
-            raise BackendError("The model is not loaded. Call load() first, or use the backend in a with block.")
-        return self._running
+        running = require_loaded(self._running)
+        return self._in_worker(
+            lambda: answer_in_groups(queries, _alike, lambda group: [running.answer(query) for query in group])
+        )
 
     def _in_worker(self, work: Callable[[], T]) -> T:
         """Return what ``work`` returns. While llama.cpp computes in its own thread, this one hears Ctrl-C."""
@@ -119,7 +115,7 @@ class _Running:
 
     def __init__(self, native: Native, decoder: Decoder, chat: Chat, size: Sizing | None) -> None:
         self._native, self._decoder, self._chat, self._size = native, decoder, chat, size
-        self._choice_tokens = lru_cache(maxsize=1024)(self._tokens_of)  # few questions, many images
+        self._encode_choices = ChoiceEncoder(native.encode)
 
     def close(self) -> None:
         self._decoder.close()
@@ -128,31 +124,26 @@ class _Running:
     def answer(self, query: Query) -> Answer:
         text = self._chat.render(query)
         images = [self._size.resized(image) if self._size else image for image in query.images]
-        with opened(self._native, text, images) as pieces:
+        with open_prompt(self._native, text, images) as pieces:
             if query.sampling.choices:
                 return self._choose(query, text.rpartition(IMAGE)[2], pieces)
             return self._write(query, pieces)
 
-    def _choose(self, query: Query, tail: str, pieces: list[Piece]) -> Answer:
+    def _choose(self, query: Query, tail: str, pieces: list[Chunk]) -> Answer:
         choices = query.sampling.choices
-        answers = self._choice_tokens(tail, choices)
+        answers = self._encode_choices(tail, choices)
         root = self._decoder.read(pieces, sum(map(len, inner_paths(answers))))
-        try:
-            values = path_logprobs(answers, self._decoder.spread(root, answers))
-        except ValueError as error:
-            raise BackendError(
-                "The model gives no numbers (NaN) for the allowed answers. Use a less quantised file of it."
-            ) from error
+        values = answer_logprobs(answers, self._decoder.spread(root, answers), "Use a less quantised file of it.")
         logprobs = dict(zip(choices, values, strict=True))
         return Answer(query.id, logprobs=logprobs, prompt_tokens=_n_tokens(pieces), output_tokens=0)
 
-    def _write(self, query: Query, pieces: list[Piece]) -> Answer:
-        choose, sampling = chooser(query), query.sampling
+    def _write(self, query: Query, pieces: list[Chunk]) -> Answer:
+        choose, sampling = token_chooser(query), query.sampling
         seen = {token for piece in pieces for token in piece.tokens}
         row = self._decoder.read(pieces, sampling.max_tokens)
         new: list[int] = []
         while True:
-            token = choose(penalised(row, seen, sampling.repetition_penalty))
+            token = choose(penalise(row, seen, sampling.repetition_penalty))
             new.append(token)
             seen.add(token)
             if len(new) >= sampling.max_tokens or self._native.ends(token):
@@ -165,14 +156,8 @@ class _Running:
             output_tokens=len(new),
         )
 
-    def _tokens_of(self, tail: str, choices: tuple[str, ...]) -> tuple[Tokens, ...]:
-        try:
-            return choice_tokens(self._native.encode, tail, choices)
-        except ValueError as error:
-            raise UsageError(f"These allowed answers cannot be used with this model: {error}.") from error
 
-
-def _n_tokens(pieces: Sequence[Piece]) -> int:
+def _n_tokens(pieces: Sequence[Chunk]) -> int:
     return sum(piece.n_tokens for piece in pieces)
 
 

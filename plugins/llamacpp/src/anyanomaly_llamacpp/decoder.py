@@ -14,9 +14,9 @@ from llama_cpp import mtmd_cpp
 
 from anyanomaly.core.trie import Tokens, inner_paths, steps
 from anyanomaly.errors import BackendError, UsageError
-from anyanomaly_llamacpp.library import Native, Stop, reason
+from anyanomaly_llamacpp.chunks import Chunk
+from anyanomaly_llamacpp.engine import Native, Stop, reason
 from anyanomaly_llamacpp.machine import free_memory
-from anyanomaly_llamacpp.prompt import Piece
 
 Row = npt.NDArray[np.float64]  # (n_words,)
 
@@ -65,7 +65,7 @@ class Decoder:
         self._context = None
         self._held, self._ends = [], []
 
-    def read(self, pieces: Sequence[Piece], n_more: int) -> Row:
+    def read(self, pieces: Sequence[Chunk], n_more: int) -> Row:
         """Read a prompt, keeping room for ``n_more`` tokens, and return the logits of the next token.
 
         :raises UsageError: when it does not fit the context.
@@ -120,7 +120,7 @@ class Decoder:
         places = [path[: length + 1] for path in paths for length in range(len(path))]
         return {place: self._logits(number) for number, place in enumerate(places)}
 
-    def _read_piece(self, piece: Piece, start: int, asked: bool) -> int:
+    def _read_piece(self, piece: Chunk, start: int, asked: bool) -> int:
         if not piece.tokens:
             return self._read_image(piece, start)
         last = piece.n_tokens - 1
@@ -129,7 +129,7 @@ class Decoder:
             self._decode(read[begin : begin + self._chunk])
         return start + piece.n_positions
 
-    def _read_image(self, piece: Piece, start: int) -> int:
+    def _read_image(self, piece: Chunk, start: int) -> int:
         values = self._encoded(piece)
         end = llama_cpp.llama_pos(start)
         code = mtmd_cpp.mtmd_helper_decode_image_chunk(
@@ -147,7 +147,7 @@ class Decoder:
         self._check(code)
         return int(end.value)
 
-    def _encoded(self, piece: Piece) -> npt.NDArray[np.float32]:
+    def _encoded(self, piece: Chunk) -> npt.NDArray[np.float32]:
         """Return the image's tokens as the projector gives them: remembered, or made now."""
         if piece.key in self._images:
             self._images.move_to_end(piece.key)
@@ -189,7 +189,7 @@ class Decoder:
     def _memory(self) -> Any:
         return llama_cpp.llama_get_memory(self._context)
 
-    def _make_room(self, pieces: Sequence[Piece], n_more: int) -> None:
+    def _make_room(self, pieces: Sequence[Chunk], n_more: int) -> None:
         n_images = sum(piece.n_tokens for piece in pieces if not piece.tokens)
         needed = sum(piece.n_tokens for piece in pieces) + n_more
         if needed > self._most:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 
-def cores(system: Path = Path("/sys")) -> int:
+def usable_cores(system: Path = Path("/sys")) -> int:
     """Return the physical cores that this process may use, within its container's share of the CPU."""
     mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
     siblings = {_read(system / f"devices/system/cpu/cpu{number}/topology/thread_siblings_list") for number in mine}

@@ -2,51 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from anyanomaly import BackendSpec, hookimpl
 
-
-def _spec(name: str, summary: str, target: str, options: str, memory: str, licence: str) -> BackendSpec:
-    return BackendSpec(
-        name=name,
-        summary=summary,
-        target=f"anyanomaly_llavapp.{target}",
-        options=f"anyanomaly_llavapp.options:{options}",
-        requires=("anyanomaly-transformers", "torch>=2.4", "transformers>=5.0", "sentencepiece>=0.2", "protobuf>=4"),
-        install="anyanomaly-llavapp",
-        max_images=None,
-        logprobs=True,
-        devices=frozenset({"cpu", "cuda", "mps"}),
-        memory=memory,
-        licence=licence,
-    )
+LLAVA = BackendSpec(
+    name="llava",
+    summary="LLaVA-1.5 7B, original or -hf layout",
+    target="anyanomaly_llavapp.backend:LlavaBackend",
+    options="anyanomaly_llavapp.options:LlavaOptions",
+    requires=("anyanomaly-transformers", "torch>=2.4", "transformers>=5.0", "sentencepiece>=0.2", "protobuf>=4"),
+    install="anyanomaly-llavapp",
+    max_images=None,
+    logprobs=True,
+    devices=frozenset({"cpu", "cuda", "mps"}),
+    memory="about 14 GB",
+    licence="Llama 2 community",
+)
 
 
 @hookimpl
 def anyanomaly_register_backends() -> list[BackendSpec]:
     """Return the three models."""
     return [
-        _spec(
-            "llava-pp",
-            "LLaVA++ with LLaMA-3 8B, fully fine-tuned",
-            "backends:LlavaPpBackend",
-            "LlavaPpOptions",
+        LLAVA,
+        replace(
+            LLAVA,
+            name="llava-pp",
+            summary="LLaVA++ with LLaMA-3 8B, fully fine-tuned",
+            target="anyanomaly_llavapp.backend:LlavaPpBackend",
+            options="anyanomaly_llavapp.options:LlavaPpOptions",
             memory="about 17 GB",
             licence="Llama 3 community; code: none given",
         ),
-        _spec(
-            "llava",
-            "LLaVA-1.5 7B, original or -hf layout",
-            "backends:LlavaBackend",
-            "LlavaOptions",
-            memory="about 14 GB",
-            licence="Llama 2 community",
-        ),
-        _spec(
-            "video-chatgpt",
-            "Video-ChatGPT 7B, up to 100 frames",
-            "videos:VideoChatGptBackend",
-            "VideoChatGptOptions",
-            memory="about 14 GB",
+        replace(
+            LLAVA,
+            name="video-chatgpt",
+            summary="Video-ChatGPT 7B, up to 100 frames",
+            target="anyanomaly_llavapp.backend:VideoChatGptBackend",
+            options="anyanomaly_llavapp.options:VideoChatGptOptions",
             licence="non-commercial",
         ),
     ]

@@ -10,14 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyanomaly_transformers.faults import translated
-from anyanomaly_transformers.loading import quiet
-from anyanomaly_transformers.prefix.clip import processor
-from anyanomaly_transformers.prefix.filling import check, renamed
+from anyanomaly_transformers.api import check_weights, clip_processor, quiet_logs, rename_tensors, translate_errors
 
 from anyanomaly.errors import AnyAnomalyError, OutputError, UsageError
-from anyanomaly_llavapp.layouts import Layout, read_layout
-from anyanomaly_llavapp.llava import tokenizer_of
+from anyanomaly_llavapp.checkpoint import Layout, read_layout
+from anyanomaly_llavapp.model import tokenizer_of
 from anyanomaly_llavapp.options import LlavaPpOptions
 from anyanomaly_llavapp.profiles import LLAVA_PP
 
@@ -71,7 +68,7 @@ def export(source: str, target: Path, *, revision: str = "main", tower: str = ""
     import torch
     from transformers import GenerationConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
 
-    with quiet(), translated(source):
+    with quiet_logs(), translate_errors(source):
         layout = read_layout(source, revision, tower)
         tokenizer = tokenizer_of(layout)
         mark = _image_mark(tokenizer, source)
@@ -89,14 +86,14 @@ def export(source: str, target: Path, *, revision: str = "main", tower: str = ""
         )
         with torch.device("meta"):
             model = LlavaForConditionalGeneration(config)
-        check(model, tensors, f"the model {source!r}")
+        check_weights(model, tensors, f"the model {source!r}")
         model.generation_config = GenerationConfig(
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.convert_tokens_to_ids([tokenizer.eos_token, *PROFILE.stop_tokens]),
             pad_token_id=tokenizer.pad_token_id,
         )
         reader = LlavaProcessor(
-            processor(layout.clip.preprocessing, pad=layout.pad),
+            clip_processor(layout.clip.preprocessing, pad=layout.pad),
             tokenizer,
             patch_size=sees.patch_size,
             vision_feature_select_strategy=strategy,
@@ -104,7 +101,9 @@ def export(source: str, target: Path, *, revision: str = "main", tower: str = ""
             image_token=mark,
             chat_template=_template(tokenizer, layout.marks, mark),
         )
-        files = renamed(tensors, lambda name: name.replace("vision_tower.", "vision_tower.vision_model."))  # for vLLM
+        files = rename_tensors(
+            tensors, lambda name: name.replace("vision_tower.", "vision_tower.vision_model.")
+        )  # for vLLM
         model.save_pretrained(target, state_dict=files)
         reader.save_pretrained(target)
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from anyanomaly_transformers.prefix.options import PrefixOptions
+from pathlib import Path
+from typing import ClassVar
+
+from anyanomaly_transformers.api import TowerOptions
 from pydantic import Field
 
-TOWER = "CLIP that the images go through: hub id or folder; empty: the one that the checkpoint names"
+from anyanomaly.api import Download
+from anyanomaly.kit import hub_downloads
 
 
-class LlavaOptions(PrefixOptions):
+class LlavaOptions(TowerOptions):
     """LLaVA-1.5 7B."""
 
+    published_tower: ClassVar[str] = "openai/clip-vit-large-patch14-336"
     model: str = Field("liuhaotian/llava-v1.5-7b", description="hub id or folder, in the original or the -hf layout")
-    tower: str = Field("", description=TOWER)
 
 
 class LlavaPpOptions(LlavaOptions):
@@ -21,11 +25,22 @@ class LlavaPpOptions(LlavaOptions):
     model: str = Field("MBZUAI/LLaVA-Meta-Llama-3-8B-Instruct-FT", description="hub id or folder")
 
 
-class VideoChatGptOptions(PrefixOptions):
+class VideoChatGptOptions(TowerOptions):
     """Video-ChatGPT 7B."""
 
+    published_tower: ClassVar[str] = "openai/clip-vit-large-patch14"
     model: str = Field("mmaaz60/LLaVA-7B-Lightening-v1-1", description="the base model: hub id or folder")
     adapter: str = Field(
         "MBZUAI/Video-ChatGPT-7B", description="what was trained on videos: hub id, folder, or the file itself"
     )
-    tower: str = Field("", description=TOWER)
+
+    def downloads(self) -> tuple[Download, ...]:
+        """Return the weights of the base model, the CLIP and the adapter, as far as they are not here."""
+        beside = Path(self.model).expanduser().parent / Path(self.adapter).name
+        adapter = () if beside.is_dir() else hub_downloads(self.adapter, option="adapter")
+        return (*super().downloads(), *adapter)
+
+    def _named_tower(self) -> str:
+        folder = Path(self.model).expanduser()
+        places = (folder, folder.parent) if folder.is_dir() else ()
+        return "" if any((place / self.published_tower).is_dir() for place in places) else self.published_tower

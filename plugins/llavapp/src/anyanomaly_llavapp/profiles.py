@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from anyanomaly_transformers.prefix.profile import Decoding, Profile
+from anyanomaly_transformers.api import Decoding, Profile
 
 _HELPFUL = "The assistant gives helpful, detailed, and polite answers to the {0}'s questions."
 _CHAT = f"A chat between a curious {{0}} and an artificial intelligence assistant. {_HELPFUL}"

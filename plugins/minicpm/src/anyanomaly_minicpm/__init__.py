@@ -12,8 +12,8 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         BackendSpec(
             name="minicpm-v",
             summary="MiniCPM-Llama3-V 2.5 8B or MiniCPM-V 2.6 8B",
-            target="anyanomaly_minicpm.backend:MiniCPMBackend",
-            options="anyanomaly_minicpm.options:MiniCPMOptions",
+            target="anyanomaly_minicpm.backend:MiniCpmBackend",
+            options="anyanomaly_minicpm.options:MiniCpmOptions",
             requires=("anyanomaly-transformers", "torch>=2.4", "transformers>=5.0", "pillow>=10"),
             install="anyanomaly-minicpm",
             max_images=None,

@@ -2,110 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from anyanomaly_transformers.api import PrefixBackend
 
-from anyanomaly_transformers.faults import translated
-from anyanomaly_transformers.loading import device_of, dtype_of
-from anyanomaly_transformers.prefix.backend import PrefixBackend
-from anyanomaly_transformers.prefix.checkpoint import Tensors
-from anyanomaly_transformers.prefix.filling import build, fill, load_language, renamed
-from anyanomaly_transformers.prefix.model import ImageSlot
-from anyanomaly_transformers.prefix.profile import Decoding, Profile
-
-from anyanomaly.types import Query
-from anyanomaly_minicpm.checkpoint import Checkpoint, read_checkpoint
-from anyanomaly_minicpm.options import MiniCPMOptions
-from anyanomaly_minicpm.prompts import prompt_of, read_tokenizer
-from anyanomaly_minicpm.views import views_of
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-    from torch import Tensor
-
-    from anyanomaly_minicpm.vision import Strip, Vision
-
-# The conversation is the checkpoint's chat template. What the original does without sampling is not greedy.
-PROFILES = {
-    "paper": Profile("paper", before="", after="", decoding=Decoding(num_beams=3, repetition_penalty=1.2)),
-    "recommended": Profile("recommended", before="", after=""),
-}
+from anyanomaly_minicpm.checkpoint import read_checkpoint
+from anyanomaly_minicpm.model import MiniCpm
+from anyanomaly_minicpm.options import MiniCpmOptions
 
 
-class MiniCPM:
-    """A loaded MiniCPM-V."""
-
-    def __init__(self, checkpoint: Checkpoint, options: MiniCPMOptions) -> None:
-        self.checkpoint = checkpoint
-        self.files = (checkpoint.folder,)
-        self.profile = PROFILES[options.profile]
-        self.tokenizer = read_tokenizer(checkpoint)
-        tensors = Tensors(checkpoint.folder)
-        self.language = _load_language(checkpoint, tensors, options)
-        ends = [mark or self.tokenizer.eos_token for mark in checkpoint.version.ends]
-        self.language.generation_config.eos_token_id = self.tokenizer.convert_tokens_to_ids(ends)
-        self.vision = _load_vision(checkpoint, tensors, self.language.config.hidden_size, options)
-        self._by_grid = checkpoint.version.grid or options.positions == "grid"
-        self._together = checkpoint.version.grid or bool(checkpoint.config.get("batch_vision_input", True))
-
-    def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
-        """Return the prompt: token ids, and a place per view of an image."""
-        return prompt_of(self.tokenizer, self.checkpoint, query)
-
-    def encode_images(self, groups: Sequence[Sequence[Image]]) -> Sequence[Sequence[Tensor]]:
-        """Return one tensor (queries, hidden) per view of each group of images; a group is one question's."""
-        return [self._encoded(self.strips(group)) for group in groups]
-
-    def _encoded(self, strips: Sequence[Strip]) -> list[Tensor]:
-        return list(self.vision(strips)) if self._together else [self.vision([strip])[0] for strip in strips]
-
-    def strips(self, images: Sequence[Image]) -> list[Strip]:
-        """Return the views of one question's images, as the tower reads them."""
-        from anyanomaly_minicpm.vision import grids_of, rows_of
-
-        views = [view for image in images for view in views_of(image, self.checkpoint.slicing)]
-        side = self.vision.vpm.embeddings.num_patches_per_side
-        return grids_of(views, side) if self._by_grid else rows_of(views, side, together=self._together)
-
-
-def _load_language(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], options: MiniCPMOptions) -> Any:
-    import transformers
-
-    name = checkpoint.version.language
-    with translated(options.model):
-        config = getattr(transformers, f"{name}Config")(**checkpoint.language)
-    own = renamed(tensors, lambda key: key.removeprefix("llm.") if key.startswith("llm.") else None)
-    model = load_language(getattr(transformers, f"{name}ForCausalLM"), config, own, options)
-    model.set_attn_implementation("sdpa")  # as the original's own release of transformers, in float32 too
-    return model
-
-
-def _load_vision(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], hidden: int, options: MiniCPMOptions) -> Vision:
-    from transformers import Idefics2VisionConfig
-
-    from anyanomaly_minicpm.vision import Vision
-
-    device = device_of(options.device)
-    dtype = dtype_of(options, device)
-    with translated(options.model):
-        config = Idefics2VisionConfig(**checkpoint.tower)
-        vision = build(partial(Vision, config, checkpoint.n_queries, hidden))
-    own = renamed(tensors, lambda key: None if key.startswith("llm.") else key)
-    fill(vision, own, what=f"the image half of {options.model!r}", device=device, dtype=dtype)
-    # For the original's numbers: its own attention, and torch multiplies by weights that could be trained, as the
-    # original's could, in another order.
-    vision.vpm.set_attn_implementation("eager")
-    vision.resampler.attn.in_proj_weight.requires_grad_(True)
-    return vision
-
-
-class MiniCPMBackend(PrefixBackend[MiniCPMOptions]):
+class MiniCpmBackend(PrefixBackend[MiniCpmOptions]):
     """MiniCPM-Llama3-V-2.5 and MiniCPM-V 2.6."""
 
-    def load_model(self) -> MiniCPM:
+    def load_model(self) -> MiniCpm:
         """Return the model that the options name."""
-        return MiniCPM(read_checkpoint(self.options), self.options)
+        return MiniCpm(read_checkpoint(self.options), self.options)
 
     @property
     def fingerprint(self) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from anyanomaly_transformers.prefix.checkpoint import find, read_config, read_json
+from anyanomaly_transformers.api import find_checkpoint, read_config, read_json
 
 from anyanomaly.errors import BackendError, UsageError
-from anyanomaly_minicpm.options import MiniCPMOptions
-from anyanomaly_minicpm.views import Slicing, read_slicing
+from anyanomaly_minicpm.images import Slicing, read_slicing
+from anyanomaly_minicpm.options import MiniCpmOptions
 
 NEEDED = ("*.json", "*.safetensors")
 ELSEWHERE = ("model_type", "architectures", "auto_map", "vision_config", "slice_config", "_name_or_path", "torch_dtype")
@@ -71,12 +71,12 @@ class Checkpoint(NamedTuple):
         return int(self.config.get("query_num", 64))
 
 
-def read_checkpoint(options: MiniCPMOptions) -> Checkpoint:
+def read_checkpoint(options: MiniCpmOptions) -> Checkpoint:
     """Return the checkpoint that ``options`` name.
 
     :raises AnyAnomalyError: when it is not there, or neither MiniCPM-Llama3-V-2.5 nor MiniCPM-V 2.6 as published.
     """
-    folder = find(options.model, options.revision, NEEDED)
+    folder = find_checkpoint(options.model, options.revision, NEEDED)
     config = read_config(folder, {"minicpmv"}, "MiniCPM-V")
     version = _version(folder, config)
     images = read_json(folder / "preprocessor_config.json")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from anyanomaly_transformers.prefix.options import PrefixOptions
+from anyanomaly_transformers.api import PrefixOptions
 from pydantic import Field
 
 
-class MiniCPMOptions(PrefixOptions):
+class MiniCpmOptions(PrefixOptions):
     """Where the patches of a view stand, beside what all such models have."""
 
     model: str = Field(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from anyanomaly_transformers.faults import translated
-from anyanomaly_transformers.prefix.model import ImageSlot
+from anyanomaly_transformers.api import ImageSlot, translate_errors
 
 from anyanomaly.errors import BackendError
 from anyanomaly.types import Query
 from anyanomaly_minicpm.checkpoint import Checkpoint
-from anyanomaly_minicpm.views import Size, grid_of
+from anyanomaly_minicpm.images import Size, grid_of
 
 
 def read_tokenizer(checkpoint: Checkpoint) -> Any:
@@ -22,7 +21,7 @@ def read_tokenizer(checkpoint: Checkpoint) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     folder = str(checkpoint.folder)
-    with translated(folder):
+    with translate_errors(folder):
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     known = tokenizer.get_vocab()
     images = [checkpoint.marks[name] for name in ("im_start", "im_end", "slice_start", "slice_end", "unk")]

@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import Idefics2VisionConfig
 from transformers.models.idefics2.modeling_idefics2 import Idefics2VisionTransformer
 
-from anyanomaly_minicpm.views import View
+from anyanomaly_minicpm.images import View
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,8 +12,8 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         BackendSpec(
             name="minigpt4",
             summary="MiniGPT-4, LLaMA-2 7B",
-            target="anyanomaly_minigpt4.backend:MiniGPT4Backend",
-            options="anyanomaly_minigpt4.options:MiniGPT4Options",
+            target="anyanomaly_minigpt4.backend:MiniGpt4Backend",
+            options="anyanomaly_minigpt4.options:MiniGpt4Options",
             requires=(
                 "anyanomaly-transformers",
                 "torch>=2.4",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from anyanomaly_transformers.prefix.options import PrefixOptions
+from anyanomaly_transformers.api import PrefixOptions
 from pydantic import Field
 
 
-class MiniGPT4Options(PrefixOptions):
+class MiniGpt4Options(PrefixOptions):
     """Where the three parts of the model lie, beside what all such models have."""
 
     model: str = Field(

@@ -12,8 +12,8 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         BackendSpec(
             name="openai",
             summary="Any OpenAI-compatible server: vLLM, llama.cpp, SGLang, Ollama, hosted ones",
-            target="anyanomaly_openai.backend:OpenAIBackend",
-            options="anyanomaly_openai.options:OpenAIOptions",
+            target="anyanomaly_openai.backend:OpenAiBackend",
+            options="anyanomaly_openai.options:OpenAiOptions",
             requires=("httpx>=0.27", "pillow>=10"),
             install="anyanomaly-openai",
             max_images=None,

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from anyanomaly.api import Backend
-from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.errors import UsageError
+from anyanomaly.kit import require_loaded
 from anyanomaly.types import Answer, Query
-from anyanomaly_openai.messages import messages
-from anyanomaly_openai.options import Kind, OpenAIOptions
+from anyanomaly_openai.options import Kind, OpenAiOptions
 from anyanomaly_openai.pool import in_flight
+from anyanomaly_openai.prompts import messages
 from anyanomaly_openai.scoring import Scorer, first_choice
 from anyanomaly_openai.server import Server, is_loopback
 
 
-class OpenAIBackend(Backend[OpenAIOptions]):
+class OpenAiBackend(Backend[OpenAiOptions]):
     """Answers in words, or with log-probabilities of the allowed answers as far as the server tells them."""
 
-    def __init__(self, options: OpenAIOptions) -> None:
+    def __init__(self, options: OpenAiOptions) -> None:
         super().__init__(options)
         self.batch_size = options.max_inflight
         self._open: tuple[Server, str, Kind, Scorer] | None = None
@@ -68,9 +69,7 @@ class OpenAIBackend(Backend[OpenAIOptions]):
         return in_flight(self._answer, queries, self.options.max_inflight)
 
     def _ready(self) -> tuple[Server, str, Kind, Scorer]:
-        if self._open is None:
-            raise BackendError("The server has not been asked. Call load() first, or use the backend in a with block.")
-        return self._open
+        return require_loaded(self._open)
 
     def _answer(self, query: Query) -> Answer:
         server, model, kind, scorer = self._ready()

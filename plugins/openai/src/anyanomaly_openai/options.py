@@ -11,7 +11,7 @@ from anyanomaly.api import Options
 Kind = Literal["vllm", "sglang", "llama.cpp", "ollama", "other"]
 
 
-class OpenAIOptions(Options):
+class OpenAiOptions(Options):
     """Which server answers, and how it is spoken to."""
 
     base_url: str = Field(

@@ -16,9 +16,9 @@ from typing import Any
 
 from anyanomaly.core.trie import Tokens, choice_tokens, path_logprobs, steps
 from anyanomaly.errors import BackendError
-from anyanomaly_openai.following import NEGLIGIBLE, Step, follow
 from anyanomaly_openai.options import Kind
 from anyanomaly_openai.server import Server
+from anyanomaly_openai.top_tokens import NEGLIGIBLE, Step, follow
 
 REQUESTS = 2
 """Most requests per query where the likeliest tokens are followed: the scores start with 0 or with 1."""

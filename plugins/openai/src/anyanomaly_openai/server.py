@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 
 from anyanomaly.errors import BackendError, UsageError
-from anyanomaly_openai.faults import Passing, answered, unanswered
-from anyanomaly_openai.options import Kind, OpenAIOptions
+from anyanomaly_openai.errors import Passing, answered, unanswered
+from anyanomaly_openai.options import Kind, OpenAiOptions
 
 CONNECT_S = 10.0
 FIRST_WAIT_S = 0.5
@@ -41,7 +41,7 @@ def is_loopback(url: str) -> bool:
 class Server:
     """A connection pool to a server; used by many threads at once."""
 
-    def __init__(self, options: OpenAIOptions) -> None:
+    def __init__(self, options: OpenAiOptions) -> None:
         """:raises UsageError: when the key's variable is not set, or the file of authorities cannot be read."""
         self.url = options.base_url.rstrip("/")
         self._options = options
@@ -127,7 +127,7 @@ class Server:
             raise BackendError(f"The connection to {self.url} was closed.")
 
 
-def _key(options: OpenAIOptions) -> str:
+def _key(options: OpenAiOptions) -> str:
     if not options.api_key_env:
         return ""
     key = os.environ.get(options.api_key_env, "").strip()

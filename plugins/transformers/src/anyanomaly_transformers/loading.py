@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
-from anyanomaly_transformers.faults import translated
+from anyanomaly.kit import EXAMPLE, MODEL, ChoiceEncoder, PixelOptions, folder_or_hub_id, no_area_error, require_model
+from anyanomaly_transformers.errors import translate_errors
 from anyanomaly_transformers.options import TransformersOptions, WeightsOptions
 
 
@@ -18,6 +18,7 @@ class Loaded(NamedTuple):
 
     model: Any
     processor: Any
+    encode_choices: ChoiceEncoder
     commit: str  # of a hub model; empty: a folder
 
 
@@ -28,43 +29,32 @@ def load(options: TransformersOptions) -> Loaded:
     :raises MissingRequirement: when weights or a package are missing.
     :raises BackendError: when memory runs out, or the files are broken.
     """
-    name = _resolved(options.model)
-    device = device_of(options.device)
+    require_model(options.model, backend="transformers", example=MODEL, preset="qwen-hf")
+    name = folder_or_hub_id(options.model)
+    device = resolve_device(options.device)
     check_packages(options)
-    with quiet(), translated(options.model):
+    with quiet_logs(), translate_errors(options.model):
         from transformers import AutoConfig
 
         where = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
         config = AutoConfig.from_pretrained(name, **where)
-        _check_sees(config, options)
+        _check_takes_images(config, options)
         processor = _processor(name, options, where)
         model = _model(name, options, device, where)
     return Loaded(
-        with_plain_decoding(model, processor.tokenizer), processor, str(getattr(config, "_commit_hash", None) or "")
+        reset_generation_config(model, processor.tokenizer),
+        processor,
+        choice_encoder(processor.tokenizer),
+        commit=str(getattr(config, "_commit_hash", None) or ""),
     )
 
 
-def _resolved(model: str) -> str:
-    """Return the folder's path, or the hub id as it is."""
-    if not model:
-        raise UsageError(
-            "Backend 'transformers' needs a model. Use --backend.model with a hub id such as "
-            "Qwen/Qwen2.5-VL-3B-Instruct or a folder, or a preset such as --backend qwen-hf."
-        )
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise UsageError(f"The folder {model!r} holds no config.json. Give the folder of the model itself.")
-        return str(folder)
-    if model.startswith((".", "~", "/")) or model.count("/") != 1 or "\\" in model:
-        raise MissingRequirement(
-            f"There is no model folder {model!r}. "
-            "Give an existing folder, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct."
-        )
-    return model
+def choice_encoder(tokenizer: Any) -> ChoiceEncoder:
+    """Return what gives the tokens of allowed answers with a tokenizer of transformers."""
+    return ChoiceEncoder(lambda text: list(tokenizer(text, add_special_tokens=False)["input_ids"]))
 
 
-def device_of(name: str) -> str:
+def resolve_device(name: str) -> str:
     """Return the device that ``name`` means here.
 
     :raises UsageError: when it is not there.
@@ -87,7 +77,7 @@ def device_of(name: str) -> str:
     return name
 
 
-def _check_sees(config: Any, options: TransformersOptions) -> None:
+def _check_takes_images(config: Any, options: TransformersOptions) -> None:
     """Refuse a model that does not take images and a conversation."""
     from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
@@ -95,7 +85,7 @@ def _check_sees(config: Any, options: TransformersOptions) -> None:
     if (type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and not own_code) or config.is_encoder_decoder:
         raise UsageError(
             f"Model {options.model!r} (type {config.model_type}) does not answer questions about images. "
-            "Give an image-text-to-text chat model, for example Qwen/Qwen2.5-VL-3B-Instruct."
+            f"Give an image-text-to-text chat model, for example {EXAMPLE}."
         )
 
 
@@ -111,30 +101,32 @@ def _processor(name: str, options: TransformersOptions, where: dict[str, Any]) -
             f"Model {options.model!r} has no chat template, so questions cannot be put to it. "
             "Use the variant tuned to follow instructions."
         )
-    if options.min_pixels is not None or options.max_pixels is not None:
-        _limit_pixels(images, options)
+    if options.has_pixel_limits:
+        limit_pixels(images, options, f"Model {options.model!r}")
     if processor.tokenizer.pad_token_id is None:
         processor.tokenizer.pad_token = processor.tokenizer.eos_token
     return processor
 
 
-def _limit_pixels(images: Any, options: TransformersOptions) -> None:
-    size = dict(images.size or {})
-    if not hasattr(images, "merge_size") or "longest_edge" not in size:
-        raise UsageError(
-            f"Model {options.model!r} does not size images by their area. "
-            "Leave out --backend.min-pixels and --backend.max-pixels, or scale frames with the reader."
-        )
+def limit_pixels(image_processor: Any, options: PixelOptions, model: str) -> tuple[int, int]:
+    """Set the user's limits of an image's area in ``image_processor``, and return them: least and most pixels.
+
+    :param model: starts the message: "Model 'owner/name'".
+    :raises UsageError: when the model does not size images by their area.
+    """
+    size = dict(getattr(image_processor, "size", None) or {})
+    if not hasattr(image_processor, "merge_size") or "longest_edge" not in size:
+        raise no_area_error(model)
     # The Qwen image processors keep the limits of the area, in pixels, under the names of edges.
-    low = options.min_pixels or min(size["shortest_edge"], options.max_pixels or size["shortest_edge"])
-    size |= {"shortest_edge": low, "longest_edge": options.max_pixels or max(size["longest_edge"], low)}
-    images.size = size
+    low, high = options.pixel_limits(size["shortest_edge"], size["longest_edge"])
+    image_processor.size = size | {"shortest_edge": low, "longest_edge": high}
+    return low, high
 
 
 def _model(name: str, options: TransformersOptions, device: str, where: dict[str, Any]) -> Any:
     from transformers import AutoModelForImageTextToText
 
-    settings = {**placement(options, device), **where}
+    settings = {**placement_settings(options, device), **where}
     if options.attention != "auto":
         settings["attn_implementation"] = options.attention
     model, report = AutoModelForImageTextToText.from_pretrained(name, output_loading_info=True, **settings)
@@ -146,9 +138,9 @@ def _model(name: str, options: TransformersOptions, device: str, where: dict[str
     return model.eval() if "device_map" in settings else model.eval().to(device)
 
 
-def placement(options: WeightsOptions, device: str) -> dict[str, Any]:
+def placement_settings(options: WeightsOptions, device: str) -> dict[str, Any]:
     """Return what ``from_pretrained`` needs to put weights where ``options`` say, in their precision."""
-    dtype = dtype_of(options, device)
+    dtype = resolve_dtype(options, device)
     settings: dict[str, Any] = {"dtype": dtype}
     if options.device_map or options.quantization:
         settings["device_map"] = options.device_map or device
@@ -163,7 +155,7 @@ def placement(options: WeightsOptions, device: str) -> dict[str, Any]:
     return settings
 
 
-def dtype_of(options: WeightsOptions, device: str) -> Any:
+def resolve_dtype(options: WeightsOptions, device: str) -> Any:
     """Return the torch dtype that ``options`` ask for on ``device``."""
     import torch
 
@@ -174,13 +166,13 @@ def dtype_of(options: WeightsOptions, device: str) -> Any:
 def check_packages(options: WeightsOptions) -> None:
     """:raises MissingRequirement: when ``options`` need a package that is not installed."""
     if options.device_map:
-        need("accelerate", "--backend.device-map")
+        require_package("accelerate", "--backend.device-map")
     if options.quantization:
-        need("bitsandbytes", f"--backend.quantization {options.quantization}")
-        need("accelerate", f"--backend.quantization {options.quantization}")
+        require_package("bitsandbytes", f"--backend.quantization {options.quantization}")
+        require_package("accelerate", f"--backend.quantization {options.quantization}")
 
 
-def with_plain_decoding(model: Any, tokenizer: Any) -> Any:
+def reset_generation_config(model: Any, tokenizer: Any) -> Any:
     """Keep, of the checkpoint's own decoding defaults, nothing but the ids of its marks."""
     from transformers import GenerationConfig
 
@@ -192,14 +184,14 @@ def with_plain_decoding(model: Any, tokenizer: Any) -> Any:
     return model
 
 
-def need(distribution: str, option: str) -> None:
+def require_package(distribution: str, option: str) -> None:
     """:raises MissingRequirement: when ``distribution`` is not installed, which ``option`` needs."""
     if find_spec(distribution) is None:
         raise MissingRequirement(f"{option} needs the package {distribution}. Run: pip install {distribution}")
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet_logs() -> Iterator[None]:
     """Silence transformers and the hub's client for a while; bars stay where someone watches a download."""
     import sys
 

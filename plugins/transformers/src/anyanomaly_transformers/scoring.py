@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from anyanomaly.core.trie import Tokens, inner_paths, path_logprobs, steps
-from anyanomaly.errors import BackendError
+from anyanomaly.core.trie import Tokens, inner_paths, steps
+from anyanomaly.kit import WIDER_PRECISION, answer_logprobs
 
 
 def choice_logprobs(model: Any, inputs: Any, answers: Sequence[Sequence[Tokens]]) -> list[list[float]]:
@@ -63,13 +63,7 @@ def _two_passes(
     found: list[dict[Tokens, dict[int, float]]] = [{} for _ in answers]
     for (row, place, token), value in zip([*after_prompt, *later], values, strict=True):
         found[row].setdefault(place, {})[token] = value
-    try:
-        return [path_logprobs(choices, each) for choices, each in zip(answers, found, strict=True)]
-    except ValueError as error:
-        raise BackendError(
-            "The model gives no numbers (NaN) for the allowed answers. "
-            "Half precision may be too narrow for it: use --backend.dtype bfloat16 or float32."
-        ) from error
+    return [answer_logprobs(choices, each, WIDER_PRECISION) for choices, each in zip(answers, found, strict=True)]
 
 
 def _continue(model: Any, first: Any, prepared: dict[str, Any], paths: Sequence[tuple[int, Tokens]]) -> Any:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import chain
 from typing import IO, Any
 
 from anyanomaly.api import Backend
-from anyanomaly.core.trie import Tokens, choice_tokens
-from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.core.trie import Tokens
+from anyanomaly.errors import BackendError
+from anyanomaly.kit import require_loaded
 from anyanomaly.types import Answer, Query
 from anyanomaly_vllm.engine import Engine, Prompt, new_log, quiet
-from anyanomaly_vllm.faults import translated
-from anyanomaly_vllm.lookup import Lookup
-from anyanomaly_vllm.model import Model, examine
+from anyanomaly_vllm.errors import translate_errors
+from anyanomaly_vllm.generation import sampling_params
+from anyanomaly_vllm.loading import Model, examine
 from anyanomaly_vllm.options import VllmOptions
-from anyanomaly_vllm.questions import drawing, messages
+from anyanomaly_vllm.prompts import messages
+from anyanomaly_vllm.scoring import Lookup
 from anyanomaly_vllm.sizes import Size
 
 LOGGER = logging.getLogger(__name__)
@@ -38,7 +39,6 @@ class VllmBackend(Backend[VllmOptions]):
         self._model: Model | None = None
         self._engine: Engine | None = None
         self._size = Size(0, 0)
-        self._choice_tokens = lru_cache(maxsize=1024)(self._tokens_of)  # few questions, many images
 
     def load(self) -> None:
         """Look at the model; download its configuration when it is not there. Weights follow with the first query."""
@@ -74,20 +74,18 @@ class VllmBackend(Backend[VllmOptions]):
         try:
             with quiet():
                 size = model.measure.size(queries)
-            with translated(self.options.model, log, running=False):
+            with translate_errors(self.options.model, log, running=False):
                 engine = self._started(size)
             n_videos = len({query.id.video for query in queries})
             LOGGER.info("%d queries of %d videos go to vLLM at once", len(queries), n_videos)
-            with translated(self.options.model, log, running=True), quiet():
+            with translate_errors(self.options.model, log, running=True), quiet():
                 return self._answers(engine, queries)
         except BaseException:  # an interrupt too: what is in flight has nobody to answer to
             self._stop()
             raise
 
     def _ready(self) -> tuple[Model, IO[bytes]]:
-        if self._model is None or self._log is None:
-            raise BackendError("The model is not loaded. Call load() first, or use the backend in a with block.")
-        return self._model, self._log
+        return require_loaded(self._model), require_loaded(self._log)
 
     def _started(self, size: Size) -> Engine:
         """Return an engine that takes queries of this size: the running one, or a new one."""
@@ -111,11 +109,11 @@ class VllmBackend(Backend[VllmOptions]):
 
     def _stop(self) -> None:
         engine, self._engine = self._engine, None
-        self._choice_tokens.cache_clear()
         if engine is not None:
             engine.close()
 
     def _answers(self, engine: Engine, queries: Sequence[Query]) -> list[Answer]:
+        model, _ = self._ready()
         asked: list[tuple[int, Lookup | None, list[Tokens]]] = []  # per query: its tokens; a place for each request
 
         def requests() -> Iterator[tuple[Prompt, Any]]:
@@ -124,9 +122,9 @@ class VllmBackend(Backend[VllmOptions]):
                 length = len(prompt["prompt_token_ids"])
                 if not query.sampling.choices:
                     asked.append((length, None, [()]))
-                    yield prompt, drawing(query)
+                    yield prompt, sampling_params(query)
                     continue
-                lookup = Lookup(self._choice_tokens(prompt["prompt"], query.sampling.choices), length)
+                lookup = Lookup(model.encode_choices(prompt["prompt"], query.sampling.choices), length)
                 wanted = lookup.first()
                 asked.append((length, lookup, [place for place, _ in wanted]))
                 yield from _after(prompt, wanted)
@@ -145,7 +143,7 @@ class VllmBackend(Backend[VllmOptions]):
         answers = []
         for query, (length, lookup, places), tokens, left in zip(queries, asked, written, missing, strict=True):
             if lookup is None:
-                words = self._ready()[0].measure.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+                words = model.measure.tokenizer.decode(tokens, skip_special_tokens=True).strip()
                 answers.append(Answer(query.id, words, prompt_tokens=length, output_tokens=len(tokens)))
                 continue
             for place, _ in left:
@@ -154,17 +152,6 @@ class VllmBackend(Backend[VllmOptions]):
             n_tokens = len(places) + len(left)
             answers.append(Answer(query.id, logprobs=logprobs, prompt_tokens=length, output_tokens=n_tokens))
         return answers
-
-    def _tokens_of(self, text: str, choices: tuple[str, ...]) -> tuple[Tokens, ...]:
-        tokenizer = self._ready()[0].measure.tokenizer
-
-        def encode(words: str) -> list[int]:
-            return list(tokenizer(words, add_special_tokens=False)["input_ids"])
-
-        try:
-            return choice_tokens(encode, text, choices)
-        except ValueError as error:
-            raise UsageError(f"A question cannot be asked: {error}.") from error
 
 
 def _read(engine: Engine, query: Query) -> Prompt:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from anyanomaly.api import Options
-
-MODEL = "a hub id such as Qwen/Qwen2.5-VL-3B-Instruct, or a folder"
+from anyanomaly.kit import MODEL, HubModelOptions, PixelOptions, Precision
 
 
-class VllmOptions(Options):
+class VllmOptions(PixelOptions, HubModelOptions):
     """What decides which weights answer, and how they run."""
 
     brings_code: ClassVar[bool] = False
     """Whether the preset's model needs Python code of its authors."""
 
-    model: str = Field("", description=MODEL)
-    revision: str = Field("main", description="branch, tag or commit of a hub model")
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
-        "auto", description="precision of the weights; auto: bfloat16 on a GPU, float32 on a CPU"
-    )
+    dtype: Precision = "auto"
     quantization: str = Field(
         "", description="vLLM's name of a quantisation, such as fp8 or bitsandbytes; empty: as the checkpoint says"
     )
@@ -33,12 +27,6 @@ class VllmOptions(Options):
     max_model_len: int | None = Field(
         None, ge=1, description="longest query with its answer, in tokens; none: from the queries of the run"
     )
-    min_pixels: int | None = Field(
-        None, ge=1, description="enlarge images below this many pixels (models that size images by area)"
-    )
-    max_pixels: int | None = Field(
-        None, ge=1, description="shrink images above this many pixels (models that size images by area)"
-    )
     batch_size: int = Field(256, ge=1, description="queries handed to the engine at once")
     eager: bool | None = Field(
         None, description="start without compiling: sooner ready, slower answers; none: on a CPU yes, on a GPU no"
@@ -46,12 +34,6 @@ class VllmOptions(Options):
     trust_remote_code: bool = Field(
         False, description="run Python code that comes with the model; only for authors whom you trust"
     )
-
-    @model_validator(mode="after")
-    def _limits_in_order(self) -> Self:
-        if self.min_pixels is not None and self.max_pixels is not None and self.min_pixels > self.max_pixels:
-            raise ValueError(f"min_pixels {self.min_pixels} is above max_pixels {self.max_pixels}")
-        return self
 
 
 class QwenOptions(VllmOptions):
@@ -72,7 +54,7 @@ class Qwen3Options(VllmOptions):
     model: str = Field("Qwen/Qwen3-VL-4B-Instruct", description=MODEL)
 
 
-class MiniCPMOptions(VllmOptions):
+class MiniCpmOptions(VllmOptions):
     """MiniCPM-V 2.6."""
 
     brings_code: ClassVar[bool] = True

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from anyanomaly_transformers.prompting import encode, refuse_marks, render
+from anyanomaly_transformers.api import encode_batch, refuse_special_tokens, render_prompt
 
-from anyanomaly.errors import UsageError
 from anyanomaly.types import Query
-from anyanomaly_vllm.options import VllmOptions
 
 UNMEASURED = 4096  # tokens taken for a query that only vLLM's own code can measure
 
@@ -56,7 +54,7 @@ class Measure:
     def _prompt(self, query: Query, shapes: tuple[Any, ...]) -> int:
         key = (query.system, query.prompt, query.text_first, shapes)
         if key not in self._known:
-            refuse_marks(self.tokenizer, query)
+            refuse_special_tokens(self.tokenizer, query)
             self._known[key] = self._measured(query)
         return self._known[key]
 
@@ -64,31 +62,12 @@ class Measure:
         if self._processor is None:
             return UNMEASURED
         try:
-            return int(encode(self._processor, [query], [render(self._processor, query)])["input_ids"].shape[1])
+            return int(
+                encode_batch(self._processor, [query], [render_prompt(self._processor, query)])["input_ids"].shape[1]
+            )
         except (TypeError, ValueError, AttributeError, KeyError):  # a processor of its authors, with its own manners
             return UNMEASURED
 
 
 def _n_bytes(words: str) -> int:
     return len(words.encode())  # no tokenizer needs more tokens
-
-
-def pixel_limits(processor: Any, options: VllmOptions) -> dict[str, int]:
-    """Set the limits of the images' area in ``processor`` and return what vLLM needs to do the same.
-
-    :raises UsageError: when the model does not size images by their area.
-    """
-    if options.min_pixels is None and options.max_pixels is None:
-        return {}
-    images: Any = getattr(processor, "image_processor", None)
-    size = dict(getattr(images, "size", None) or {})
-    if not hasattr(images, "merge_size") or "longest_edge" not in size:
-        raise UsageError(
-            f"Model {options.model!r} does not size images by their area. "
-            "Leave out --backend.min-pixels and --backend.max-pixels, or scale frames with the reader."
-        )
-    # The Qwen image processors keep the limits of the area, in pixels, under the names of edges.
-    low = options.min_pixels or min(size["shortest_edge"], options.max_pixels or size["shortest_edge"])
-    high = options.max_pixels or max(size["longest_edge"], low)
-    images.size = size | {"shortest_edge": low, "longest_edge": high}
-    return {"min_pixels": low, "max_pixels": high}

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-LLAMA, CLIP = "divided", "scaled_before"
+LLAMA_ATTENTION, CLIP_ATTENTION = "divided", "scaled_before"
 
 
-def registered(name: str) -> str:
+def register_attention(name: str) -> str:
     """Make one of them known to transformers, and return its name."""
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import eager_mask
 
-    AttentionInterface.register(name, {LLAMA: _llama, CLIP: _clip}[name])
+    AttentionInterface.register(name, {LLAMA_ATTENTION: _llama, CLIP_ATTENTION: _clip}[name])
     AttentionMaskInterface.register(name, eager_mask)
     return name
 

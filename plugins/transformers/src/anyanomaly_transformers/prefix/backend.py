@@ -5,29 +5,36 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from anyanomaly.api import Backend
-from anyanomaly.core.trie import Tokens, choice_tokens
-from anyanomaly.errors import AnyAnomalyError, BackendError, UsageError
+from anyanomaly.errors import AnyAnomalyError
+from anyanomaly.kit import ChoiceEncoder, answer_in_groups, require_loaded
 from anyanomaly.types import Answer, ImageArray, Query
-from anyanomaly_transformers.faults import run_error
-from anyanomaly_transformers.identity import fingerprint_of
-from anyanomaly_transformers.loading import check_packages, quiet, with_plain_decoding
-from anyanomaly_transformers.prefix.language import generate, pad, row, words
+from anyanomaly_transformers.errors import run_error
+from anyanomaly_transformers.fingerprints import files_fingerprint
+from anyanomaly_transformers.generation import end_token_ids
+from anyanomaly_transformers.loading import check_packages, choice_encoder, quiet_logs, reset_generation_config
+from anyanomaly_transformers.prefix.generation import decode_answer, generate
 from anyanomaly_transformers.prefix.model import ImageSlot, PrefixModel
 from anyanomaly_transformers.prefix.options import PrefixOptions
-from anyanomaly_transformers.prompting import refuse_marks
+from anyanomaly_transformers.prefix.prompts import embed_prompt, pad_batch
+from anyanomaly_transformers.prompts import refuse_special_tokens
 from anyanomaly_transformers.scoring import choice_logprobs
-from anyanomaly_transformers.words import end_marks
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 P = TypeVar("P", bound=PrefixOptions, covariant=True)
 Pieces = Sequence[Sequence[int] | ImageSlot]
+
+
+class Prompt(NamedTuple):
+    """A query as the model reads it."""
+
+    query: Query
+    pieces: Pieces
+    embeddings: Tensor  # (n_tokens, hidden)
 
 
 class PrefixBackend(Backend[P]):
@@ -38,7 +45,7 @@ class PrefixBackend(Backend[P]):
         self.batch_size = options.batch_size
         self._model: PrefixModel | None = None
         self._fingerprint = ""
-        self._choice_tokens = lru_cache(maxsize=1024)(self._tokens_of)  # few questions, many images
+        self._encode_choices: ChoiceEncoder | None = None
 
     @abstractmethod
     def load_model(self) -> PrefixModel:
@@ -50,12 +57,13 @@ class PrefixBackend(Backend[P]):
     def load(self) -> None:
         """Load tokenizer and weights; download them when they are not there."""
         check_packages(self.options)
-        with quiet():
+        with quiet_logs():
             model = self.load_model()
-        with_plain_decoding(model.language, model.tokenizer)
+        reset_generation_config(model.language, model.tokenizer)
         _add_stop_tokens(model)
         self._model = model
-        self._fingerprint = fingerprint_of(
+        self._encode_choices = choice_encoder(model.tokenizer)
+        self._fingerprint = files_fingerprint(
             model.files,
             dtype=str(model.language.dtype).removeprefix("torch."),
             quantization=self.options.quantization,
@@ -66,12 +74,19 @@ class PrefixBackend(Backend[P]):
         """Let the weights go, and give the GPU's memory back."""
         if self._model is None:
             return
-        self._model = None
-        self._choice_tokens.cache_clear()
+        self._model = self._encode_choices = None
         import torch
 
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    @property
+    def model(self) -> PrefixModel:
+        """The loaded model.
+
+        :raises BackendError: before `load`.
+        """
+        return require_loaded(self._model)
 
     @property
     def fingerprint(self) -> str:
@@ -79,7 +94,7 @@ class PrefixBackend(Backend[P]):
 
         :raises BackendError: before `load`.
         """
-        self._ready()
+        require_loaded(self._model)
         return self._fingerprint
 
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
@@ -88,58 +103,40 @@ class PrefixBackend(Backend[P]):
         :raises BackendError: before `load`, when memory runs out, or when the model fails.
         :raises UsageError: when a question holds a mark of the model.
         """
-        model = self._ready()
+        model = self.model
         for query in queries:
-            refuse_marks(model.tokenizer, query)
+            refuse_special_tokens(model.tokenizer, query)
         import torch
 
-        answers: dict[int, Answer] = {}
-        order = sorted(range(len(queries)), key=lambda place: _kind(model, queries[place]))
         try:
-            with quiet(), torch.inference_mode():
-                prompts = [model.pieces(query) for query in queries]
-                rows = list(_rows(model, queries, prompts))
-                for _, places in groupby(order, key=lambda place: _kind(model, queries[place])):
-                    group = list(places)
-                    given = self._alike(
-                        model, [queries[i] for i in group], [prompts[i] for i in group], [rows[i] for i in group]
-                    )
-                    answers.update(zip(group, given, strict=True))
+            with quiet_logs(), torch.inference_mode():
+                pieces = [model.pieces(query) for query in queries]
+                rows = _rows(model, queries, pieces)
+                prompts = [Prompt(*parts) for parts in zip(queries, pieces, rows, strict=True)]
+                return answer_in_groups(
+                    prompts, lambda prompt: _kind(model, prompt.query), lambda group: self._answer_alike(model, group)
+                )
         except AnyAnomalyError:
             raise
         except Exception as error:
             raise run_error(self.options.model, error) from error
-        return [answers[place] for place in range(len(queries))]
 
-    def _ready(self) -> PrefixModel:
-        if self._model is None:
-            raise BackendError("The model is not loaded. Call load() first, or use the backend in a with block.")
-        return self._model
-
-    def _alike(
-        self, model: PrefixModel, queries: Sequence[Query], prompts: Sequence[Pieces], rows: Sequence[Tensor]
-    ) -> Iterator[Answer]:
-        batch = pad(rows)
+    def _answer_alike(self, model: PrefixModel, prompts: Sequence[Prompt]) -> Iterator[Answer]:
+        batch = pad_batch([prompt.embeddings for prompt in prompts])
+        queries = [prompt.query for prompt in prompts]
         if queries[0].sampling.choices:
-            wanted = [query.sampling.choices for query in queries]
-            ends = [_last_text(pieces) for pieces in prompts]
-            tokens = [self._choice_tokens(end, choices) for end, choices in zip(ends, wanted, strict=True)]
-            values = choice_logprobs(model.language, batch, tokens)
-            for query, choices, read, each in zip(queries, wanted, rows, values, strict=True):
-                logprobs = dict(zip(choices, each, strict=True))
-                yield Answer(query.id, logprobs=logprobs, prompt_tokens=len(read), output_tokens=0)
+            encode_choices = require_loaded(self._encode_choices)
+            answers = [
+                encode_choices(_last_text(model, pieces), query.sampling.choices) for query, pieces, _ in prompts
+            ]
+            values = choice_logprobs(model.language, batch, answers)
+            for (query, _, embeddings), logprobs in zip(prompts, values, strict=True):
+                by_choice = dict(zip(query.sampling.choices, logprobs, strict=True))
+                yield Answer(query.id, logprobs=by_choice, prompt_tokens=len(embeddings), output_tokens=0)
             return
-        for query, read, new in zip(queries, rows, generate(model, batch, queries), strict=True):
-            text = words(model.tokenizer, new, model.profile)
-            yield Answer(query.id, text=text, prompt_tokens=len(read), output_tokens=len(new))
-
-    def _tokens_of(self, end: tuple[int, ...], choices: tuple[str, ...]) -> tuple[Tokens, ...]:
-        tokenizer = self._ready().tokenizer
-        text = tokenizer.decode(end, skip_special_tokens=False)
-        try:
-            return choice_tokens(lambda words: tokenizer(words, add_special_tokens=False)["input_ids"], text, choices)
-        except ValueError as error:
-            raise UsageError(f"These allowed answers cannot be used with this model: {error}.") from error
+        for (query, _, embeddings), tokens in zip(prompts, generate(model, batch, queries), strict=True):
+            text = decode_answer(model.tokenizer, tokens, model.profile)
+            yield Answer(query.id, text=text, prompt_tokens=len(embeddings), output_tokens=len(tokens))
 
 
 def _rows(model: PrefixModel, queries: Sequence[Query], prompts: Sequence[Pieces]) -> Iterator[Tensor]:
@@ -158,17 +155,17 @@ def _rows(model: PrefixModel, queries: Sequence[Query], prompts: Sequence[Pieces
     encoded = dict(zip(groups, model.encode_images(list(groups.values())) if groups else [], strict=True))
     for pieces, key_of in zip(prompts, keys, strict=True):
         slots = [piece for piece in pieces if isinstance(piece, ImageSlot)]
-        yield row(model, pieces, {slot: encoded[key_of[slot.images]][slot.part] for slot in slots})
+        yield embed_prompt(model, pieces, {slot: encoded[key_of[slot.images]][slot.part] for slot in slots})
 
 
 def _digest(image: ImageArray) -> bytes:
     return hashlib.blake2b(image.data, person=repr(image.shape[:2]).encode()[:16]).digest()
 
 
-def _last_text(pieces: Pieces) -> tuple[int, ...]:
-    """Return the prompt's tokens behind its last image: they decide which tokens an allowed answer adds."""
+def _last_text(model: PrefixModel, pieces: Pieces) -> str:
+    """Return the prompt's text after its last image: it decides which tokens an allowed answer adds."""
     last = pieces[-1]
-    return () if isinstance(last, ImageSlot) else tuple(last)
+    return "" if isinstance(last, ImageSlot) else str(model.tokenizer.decode(last, skip_special_tokens=False))
 
 
 def _kind(model: PrefixModel, query: Query) -> tuple[Any, ...]:
@@ -183,6 +180,6 @@ def _add_stop_tokens(model: PrefixModel) -> None:
     config = model.language.generation_config
     known = model.tokenizer.get_vocab()
     more = {known[mark] for mark in model.profile.stop_tokens if mark in known}
-    config.eos_token_id = sorted(end_marks(model.language) | more)
+    config.eos_token_id = sorted(end_token_ids(model.language) | more)
     if config.pad_token_id is None:
         config.pad_token_id = config.eos_token_id[0]

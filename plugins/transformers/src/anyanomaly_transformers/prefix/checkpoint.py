@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
-from anyanomaly_transformers.faults import translated
-from anyanomaly_transformers.loading import quiet
+from anyanomaly.kit import folder_or_hub_id
+from anyanomaly_transformers.errors import translate_errors
+from anyanomaly_transformers.loading import quiet_logs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # each alone, or in parts that an index beside them names
 
 
-def find(model: str, revision: str = "main", only: Sequence[str] | None = None) -> Path:
+def find_checkpoint(model: str, revision: str = "main", only: Sequence[str] | None = None) -> Path:
     """Return the folder of a model: an existing one, or what the hub has under that id, downloaded where needed.
 
     The hub client's environment variables count, HF_HUB_OFFLINE and HF_HOME among them.
@@ -27,16 +28,12 @@ def find(model: str, revision: str = "main", only: Sequence[str] | None = None) 
     """
     if not model:
         raise UsageError("No model is named. Use --backend.model with a hub id or the folder of the checkpoint.")
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder
-    if model.startswith((".", "~", "/")) or model.count("/") != 1 or "\\" in model:
-        raise MissingRequirement(
-            f"There is no model folder {model!r}. Give an existing folder, or a hub id OWNER/NAME."
-        )
+    name = folder_or_hub_id(model, needs="")
+    if Path(name).is_dir():
+        return Path(name)
     from huggingface_hub import snapshot_download
 
-    with quiet(), translated(model):
+    with quiet_logs(), translate_errors(model):
         return Path(snapshot_download(model, revision=revision, allow_patterns=None if only is None else list(only)))
 
 

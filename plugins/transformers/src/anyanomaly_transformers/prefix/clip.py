@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from anyanomaly.errors import MissingRequirement, UsageError
-from anyanomaly_transformers.prefix.attention import CLIP, registered
-from anyanomaly_transformers.prefix.checkpoint import Tensors, find, read_json
-from anyanomaly_transformers.prefix.filling import build, fill, renamed
+from anyanomaly_transformers.prefix.attention import CLIP_ATTENTION, register_attention
+from anyanomaly_transformers.prefix.checkpoint import Tensors, find_checkpoint, read_json
+from anyanomaly_transformers.prefix.loading import build_empty, load_weights, rename_tensors
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,7 +32,7 @@ class Clip(NamedTuple):
         """
         if self.folder is None:
             raise MissingRequirement("The checkpoint holds no image tower and names none. Get the complete one.")
-        return renamed(Tensors(self.folder), image_half)
+        return rename_tensors(Tensors(self.folder), vision_tensor_name)
 
     def has_weights(self) -> bool:
         """Tell whether it has weights of its own."""
@@ -47,7 +47,7 @@ def find_clip(named: str, beside: Path, option: str) -> Clip:
     :raises UsageError: when it is no CLIP. :raises MissingRequirement: when it is not to be had.
     """
     places = [Path(named), beside / named, beside.parent / named] if not option else []
-    folder = next((place for place in places if place.is_dir()), None) or find(option or named, only=FILES)
+    folder = next((place for place in places if place.is_dir()), None) or find_checkpoint(option or named, only=FILES)
     config = read_json(folder / "config.json")
     if config.get("model_type") not in ("clip", "clip_vision_model"):
         raise UsageError(f"The image tower {option or named!r} is a {config.get('model_type')!r}, and no CLIP.")
@@ -57,14 +57,14 @@ def find_clip(named: str, beside: Path, option: str) -> Clip:
     return Clip(half, read_json(folder / "preprocessor_config.json"), folder)
 
 
-def image_half(name: str) -> str | None:
+def vision_tensor_name(name: str) -> str | None:
     """Return the name of a weight of CLIP's image half in memory; None: it is the text's, or follows from sizes."""
     if name.startswith(("text_model.", "text_projection.", "visual_projection.")) or name == "logit_scale":
         return None
     return None if name.endswith(".position_ids") else name.removeprefix("vision_model.")
 
 
-class Tower:
+class ClipTower:
     """Images to patch features."""
 
     def __init__(
@@ -79,10 +79,10 @@ class Tower:
     ) -> None:
         from transformers import CLIPVisionModel
 
-        self._model = build(lambda: CLIPVisionModel(config))
-        fill(self._model, tensors, what="the image tower", device=device, dtype=dtype)
+        self._model = build_empty(lambda: CLIPVisionModel(config))
+        load_weights(self._model, tensors, what="the image tower", device=device, dtype=dtype)
         self._model.set_attn_implementation(
-            registered(CLIP)
+            register_attention(CLIP_ATTENTION)
         )  # the originals', for their last bits: pooling may enlarge them
         self._layer = layer
         self._skipped = 0 if keep_first else 1
@@ -95,7 +95,7 @@ class Tower:
         return chosen
 
 
-def processor(preprocessing: Mapping[str, Any], *, pad: bool) -> Any:
+def clip_processor(preprocessing: Mapping[str, Any], *, pad: bool) -> Any:
     """Return what turns images into pixels, in Pillow as the originals do; ``pad``: to a square, in the mean colour."""
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
     from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
@@ -106,7 +106,7 @@ def processor(preprocessing: Mapping[str, Any], *, pad: bool) -> Any:
     return CLIPImageProcessorPil(**settings)
 
 
-def pixels(processor: Any, images: Sequence[Image]) -> Tensor:
+def pixel_values(processor: Any, images: Sequence[Image]) -> Tensor:
     """Return pixels (n, 3, side, side)."""
     values: Tensor = processor(images=list(images), return_tensors="pt")["pixel_values"]
     return values

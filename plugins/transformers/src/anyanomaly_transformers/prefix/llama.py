@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anyanomaly_transformers.faults import translated
+from anyanomaly_transformers.errors import translate_errors
 from anyanomaly_transformers.prefix.checkpoint import read_json
 
 
@@ -24,5 +24,5 @@ def read_tokenizer(folder: Path) -> Any:
     kind = str(read_json(folder / "tokenizer_config.json").get("tokenizer_class", ""))
     # By its model type a folder of the original layout gets a general tokenizer, which drops leading spaces.
     maker = LlamaTokenizer if kind.startswith("LlamaTokenizer") else AutoTokenizer
-    with translated(str(folder)):
+    with translate_errors(str(folder)):
         return maker.from_pretrained(str(folder))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from anyanomaly.types import Query
-from anyanomaly_transformers.prefix.profile import Profile
+from anyanomaly_transformers.prefix.profiles import Profile
 
 if TYPE_CHECKING:
     from PIL.Image import Image

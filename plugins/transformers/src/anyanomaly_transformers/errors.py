@@ -1,0 +1,59 @@
+"""What transformers and torch raise, as errors of ours that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement, UsageError
+from anyanomaly.kit import download_error, first_line, own_code_error
+
+
+@contextmanager
+def translate_errors(model: str) -> Iterator[None]:
+    """Turn what transformers raises while loading ``model`` into errors of ours."""
+    try:
+        yield
+    except AnyAnomalyError:
+        raise
+    except ImportError as error:
+        raise MissingRequirement(
+            f"Model {model!r} needs a package that is not installed: {first_line(error)}"
+        ) from error
+    except Exception as error:
+        raise _load_error(model, error) from error
+
+
+def _load_error(model: str, error: Exception) -> AnyAnomalyError:
+    import torch
+
+    text = str(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return _out_of_memory(model)
+    if "trust_remote_code" in text:
+        return own_code_error(model)
+    if "does not recognize this architecture" in text or "Unrecognized model" in text:
+        return UsageError(
+            f"The installed transformers does not know the architecture of model {model!r}. "
+            "Run: pip install -U transformers, or use another model."
+        )
+    if isinstance(error, OSError) and not Path(model).expanduser().is_dir():
+        return download_error(f"Model {model!r}", error)
+    return BackendError(f"Model {model!r} cannot be loaded: {type(error).__name__}: {first_line(error)}")
+
+
+def run_error(model: str, error: Exception) -> BackendError:
+    """Return the error for what ``model`` raised while it answered."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return _out_of_memory(model)
+    return BackendError(f"Model {model!r} failed: {type(error).__name__}: {first_line(error)}")
+
+
+def _out_of_memory(model: str) -> BackendError:
+    return BackendError(
+        f"Memory ran out with model {model!r}. Use a smaller --backend.batch-size, --backend.dtype bfloat16, "
+        "--backend.quantization 4bit, a lower --backend.max-pixels, or a smaller model."
+    )

@@ -1,0 +1,120 @@
+"""A model before its engine runs: that it is there, sees images and may run; how it is measured and identified."""
+
+from __future__ import annotations
+
+from typing import IO, Any, NamedTuple
+
+from anyanomaly_transformers.api import choice_encoder, limit_pixels
+
+from anyanomaly.errors import UsageError
+from anyanomaly.kit import (
+    EXAMPLE,
+    MODEL,
+    ChoiceEncoder,
+    fingerprint,
+    folder_or_hub_id,
+    model_identity,
+    own_code_error,
+    release,
+    require_model,
+)
+from anyanomaly_vllm.engine import quiet
+from anyanomaly_vllm.errors import translate_errors
+from anyanomaly_vllm.options import VllmOptions
+from anyanomaly_vllm.sizes import Measure
+
+
+class Model(NamedTuple):
+    """What is known of a model without reading its weights."""
+
+    arguments: dict[str, Any]  # of vLLM's engine, all but the sizes
+    longest: int  # tokens that the model itself takes
+    measure: Measure
+    encode_choices: ChoiceEncoder
+    fingerprint: str
+
+
+def examine(options: VllmOptions, log: IO[bytes]) -> Model:
+    """Look at the model that ``options`` name.
+
+    :raises UsageError: when it cannot work: a model without vision, code of its own, an architecture unknown to vLLM.
+    :raises MissingRequirement: when the model cannot be had.
+    """
+    require_model(options.model, backend="vllm", example=MODEL, preset="qwen-vllm")
+    name = folder_or_hub_id(options.model)
+    if options.brings_code and not options.trust_remote_code:
+        raise own_code_error(options.model)
+    with quiet(log), translate_errors(options.model, log, running=False):
+        from vllm import EngineArgs
+        from vllm.platforms import current_platform
+
+        on_cpu = bool(current_platform.is_cpu())
+        arguments = _arguments(name, options, on_cpu)
+        config = EngineArgs(**arguments).create_model_config()
+        if not config.is_multimodal_model:
+            raise UsageError(
+                f"Model {options.model!r} ({', '.join(config.architectures)}) does not answer questions about images. "
+                f"Give a vision-language model, for example {EXAMPLE}."
+            )
+        processor, tokenizer = _processor(name, options)
+        if options.has_pixel_limits:
+            images = getattr(processor, "image_processor", None)
+            low, high = limit_pixels(images, options, f"Model {options.model!r}")
+            arguments["mm_processor_kwargs"] = {"min_pixels": low, "max_pixels": high}
+        commit = str(getattr(config.hf_config, "_commit_hash", None) or "")
+        return Model(
+            arguments,
+            config.max_model_len,
+            Measure(processor, tokenizer),
+            choice_encoder(tokenizer),
+            _fingerprint(options, config, commit),
+        )
+
+
+def _arguments(name: str, options: VllmOptions, on_cpu: bool) -> dict[str, Any]:
+    precision = options.dtype
+    if precision == "auto":
+        precision = "float32" if on_cpu else "bfloat16"
+    arguments: dict[str, Any] = {
+        "model": name,
+        "revision": options.revision,
+        "tokenizer_revision": options.revision,
+        "trust_remote_code": options.trust_remote_code,
+        "dtype": precision,
+        "tensor_parallel_size": options.tensor_parallel,
+        "gpu_memory_utilization": options.memory_share,
+        "enforce_eager": on_cpu if options.eager is None else options.eager,
+        "enable_prefix_caching": True,
+        "generation_config": "vllm",  # not the checkpoint's own sampling defaults
+        "logprobs_mode": "raw_logprobs",
+    }
+    if options.quantization:
+        arguments["quantization"] = options.quantization
+    if options.kv_cache_gib is not None or on_cpu:
+        arguments["kv_cache_memory_bytes"] = int((options.kv_cache_gib or 2) * 2**30)
+    return arguments
+
+
+def _processor(name: str, options: VllmOptions) -> tuple[Any, Any]:
+    """Return the processor, or None where only vLLM's own code can use it, and the tokenizer."""
+    from transformers import AutoProcessor, AutoTokenizer
+
+    where = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
+    processor = AutoProcessor.from_pretrained(name, **where)
+    if getattr(processor, "image_processor", None) is None or not getattr(processor, "chat_template", None):
+        return None, AutoTokenizer.from_pretrained(name, **where)
+    return processor, processor.tokenizer
+
+
+def _fingerprint(options: VllmOptions, config: Any, commit: str) -> str:
+    """Return a line that two runs share exactly when the same weights run in the same way."""
+    import vllm
+
+    return fingerprint(
+        "vllm",
+        model_identity(options.model, commit or options.revision),
+        dtype=str(config.dtype).removeprefix("torch."),
+        quantization=config.quantization,
+        pixels=options.pixel_range,
+        vllm=release(vllm.__version__),
+    )

@@ -1,0 +1,66 @@
+"""Backend kit: what backends of language models repeat, written once. It needs no engine and no network.
+
+::
+
+    options    HubModelOptions, PixelOptions, Device, Precision     options shared by backends
+    hub        folder_or_hub_id, hub_file, hub_downloads            names of weights: folder, file or hub
+    prompts    chat_messages, full_prompt, check_special_tokens     queries to conversations
+    batches    answer_in_groups                                     queries that share their sampling
+    seeds      sampling_seed                                        one seed per query
+    choices    ChoiceEncoder, answer_logprobs                       allowed answers
+    digests    fingerprint, folder_digest, sampled_digest           what identifies the answers
+    errors     require_loaded, download_error, first_line           errors that all backends can meet
+"""
+
+from anyanomaly.kit.batches import answer_in_groups
+from anyanomaly.kit.choices import WIDER_PRECISION, ChoiceEncoder, answer_logprobs
+from anyanomaly.kit.digests import (
+    file_digest,
+    fingerprint,
+    folder_digest,
+    model_identity,
+    release,
+    sampled_digest,
+    weights_digest,
+)
+from anyanomaly.kit.errors import download_error, first_line, own_code_error, require_loaded
+from anyanomaly.kit.hub import EXAMPLE, HubFile, folder_or_hub_id, hub_downloads, hub_file, is_hub_id, require_model
+from anyanomaly.kit.options import MODEL, Device, HubModelOptions, PixelOptions, Precision, no_area_error
+from anyanomaly.kit.prompts import chat_messages, check_special_tokens, full_prompt, text_part
+from anyanomaly.kit.seeds import sampling_seed
+
+__all__ = [
+    "EXAMPLE",
+    "MODEL",
+    "WIDER_PRECISION",
+    "ChoiceEncoder",
+    "Device",
+    "HubFile",
+    "HubModelOptions",
+    "PixelOptions",
+    "Precision",
+    "answer_in_groups",
+    "answer_logprobs",
+    "chat_messages",
+    "check_special_tokens",
+    "download_error",
+    "file_digest",
+    "fingerprint",
+    "first_line",
+    "folder_digest",
+    "folder_or_hub_id",
+    "full_prompt",
+    "hub_downloads",
+    "hub_file",
+    "is_hub_id",
+    "model_identity",
+    "no_area_error",
+    "own_code_error",
+    "release",
+    "require_loaded",
+    "require_model",
+    "sampled_digest",
+    "sampling_seed",
+    "text_part",
+    "weights_digest",
+]

@@ -1,0 +1,44 @@
+"""Errors that every backend can meet, in the same words everywhere."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from anyanomaly.errors import BackendError, MissingRequirement, UsageError
+
+T = TypeVar("T")
+
+
+def require_loaded(loaded: T | None) -> T:
+    """Return what ``load`` made.
+
+    :raises BackendError: when it is None: ``load`` was not called, or ``close`` was.
+    """
+    if loaded is None:
+        raise BackendError("The model is not loaded. Call load() first, or use the backend in a with block.")
+    return loaded
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an exception's message that is not empty; its type's name when all are."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def download_error(model: str, error: BaseException, local: str = "folder") -> MissingRequirement:
+    """Return the error for weights that are not on this machine and that the hub did not give.
+
+    :param model: how the message names the weights, for example ``repr`` of a hub id.
+    :param local: what the user can give instead: "folder" or "file".
+    """
+    return MissingRequirement(
+        f"{model} cannot be downloaded from the Hugging Face hub: {first_line(error)} "
+        f"Check the name and the network, run 'hf auth login' for a gated model, or give a local {local}."
+    )
+
+
+def own_code_error(model: str) -> UsageError:
+    """Return the error for a model that comes with Python code which the user has not allowed to run."""
+    return UsageError(
+        f"Model {model!r} brings Python code of its own, which would run on this machine with your rights. "
+        "If you trust its authors, pass --backend.trust-remote-code; else use another model."
+    )
