@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from anyanomaly_demo.command import CONTEXTS, MIXES, SELECTOR, SMOOTH_S, WEIGHTS
 from anyanomaly_demo.dataset import DemoDataset
 from anyanomaly_demo.measure import SMALL, Labels, auc, mixed, per_text
 from anyanomaly_demo.options import DemoDatasetOptions
 from anyanomaly_demo.scenes import CLASSES, Scene, make_scene
+from anyanomaly_demo.search_settings import CONTEXTS, MIXES, SELECTOR, SMOOTH_S, WEIGHTS
 
 import anyanomaly
 from anyanomaly.metrics.areas import area

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anyanomaly_demo.command import CONTEXTS, MIXES, SELECTOR
 from anyanomaly_demo.measure import SMALL
+from anyanomaly_demo.search_settings import CONTEXTS, MIXES, SELECTOR
 from demo import arguments, keep, search, small_frames
 
 from anyanomaly.metrics.resampling import LEVEL, N_DRAWS, PairCounts, compare, draw_videos

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from anyanomaly_demo.command import CONTEXTS, SELECTOR, SMOOTH_S
 from anyanomaly_demo.measure import auc, mixed, per_text
+from anyanomaly_demo.search_settings import CONTEXTS, SELECTOR, SMOOTH_S
 
 from anyanomaly.types import FloatArray, Timeline, Video
 

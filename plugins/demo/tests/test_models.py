@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from anyanomaly_demo import anyanomaly_register_backends
-from anyanomaly_demo.command import CONTEXTS, SELECTOR, WEIGHTS
 from anyanomaly_demo.dataset import DemoDataset
 from anyanomaly_demo.measure import auc
 from anyanomaly_demo.options import DemoDatasetOptions
@@ -17,6 +16,7 @@ from anyanomaly_demo.options_clip import DemoClipOptions
 from anyanomaly_demo.options_hf import DemoHfOptions
 from anyanomaly_demo.places import MODELS
 from anyanomaly_demo.scenes import CLASSES
+from anyanomaly_demo.search_settings import CONTEXTS, SELECTOR, WEIGHTS
 from anyanomaly_demo.with_torch import DemoClip, DemoHf
 
 import anyanomaly

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import tokens
 import torch
-from anyanomaly_demo.command import CONTEXTS, SELECTOR
 from anyanomaly_demo.measure import SMALL
+from anyanomaly_demo.search_settings import CONTEXTS, SELECTOR
 from asking import Batch, ask, question
 from cells import N_CLASSES, Floats
 from clip import SIZE, build

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from anyanomaly_demo.search_settings import CONTEXTS, MIXES, SELECTOR, SMOOTH_S, THRESHOLD, WEIGHTS
+
 if TYPE_CHECKING:
     from anyanomaly import Event, Timeline
     from anyanomaly_demo.measure import Labels
@@ -17,28 +19,6 @@ if TYPE_CHECKING:
 SEED = 2_900_000  # of the test split, past the clips that results are reported on
 N_FRAMES = 192
 PLANS = {"appearance": ("bicycle", "stroller", "dog"), "action": ("falling", "running", "fighting")}
-CONTEXTS: dict[str, dict[str, Any]] = {
-    "key": {"weight": 0.2},
-    "position": {"weight": 0.1, "softmax": False, "floor": 0.3},
-    "temporal": {"weight": 0.7, "windows": 5},
-}
-"""Chosen on the validation split.
-
-The paper has the weights 0.6, 0.3, 0.1, a softmax over the texts, black where windows resemble them least, one window.
-"""
-SELECTOR: dict[str, Any] = {"name": "top-then-group", "windows": [120]}
-"""The paper compares whole frames, of which this CLIP sees too little."""
-WEIGHTS: dict[str, float] = {name: options["weight"] for name, options in CONTEXTS.items()}
-SMOOTH_S = 1.0
-"""Sigma in seconds, chosen on the validation split; an event goes on for about four."""
-THRESHOLD = 0.35
-"""Of the best F1 on the validation split: scores are chances of things that are rare."""
-MIXES = {
-    "key frame alone": ("key",),
-    "key + position": ("key", "position"),
-    "key + temporal": ("key", "temporal"),
-    "all three": ("key", "position", "temporal"),
-}
 
 NEXT = """
 Next:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from anyanomaly.metrics.areas import area
-from anyanomaly.metrics.values import fused
 from anyanomaly.core.smooth import gaussian_smooth
 from anyanomaly.core.timeline import frame_rate
+from anyanomaly.metrics.areas import area
+from anyanomaly.metrics.values import fused
 from anyanomaly.types import FloatArray, Timeline
-from anyanomaly_demo.command import SMOOTH_S
+from anyanomaly_demo.search_settings import SMOOTH_S
 
 SMALL = 36
 """Height in pixels, of 240, of the largest events that are called small."""
