@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from anyanomaly_demo.command import CONTEXTS, MIXES, SELECTOR, SMOOTH_S, WEIGHTS
 from anyanomaly_demo.dataset import DemoDataset
-from anyanomaly_demo.measure import SMALL, Labels, auc, mixed, per_text
+from anyanomaly_demo.measure import SMALL_HEIGHT, Labels, auc, auc_per_text, fuse_contexts
 from anyanomaly_demo.options import DemoDatasetOptions
 from anyanomaly_demo.scenes import CLASSES, Scene, make_scene
+from anyanomaly_demo.search_settings import CONTEXTS, MIXES, SELECTOR, SMOOTH_S, WEIGHTS
 
 import anyanomaly
 from anyanomaly.metrics.areas import area
@@ -69,11 +69,11 @@ def small_frames(timelines: Sequence[Any], labels: Labels, names: Sequence[str])
     found: dict[str, list[tuple[Any, Any]]] = {}
     for timeline in timelines:
         scene = scene_of(timeline.video.id)
-        series, label = mixed(timeline, chosen(WEIGHTS, names)), labels[timeline.video.id, timeline.text]
+        series, label = fuse_contexts(timeline, chosen(WEIGHTS, names)), labels[timeline.video.id, timeline.text]
         high = np.zeros(len(series))
         for at in np.flatnonzero(label):
             high[at] = max(b.box[3] - b.box[1] for b in scene.boxes(int(at)) if b.event == timeline.text)
-        kept = high <= SMALL
+        kept = high <= SMALL_HEIGHT
         found.setdefault(timeline.video.id, []).append((series[kept], label[: len(series)][kept]))
     return {video: tuple(map(np.concatenate, zip(*parts, strict=True))) for video, parts in found.items()}
 
@@ -111,7 +111,9 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         row: dict[str, Any] = {
             "auc": {title: auc(timelines, labels, chosen(WEIGHTS, names)) for title, names in MIXES.items()},
             "auc, published weights": auc(timelines, labels, PUBLISHED),
-            "per class": {title: per_text(timelines, labels, chosen(WEIGHTS, names)) for title, names in MIXES.items()},
+            "per class": {
+                title: auc_per_text(timelines, labels, chosen(WEIGHTS, names)) for title, names in MIXES.items()
+            },
             "unreadable": float(np.isnan(answers).mean()),
             "calibration": calibration(timelines, labels),
             "frames": n_frames,

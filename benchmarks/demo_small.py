@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anyanomaly_demo.command import CONTEXTS, MIXES, SELECTOR
-from anyanomaly_demo.measure import SMALL
+from anyanomaly_demo.measure import SMALL_HEIGHT
+from anyanomaly_demo.search_settings import CONTEXTS, MIXES, SELECTOR
 from demo import arguments, keep, search, small_frames
 
 from anyanomaly.metrics.resampling import LEVEL, N_DRAWS, PairCounts, compare, draw_videos
@@ -57,7 +57,7 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
         for each in results
     ]
     return (
-        f"Micro AUC over all frames, videos and texts; events at most {SMALL} of 240 pixels high. Interval: of "
+        f"Micro AUC over all frames, videos and texts; events at most {SMALL_HEIGHT} of 240 pixels high. Interval: of "
         f"{LEVEL:.0%} of the differences when the clips are drawn anew, with replacement, {N_DRAWS} times; p: how "
         f"often, at worst, draws say otherwise, of both sides.\n\n{table(rows)}"
     )

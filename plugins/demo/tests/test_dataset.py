@@ -1,4 +1,4 @@
-"""The data set `demo`: clips are written once, can be read, and carry the labels that the files hold."""
+"""The dataset `demo`: clips are written once, can be read, and carry the labels that the files hold."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from anyanomaly_demo.clip_files import describe
 from anyanomaly_demo.dataset import DemoDataset
 from anyanomaly_demo.options import DemoDatasetOptions
 from anyanomaly_demo.scenes import CLASSES, make_scene
-from anyanomaly_demo.writing import describe
 
 from anyanomaly.builtin.read_images import ImageReader
 from anyanomaly.builtin.read_video import VideoReader
@@ -38,9 +38,9 @@ class TestDemoDataset(DatasetContract):
         return dataset(root)
 
     def test_iterating_twice_gives_the_same(self, component: DemoDataset) -> None:
-        one, other = list(component.videos()), list(component.videos())
-        assert [(v.id, v.uri, v.texts) for v in one] == [(v.id, v.uri, v.texts) for v in other]
-        for a, b in zip(one, other, strict=True):
+        first, second = list(component.videos()), list(component.videos())
+        assert [(v.id, v.uri, v.texts) for v in first] == [(v.id, v.uri, v.texts) for v in second]
+        for a, b in zip(first, second, strict=True):
             assert a.labels.keys() == set(a.texts) == set(CLASSES["action"])
             assert all((a.labels[text] == b.labels[text]).all() for text in a.texts)
 
@@ -67,15 +67,15 @@ class TestDemoDataset(DatasetContract):
         assert [clip["seed"] for clip in clips] == [2_000_000, 2_000_001]
 
 
-def test_the_written_picture_is_the_drawn_one(root: Path) -> None:
+def test_the_written_frame_is_the_drawn_one(root: Path) -> None:
     video = next(iter(dataset(root).videos()))
     with VideoReader(VideoReaderOptions()) as reader:
         frame = next(iter(reader.frames(reader.probe(video.uri), start=20)))
-    drawn = make_scene(2_000_000, flavour="action").frame(20)
-    assert np.abs(frame.image.astype(int) - drawn).mean() < 12
+    picture = make_scene(2_000_000, flavour="action").frame(20)
+    assert np.abs(frame.image.astype(int) - picture).mean() < 12
 
 
-def test_folders_of_frames_are_read_as_many(root: Path) -> None:
+def test_folders_of_frames_have_as_many_frames_as_labels(root: Path) -> None:
     video = next(iter(dataset(root, form="frames").videos()))
     with ImageReader(ImageReaderOptions()) as reader:
         assert reader.probe(video.uri).n_frames == len(video.labels["running"])
@@ -86,28 +86,28 @@ def test_splits_have_their_own_folders(root: Path) -> None:
     assert len(folders) == 4
 
 
-def test_broken_notes_are_named(root: Path) -> None:
-    made = dataset(root, split="validation")
-    next(iter(made.videos()))
-    notes = next((made.folder / "scenes").glob("*.json"))
-    notes.write_text("{")
-    with pytest.raises(DatasetError, match=notes.name):
-        list(made.videos())
+def test_the_error_of_a_broken_record_names_its_file(root: Path) -> None:
+    broken = dataset(root, split="validation")
+    next(iter(broken.videos()))
+    record = next((broken.folder / "scenes").glob("*.json"))
+    record.write_text("{")
+    with pytest.raises(DatasetError, match=record.name):
+        list(broken.videos())
 
 
-def test_boxes_are_described_when_asked() -> None:
+def test_a_record_has_boxes_on_request() -> None:
     scene = make_scene(1, n_frames=40)
-    found = describe(scene, "one", ["running"], boxes=True)
-    assert len(found["boxes"]) == 40
-    assert json.loads(json.dumps(found)) == found
+    record = describe(scene, "one", ["running"], boxes=True)
+    assert len(record["boxes"]) == 40
+    assert json.loads(json.dumps(record)) == record
 
 
-def test_the_cache_folder_is_that_of_the_core(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_folder_is_the_one_of_the_core(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ANYANOMALY_CACHE_DIR", str(tmp_path))
     assert DemoDataset(DemoDatasetOptions()).folder.is_relative_to(tmp_path)
 
 
-def test_registration_is_light() -> None:
+def test_registration_imports_no_heavy_package() -> None:
     import subprocess
     import sys
 
@@ -121,6 +121,6 @@ def _ids(root: Path) -> list[str]:
 
 def test_two_processes_may_write_the_same_clips_at_once(tmp_path: Path) -> None:
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        one, other = pool.map(_ids, [tmp_path, tmp_path])
-    assert one == other
+        first, second = pool.map(_ids, [tmp_path, tmp_path])
+    assert first == second
     assert not list(tmp_path.rglob("*.partial*"))

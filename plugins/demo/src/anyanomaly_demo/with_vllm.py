@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from anyanomaly_vllm.backend import VllmBackend
 
+from anyanomaly_demo.model_paths import QWEN
 from anyanomaly_demo.options_vllm import DemoVllmOptions
-from anyanomaly_demo.places import QWEN
 
 
 class DemoVllm(VllmBackend):

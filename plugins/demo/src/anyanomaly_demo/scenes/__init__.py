@@ -1,6 +1,6 @@
-"""Made scenes: clips of a fixed camera over a street, drawn from a seed, with what happens in them."""
+"""Synthetic scenes: clips of a fixed camera over a street, drawn from a seed, with boxes and labels."""
 
-from anyanomaly_demo.scenes.facts import ACTION, APPEARANCE, CLASSES, FPS, SIZE, SPLIT_SEEDS, SPLITS, VERSION
+from anyanomaly_demo.scenes.constants import ACTION, APPEARANCE, CLASSES, FPS, SIZE, SPLIT_SEEDS, SPLITS, VERSION
 from anyanomaly_demo.scenes.planning import make_scene
 from anyanomaly_demo.scenes.scene import Scene, SceneBox, SceneEvent, compress
 from anyanomaly_demo.scenes.style import STYLES

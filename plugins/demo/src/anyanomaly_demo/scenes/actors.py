@@ -1,4 +1,4 @@
-"""Who is in a scene: a place, a pose and an event for every frame, and how it is painted."""
+"""The actors of a scene: position, pose and event in every frame, and a function that draws them."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ import numpy.typing as npt
 
 from anyanomaly_demo.scenes import poses
 from anyanomaly_demo.scenes.camera import Camera, Extent, Pen
-from anyanomaly_demo.scenes.facts import FPS, SIZE
-from anyanomaly_demo.scenes.people import Joints, Outfit, draw_outfit, draw_person, joints
+from anyanomaly_demo.scenes.constants import FPS, SIZE
+from anyanomaly_demo.scenes.people import Joints, Outfit, draw_person, joints, sample_outfit
 from anyanomaly_demo.scenes.poses import Floats
 from anyanomaly_demo.scenes.style import Style
 
 Bools = npt.NDArray[np.bool_]
 Extra = Callable[[Pen, int, Joints], None]
 
-STRIDE = 1.5  # metres of a walking cycle of two steps
+STRIDE = 1.5  # metres per walking cycle of two steps
 
 
 @dataclass(slots=True)
 class Actor:
-    """Something that stands on the ground. Arrays have a row per frame."""
+    """Something on the ground. Arrays have one entry per frame: shape (n,)."""
 
-    x: Floats
-    y: Floats  # the row where it stands; nearer actors have larger ones
-    heading: Floats
-    size: float  # what metres are multiplied with
-    paint: Callable[[Pen, int], None]
-    shadow: tuple[float, float]  # half width on the ground and height, metres; 0: none
+    x: Floats  # column in pixels
+    y: Floats  # row where it stands; larger is nearer
+    heading: Floats  # radians
+    size: float  # scale factor of all its lengths
+    paint: Callable[[Pen, int], None]  # draws a frame
+    shadow: tuple[float, float]  # half width on the ground and height, metres; 0: no shadow
     event: str | None = None
-    active: Bools | None = None  # None with an event: always
-    shown: Bools | None = None  # None: always
-    rise: float = 0.0  # metres above the ground it stands on
+    active: Bools | None = None  # frames in which the event happens; None with an event: all
+    present: Bools | None = None  # None: in all frames
+    rise: float = 0.0  # metres above the ground
     group: int = 0  # actors of one group do not hide each other
-    still: bool = False  # the same in every frame
-    parts: list[tuple[str, Extent]] | None = None  # of what is still: measured once
+    is_static: bool = False  # the same in every frame
+    parts: list[tuple[str, Extent]] | None = None  # cache of the extents of a static actor
 
-    def goes_on(self, index: int) -> bool:
-        """Whether its event goes on in a frame, seen or not."""
+    def is_active(self, index: int) -> bool:
+        """Return whether its event happens in frame ``index``, visible or not."""
         return self.event is not None and (self.active is None or bool(self.active[index]))
 
 
@@ -50,7 +50,7 @@ class Stage:
 
     rng: np.random.Generator
     style: Style
-    n: int
+    n: int  # frames
 
     @property
     def camera(self) -> Camera:
@@ -58,45 +58,50 @@ class Stage:
         return self.style.camera
 
     def chance(self, p: float) -> bool:
-        """Draw True with probability ``p``."""
+        """Sample True with probability ``p``."""
         return bool(self.rng.random() < p)
 
     def spot(self, margin: float = 40.0) -> tuple[float, float]:
-        """A place on the ground whose whole person is in the frame."""
+        """Sample a point on the ground (column, row) where a person fits into the frame."""
         low = max(self.camera.top + 4.0, 60.0)
         return float(self.rng.uniform(margin, SIZE[0] - margin)), float(self.rng.uniform(low, SIZE[1] - 8.0))
 
     def course(self, spread: float = 0.45) -> float:
-        """A heading, mostly along the rows, to the right or to the left."""
+        """Sample a heading in radians: to the right or to the left, mostly along the rows."""
         turn = float(np.clip(self.rng.normal(0.0, spread), -1.1, 1.1))
         return turn if self.chance(0.5) else np.pi - turn
 
     def outfit(self) -> Outfit:
-        """Somebody's looks."""
-        return draw_outfit(self.rng, self.style)
+        """Sample an outfit."""
+        return sample_outfit(self.rng, self.style)
 
 
-def travel(stage: Stage, at: int, x: float, y: float, heading: Floats, speed: Floats) -> tuple[Floats, Floats]:
-    """Columns and rows (n,) of who is at ``x``, ``y`` in frame ``at`` and goes with ``speed`` metres a second."""
+def travel(stage: Stage, anchor: int, x: float, y: float, heading: Floats, speed: Floats) -> tuple[Floats, Floats]:
+    """Return the columns and rows (n,) of an actor that moves.
+
+    :param anchor: the frame in which it is at ``x``, ``y``, in pixels.
+    :param heading: radians (n,).
+    :param speed: metres a second (n,).
+    """
     camera = stage.camera
     xs, ys = np.empty(stage.n), np.empty(stage.n)
-    # who left by the lower border stays out: rows far below it would be giants
-    low, floor = camera.top, SIZE[1] + 60.0
+    # an actor that left by the lower border stays just below it: farther down it would be a giant
+    min_y, max_y = camera.top, SIZE[1] + 60.0
     across, along = (speed * np.cos(heading) / FPS).tolist(), (speed * np.sin(heading) * camera.pitch / FPS).tolist()
-    for frames, way in ((range(at, stage.n), 1.0), (range(at - 1, -1, -1), -1.0)):
+    for frames, direction in ((range(anchor, stage.n), 1.0), (range(anchor - 1, -1, -1), -1.0)):
         px, py = x, y
         for i in frames:
-            if i != at:
-                k = i - 1 if way > 0 else i
+            if i != anchor:
+                k = i - 1 if direction > 0 else i
                 s = camera.scale(py)
-                px += way * s * across[k]
-                py = min(max(py + way * s * along[k], low), floor)
+                px += direction * s * across[k]
+                py = min(max(py + direction * s * along[k], min_y), max_y)
             xs[i], ys[i] = px, py
     return xs, ys
 
 
 def gait(speed: Floats, stride: float = STRIDE, start: float = 0.0) -> Floats:
-    """Phase of the walking cycle (n,) for ``speed`` in metres a second."""
+    """Return the phase of the walking cycle (n,) in radians, for ``speed`` (n,) in metres a second."""
     return np.asarray(start + np.cumsum(speed) / FPS / stride * 2 * np.pi)
 
 
@@ -112,25 +117,25 @@ def person(
     after: Extra | None = None,
     shadow: tuple[float, float] = (0.28, 1.7),
 ) -> Actor:
-    """Make a person; ``before`` and ``after`` paint what is behind and in front of the body."""
+    """Return a person; ``before`` and ``after`` draw things behind and in front of the body."""
     looks = outfit or stage.outfit()
     rows = pose.tolist()
 
     def paint(pen: Pen, index: int) -> None:
-        where = joints(rows[index])
+        body = joints(rows[index])
         if before is not None:
-            before(pen, index, where)
-        draw_person(pen, looks, where)
+            before(pen, index, body)
+        draw_person(pen, looks, body)
         pen.end("person")
         if after is not None:
-            after(pen, index, where)
+            after(pen, index, body)
 
     return Actor(x, y, heading, looks.stature, paint, shadow)
 
 
 def walker(
     stage: Stage,
-    at: int,
+    anchor: int,
     x: float,
     y: float,
     heading: Floats | float,
@@ -141,10 +146,10 @@ def walker(
     after: Extra | None = None,
     outfit: Outfit | None = None,
 ) -> Actor:
-    """Make a person who walks through ``x``, ``y`` in frame ``at``; ``change`` alters the walking poses."""
+    """Return a person who is at ``x``, ``y`` in frame ``anchor`` and walks; ``change`` alters the walking poses."""
     course = np.full(stage.n, heading) if isinstance(heading, float) else heading
     pace = np.full(stage.n, speed)
-    xs, ys = travel(stage, at, x, y, course, pace)
+    xs, ys = travel(stage, anchor, x, y, course, pace)
     pose = poses.walk(gait(pace, start=stage.rng.uniform(0, 6.3)), np.full(stage.n, min(1.1, speed / 1.2)))
     if change is not None:
         pose = change(pose)

@@ -1,4 +1,4 @@
-"""Events that one frame shows: what moves through the scene for some seconds."""
+"""Appearance events, which one frame shows: things that move through the scene for some seconds."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from anyanomaly_demo.scenes import poses, rides
+from anyanomaly_demo.scenes import poses, vehicles
 from anyanomaly_demo.scenes.actors import Actor, Stage, gait, person, travel, walker
 from anyanomaly_demo.scenes.camera import Pen
-from anyanomaly_demo.scenes.facts import FPS, SIZE
+from anyanomaly_demo.scenes.constants import FPS, SIZE
 from anyanomaly_demo.scenes.people import Joints
 from anyanomaly_demo.scenes.poses import Floats
 
 
-def _passage(stage: Stage, speed: float, spread: float = 0.3) -> tuple[int, float, float, Floats]:
-    """Draw how something comes and goes: a frame, where it is then, and its headings (n,)."""
+def _sample_passage(stage: Stage, speed: float, spread: float = 0.3) -> tuple[int, float, float, Floats]:
+    """Sample how something crosses the scene: a frame, its column and row in that frame, and its headings (n,)."""
     rng, n = stage.rng, stage.n
     _, y = stage.spot()
     rightward = stage.chance(0.5)
@@ -24,47 +24,47 @@ def _passage(stage: Stage, speed: float, spread: float = 0.3) -> tuple[int, floa
     heading = turn if rightward else np.pi - turn
     course = np.full(n, heading)
     cross = SIZE[0] / (speed * stage.camera.scale(y)) * FPS
-    lasts = int(rng.uniform(28, 64))
-    if cross < 1.25 * lasts or stage.chance(0.12):
+    duration = int(rng.uniform(28, 64))
+    if cross < 1.25 * duration or stage.chance(0.12):
         return int(rng.integers(n // 4, 3 * n // 4)), rng.uniform(120, 200), y, course
-    near, far = (-6.0, SIZE[0] + 6.0) if rightward else (SIZE[0] + 6.0, -6.0)
-    way = rng.random()
-    if way < 0.35:  # comes in and is still there at the end
-        return n - lasts, near, y, course
-    if way < 0.7:  # is there at the start and goes out
-        return lasts, far, y, course
-    start = int(rng.integers(4, n - lasts))  # comes in, turns round, goes out where it came in
-    back = poses.ease((np.arange(n, dtype=np.float64) - start - lasts / 2 + 4) / 8.0)
-    return start, near, y, course + np.where(np.sin(heading) > 0, 1.0, -1.0) * np.pi * back
+    entry, exit_ = (-6.0, SIZE[0] + 6.0) if rightward else (SIZE[0] + 6.0, -6.0)
+    kind = rng.random()
+    if kind < 0.35:  # enters and stays until the end
+        return n - duration, entry, y, course
+    if kind < 0.7:  # is in the frame at the start and leaves
+        return duration, exit_, y, course
+    start = int(rng.integers(4, n - duration))  # enters, turns round, and leaves where it entered
+    back = poses.ease((np.arange(n, dtype=np.float64) - start - duration / 2 + 4) / 8.0)
+    return start, entry, y, course + np.where(np.sin(heading) > 0, 1.0, -1.0) * np.pi * back
 
 
 def bicycle(stage: Stage) -> list[Actor]:
-    """A cyclist."""
+    """Somebody rides a bicycle."""
     speed = stage.rng.uniform(2.4, 4.2)
-    at, x, y, course = _passage(stage, speed, 0.25)
-    xs, ys = travel(stage, at, x, y, course, np.full(stage.n, speed))
+    anchor, x, y, course = _sample_passage(stage, speed, 0.25)
+    xs, ys = travel(stage, anchor, x, y, course, np.full(stage.n, speed))
     phase = gait(np.full(stage.n, speed), 4.2)
     rows = poses.pedal(phase).tolist()
     outfit, colour = stage.outfit(), stage.style.pick(stage.rng, stage.style.paints)
 
     def paint(pen: Pen, index: int) -> None:
-        rides.bicycle(pen, colour, float(phase[index]), outfit, rows[index])
+        vehicles.bicycle(pen, colour, float(phase[index]), outfit, rows[index])
 
     return [Actor(xs, ys, course, outfit.stature, paint, (0.75, 1.6), "bicycle")]
 
 
 def car(stage: Stage) -> list[Actor]:
-    """A car or a van."""
+    """A car or a van drives by."""
     speed = stage.rng.uniform(2.5, 5.5)
-    at, x, _, course = _passage(stage, speed, 0.2)
-    # a car is nearly as high as a person and three times as long: not too near
+    anchor, x, _, course = _sample_passage(stage, speed, 0.2)
+    # not too near: a car is nearly as high as a person and three times as long
     y = stage.rng.uniform(stage.camera.top + 10.0, max(stage.camera.top + 30.0, 205.0))
-    xs, ys = travel(stage, at, x, y, course, np.full(stage.n, speed))
+    xs, ys = travel(stage, anchor, x, y, course, np.full(stage.n, speed))
     phase, van = gait(np.full(stage.n, speed), 2.1), stage.chance(0.3)
     colour = stage.style.pick(stage.rng, stage.style.paints)
 
     def paint(pen: Pen, index: int) -> None:
-        rides.car(pen, colour, float(phase[index]), van)
+        vehicles.car(pen, colour, float(phase[index]), van)
 
     return [Actor(xs, ys, course, stage.rng.uniform(0.8, 1.0), paint, (1.9, 1.1), "car")]
 
@@ -72,67 +72,67 @@ def car(stage: Stage) -> list[Actor]:
 def hand_truck(stage: Stage) -> list[Actor]:
     """Somebody pushes a hand truck with boxes."""
     colour = stage.style.pick(stage.rng, ((190, 40, 36), (40, 70, 150), (130, 132, 136)))
-    return _pushed(stage, "hand truck", lambda pen, phase: rides.hand_truck(pen, colour, phase))
+    return _pushed(stage, "hand truck", lambda pen, phase: vehicles.hand_truck(pen, colour, phase))
 
 
 def stroller(stage: Stage) -> list[Actor]:
     """Somebody pushes a pram."""
     colour = stage.style.pick(stage.rng, stage.style.paints)
-    return _pushed(stage, "stroller", lambda pen, phase: rides.stroller(pen, colour, phase))
+    return _pushed(stage, "stroller", lambda pen, phase: vehicles.stroller(pen, colour, phase))
 
 
 def _pushed(stage: Stage, name: str, paint: Callable[[Pen, float], None]) -> list[Actor]:
     speed = stage.rng.uniform(0.9, 1.4)
-    at, x, y, course = _passage(stage, speed)
+    anchor, x, y, course = _sample_passage(stage, speed)
 
     def thing(pen: Pen, index: int) -> None:
         paint(pen, speed * index / FPS)
 
-    def before(pen: Pen, index: int, where: Joints) -> None:
+    def before(pen: Pen, index: int, body: Joints) -> None:
         if np.sin(course[index]) < 0:
             thing(pen, index)
 
-    def after(pen: Pen, index: int, where: Joints) -> None:
+    def after(pen: Pen, index: int, body: Joints) -> None:
         if np.sin(course[index]) >= 0:
             thing(pen, index)
 
     outfit = replace(stage.outfit(), bag="")
-    who = walker(stage, at, x, y, course, speed, poses.push, before=before, after=after, outfit=outfit)
-    return [replace(who, event=name, shadow=(0.6, 1.5))]
+    actor = walker(stage, anchor, x, y, course, speed, poses.push, before=before, after=after, outfit=outfit)
+    return [replace(actor, event=name, shadow=(0.6, 1.5))]
 
 
 def dog(stage: Stage) -> list[Actor]:
     """A dog, alone or on a leash beside somebody."""
-    led = stage.chance(0.65)
-    speed = stage.rng.uniform(1.0, 1.5) if led else stage.rng.uniform(1.2, 2.4)
-    at, x, y, course = _passage(stage, speed)
+    has_owner = stage.chance(0.65)
+    speed = stage.rng.uniform(1.0, 1.5) if has_owner else stage.rng.uniform(1.2, 2.4)
+    anchor, x, y, course = _sample_passage(stage, speed)
     n, size = stage.n, stage.rng.uniform(0.9, 1.3)
     pace = np.full(n, speed)
-    xs, ys = travel(stage, at, x, y, course, pace)
+    xs, ys = travel(stage, anchor, x, y, course, pace)
     phase = gait(pace, 0.95 * size)
     coats = ((120, 80, 45), (40, 36, 34), (205, 180, 140), (230, 226, 220), (150, 120, 90))
     colour = stage.style.pick(stage.rng, coats)
     s = stage.camera.scale(y)
 
     def paint(pen: Pen, index: int) -> None:
-        rides.dog(pen, colour, float(phase[index]), size, float(np.sin(index * 1.9)))
+        vehicles.dog(pen, colour, float(phase[index]), size, float(np.sin(index * 1.9)))
 
     animal = Actor(xs, ys, course, 1.0, paint, (0.45, 0.5), "dog")
-    if not led:
+    if not has_owner:
         return [animal]
 
-    def leash(pen: Pen, index: int, where: Joints) -> None:
+    def leash(pen: Pen, index: int, body: Joints) -> None:
         neck = pen.at(1.35 * size, 0.55, 0.62 * size)
-        pen.line(pen.at(*where.hands[0]), neck, 0.025, (40, 30, 30))
+        pen.line(pen.at(*body.hands[0]), neck, 0.025, (40, 30, 30))
 
-    def led_by(pose: Floats) -> Floats:
+    def hold_leash(pose: Floats) -> Floats:
         pose[:, poses.ARM_L] = 0.55
         return pose
 
     # the owner walks a metre behind and a little farther away
     ox = xs - 0.95 * s * np.cos(course)
     oy = ys - 0.95 * s * np.sin(course) * stage.camera.pitch - 2.0
-    pose = led_by(poses.walk(gait(pace), np.full(n, min(1.1, speed / 1.2))))
+    pose = hold_leash(poses.walk(gait(pace), np.full(n, min(1.1, speed / 1.2))))
     owner = person(stage, ox, oy, course, pose, after=leash)
     group = int(stage.rng.integers(1, 1 << 30))
     return [replace(owner, group=group), replace(animal, group=group)]
@@ -141,7 +141,7 @@ def dog(stage: Stage) -> list[Actor]:
 def umbrella(stage: Stage) -> list[Actor]:
     """Somebody walks under an umbrella."""
     speed = stage.rng.uniform(0.9, 1.4)
-    at, x, y, course = _passage(stage, speed)
+    anchor, x, y, course = _sample_passage(stage, speed)
     colour = stage.style.pick(stage.rng, stage.style.paints)
     second = colour if stage.chance(0.5) else stage.style.pick(stage.rng, stage.style.tops)
 
@@ -150,12 +150,12 @@ def umbrella(stage: Stage) -> list[Actor]:
         pose[:, poses.ELBOW_R] = 1.9
         return pose
 
-    def over(pen: Pen, index: int, where: Joints) -> None:
-        rides.umbrella(pen, colour, second, where.hands[1])
+    def over(pen: Pen, index: int, body: Joints) -> None:
+        vehicles.umbrella(pen, colour, second, body.hands[1])
 
     outfit = replace(stage.outfit(), hat="")
-    who = walker(stage, at, x, y, course, speed, hold, after=over, outfit=outfit)
-    return [replace(who, event="umbrella", shadow=(0.6, 1.9))]
+    actor = walker(stage, anchor, x, y, course, speed, hold, after=over, outfit=outfit)
+    return [replace(actor, event="umbrella", shadow=(0.6, 1.9))]
 
 
 BUILDERS = {

@@ -1,4 +1,4 @@
-"""The still picture behind everything: ground, kerbs, roads, walls; and the light that falls on a frame."""
+"""The static background (ground, kerbs, roads, walls), the light, and the sensor noise."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from anyanomaly_demo.scenes.camera import Colour, Image, shade
-from anyanomaly_demo.scenes.facts import SIZE
+from anyanomaly_demo.scenes.constants import SIZE
 from anyanomaly_demo.scenes.style import Style
 
 _W, _H = SIZE
-NOISE_ROOM = 64  # the noise picture is larger than a frame by this, and each frame takes another part of it
+NOISE_MARGIN = 64  # pixels by which the noise image is larger than a frame, so that each frame takes another crop
 
 
-def render_background(rng: np.random.Generator, style: Style) -> Image:
-    """Draw the still background. Shape (240, 320, 3), RGB."""
+def draw_background(rng: np.random.Generator, style: Style) -> Image:
+    """Draw the static background: uint8 (240, 320, 3), RGB."""
     wall_foot = int(style.camera.top) - int(rng.integers(4, 10))
     picture: Image = np.empty((_H, _W, 3), np.uint8)
     picture[:] = style.ground_colour
-    _ground(rng, style, picture, wall_foot)
-    _wall(rng, style, picture, wall_foot)
+    _draw_ground(rng, style, picture, wall_foot)
+    _draw_wall(rng, style, picture, wall_foot)
     kerb = shade(style.ground_colour, 1.2)
     cv2.rectangle(picture, (0, wall_foot), (_W, wall_foot + 3), kerb, -1)
     cv2.line(picture, (0, wall_foot + 4), (_W, wall_foot + 4), shade(style.ground_colour, 0.6), 1)
@@ -32,7 +32,7 @@ def render_background(rng: np.random.Generator, style: Style) -> Image:
 
 
 def light(style: Style) -> npt.NDArray[np.float32]:
-    """What each channel of each pixel is multiplied with: exposure, colour cast, vignette. Shape (240, 320, 3)."""
+    """Return the gain per pixel and channel (240, 320, 3): exposure, colour cast, vignette."""
     rows, columns = np.mgrid[-1 : 1 : _H * 1j, -1 : 1 : _W * 1j]
     fall = 1.0 - style.vignette * np.clip(rows**2 + columns**2, 0, 2) / 2
     return np.asarray(fall[:, :, None] * np.array(style.gain), np.float32)
@@ -40,9 +40,9 @@ def light(style: Style) -> npt.NDArray[np.float32]:
 
 @lru_cache(maxsize=8)
 def noise(sigma: int) -> npt.NDArray[np.int16]:
-    """Sensor noise, larger than a frame by ``NOISE_ROOM``; shared and not to be written to."""
+    """Return sensor noise of standard deviation ``sigma`` in grey levels: (304, 384, 3). Shared: do not write to it."""
     rng = np.random.default_rng(sigma)
-    shape = (_H + NOISE_ROOM, _W + NOISE_ROOM)
+    shape = (_H + NOISE_MARGIN, _W + NOISE_MARGIN)
     field = rng.normal(0, sigma, shape)[:, :, None] * 0.8 + rng.normal(0, sigma, (*shape, 3)) * 0.6
     return field.round().astype(np.int16)
 
@@ -54,7 +54,7 @@ def _grain(rng: np.random.Generator, size: int) -> npt.NDArray[np.float32]:
     return np.asarray(cv2.resize(small, (_W, _H), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _ground(rng: np.random.Generator, style: Style, picture: Image, top: int) -> None:
+def _draw_ground(rng: np.random.Generator, style: Style, picture: Image, top: int) -> None:
     camera = style.camera
     if style.ground in ("paving", "tiles"):
         joint = shade(style.ground_colour, 0.82 if style.ground == "paving" else 1.22)
@@ -78,13 +78,13 @@ def _ground(rng: np.random.Generator, style: Style, picture: Image, top: int) ->
             spot = shade(style.ground_colour, rng.uniform(0.82, 1.1))
             cv2.ellipse(picture, (x, y), (int(rng.integers(1, 9)), int(rng.integers(1, 3))), 0, 0, 360, spot, -1)
     for _ in range(int(rng.integers(0, 4))):
-        _patch(rng, style, picture, top)
+        _draw_patch(rng, style, picture, top)
     if rng.random() < 0.5:
-        _road(rng, style, picture, top)
+        _draw_road(rng, style, picture, top)
 
 
-def _patch(rng: np.random.Generator, style: Style, picture: Image, top: int) -> None:
-    """A lawn, a stain, or a piece of newer asphalt."""
+def _draw_patch(rng: np.random.Generator, style: Style, picture: Image, top: int) -> None:
+    """Draw a lawn, a stain, or a piece of newer asphalt."""
     x, y = rng.uniform(0, _W), rng.uniform(top + 10, _H)
     wide, high = rng.uniform(20, 90), rng.uniform(5, 25)
     turns = np.linspace(0, 2 * np.pi, 14, endpoint=False)
@@ -96,7 +96,7 @@ def _patch(rng: np.random.Generator, style: Style, picture: Image, top: int) -> 
     cv2.fillPoly(picture, [corners], colour, cv2.LINE_AA)
 
 
-def _road(rng: np.random.Generator, style: Style, picture: Image, top: int) -> None:
+def _draw_road(rng: np.random.Generator, style: Style, picture: Image, top: int) -> None:
     high = int(rng.uniform(3.0, 4.5) * style.camera.scale(170) * style.camera.pitch)
     y0 = int(rng.uniform(top + 12, _H - high * 0.6))
     tilt = int(rng.integers(-14, 15))
@@ -107,11 +107,11 @@ def _road(rng: np.random.Generator, style: Style, picture: Image, top: int) -> N
         cv2.line(picture, (0, y0 + edge), (_W, y0 + tilt + edge), shade(base, 1.6), 2, cv2.LINE_AA)
     for x in range(int(rng.integers(0, 20)), _W, 36):
         mid = y0 + high // 2
-        here, there = mid + tilt * x // _W, mid + tilt * (x + 18) // _W
-        cv2.line(picture, (x, here), (x + 18, there), (205, 205, 195), 1, cv2.LINE_AA)
+        left_y, right_y = mid + tilt * x // _W, mid + tilt * (x + 18) // _W
+        cv2.line(picture, (x, left_y), (x + 18, right_y), (205, 205, 195), 1, cv2.LINE_AA)
 
 
-def _wall(rng: np.random.Generator, style: Style, picture: Image, foot: int) -> None:
+def _draw_wall(rng: np.random.Generator, style: Style, picture: Image, foot: int) -> None:
     colour = style.wall_colour
     cv2.rectangle(picture, (0, 0), (_W, foot), colour, -1)
     high = int(style.camera.scale(foot) * 1.9)

@@ -1,4 +1,4 @@
-"""Who is no event: people who walk by, and those and that which one frame may mistake for one."""
+"""Actors that are no event: people who walk by, look-alikes of events, and static things."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from dataclasses import replace
 
 import numpy as np
 
-from anyanomaly_demo.scenes import poses, rides, things
+from anyanomaly_demo.scenes import poses, things, vehicles
 from anyanomaly_demo.scenes.actors import Actor, Stage, gait, person, travel, walker
 from anyanomaly_demo.scenes.camera import Colour, Pen
-from anyanomaly_demo.scenes.facts import SIZE
+from anyanomaly_demo.scenes.constants import SIZE
 from anyanomaly_demo.scenes.people import Joints
 from anyanomaly_demo.scenes.poses import Floats
 
 
 def pedestrian(stage: Stage) -> list[Actor]:
-    """Somebody who walks by, alone or beside another."""
+    """Somebody walks by, alone or beside somebody else."""
     x, y = stage.spot(10.0)
-    at, speed, heading = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.9, 1.5), stage.course()
-    found = [walker(stage, at, x, y, heading, speed)]
+    anchor, speed, heading = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.9, 1.5), stage.course()
+    people = [walker(stage, anchor, x, y, heading, speed)]
     if stage.chance(0.2):
         gap = 0.65 * stage.camera.scale(y)
-        found.append(walker(stage, at, x + 0.5 * gap, min(y + 0.6 * gap, 250.0), heading, speed))
-    return found
+        people.append(walker(stage, anchor, x + 0.5 * gap, min(y + 0.6 * gap, 250.0), heading, speed))
+    return people
 
 
 def static_thing(stage: Stage, name: str, x: float | None = None, y: float | None = None) -> Actor:
-    """Something of ``things.STATIC`` that stands there all the time."""
+    """Return a thing of ``things.STATIC``, in every frame at one place: ``x``, ``y`` in pixels, None: sampled."""
     spot = stage.spot(8.0)
-    paint_it, colours = things.STATIC[name]
+    draw_thing, colours = things.STATIC[name]
     colour, variant = stage.style.pick(stage.rng, colours), int(stage.rng.integers(1000))
 
     def paint(pen: Pen, index: int) -> None:
-        paint_it(pen, colour, variant)
+        draw_thing(pen, colour, variant)
         pen.end(name)
 
     n = stage.n
@@ -45,42 +45,42 @@ def static_thing(stage: Stage, name: str, x: float | None = None, y: float | Non
         stage.rng.uniform(0.85, 1.15) if name not in ("bench", "step") else 1.0,
         paint,
         (wide, {"tree": 3.0, "lamp": 4.0, "post": 1.2}.get(name, 0.7)),
-        still=True,
+        is_static=True,
     )
 
 
 def sitter(stage: Stage) -> list[Actor]:
-    """Somebody sits on a bench all the time."""
+    """Somebody sits on a bench during the whole clip."""
     x, y = stage.spot()
     bench = static_thing(stage, "bench", x, y)
     pose = poses.sit(stage.n) + _fidget(stage, 0.06)
     turn = np.full(stage.n, stage.rng.uniform(0.3, np.pi - 0.3))
-    who = person(stage, bench.x + stage.rng.uniform(-8, 8), bench.y + 1.0, turn, pose, shadow=(0.4, 0.8))
-    return [bench, replace(who, group=_group(stage))]
+    actor = person(stage, bench.x + stage.rng.uniform(-8, 8), bench.y + 1.0, turn, pose, shadow=(0.4, 0.8))
+    return [bench, replace(actor, group=_sample_group(stage))]
 
 
 def lier(stage: Stage) -> list[Actor]:
-    """Somebody lies all the time, on a bench or on the ground, and moves a little."""
+    """Somebody lies on a bench or on the ground during the whole clip, and moves a little."""
     x, y = stage.spot()
     n = stage.n
     turn = np.full(n, stage.course(0.2))
     pose = poses.lie(n, -1.0 if stage.chance(0.7) else 1.0) + _fidget(stage, 0.08)
     xs, ys = np.full(n, x), np.full(n, y)
-    who = person(stage, xs, ys, turn, pose, shadow=(0.8, 0.2))
+    actor = person(stage, xs, ys, turn, pose, shadow=(0.8, 0.2))
     if stage.chance(0.5):
         ahead = np.cos(turn[0]) * np.sign(pose[0, poses.ROLL]) * 0.85 * stage.camera.scale(y)
-        return [static_thing(stage, "bench", x + ahead, y - 1.0), replace(who, rise=0.45)]
-    return [who]
+        return [static_thing(stage, "bench", x + ahead, y - 1.0), replace(actor, rise=0.45)]
+    return [actor]
 
 
 def pair(stage: Stage) -> list[Actor]:
-    """Two stand together: they talk, shake hands or hug. Slow, where a fight is fast."""
+    """Two people stand together and talk, shake hands or hug: slow movements, where a fight is fast."""
     x, y = stage.spot()
     n, s = stage.n, stage.camera.scale(y)
     kind = str(stage.rng.choice(("talk", "talk", "hug", "hands")))
     gap = {"talk": stage.rng.uniform(0.6, 0.9), "hug": 0.34, "hands": 0.75}[kind] * s / 2
-    tilt, group = stage.rng.uniform(-0.4, 0.4), _group(stage)
-    found = []
+    tilt, group = stage.rng.uniform(-0.4, 0.4), _sample_group(stage)
+    people = []
     for side in (-1.0, 1.0):
         pose = poses.still(n) + _fidget(stage, 0.12)
         if kind == "hug":
@@ -95,18 +95,18 @@ def pair(stage: Stage) -> list[Actor]:
         heading = np.full(n, tilt if side < 0 else np.pi + tilt)
         xs = np.full(n, x + side * gap * np.cos(tilt))
         ys = np.full(n, y + side * gap * np.sin(tilt) * stage.camera.pitch)
-        found.append(replace(person(stage, xs, ys, heading, pose), group=group))
-    return found
+        people.append(replace(person(stage, xs, ys, heading, pose), group=group))
+    return people
 
 
 def raiser(stage: Stage) -> list[Actor]:
-    """Somebody walks with a ball or a bag held up, or waves: as in a throw, but nothing flies."""
+    """Somebody walks with a raised ball, or waves: as in a throw, but nothing flies."""
     x, y = stage.spot()
     wave = stage.chance(0.4)
     colour, phase = stage.style.pick(stage.rng, stage.style.paints), stage.rng.uniform(0, 6.3)
     level = stage.rng.uniform(2.2, 3.1)
 
-    def raised(pose: Floats) -> Floats:
+    def raise_arm(pose: Floats) -> Floats:
         pose[:, poses.ARM_R] = level
         pose[:, poses.ELBOW_R] = 0.3
         if wave:
@@ -114,18 +114,18 @@ def raiser(stage: Stage) -> list[Actor]:
             pose[:, poses.SIDE_R] = 0.5 + 0.35 * np.sin(t * 1.1 + phase)
         return pose
 
-    def held(pen: Pen, index: int, where: Joints) -> None:
+    def draw_ball(pen: Pen, index: int, body: Joints) -> None:
         if not wave:
-            u, v, w = where.hands[1]
+            u, v, w = body.hands[1]
             things.ball(pen, colour, u, v, w + 0.1, 0.15)
             pen.end("ball")
 
-    at, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.5, 1.2)
-    return [walker(stage, at, x, y, stage.course(), speed, raised, after=held)]
+    anchor, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.5, 1.2)
+    return [walker(stage, anchor, x, y, stage.course(), speed, raise_arm, after=draw_ball)]
 
 
 def strider(stage: Stage) -> list[Actor]:
-    """Somebody walks with long strides: a runner's poses, a walker's speed."""
+    """Somebody walks with long strides: the poses of running at the speed of walking."""
     x, y = stage.spot()
     n, heading = stage.n, np.full(stage.n, stage.course(0.25))
     speed = np.full(n, stage.rng.uniform(0.9, 1.3))
@@ -136,24 +136,24 @@ def strider(stage: Stage) -> list[Actor]:
 
 
 def pauser(stage: Stage) -> list[Actor]:
-    """Somebody walks, stands still for about a second, and walks on: too short to loiter."""
+    """Somebody walks, stands still for about a second, and walks on: too short for loitering."""
     x, y = stage.spot()
     n, heading = stage.n, np.full(stage.n, stage.course())
-    at = int(stage.rng.integers(10, n - 20))
-    moving = 1.0 - poses.ramp(n, at, at + 10)
+    start = int(stage.rng.integers(10, n - 20))
+    moving = 1.0 - poses.ramp(n, start, start + 10)
     speed = stage.rng.uniform(0.9, 1.4) * moving
-    xs, ys = travel(stage, at, x, y, heading, speed)
+    xs, ys = travel(stage, start, x, y, heading, speed)
     return [person(stage, xs, ys, heading, poses.walk(gait(speed), moving))]
 
 
 def stander(stage: Stage) -> list[Actor]:
-    """Somebody walks to a podium, stands on it for a second, arms up or down, and walks on: high, but no jump."""
+    """Somebody steps onto a podium for a second, with arms up or down, and walks on: high, but no jump."""
     x, y = stage.spot()
     n, heading = stage.n, np.full(stage.n, stage.course(0.2))
-    at = int(stage.rng.integers(6, n - 22))
-    up = poses.ramp(n, at, at + 16, 4.0)
+    start = int(stage.rng.integers(6, n - 22))
+    up = poses.ramp(n, start, start + 16, 4.0)
     speed = stage.rng.uniform(0.9, 1.2) * (1.0 - 0.85 * up)
-    xs, ys = travel(stage, at + 8, x, y, heading, speed)
+    xs, ys = travel(stage, start + 8, x, y, heading, speed)
     pose = poses.walk(gait(speed), np.clip(speed, 0.0, 1.0))
     pose[:, poses.LIFT] += 0.36 * poses.ease(up)
     if stage.chance(0.5):
@@ -162,20 +162,20 @@ def stander(stage: Stage) -> list[Actor]:
 
 
 def scooter_rider(stage: Stage) -> list[Actor]:
-    """Somebody on a kick scooter: wheels and a bar, no bicycle."""
+    """Somebody rides a kick scooter: wheels and a bar, but no bicycle."""
     colour = stage.style.pick(stage.rng, stage.style.paints)
     x, y = stage.spot()
 
-    def still(pose: Floats) -> Floats:
+    def stand(pose: Floats) -> Floats:
         pose = poses.push(poses.still(stage.n), 0.95)
         pose[:, poses.LIFT] = 0.14
         return pose
 
-    def board(pen: Pen, index: int, where: Joints) -> None:
-        rides.scooter(pen, colour)
+    def board(pen: Pen, index: int, body: Joints) -> None:
+        vehicles.scooter(pen, colour)
 
-    at, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(1.6, 2.6)
-    return [walker(stage, at, x, y, stage.course(0.25), speed, still, before=board)]
+    anchor, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(1.6, 2.6)
+    return [walker(stage, anchor, x, y, stage.course(0.25), speed, stand, before=board)]
 
 
 def carrier(stage: Stage) -> list[Actor]:
@@ -190,18 +190,26 @@ def carrier(stage: Stage) -> list[Actor]:
         pose[:, poses.ARM_R] = -0.5
         return pose
 
-    def luggage(pen: Pen, index: int, where: Joints) -> None:
+    def luggage(pen: Pen, index: int, body: Joints) -> None:
         if box:
-            rides.carried_box(pen, colour, where)
+            vehicles.carried_box(pen, colour, body)
         else:
-            rides.suitcase(pen, colour, where.hands[1])
+            vehicles.suitcase(pen, colour, body.hands[1])
 
-    at, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.8, 1.3)
+    anchor, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.8, 1.3)
     heading = stage.course(0.3)
-    first = np.sin(heading) < 0 if box else np.sin(heading) > 0
+    behind = np.sin(heading) < 0 if box else np.sin(heading) > 0
     return [
         walker(
-            stage, at, x, y, heading, speed, hold, before=luggage if first else None, after=None if first else luggage
+            stage,
+            anchor,
+            x,
+            y,
+            heading,
+            speed,
+            hold,
+            before=luggage if behind else None,
+            after=None if behind else luggage,
         )
     ]
 
@@ -210,21 +218,21 @@ LOOK_ALIKES = {
     "action": (sitter, lier, pair, raiser, strider, pauser, stander, pair, lier, raiser, strider),
     "appearance": (scooter_rider, carrier, carrier, sitter, pair, raiser, scooter_rider),
 }
-STILL = {
+STATIC = {
     "action": ("bin", "tree", "bush", "lamp", "post", "bench", "box", "step"),
     "appearance": ("bin", "box", "cone", "post", "trolley", "lamp", "tree", "bush", "bench"),
 }
 
 
 def foreground(stage: Stage) -> Actor:
-    """A post or a bush at the lower border, nearer than anybody."""
+    """Return a lamp post, bush or tree at the lower border, nearer than anybody."""
     name = str(stage.rng.choice(("lamp", "bush", "tree")))
     x = stage.rng.uniform(20, SIZE[0] - 20)
     return static_thing(stage, name, x, SIZE[1] + stage.rng.uniform(4, 30))
 
 
 def _fidget(stage: Stage, size: float) -> Floats:
-    """Slow small movements (n, WIDTH) of arms, legs and back."""
+    """Return small slow movements (n, WIDTH) of arms, legs and back."""
     t = np.arange(stage.n)[:, None]
     rates, starts = stage.rng.uniform(0.05, 0.2, poses.WIDTH), stage.rng.uniform(0, 6.3, poses.WIDTH)
     move = size * np.sin(t * rates + starts)
@@ -233,5 +241,5 @@ def _fidget(stage: Stage, size: float) -> Floats:
     return np.asarray(move)
 
 
-def _group(stage: Stage) -> int:
+def _sample_group(stage: Stage) -> int:
     return int(stage.rng.integers(1, 1 << 30))

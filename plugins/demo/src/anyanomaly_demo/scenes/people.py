@@ -1,4 +1,4 @@
-"""People: what they wear, where their joints are, and how they are drawn."""
+"""People: their clothes, the positions of their joints, and how to draw them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from anyanomaly_demo.scenes import poses
 from anyanomaly_demo.scenes.camera import Colour, Pen, Point, shade
 from anyanomaly_demo.scenes.style import Style
 
-_THIGH, _SHIN, _ANKLE = 0.44, 0.42, 0.07
+_THIGH, _SHIN, _ANKLE = 0.44, 0.42, 0.07  # metres
 _TORSO, _UPPER, _FORE = 0.52, 0.30, 0.30
 
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """Clothes, stature and what is carried; the same through a clip."""
+    """Clothes, stature and bag of a person; the same in every frame of a clip."""
 
     top: Colour
     bottom: Colour
@@ -33,8 +33,8 @@ class Outfit:
     bag_colour: Colour
 
 
-def draw_outfit(rng: np.random.Generator, style: Style) -> Outfit:
-    """Draw somebody's looks."""
+def sample_outfit(rng: np.random.Generator, style: Style) -> Outfit:
+    """Sample the outfit of a person."""
     return Outfit(
         top=style.pick(rng, style.tops),
         bottom=style.pick(rng, style.bottoms),
@@ -67,7 +67,11 @@ class Joints:
 
 
 def joints(pose: Sequence[float], base: float | None = None, ahead: float = 0.0) -> Joints:
-    """Where the joints are. ``base``: height of the hips in metres; None: the lower foot stands on the ground."""
+    """Return the joints of a pose, one row of ``poses``.
+
+    :param base: height of the hips in metres; None: the lower foot stands on the ground.
+    :param ahead: metres by which to shift the body forward.
+    """
     legs = []
     for side, thigh, knee in (
         (1.0, pose[poses.THIGH_L], pose[poses.KNEE_L]),
@@ -81,7 +85,7 @@ def joints(pose: Sequence[float], base: float | None = None, ahead: float = 0.0)
     lean, roll = pose[poses.LEAN], pose[poses.ROLL]
     cr, sr = math.cos(roll), math.sin(roll)
 
-    def put(u: float, v: float, w: float) -> tuple[float, float, float]:
+    def place(u: float, v: float, w: float) -> tuple[float, float, float]:
         if not roll:
             return (u + ahead, v, w)
         return (u * cr + w * sr + ahead, v, max(0.08 + 0.3 * abs(v), w * cr - u * sr))
@@ -101,60 +105,60 @@ def joints(pose: Sequence[float], base: float | None = None, ahead: float = 0.0)
             shoulder[2] - _UPPER * math.cos(arm) * co,
         )
         fore = arm + elbow
-        shoulders.append(put(*shoulder))
-        elbows.append(put(eu, ev, ew))
+        shoulders.append(place(*shoulder))
+        elbows.append(place(eu, ev, ew))
         hands.append(
-            put(eu + _FORE * math.sin(fore) * co, ev + side * _FORE * so * 0.5, ew - _FORE * math.cos(fore) * co)
+            place(eu + _FORE * math.sin(fore) * co, ev + side * _FORE * so * 0.5, ew - _FORE * math.cos(fore) * co)
         )
     return Joints(
-        hips=tuple(put(0.0, leg[0], hip) for leg in legs),
-        knees=tuple(put(leg[1], leg[0], hip + leg[2]) for leg in legs),
-        ankles=tuple(put(leg[3], leg[0], hip + leg[4]) for leg in legs),
-        toes=tuple(put(leg[5], leg[0], hip + leg[6]) for leg in legs),
+        hips=tuple(place(0.0, leg[0], hip) for leg in legs),
+        knees=tuple(place(leg[1], leg[0], hip + leg[2]) for leg in legs),
+        ankles=tuple(place(leg[3], leg[0], hip + leg[4]) for leg in legs),
+        toes=tuple(place(leg[5], leg[0], hip + leg[6]) for leg in legs),
         shoulders=tuple(shoulders),
         elbows=tuple(elbows),
         hands=tuple(hands),
-        waist=put(0.0, 0.0, hip + 0.02),
-        neck=put(su, 0.0, sw),
-        head=put(su + 0.17 * math.sin(lean * 0.7) + 0.02, 0.0, sw + 0.19),
+        waist=place(0.0, 0.0, hip + 0.02),
+        neck=place(su, 0.0, sw),
+        head=place(su + 0.17 * math.sin(lean * 0.7) + 0.02, 0.0, sw + 0.19),
     )
 
 
-def draw_person(pen: Pen, outfit: Outfit, where: Joints) -> None:
-    """Draw somebody, the far side first."""
+def draw_person(pen: Pen, outfit: Outfit, body: Joints) -> None:
+    """Draw a person, the far side first."""
     near = 0 if pen.near() > 0 else 1
-    back = pen.sin < -0.3  # walks away: the back of the head is seen
+    back = pen.sin < -0.3  # walks away from the camera: the back of the head is visible
     if outfit.bag == "backpack" and not back:
-        _backpack(pen, outfit, where)
-    _arm(pen, outfit, where, 1 - near, 0.78)
-    _leg(pen, outfit, where, 1 - near, 0.78)
-    _leg(pen, outfit, where, near, 1.0)
-    _torso(pen, outfit, where)
+        _draw_backpack(pen, outfit, body)
+    _draw_arm(pen, outfit, body, 1 - near, 0.78)
+    _draw_leg(pen, outfit, body, 1 - near, 0.78)
+    _draw_leg(pen, outfit, body, near, 1.0)
+    _draw_torso(pen, outfit, body)
     if outfit.bag == "backpack" and back:
-        _backpack(pen, outfit, where)
-    _head(pen, outfit, where, back)
+        _draw_backpack(pen, outfit, body)
+    _draw_head(pen, outfit, body, back)
     if outfit.bag == "shoulder":
-        p = pen.at(*where.hips[near])
-        pen.line(pen.at(*where.neck), p, 0.04, shade(outfit.bag_colour, 0.6))
+        p = pen.at(*body.hips[near])
+        pen.line(pen.at(*body.neck), p, 0.04, shade(outfit.bag_colour, 0.6))
         pen.line((p[0] - 0.07 * pen.s, p[1]), (p[0] + 0.07 * pen.s, p[1]), 0.2, outfit.bag_colour)
-    _arm(pen, outfit, where, near, 1.0)
+    _draw_arm(pen, outfit, body, near, 1.0)
     if outfit.bag == "handbag":
-        u, v, w = where.hands[near]
+        u, v, w = body.hands[near]
         low = pen.at(u, v, max(0.12, w - 0.24))
         pen.line(pen.at(u, v, w), low, 0.03, shade(outfit.bag_colour, 0.6))
         pen.line((low[0] - 0.06 * pen.s, low[1]), (low[0] + 0.06 * pen.s, low[1]), 0.2, outfit.bag_colour)
 
 
-def _leg(pen: Pen, outfit: Outfit, where: Joints, side: int, light: float) -> None:
-    hip, knee, ankle = pen.at(*where.hips[side]), pen.at(*where.knees[side]), pen.at(*where.ankles[side])
+def _draw_leg(pen: Pen, outfit: Outfit, body: Joints, side: int, light: float) -> None:
+    hip, knee, ankle = pen.at(*body.hips[side]), pen.at(*body.knees[side]), pen.at(*body.ankles[side])
     cloth = shade(outfit.skin if outfit.wear == "skirt" else outfit.bottom, light)
-    pen.line(ankle, pen.at(*where.toes[side]), 0.09, shade(outfit.shoes, light))
+    pen.line(ankle, pen.at(*body.toes[side]), 0.09, shade(outfit.shoes, light))
     pen.line(knee, ankle, 0.115, cloth)
     pen.line(hip, knee, 0.155 * outfit.girth, cloth)
 
 
-def _arm(pen: Pen, outfit: Outfit, where: Joints, side: int, light: float) -> None:
-    shoulder, elbow, hand = pen.at(*where.shoulders[side]), pen.at(*where.elbows[side]), pen.at(*where.hands[side])
+def _draw_arm(pen: Pen, outfit: Outfit, body: Joints, side: int, light: float) -> None:
+    shoulder, elbow, hand = pen.at(*body.shoulders[side]), pen.at(*body.elbows[side]), pen.at(*body.hands[side])
     sleeve = shade(outfit.top, 0.9 * light)
     pen.line(shoulder, elbow, 0.11, sleeve)
     pen.line(elbow, hand, 0.085, sleeve)
@@ -162,7 +166,7 @@ def _arm(pen: Pen, outfit: Outfit, where: Joints, side: int, light: float) -> No
 
 
 def _band(a: Point, b: Point, ra: float, rb: float) -> list[Point]:
-    """A tapered band from ``a`` to ``b`` with half widths in pixels."""
+    """Return the corners of a tapered band from ``a`` to ``b``, with half widths ``ra`` and ``rb`` in pixels."""
     du, dw = b[0] - a[0], b[1] - a[1]
     length = math.hypot(du, dw) or 1.0
     nx, ny = -dw / length, du / length
@@ -174,33 +178,33 @@ def _band(a: Point, b: Point, ra: float, rb: float) -> list[Point]:
     ]
 
 
-def _torso(pen: Pen, outfit: Outfit, where: Joints) -> None:
-    neck, waist = pen.at(*where.neck), pen.at(*where.waist)
+def _draw_torso(pen: Pen, outfit: Outfit, body: Joints) -> None:
+    neck, waist = pen.at(*body.neck), pen.at(*body.waist)
     wide = math.hypot(0.2 * pen.sin, 0.125 * pen.cos) * outfit.girth * pen.s
     if outfit.wear != "shirt":
-        (u0, _, w0), (u1, _, w1) = where.knees
+        (u0, _, w0), (u1, _, w1) = body.knees
         reach = 0.9 if outfit.wear == "skirt" else 0.6
         hem = pen.at(
-            where.waist[0] + reach * ((u0 + u1) / 2 - where.waist[0]),
+            body.waist[0] + reach * ((u0 + u1) / 2 - body.waist[0]),
             0.0,
-            where.waist[2] + reach * ((w0 + w1) / 2 - where.waist[2]),
+            body.waist[2] + reach * ((w0 + w1) / 2 - body.waist[2]),
         )
         stride = 0.5 * reach * abs(u0 - u1) * abs(pen.cos) * pen.s
         cloth = outfit.top if outfit.wear == "coat" else outfit.bottom
         pen.poly(_band(waist, hem, wide * 0.9, max(wide * 1.1, stride + 0.08 * pen.s)), cloth)
-    # shoulders sit a little below the neck, rounded by a stroke
+    # the shoulders are a little below the neck; a round-ended line rounds them
     pen.poly(_band(neck, waist, wide * 0.95, wide * 0.85), outfit.top)
     shoulder = (neck[0] + 0.1 * (waist[0] - neck[0]), neck[1] + 0.1 * (waist[1] - neck[1]))
     pen.line(shoulder, waist, max(0.1, 1.7 * wide / pen.s), outfit.top)
     dark = (waist[0] + 0.45 * wide, waist[1]), (neck[0] + 0.55 * wide, neck[1] + 0.1 * pen.s)
-    if abs(where.neck[2] - where.waist[2]) > 0.3:
+    if abs(body.neck[2] - body.waist[2]) > 0.3:
         pen.line(dark[0], dark[1], 0.09, shade(outfit.top, 0.8))
 
 
-def _head(pen: Pen, outfit: Outfit, where: Joints, back: bool) -> None:
-    u, v, w = where.head
+def _draw_head(pen: Pen, outfit: Outfit, body: Joints, back: bool) -> None:
+    u, v, w = body.head
     head = pen.at(u, v, w)
-    pen.line(pen.at(*where.neck), head, 0.09, shade(outfit.skin, 0.85))
+    pen.line(pen.at(*body.neck), head, 0.09, shade(outfit.skin, 0.85))
     hood = outfit.hat == "hood"
     pen.disc(pen.at(u - 0.03, v, w + 0.02), 0.125, outfit.top if hood else outfit.hair)
     if not back:
@@ -213,8 +217,8 @@ def _head(pen: Pen, outfit: Outfit, where: Joints, back: bool) -> None:
         pen.disc((p[0], p[1] - 0.04 * pen.s), 0.1, outfit.bag_colour)
 
 
-def _backpack(pen: Pen, outfit: Outfit, where: Joints) -> None:
-    (u0, _, w0), (u1, _, w1) = where.neck, where.waist
+def _draw_backpack(pen: Pen, outfit: Outfit, body: Joints) -> None:
+    (u0, _, w0), (u1, _, w1) = body.neck, body.waist
     du, dw = 0.16 * (w0 - w1), 0.16 * (u0 - u1)
     top = pen.at(u0 - du * 1.6, 0.0, w0 + dw - 0.12)
     low = pen.at(u1 - du * 1.6, 0.0, w1 + dw + 0.12)

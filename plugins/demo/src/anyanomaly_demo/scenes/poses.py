@@ -1,4 +1,4 @@
-"""How bodies are held: arrays (n, 13) of joint angles in radians, and two lengths in metres, one row a frame."""
+"""Poses: arrays (n, 13) with one row per frame, of joint angles in radians; LIFT is a height in metres."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDTH = 13
 
 
 def still(n: int) -> Floats:
-    """Stand upright with hanging arms."""
+    """Return the pose of somebody who stands upright with hanging arms."""
     pose = np.zeros((n, WIDTH))
     pose[:, [KNEE_L, KNEE_R]] = 0.06
     pose[:, [ELBOW_L, ELBOW_R]] = 0.25
@@ -23,7 +23,7 @@ def still(n: int) -> Floats:
 
 
 def walk(phase: Floats, amount: Floats) -> Floats:
-    """Walk; ``phase`` grows by 2 pi in two steps, ``amount`` 0 is standing still."""
+    """Return walking poses: ``phase`` (n,) grows by 2 pi in two steps, ``amount`` (n,) is 0 for standing still."""
     pose = still(len(phase))
     for thigh, knee, arm, elbow, turn in (
         (THIGH_L, KNEE_L, ARM_R, ELBOW_R, 0.0),
@@ -39,7 +39,7 @@ def walk(phase: Floats, amount: Floats) -> Floats:
 
 
 def run(phase: Floats) -> Floats:
-    """Run: wide swing, bent elbows, leaning ahead. At a slow ``phase`` it is a walk with long strides."""
+    """Return running poses for ``phase`` (n,): wide swing, bent elbows. A slow phase gives a walk with long strides."""
     pose = still(len(phase))
     for thigh, knee, arm, elbow, turn in (
         (THIGH_L, KNEE_L, ARM_R, ELBOW_R, 0.0),
@@ -56,7 +56,7 @@ def run(phase: Floats) -> Floats:
 
 
 def sit(n: int) -> Floats:
-    """Sit, as high as the shin is long."""
+    """Return the pose of somebody who sits, as high as the shin is long."""
     pose = still(n)
     pose[:, [THIGH_L, THIGH_R]] = 1.5
     pose[:, [KNEE_L, KNEE_R]] = 1.55
@@ -67,7 +67,7 @@ def sit(n: int) -> Floats:
 
 
 def lie(n: int, side: float = 1.0) -> Floats:
-    """Lie stretched out: ``side`` 1 face down ahead of the feet, -1 on the back."""
+    """Return the pose of somebody who lies: ``side`` 1 face down, ahead of the feet; -1 on the back."""
     pose = still(n)
     pose[:, ROLL] = side * 1.5
     pose[:, [THIGH_L, KNEE_L]] = (0.35, 0.7)
@@ -77,7 +77,7 @@ def lie(n: int, side: float = 1.0) -> Floats:
 
 
 def pedal(phase: Floats) -> Floats:
-    """Sit on a bicycle; the feet are put on the pedals by who draws it."""
+    """Return cycling poses for the pedals' ``phase`` (n,). ``vehicles.bicycle`` places the feet on the pedals."""
     pose = still(len(phase))
     pose[:, LEAN] = 0.42
     pose[:, [ARM_L, ARM_R]] = 1.25
@@ -89,7 +89,7 @@ def pedal(phase: Floats) -> Floats:
 
 
 def push(pose: Floats, reach: float = 0.9) -> Floats:
-    """Hold both hands ahead, as on a handle."""
+    """Return ``pose`` with both hands ahead, as on a handle."""
     pose = pose.copy()
     pose[:, [ARM_L, ARM_R]] = reach - 0.25
     pose[:, [ELBOW_L, ELBOW_R]] = 0.55
@@ -98,18 +98,18 @@ def push(pose: Floats, reach: float = 0.9) -> Floats:
     return pose
 
 
-def mix(one: Floats, other: Floats, share: Floats) -> Floats:
-    """Go from ``one`` to ``other`` as ``share`` (n,) goes from 0 to 1."""
-    return np.asarray(one + (other - one) * share[:, None])
+def mix(first: Floats, second: Floats, fraction: Floats) -> Floats:
+    """Interpolate between two poses: ``fraction`` (n,) 0 is ``first``, 1 is ``second``."""
+    return np.asarray(first + (second - first) * fraction[:, None])
 
 
 def ramp(n: int, start: float, stop: float, soft: float = 3.0) -> Floats:
-    """1 within [start, stop), rising and sinking over ``soft`` frames outside it. Shape (n,)."""
+    """Return 1 for the frames [start, stop), with a slope of ``soft`` frames down to 0 on either side. Shape (n,)."""
     t = np.arange(n, dtype=np.float64)
     return np.asarray(np.clip((t - start) / soft + 1.0, 0.0, 1.0) * np.clip((stop - 1 - t) / soft + 1.0, 0.0, 1.0))
 
 
-def ease(share: Floats) -> Floats:
-    """Smooth 0 to 1."""
-    share = np.clip(share, 0.0, 1.0)
-    return np.asarray(share * share * (3.0 - 2.0 * share))
+def ease(fraction: Floats) -> Floats:
+    """Return ``fraction``, clipped to 0 to 1, with a smooth start and end."""
+    fraction = np.clip(fraction, 0.0, 1.0)
+    return np.asarray(fraction * fraction * (3.0 - 2.0 * fraction))

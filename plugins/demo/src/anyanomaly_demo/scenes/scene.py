@@ -10,20 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from anyanomaly_demo.scenes.actors import Actor, Bools
-from anyanomaly_demo.scenes.background import NOISE_ROOM, noise
+from anyanomaly_demo.scenes.background import NOISE_MARGIN, noise
 from anyanomaly_demo.scenes.camera import ZOOM, Extent, Image, Pen
-from anyanomaly_demo.scenes.facts import SIZE
+from anyanomaly_demo.scenes.constants import SIZE
 from anyanomaly_demo.scenes.style import Style
 
 _W, _H = SIZE
-_SEEN = 0.33  # a share of an actor below which its event is not labelled
-_COVER = 0.85  # what a box hides of another: nothing fills its box
-_STEP = 4  # frames between looks when the span of an event is sought: a look costs half a millisecond
+_MIN_VISIBLE = 0.33  # fraction of an actor that must be visible for its event to be labelled
+_COVERAGE = 0.85  # fraction of an overlap that counts as hidden: nothing fills its box
+_STEP = 4  # frames between the samples by which ``span`` finds an event: each costs half a millisecond
 
 
 @dataclass(frozen=True, slots=True)
 class SceneEvent:
-    """An event of class ``name``, seen in frames of ``[start, stop)``."""
+    """An event of class ``name``, visible in the frames [start, stop)."""
 
     name: str
     start: int
@@ -32,18 +32,18 @@ class SceneEvent:
 
 @dataclass(frozen=True, slots=True)
 class SceneBox:
-    """What is where in a frame. ``box`` is x0, y0, x1, y1 in pixels, half-open, within the frame."""
+    """The box of one thing in a frame: x0, y0, x1, y1 in pixels, half-open, within the frame."""
 
-    name: str  # a class's word, "person", or what a look-alike is
-    actor: int  # boxes of one actor belong together: a pusher and a pram
+    name: str  # a class, "person", or the name of another thing
+    actor: int  # boxes with the same number belong together, such as a person and a pram
     box: tuple[int, int, int, int]
-    visible: float  # 0 to 1: about what share of it is in the frame and not hidden
-    event: str | None  # the class it is part of in this frame
+    visible: float  # fraction that is in the frame and not hidden, estimated; 0 to 1
+    event: str | None  # class of the event that it is part of in this frame
 
 
 @dataclass(eq=False)
 class Scene:
-    """A clip that is drawn when asked for. The same seed gives the same bytes, in any order of frames."""
+    """A clip whose frames are drawn on demand. The same seed gives the same bytes, in any order of frames."""
 
     seed: int
     style: Style
@@ -57,13 +57,15 @@ class Scene:
     def frame(self, index: int) -> Image:
         """Draw a frame: uint8 (240, 320, 3), RGB, with shadows, blur and sensor noise.
 
-        :raises IndexError: when there is no such frame.
+        :raises IndexError: when ``index`` is outside the clip.
         """
         self._check(index)
-        there = self._there(index)
-        canvas = cv2.resize(self._shaded(there, index), (_W * ZOOM, _H * ZOOM), interpolation=cv2.INTER_NEAREST)
+        present = self._present_actors(index)
+        canvas = cv2.resize(
+            self._background_with_shadows(present, index), (_W * ZOOM, _H * ZOOM), interpolation=cv2.INTER_NEAREST
+        )
         pen = Pen(canvas, self.style.camera.pitch)
-        for number in there:
+        for number in present:
             self._paint(pen, number, index)
         picture = cv2.resize(canvas, SIZE, interpolation=cv2.INTER_AREA)
         if self.style.blur > 0.3:
@@ -72,15 +74,15 @@ class Scene:
             picture = cv2.transform(picture, self.style.tint)
         picture = cv2.multiply(picture, self.light, dtype=cv2.CV_8U)
         spot = (self.seed * 7919 + index * 104_729) & 0x7FFFFFFF
-        dx, dy = spot % NOISE_ROOM, spot // NOISE_ROOM % NOISE_ROOM
+        dx, dy = spot % NOISE_MARGIN, spot // NOISE_MARGIN % NOISE_MARGIN
         grain = noise(self.style.noise)[dy : dy + _H, dx : dx + _W]
         out: Image = cv2.add(picture, grain, dtype=cv2.CV_8U)
         return out
 
     def boxes(self, index: int) -> list[SceneBox]:
-        """Say what is where in a frame, the nearest last; what is wholly outside is left out.
+        """Return the boxes of a frame, the nearest last, without those wholly outside the frame.
 
-        :raises IndexError: when there is no such frame.
+        :raises IndexError: when ``index`` is outside the clip.
         """
         self._check(index)
         if index not in self._boxes:
@@ -88,49 +90,49 @@ class Scene:
         return list(self._boxes[index])
 
     def labels(self, name: str) -> Bools:
-        """Say in which frames the event ``name`` goes on and at least a third of it is seen. Shape (n_frames,)."""
-        found = np.zeros(self.n_frames, np.bool_)
+        """Return the frames in which the event ``name`` happens and a third of it is visible: bool (n_frames,)."""
+        labels = np.zeros(self.n_frames, np.bool_)
         for event in self.events:
             if event.name == name:
                 for index in range(event.start, event.stop):
-                    found[index] |= any(b.event == name and b.visible >= _SEEN for b in self.boxes(index))
-        return found
+                    labels[index] |= any(b.event == name and b.visible >= _MIN_VISIBLE for b in self.boxes(index))
+        return labels
 
     def span(self, actor: int) -> tuple[int, int, int]:
-        """First frame and end of what is seen of an actor's event, and in about how many frames it is seen."""
-        coarse = [i for i in range(0, self.n_frames, _STEP) if self._shows(actor, i)]
+        """Return the frames [start, stop) in which an actor's event is visible, and about how many of them show it."""
+        coarse = [i for i in range(0, self.n_frames, _STEP) if self._is_visible(actor, i)]
         if not coarse:
             return 0, 0, 0
         start, stop = coarse[0], coarse[-1] + 1
-        while start > 0 and start > coarse[0] - _STEP and self._shows(actor, start - 1):
+        while start > 0 and start > coarse[0] - _STEP and self._is_visible(actor, start - 1):
             start -= 1
-        while stop < self.n_frames and stop < coarse[-1] + _STEP and self._shows(actor, stop):
+        while stop < self.n_frames and stop < coarse[-1] + _STEP and self._is_visible(actor, stop):
             stop += 1
         return start, stop, min(_STEP * len(coarse), stop - start)
 
-    def _shows(self, actor: int, index: int) -> bool:
-        if not self.actors[actor].goes_on(index) or not self._within(actor, index):
+    def _is_visible(self, actor: int, index: int) -> bool:
+        if not self.actors[actor].is_active(index) or not self._may_be_in_frame(actor, index):
             return False
-        return any(b.actor == actor and b.visible >= _SEEN for b in self.boxes(index))
+        return any(b.actor == actor and b.visible >= _MIN_VISIBLE for b in self.boxes(index))
 
     def _check(self, index: int) -> None:
         if not 0 <= index < self.n_frames:
-            raise IndexError(f"frame {index} of a scene of {self.n_frames}")
+            raise IndexError(f"frame {index} is outside a clip of {self.n_frames} frames")
 
-    def _within(self, number: int, index: int) -> bool:
+    def _may_be_in_frame(self, number: int, index: int) -> bool:
         actor = self.actors[number]
-        if actor.shown is not None and not actor.shown[index]:
+        if actor.present is not None and not actor.present[index]:
             return False
         x, y = actor.x[index], actor.y[index]
         reach = 3.0 * actor.size * self.style.camera.scale(y)
-        # a ball flies farther from its thrower than anything else reaches
+        # a ball, which has no shadow, flies far from its thrower
         if actor.shadow[1] == 0.0:
             reach *= 4.0
         return bool(-reach < x < _W + reach and y < _H + 2 * reach)
 
-    def _there(self, index: int) -> list[int]:
-        """Actors that may be in the frame, the farthest first."""
-        numbers = [k for k in range(len(self.actors)) if self._within(k, index)]
+    def _present_actors(self, index: int) -> list[int]:
+        """Return the numbers of the actors that may be in the frame, the farthest first."""
+        numbers = [k for k in range(len(self.actors)) if self._may_be_in_frame(k, index)]
         return sorted(numbers, key=lambda k: float(self.actors[k].y[index]))
 
     def _paint(self, pen: Pen, number: int, index: int) -> None:
@@ -140,11 +142,11 @@ class Scene:
         pen.place(float(actor.x[index]), y - actor.rise * scale, scale, float(actor.heading[index]))
         actor.paint(pen, index)
 
-    def _shaded(self, there: Sequence[int], index: int) -> Image:
+    def _background_with_shadows(self, present: Sequence[int], index: int) -> Image:
         right, down, strength = self.style.shadow
         mask = np.full((_H // 2, _W // 2), 255, np.uint8)
         cast, contact = 255 * (1 - strength), 255 * (1 - 0.35 - 0.4 * strength)
-        for number in there:
+        for number in present:
             actor = self.actors[number]
             wide, high = actor.shadow
             if wide <= 0:
@@ -162,29 +164,29 @@ class Scene:
         return out
 
     def _measure(self, index: int) -> list[SceneBox]:
-        found: list[SceneBox] = []
-        nearer: list[tuple[int, int, Extent]] = []  # number, group, extent of what stands before
-        for number in reversed(self._there(index)):
+        boxes: list[SceneBox] = []
+        nearer: list[tuple[int, int, Extent]] = []  # number, group and extent of the parts nearer to the camera
+        for number in reversed(self._present_actors(index)):
             actor = self.actors[number]
             parts = actor.parts
             if parts is None:
                 pen = Pen(None, self.style.camera.pitch)
                 self._paint(pen, number, index)
                 parts = pen.parts
-                if actor.still:
+                if actor.is_static:
                     actor.parts = parts
-            event = actor.event if actor.goes_on(index) else None
+            event = actor.event if actor.is_active(index) else None
             for name, extent in reversed(parts):
                 box = _clip(extent)
                 if box is None:
                     continue
                 area = max(1.0, (extent[2] - extent[0]) * (extent[3] - extent[1]))
-                share = min(1.0, (box[2] - box[0]) * (box[3] - box[1]) / area)
-                hidden = sum(_common(extent, other) for _, group, other in nearer if not group or group != actor.group)
-                visible = share * max(0.0, 1.0 - _COVER * hidden / area)
-                found.append(SceneBox(name, number, box, round(visible, 3), event))
+                fraction = min(1.0, (box[2] - box[0]) * (box[3] - box[1]) / area)
+                hidden = sum(_overlap(extent, cover) for _, group, cover in nearer if not group or group != actor.group)
+                visible = fraction * max(0.0, 1.0 - _COVERAGE * hidden / area)
+                boxes.append(SceneBox(name, number, box, round(visible, 3), event))
             nearer.extend((number, actor.group, extent) for _, extent in parts)
-        return found[::-1]
+        return boxes[::-1]
 
 
 def _clip(extent: Extent) -> tuple[int, int, int, int] | None:
@@ -193,14 +195,15 @@ def _clip(extent: Extent) -> tuple[int, int, int, int] | None:
     return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
-def _common(one: Extent, other: Extent) -> float:
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
+def _overlap(a: Extent, b: Extent) -> float:
+    """Return the area that two extents share, in pixels."""
+    wide = min(a[2], b[2]) - max(a[0], b[0])
+    high = min(a[3], b[3]) - max(a[1], b[1])
     return max(0.0, wide) * max(0.0, high)
 
 
 def compress(frame: Image, quality: int) -> Image:
-    """Put a frame through JPEG at ``quality`` (1 to 100): about what a video codec does to a single frame."""
+    """Return a frame after JPEG at ``quality`` (1 to 100): about what a video codec does to a single frame."""
     _, data = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
     picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     out: Image = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

@@ -1,4 +1,4 @@
-"""How a clip looks: palettes, light, sizes. "held-out" shares no palette, ground or size with "standard"."""
+"""Styles of clips: palettes, light, sizes. "held-out" shares no palette, ground or size with "standard"."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OUT_TOPS: tuple[Colour, ...] = (
     (255, 120, 20), (20, 150, 150), (110, 50, 170), (190, 200, 70), (70, 40, 30), (20, 25, 30), (220, 60, 130),
     (130, 140, 150),
 )  # fmt: skip
-# infrared light comes back from most cloth, so people stand out at night
+# most cloth reflects infrared light, so people are bright at night
 _NIGHT_TOPS: tuple[Colour, ...] = ((235, 235, 230), (200, 205, 200), (245, 240, 200), (170, 180, 175), (40, 42, 40))
 _OUT_BOTTOMS: tuple[Colour, ...] = ((20, 60, 60), (80, 30, 60), (50, 45, 30), (25, 25, 25), (130, 90, 60))
 _OUT_PAINTS: tuple[Colour, ...] = ((120, 40, 140), (20, 140, 140), (210, 110, 30), (90, 110, 60), (235, 235, 200))
@@ -33,7 +33,7 @@ _OUT_PAINTS: tuple[Colour, ...] = ((120, 40, 140), (20, 140, 140), (210, 110, 30
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What one clip looks like."""
+    """The look of one clip."""
 
     name: str
     camera: Camera
@@ -49,23 +49,23 @@ class Style:
     blur: float  # standard deviation in pixels
     noise: int  # standard deviation in grey levels
     shadow: tuple[float, float, float]  # per metre of height: metres right, metres down; strength 0 to 1
-    tint: npt.NDArray[np.float64] | None  # 3 x 3, applied to the colours at the end
+    tint: npt.NDArray[np.float64] | None  # (3, 3), applied to the colours at the end
 
     @staticmethod
     def pick(rng: np.random.Generator, palette: tuple[Colour, ...]) -> Colour:
-        """Draw a colour near one of ``palette``."""
+        """Sample a colour near one of ``palette``."""
         base = palette[int(rng.integers(len(palette)))]
         red, green, blue = np.clip(np.array(base) * rng.uniform(0.85, 1.15) + rng.integers(-10, 11, 3), 0, 255)
         return (int(red), int(green), int(blue))
 
 
-def draw_style(rng: np.random.Generator, name: str) -> Style:
-    """Draw the looks of a clip.
+def sample_style(rng: np.random.Generator, name: str) -> Style:
+    """Sample the style of a clip.
 
-    :raises ValueError: when there is no style of that name.
+    :raises ValueError: when no style has that name.
     """
     if name not in STYLES:
-        raise ValueError(f"there is no style {name!r}: {', '.join(STYLES)}")
+        raise ValueError(f"unknown style {name!r}; use one of: {', '.join(STYLES)}")
     return _standard(rng) if name == "standard" else _held_out(rng)
 
 
@@ -105,7 +105,7 @@ def _held_out(rng: np.random.Generator) -> Style:
     grounds = {"gravel": (92, 96, 90), "tiles": (140, 120, 110), "snow": (214, 220, 228)}
     wall = str(rng.choice(("columns", "planks")))
     metre = rng.uniform(20.0, 22.5) if rng.random() < 0.5 else rng.uniform(38.5, 43.0)
-    # infrared: mostly one channel of light, shown grey-green
+    # infrared: mostly one channel of light, displayed grey-green
     weights = np.array([0.5, 0.35, 0.15])
     tint = np.outer(np.array([0.74, 0.92, 0.76]), weights) if night else None
     light = rng.uniform(1.05, 1.4) if night else rng.uniform(0.95, 1.08)

@@ -1,4 +1,4 @@
-"""What stands still or is carried: posts, bins, benches, trees, boxes, balls. Drawn in metres, at the pen's place."""
+"""Draws static and carried things: posts, bins, benches, trees, boxes, balls. In metres, from the pen's origin."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from anyanomaly_demo.scenes.camera import Colour, Pen, shade
 
 
 def lamp(pen: Pen, colour: Colour, variant: int) -> None:
-    """A lamp post, 4.5 m."""
+    """Draw a lamp post, 4.5 m high."""
     pen.line(pen.at(0, 0, 0), pen.at(0, 0, 4.5), 0.13, colour)
     pen.line(pen.at(0, 0, 0), pen.at(0, 0, 0.6), 0.24, colour)
     pen.line(pen.at(0, 0, 4.5), pen.at(0.7 if variant % 2 else -0.7, 0, 4.6), 0.1, colour)
 
 
 def post(pen: Pen, colour: Colour, variant: int) -> None:
-    """A bollard, or a sign on a pole."""
+    """Draw a bollard, or a sign on a pole."""
     if variant % 2:
         pen.line(pen.at(0, 0, 0), pen.at(0, 0, 0.85), 0.16, colour)
         pen.line(pen.at(0, 0, 0.62), pen.at(0, 0, 0.68), 0.17, (225, 225, 220))
@@ -28,33 +28,33 @@ def post(pen: Pen, colour: Colour, variant: int) -> None:
 
 
 def bin_(pen: Pen, colour: Colour, variant: int) -> None:
-    """A litter bin."""
+    """Draw a litter bin."""
     wide = 0.26 + 0.1 * (variant % 3)
     block(pen, wide, wide * 0.8, 0.95, colour)
     pen.line(pen.at(-wide, wide, 0.95), pen.at(wide, wide, 0.95), 0.1, shade(colour, 0.5))
 
 
 def boxes(pen: Pen, colour: Colour, variant: int) -> None:
-    """Cardboard boxes on the ground."""
+    """Draw cardboard boxes on the ground."""
     block(pen, 0.35, 0.3, 0.5, colour)
     if variant % 2:
         block(pen, 0.25, 0.2, 0.35, shade(colour, 1.1), base=0.5)
 
 
 def cone(pen: Pen, colour: Colour, variant: int) -> None:
-    """A traffic cone."""
+    """Draw a traffic cone."""
     pen.line(pen.at(-0.22, 0, 0.03), pen.at(0.22, 0, 0.03), 0.08, (60, 40, 30))
     pen.poly([pen.at(-0.2, 0, 0.05), pen.at(-0.04, 0, 0.72), pen.at(0.04, 0, 0.72), pen.at(0.2, 0, 0.05)], colour)
     pen.line(pen.at(-0.1, 0, 0.38), pen.at(0.1, 0, 0.38), 0.1, (235, 235, 235))
 
 
 def step(pen: Pen, colour: Colour, variant: int) -> None:
-    """A low podium to stand on."""
+    """Draw a low podium to stand on."""
     block(pen, 0.5, 0.4, 0.38, colour)
 
 
 def bench(pen: Pen, colour: Colour, variant: int) -> None:
-    """A bench without a back, 2 m long, 0.45 m high, along the heading."""
+    """Draw a bench without a back, 2 m long, 0.45 m high, along the heading."""
     for u in (-0.8, 0.8):
         pen.line(pen.at(u, -0.2, 0), pen.at(u, -0.2, 0.42), 0.09, shade(colour, 0.5))
         pen.line(pen.at(u, 0.2, 0), pen.at(u, 0.2, 0.42), 0.09, shade(colour, 0.5))
@@ -63,19 +63,19 @@ def bench(pen: Pen, colour: Colour, variant: int) -> None:
 
 
 def tree(pen: Pen, colour: Colour, variant: int) -> None:
-    """A trunk under a crown, 4 m."""
+    """Draw a tree, 4 m high."""
     pen.line(pen.at(0, 0, 0), pen.at(0, 0, 2.4), 0.28, (84, 66, 50))
-    pen.end("tree")  # apart from the crown: what walks beside the trunk is not hidden
+    pen.end("tree")  # a part of its own: one box around trunk and crown would hide people beside the trunk
     _leaves(pen, colour, variant, 3.1, 1.25, 26)
 
 
 def bush(pen: Pen, colour: Colour, variant: int) -> None:
-    """A bush, about 1 m."""
+    """Draw a bush, about 1 m high."""
     _leaves(pen, colour, variant, 0.5, 0.62, 18)
 
 
 def trolley(pen: Pen, colour: Colour, variant: int) -> None:
-    """A parked shop trolley: a basket on four small wheels."""
+    """Draw a parked shopping trolley: a basket on four small wheels."""
     for u in (-0.35, 0.35):
         pen.disc(pen.at(u, 0.2, 0.07), 0.08, (40, 40, 42))
         pen.line(pen.at(u, 0.2, 0.1), pen.at(u * 0.9, 0.2, 0.5), 0.04, (150, 152, 156))
@@ -87,18 +87,18 @@ def trolley(pen: Pen, colour: Colour, variant: int) -> None:
 
 
 def ball(pen: Pen, colour: Colour, u: float, v: float, w: float, radius: float) -> None:
-    """A ball at a body point."""
+    """Draw a ball at a body point."""
     pen.disc(pen.at(u, v, w), radius, shade(colour, 0.7))
     x, y = pen.at(u, v, w)
     pen.disc((x - 0.15 * radius * pen.s, y - 0.2 * radius * pen.s), radius * 0.78, colour)
 
 
 def block(pen: Pen, u: float, v: float, high: float, colour: Colour, base: float = 0.0, ahead: float = 0.0) -> None:
-    """A box of half lengths ``u`` and ``v`` around the place, ``base`` metres up: its seen sides and its lid."""
+    """Draw the visible sides and the lid of a box, ``base`` metres up; ``u`` and ``v``: half length and half width."""
     corners = [(-u, -v), (u, -v), (u, v), (-u, v)]
     for k in range(4):
         (u0, v0), (u1, v1) = corners[k], corners[(k + 1) % 4]
-        towards = (u0 + u1) * pen.sin + (v0 + v1) * pen.cos  # the outward normal's share towards the viewer
+        towards = (u0 + u1) * pen.sin + (v0 + v1) * pen.cos  # component of the outward normal towards the viewer
         if towards <= 0:
             continue
         side = [
@@ -131,4 +131,4 @@ STATIC = {
     "bush": (bush, ((66, 98, 54), (90, 106, 64))),
     "trolley": (trolley, ((200, 60, 50), (60, 90, 170))),
 }
-"""Name to what draws it and its colours."""
+"""Drawing function and colours of each static thing."""

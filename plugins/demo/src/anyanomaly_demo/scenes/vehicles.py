@@ -1,4 +1,4 @@
-"""What people ride, push, hold or lead: bicycle, car, hand truck, stroller, dog, umbrella, and look-alikes."""
+"""Draws what people ride, push, hold or lead: bicycle, car, hand truck, stroller, dog, umbrella, and look-alikes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TYRE: Colour = (28, 28, 30)
 
 
 def bicycle(pen: Pen, colour: Colour, phase: float, outfit: Outfit, pose: list[float]) -> None:
-    """Two spoked wheels, a frame, a handlebar, and a rider who pedals."""
+    """Draw a bicycle (two spoked wheels, a frame, a handlebar) and a rider who pedals."""
     r, front, rear = 0.36, 0.55, -0.52
     for u in (rear, front):
         wheel = pen.wheel(u, 0.0, r, r)
@@ -49,7 +49,7 @@ def bicycle(pen: Pen, colour: Colour, phase: float, outfit: Outfit, pose: list[f
 
 
 def _knee(hu: float, hw: float, au: float, aw: float, side: float) -> tuple[float, float, float]:
-    """The knee that bends ahead between a hip and an ankle, both shanks 0.44 m."""
+    """Return the knee, bent forward, between a hip (``hu``, ``hw``) and an ankle (``au``, ``aw``)."""
     du, dw = au - hu, aw - hw
     half = min(0.43, math.hypot(du, dw) / 2)
     out = math.sqrt(max(0.0, 0.44**2 - half**2)) / (2 * half)
@@ -61,13 +61,13 @@ _VAN = ((-2.1, 0.35), (-2.15, 1.0), (-2.05, 1.85), (1.15, 1.88), (1.6, 1.15), (2
 
 
 def car(pen: Pen, colour: Colour, phase: float, van: bool) -> None:
-    """A body with cabin, windows, lights and turning wheels: an outline drawn out to 1.7 m."""
+    """Draw a car or van, 1.7 m wide, with windows, lights and turning wheels."""
     outline, b = (_VAN if van else _CAR), 0.85
     glass: Colour = (52, 62, 74)
     side = b * pen.near()
     for k in range(len(outline)):
         (u0, w0), (u1, w1) = outline[k], outline[(k + 1) % len(outline)]
-        towards = (w1 - w0) * -pen.sin + (u1 - u0) * pen.pitch  # its outward normal, towards the viewer
+        towards = (w1 - w0) * -pen.sin + (u1 - u0) * pen.pitch  # component of the outward normal towards the viewer
         if towards <= 0:
             continue
         slope = abs(w1 - w0) / (abs(u1 - u0) + 1e-6)
@@ -105,13 +105,13 @@ def car(pen: Pen, colour: Colour, phase: float, van: bool) -> None:
 
 
 def hand_truck(pen: Pen, colour: Colour, phase: float) -> None:
-    """An upright frame, tilted, on two wheels, with a stack of boxes."""
+    """Draw a hand truck: a tilted frame on two wheels with a stack of boxes."""
     lean = 0.3
     for k, (low, high, light) in enumerate(((0.18, 0.58, 1.0), (0.6, 0.95, 0.86), (0.97, 1.22, 1.1))):
         u0, u1 = 0.72 - low * lean, 0.72 - high * lean
         deep, wide = 0.5 - 0.05 * k, 0.3
         box = shade((186, 150, 104), light)
-        seen = wide * pen.near()
+        near = wide * pen.near()
         front = [
             pen.at(u + deep, v, w)
             for u, v, w in ((u0, -wide, low), (u0, wide, low), (u1, wide, high), (u1, -wide, high))
@@ -120,14 +120,14 @@ def hand_truck(pen: Pen, colour: Colour, phase: float) -> None:
             pen.poly(front, shade(box, 0.75))
         pen.poly(
             [
-                pen.at(u0, seen, low),
-                pen.at(u0 + deep, seen, low),
-                pen.at(u1 + deep, seen, high),
-                pen.at(u1, seen, high),
+                pen.at(u0, near, low),
+                pen.at(u0 + deep, near, low),
+                pen.at(u1 + deep, near, high),
+                pen.at(u1, near, high),
             ],
             box,
         )
-        pen.line(pen.at(u0 + deep / 2, seen, low), pen.at(u1 + deep / 2, seen, high), 0.05, shade(box, 1.2))
+        pen.line(pen.at(u0 + deep / 2, near, low), pen.at(u1 + deep / 2, near, high), 0.05, shade(box, 1.2))
         lid = [
             pen.at(u1, -wide, high),
             pen.at(u1 + deep, -wide, high),
@@ -149,7 +149,7 @@ def hand_truck(pen: Pen, colour: Colour, phase: float) -> None:
 
 
 def stroller(pen: Pen, colour: Colour, phase: float) -> None:
-    """A pram: a tub with a hood, on four wheels, with a handle."""
+    """Draw a pram: a tub with a hood and a handle on four wheels."""
     near = 0.24 * pen.near()
     for v in (-near, near):
         for u in (0.55, 1.1):
@@ -163,14 +163,14 @@ def stroller(pen: Pen, colour: Colour, phase: float) -> None:
     pen.poly(
         [
             pen.at(tub[2][0], -near, tub[2][1]),
-            pen.at(*_v(tub[3], -near)),
-            pen.at(*_v(tub[3], near)),
-            pen.at(*_v(tub[2], near)),
+            pen.at(*_with_v(tub[3], -near)),
+            pen.at(*_with_v(tub[3], near)),
+            pen.at(*_with_v(tub[2], near)),
         ],
         shade(colour, 0.8),
     )
     pen.poly([pen.at(u, near, w) for u, w in tub], colour)
-    # the hood: a quarter of a drum over the end that is nearer to who pushes
+    # the hood: a quarter of a cylinder over the end that is nearer to the person who pushes
     hood = [(0.85 + 0.45 * math.cos(t), 0.8 + 0.45 * math.sin(t)) for t in (math.pi, 2.75, 2.35, 1.95, 1.57, 1.25)]
     pen.poly([pen.at(0.85, -near, 0.8), *(pen.at(u, -near, w) for u, w in hood)], shade(colour, 0.55))
     for (u0, w0), (u1, w1) in pairwise(hood):
@@ -185,7 +185,7 @@ def stroller(pen: Pen, colour: Colour, phase: float) -> None:
 
 
 def dog(pen: Pen, colour: Colour, phase: float, size: float, tail: float) -> None:
-    """A dog on four walking legs; ``size`` 1 is 0.6 m at the shoulder."""
+    """Draw a walking dog; ``size`` 1 is 0.6 m at the shoulder, ``tail`` -1 to 1 is the position of the tail."""
     z = size
     near = 0.09 * z * pen.near()
     dark = shade(colour, 0.7)
@@ -208,7 +208,7 @@ def dog(pen: Pen, colour: Colour, phase: float, size: float, tail: float) -> Non
 
 
 def umbrella(pen: Pen, colour: Colour, second: Colour, hand: tuple[float, float, float]) -> None:
-    """A canopy with gores on a shaft, held over a person's head."""
+    """Draw an umbrella with panels of two colours, held over a person's head."""
     u, v, w = hand
     r = 0.72 * pen.s
     pen.line(pen.at(u, v, w - 0.05), pen.at(0.06, v * 0.4, 2.2), 0.04, (50, 48, 46))
@@ -234,12 +234,12 @@ def _dome(x: float, y: float, peak: float, r: float) -> list[tuple[float, float]
     return [(x - r * math.cos(t), y - (y - peak) * math.sin(t) ** 0.8) for t in turns]
 
 
-def _v(point: tuple[float, float], v: float) -> tuple[float, float, float]:
+def _with_v(point: tuple[float, float], v: float) -> tuple[float, float, float]:
     return (point[0], v, point[1])
 
 
 def scooter(pen: Pen, colour: Colour) -> None:
-    """A kick scooter: a board on two small wheels and an upright bar."""
+    """Draw a kick scooter: a board on two small wheels and an upright bar."""
     for u in (-0.35, 0.45):
         pen.disc(pen.at(u, 0, 0.1), 0.1, _TYRE)
     pen.line(pen.at(-0.35, 0, 0.14), pen.at(0.35, 0, 0.14), 0.07, colour)
@@ -249,7 +249,7 @@ def scooter(pen: Pen, colour: Colour) -> None:
 
 
 def suitcase(pen: Pen, colour: Colour, hand: tuple[float, float, float]) -> None:
-    """A case on wheels, pulled behind."""
+    """Draw a suitcase on wheels, pulled behind a person."""
     u, v, w = hand
     pen.line(pen.at(u, v, w), pen.at(-0.5, v, 0.6), 0.035, (120, 120, 124))
     pen.line(pen.at(-0.5, v, 0.5), pen.at(-0.68, v, 0.2), 0.3, colour)
@@ -257,8 +257,8 @@ def suitcase(pen: Pen, colour: Colour, hand: tuple[float, float, float]) -> None
     pen.end("suitcase")
 
 
-def carried_box(pen: Pen, colour: Colour, where: Joints) -> None:
-    """A box held before the body."""
-    u, _, w = where.hands[0]
+def carried_box(pen: Pen, colour: Colour, body: Joints) -> None:
+    """Draw a box held in front of the body."""
+    u, _, w = body.hands[0]
     block(pen, 0.2, 0.22, 0.32, colour, base=w - 0.08, ahead=u + 0.08)
     pen.end("box")

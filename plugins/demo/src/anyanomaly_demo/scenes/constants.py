@@ -1,4 +1,4 @@
-"""What is fixed about the made scenes: classes, frame size, rate, and which seeds belong to which split."""
+"""Constants of the scenes: classes, frame size, frame rate, and the seeds of each split."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ APPEARANCE = ("bicycle", "car", "hand truck", "stroller", "dog", "umbrella")
 ACTION = ("running", "falling", "jumping", "loitering", "throwing", "fighting")
 
 CLASSES: dict[str, tuple[str, ...]] = {"appearance": APPEARANCE, "action": ACTION}
-"""The event texts of each flavour, word for word."""
+"""The classes of each flavour, which are also their event texts."""
 
 SIZE = (320, 240)
 """Width and height of a frame in pixels."""
 
 FPS = 12.0
+"""Frames per second."""
 
 SPLITS = MappingProxyType(
     {
@@ -23,9 +24,10 @@ SPLITS = MappingProxyType(
         "held-out": (3_000_000, "held-out"),
     }
 )
-"""Split to its first seed and its style. A split has a million seeds."""
+"""First seed and style of each split."""
 
 SPLIT_SEEDS = 1_000_000
+"""Number of seeds in a split."""
 
 VERSION = 2
-"""Goes up when a seed draws something else than before: written clips are not mixed with those of another version."""
+"""Increased when a seed draws other pixels or labels than before, so that clips of two versions are never mixed."""
