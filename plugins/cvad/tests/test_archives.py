@@ -1,4 +1,4 @@
-"""Archives of the other data sets, made small with their real names: masks, tracks, annotation files."""
+"""Archives of the other datasets, small but with their real file names: masks, tracks, annotation files."""
 
 from __future__ import annotations
 
@@ -115,34 +115,34 @@ class TestArchives(DatasetContract):
         for video in component.videos():
             assert class_texts(video) == {"anomaly": video.texts}
 
-    def test_a_test_set_smaller_than_published_is_told(self, name: str, component: Dataset[Any]) -> None:
+    def test_a_test_set_smaller_than_published_gives_a_note(self, name: str, component: Dataset[Any]) -> None:
         (note,) = component.survey().findings
         assert note.kind == "note"
-        assert f"labels of {len(MAKERS[name][1])} are here" in note.message
+        assert f"there are labels of {len(MAKERS[name][1])}." in note.message
 
-    def test_one_folder_further_down_will_do(self, name: str, tmp_path: Path) -> None:
+    def test_root_may_be_one_folder_above_the_archive(self, name: str, tmp_path: Path) -> None:
         dataset = MAKERS[name][0](tmp_path / "unpacked")
         deeper = type(dataset)(dataset.options.model_copy(update={"root": str(tmp_path)}))
         assert {video.id for video in deeper.videos()} == set(MAKERS[name][1])
 
-    def test_own_texts_replace_the_list(self, name: str, component: Any) -> None:
-        own = type(component)(component.options.model_copy(update={"texts": ("a brawl",)}))
-        assert all(class_texts(video) == {"anomaly": ("a brawl",)} for video in own.videos())
+    def test_texts_option_replaces_the_list_of_events(self, name: str, component: Any) -> None:
+        dataset = type(component)(component.options.model_copy(update={"texts": ("a brawl",)}))
+        assert all(class_texts(video) == {"anomaly": ("a brawl",)} for video in dataset.videos())
 
-    def test_without_labels_it_says_where_to_get_them(self, name: str, component: Any, tmp_path: Path) -> None:
+    def test_missing_labels_give_an_error_with_their_source(self, name: str, component: Any, tmp_path: Path) -> None:
         for path in (*tmp_path.rglob("*.mat"), *tmp_path.rglob("*.npy"), *tmp_path.rglob("*.txt")):
             path.unlink()
-        with pytest.raises(DatasetNotFound, match=f"Data set '{name}': .*Get it from http.*expected under"):
+        with pytest.raises(DatasetNotFound, match=f"Dataset '{name}': .*Get it from http.*expected under"):
             list(component.videos())
 
     def test_a_labelled_video_that_is_missing_is_an_error(self, name: str, component: Any, tmp_path: Path) -> None:
-        gone = next(iter(component.videos()))
-        for path in tmp_path.rglob(f"{gone.id}*"):
+        missing = next(iter(component.videos()))
+        for path in tmp_path.rglob(f"{missing.id}*"):
             if path.suffix in (".avi", ".mp4"):
                 path.unlink()
             elif path.is_dir() and path.parent.name == "frames":
                 path.rename(tmp_path / "elsewhere")
-        with pytest.raises(DatasetError, match=f"The labels of '{gone.id}' have no video"):
+        with pytest.raises(DatasetError, match=f"Video '{missing.id}' has labels, but there is no video"):
             list(component.videos())
 
 
@@ -161,7 +161,7 @@ def test_a_violent_video_without_annotation_is_an_error(tmp_path: Path) -> None:
         list(dataset.videos())
 
 
-def test_a_broken_mask_leaves_the_others_in_the_survey(tmp_path: Path) -> None:
+def test_a_broken_mask_file_removes_only_its_video_from_the_survey(tmp_path: Path) -> None:
     dataset = avenue(tmp_path)
     (tmp_path / "ground_truth_demo" / "testing_label_mask" / "1_label.mat").write_text("no")
     survey = dataset.survey()
@@ -169,7 +169,7 @@ def test_a_broken_mask_leaves_the_others_in_the_survey(tmp_path: Path) -> None:
     assert "1_label.mat cannot be read as a MATLAB file" in survey.findings[-1].message
 
 
-def test_each_class_on_its_own(tmp_path: Path) -> None:
+def test_positive_class_gives_each_class_its_own_labels(tmp_path: Path) -> None:
     videos = {video.id: video for video in ucf_crime(tmp_path, positive="class").videos()}
     assert len(class_texts(videos["Abuse028_x264"])) == 13
     assert positive(videos["Abuse028_x264"], name="abuse") == [2, 3, 4, 7, 8]
@@ -177,32 +177,32 @@ def test_each_class_on_its_own(tmp_path: Path) -> None:
     assert positive(videos["Normal_Videos_003_x264"], name="abuse") == []
 
 
-def test_an_unknown_class_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no class 'brawl'; it has fighting, shooting"):
+def test_an_unknown_class_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no class 'brawl'\. Its classes: fighting, shooting"):
         list(xd_violence(tmp_path, positive="class", texts=("brawl",)).videos())
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("Abuse028_x264.mp4 Abuse 3 5", "should be 4 frame numbers"),
-        ("Abuse028_x264.mp4 Abuse a b c d", "are not frame numbers"),
+        ("Abuse028_x264.mp4 Abuse 3 5", "must be 4 frame numbers"),
+        ("Abuse028_x264.mp4 Abuse a b c d", "must be frame numbers"),
         ("Abuse028_x264.mp4 Abuse 9 5 -1 -1", "does not stop after its start"),
         ("Abuse028_x264.mp4 Brawl 3 5 -1 -1", "unknown class 'Brawl'"),
         ("Abuse028_x264.mp4", "has no class"),
-        ("A.mp4 Abuse 3 5 -1 -1\nA.mp4 Abuse 3 5 -1 -1", "names video 'A' twice"),
+        ("A.mp4 Abuse 3 5 -1 -1\nA.mp4 Abuse 3 5 -1 -1", "lists video 'A' twice"),
     ],
 )
-def test_broken_annotations_are_named(line: str, message: str, tmp_path: Path) -> None:
+def test_broken_annotations_give_an_error(line: str, message: str, tmp_path: Path) -> None:
     dataset = ucf_crime(tmp_path)
     (tmp_path / "Temporal_Anomaly_Annotation_for_Testing_Videos.txt").write_text(line)
     with pytest.raises(DatasetError, match=message):
         list(dataset.videos())
 
 
-@pytest.mark.skipif(not SPANS.is_dir(), reason="the span files are not beside this repository")
+@pytest.mark.skipif(not SPANS.is_dir(), reason="needs the published span files next to this repository")
 @pytest.mark.parametrize(
-    ("of", "options", "file", "n_videos", "n_normal"),
+    ("dataset_class", "options", "file", "n_videos", "n_normal"),
     [
         (UBnormal, LabelledOptions, "ubnormal_test_anno.json", 211, 53),
         (UcfCrime, SpanOptions, "ucf_test_anno.json", 290, 150),
@@ -210,19 +210,19 @@ def test_broken_annotations_are_named(line: str, message: str, tmp_path: Path) -
     ],
 )
 def test_published_span_files_load(
-    of: Any, options: Any, file: str, n_videos: int, n_normal: int, tmp_path: Path
+    dataset_class: Any, options: Any, file: str, n_videos: int, n_normal: int, tmp_path: Path
 ) -> None:
     for entry in json.loads((SPANS / file).read_text()):
         (tmp_path / Path(entry["video_path"]).name).touch()
-    dataset = of(options(root=str(tmp_path), labels=str(SPANS / file)))
+    dataset = dataset_class(options(root=str(tmp_path), labels=str(SPANS / file)))
     videos = list(dataset.videos())
     assert not dataset.survey().findings
     assert len(videos) == n_videos
     assert sum(not positive(video, 1000) for video in videos) == n_normal
 
 
-@pytest.mark.skipif(not SPANS.is_dir(), reason="the span files are not beside this repository")
-def test_shares_are_the_frames_that_the_official_file_names(tmp_path: Path) -> None:
+@pytest.mark.skipif(not SPANS.is_dir(), reason="needs the published span files next to this repository")
+def test_spans_as_fractions_are_the_frames_of_the_official_file(tmp_path: Path) -> None:
     (tmp_path / "Abuse028_x264.mp4").touch()
     options = SpanOptions(root=str(tmp_path), labels=str(SPANS / "ucf_test_anno.json"), partial=True)
     (video,) = UcfCrime(options).videos()

@@ -132,30 +132,41 @@ def test_the_check_counts_videos_frames_and_positives(
     assert main(["eval", name, "--root", str(tmp_path / "data"), "--check", "-o", str(report), *flags]) == 0
     out = capsys.readouterr().out
     assert out.startswith("2 videos, 96 frames\n")
-    told = json.loads(report.read_text())
-    assert {each["name"]: each["n_positive"] for each in told["classes"]} == positive
+    check = json.loads(report.read_text())
+    assert {row["name"]: row["n_positive"] for row in check["classes"]} == positive
     for class_name, count in positive.items():
         (row,) = [line for line in out.splitlines() if line.startswith(f"{class_name}  ")]
         assert row.split()[-2:] == [str(count), f"{count / 96:.1%}"]
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_the_whole_way_to_an_auc(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_eval_from_files_to_an_auc(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANYANOMALY_CACHE_DIR", str(tmp_path / "cache"))
     (tmp_path / "colours.py").write_text(PLUGIN)
     make, positive = MAKERS[name]
     flags = make(tmp_path / "data")
-    plain = ["--selector", "middle", "--context", "key", "--backend", "similarity", "--encoder", "colours"]
-    words = ["-p", str(tmp_path / "colours.py"), "eval", name, "--root", str(tmp_path / "data"), *flags, *plain]
-    assert main([*words, "--segment-frames", "4", "--protocol", "fixed", "-o", str(tmp_path / "out.json")]) == 0
+    components = ["--selector", "middle", "--context", "key", "--backend", "similarity", "--encoder", "colours"]
+    arguments = [
+        "-p",
+        str(tmp_path / "colours.py"),
+        "eval",
+        name,
+        "--root",
+        str(tmp_path / "data"),
+        *flags,
+        *components,
+    ]
+    assert main([*arguments, "--segment-frames", "4", "--protocol", "fixed", "-o", str(tmp_path / "out.json")]) == 0
     result = json.loads((tmp_path / "out.json").read_text())
     assert result["videos"] == 2
     classes = result["protocols"]["fixed"]["classes"]
-    assert {each: found["positives"] for each, found in classes.items()} == positive
-    assert all(0 <= found["auc"] <= 1 and found["frames"] == 2 * N_FRAMES for found in classes.values())
+    assert {class_name: row["positives"] for class_name, row in classes.items()} == positive
+    assert all(0 <= row["auc"] <= 1 and row["frames"] == 2 * N_FRAMES for row in classes.values())
 
 
-def test_labels_that_do_not_fit_are_an_error_of_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_check_reports_labels_of_another_length_as_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     c_avenue(tmp_path, n_labels=40)
     assert main(["eval", "c-avenue", "--root", str(tmp_path), "--check"]) == 4
     assert "error: Video '01' has 48 frames, and 40 labels of 'too_close' in " in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Label files: each format gives the same labels; what is broken is one sentence that names the file."""
+"""Label files: each format gives the same labels; a broken file gives a one-line error that names it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def h5(path: Path) -> None:
 
 
 def mat73(path: Path, cells: bool = False) -> None:
-    """Write what MATLAB saves with -v7.3: HDF5 after a block of 512 bytes."""
+    """Write the format that MATLAB saves with -v7.3: HDF5 after a block of 512 bytes."""
     with h5py.File(path, "w", userblock_size=512) as file:
         if cells:
             kind = h5py.ref_dtype
@@ -56,14 +56,14 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "v73-masks.mat": lambda path: mat73(path, cells=True),
     "one.csv": lambda path: path.write_text("label\n0\n0\n1\n1\n0\n"),
     "bare.csv": lambda path: path.write_text("0\n0\n1\n1\n0\n"),
-    "saved.csv": lambda path: np.savetxt(path, LABELS),  # its first line is no heading
+    "saved.csv": lambda path: np.savetxt(path, LABELS),  # its first line is a value
     "one.json": lambda path: path.write_text("[0, 0, 1, 1, 0]"),
     "by-video.json": lambda path: path.write_text('{"clip": [0, 0, 1, 1, 0], "other": [1]}'),
 }
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_every_format_gives_the_same(name: str, tmp_path: Path) -> None:
+def test_every_format_gives_the_same_labels(name: str, tmp_path: Path) -> None:
     WRITERS[name](tmp_path / name)
     labels = read_labels(tmp_path / name, "clip")
     assert isinstance(labels, np.ndarray)
@@ -87,7 +87,7 @@ def test_spans_in_frames_or_seconds(name: str, content: str, unit: str, tmp_path
     assert read_labels(tmp_path / name, "clip") == Spans(((2.0, 5.0), (30.0, 40.0)), unit)  # type: ignore[arg-type]
 
 
-def test_a_key_names_one_of_several(tmp_path: Path) -> None:
+def test_a_key_picks_the_labels_of_one_video(tmp_path: Path) -> None:
     h5(tmp_path / "a.h5")
     assert read_labels(tmp_path / "a.h5", "clip", "other").tolist() == (1 - LABELS).tolist()  # type: ignore[union-attr]
 
@@ -103,34 +103,34 @@ def write_half(path: Path, writer: Callable[[Path], object]) -> None:
 
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "cut.h5": (lambda path: write_half(path, h5), "cannot be read as HDF5: it is cut short"),
+    "cut.h5": (lambda path: write_half(path, h5), "cannot be read as HDF5: it is incomplete"),
     "other.h5": (lambda path: path.write_text("hello"), "cannot be read as HDF5"),
     "no-such-video.h5": (
         lambda path: (
             h5py.File(path, "w").create_dataset("x", data=LABELS).file.create_dataset("y", data=LABELS).file.close()
         ),
-        "has no labels of 'clip'; it has x, y",
+        r"has no labels of 'clip'\. Its keys: x, y",
     ),
     "empty.h5": (lambda path: h5py.File(path, "w").close(), "holds no labels"),
-    "cut.npy": (lambda path: write_half(path, lambda each: np.save(each, LABELS)), "cannot be read as npy"),
+    "cut.npy": (lambda path: write_half(path, lambda whole: np.save(whole, LABELS)), "cannot be read as npy"),
     "empty.npy": (lambda path: path.touch(), "cannot be read as npy"),
     "pickled.npy": (lambda path: np.save(path, np.array([Evil()], object)), "pickled Python objects"),
     "words.npy": (lambda path: np.save(path, np.array(["a"])), "labels must be numbers 0 and 1"),
-    "scores.npy": (lambda path: np.save(path, np.array([0, 0.5, 1])), "there are 1 others, the first is 0.5"),
-    "nan.npy": (lambda path: np.save(path, np.array([0, np.nan])), "there are 1 others, the first is nan"),
-    "square.npy": (lambda path: np.save(path, np.zeros((4, 4))), r"one row.*the shape \(4, 4\)"),
+    "scores.npy": (lambda path: np.save(path, np.array([0, 0.5, 1])), "1 are not, the first is 0.5"),
+    "nan.npy": (lambda path: np.save(path, np.array([0, np.nan])), "1 are not, the first is nan"),
+    "square.npy": (lambda path: np.save(path, np.zeros((4, 4))), r"one row.*their shape is \(4, 4\)"),
     "none.npy": (lambda path: np.save(path, np.zeros(0)), "one row"),
     "cut.mat": (lambda path: write_half(path, WRITERS["masks.mat"]), "cannot be read as a MATLAB file"),
-    "cut73.mat": (lambda path: write_half(path, mat73), r"MATLAB file \(version 7.3\): it is cut short"),
-    "two.mat": (lambda path: savemat(path, {"a": LABELS, "b": LABELS}), "it has a, b. Name one: FILE#VARIABLE"),
+    "cut73.mat": (lambda path: write_half(path, mat73), r"MATLAB file \(version 7.3\): it is incomplete"),
+    "two.mat": (lambda path: savemat(path, {"a": LABELS, "b": LABELS}), "its variables: a, b. Name one: FILE#VARIABLE"),
     "bad.json": (lambda path: path.write_text("[0, 1"), "no valid JSON"),
-    "other.json": (lambda path: path.write_text('{"else": [0]}'), "has no labels of 'clip'; it has else"),
+    "other.json": (lambda path: path.write_text('{"else": [0]}'), r"has no labels of 'clip'\. Its keys: else"),
     "unit.json": (lambda path: path.write_text('{"spans": [[1, 2]], "unit": "hours"}'), "not 'hours'"),
     "back.json": (lambda path: path.write_text("[[5, 2]]"), "the span 5 to 2 frames does not stop after its start"),
-    "three.json": (lambda path: path.write_text("[[1, 2, 3]]"), "a span is a start and a stop"),
+    "three.json": (lambda path: path.write_text("[[1, 2, 3]]"), "a span must be a start and a stop"),
     "number.json": (lambda path: path.write_text("7"), "not int"),
     "wide.csv": (lambda path: path.write_text("0,1\n1,0\n"), "one column of 0 and 1"),
-    "word.csv": (lambda path: path.write_text("label\nyes\n"), "labels are numbers 0 and 1"),
+    "word.csv": (lambda path: path.write_text("label\nyes\n"), "labels must be numbers 0 and 1"),
     "empty.csv": (lambda path: path.touch(), "one column of 0 and 1"),
     "latin.csv": (lambda path: path.write_bytes(b"\xff\xfe\x00"), "cannot be read as text"),
     "labels.xml": (lambda path: path.touch(), r"not from '\.xml' files"),
@@ -138,7 +138,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_broken_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_file_gives_an_error_that_names_it(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write, message = BROKEN[name]
     write(tmp_path / name)
@@ -148,6 +148,6 @@ def test_what_is_broken_is_named(name: str, tmp_path: Path, monkeypatch: pytest.
     assert not Path("ran").exists()
 
 
-def test_a_missing_file_names_its_video(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"no label file .*a\.npy, which video 'clip' should have"):
+def test_a_missing_file_gives_an_error_that_names_its_video(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"Video 'clip': there is no label file .*a\.npy"):
         read_labels(tmp_path / "a.npy", "clip")

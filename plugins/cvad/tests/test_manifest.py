@@ -1,4 +1,4 @@
-"""Videos of one's own: rows of a manifest to videos, and what can be wrong with a row."""
+"""Videos of a manifest, and the errors of rows that cannot be used."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TestFolder(DatasetContract):
     def component(self, root: Path) -> Folder:
         return folder(root)
 
-    def test_rows_of_one_video_are_its_texts(self, component: Folder) -> None:
+    def test_the_rows_of_a_video_are_its_texts(self, component: Folder) -> None:
         a, b = component.videos()
         assert (a.id, a.texts, b.id) == ("a", ("running", "a fall"), "cam/b")
         labels = frame_labels(a, np.arange(10) / 10)
@@ -57,13 +57,13 @@ class TestFolder(DatasetContract):
         assert not frame_labels(b, np.arange(10) / 10)["a fall"].any()
 
 
-def test_json_holds_spans_of_its_own(root: Path) -> None:
+def test_a_json_manifest_may_hold_spans(root: Path) -> None:
     rows = [
         {"video": "a.mp4", "text": "running", "labels": [[0.1, 0.3]], "unit": "seconds"},
         {"video": "cam/b.mp4", "text": "running", "labels": []},
     ]
-    (root / "own.json").write_text(json.dumps(rows))
-    a, b = folder(root, manifest=str(root / "own.json")).videos()
+    (root / "spans.json").write_text(json.dumps(rows))
+    a, b = folder(root, manifest=str(root / "spans.json")).videos()
     assert (a.spans, a.unit) == ({"running": ((0.1, 0.3),)}, "seconds")
     assert b.spans == {"running": ()}
 
@@ -77,32 +77,35 @@ def test_a_key_picks_labels_of_a_shared_file(root: Path) -> None:
     ("row", "message"),
     [
         ("gone.mp4,running,b.npy", r"row 2: there is no video .*gone\.mp4"),
-        ("cam/b.mp4,running,", "row 2: video 'cam/b' has no labels of 'running'; write none where nothing happens"),
-        ("cam/b.mp4,running,gone.npy", r"no label file .*gone\.npy, which video 'b' should have"),
-        ("cam/b.mp4,running,run.h5#b", "has no labels of 'b'; it has a"),
-        ("a.mp4,running,b.npy", "row 2: video 'a' has labels of 'running' already"),
-        ("a.avi,running,b.npy", r"row 2: two videos of the same name 'a': a\.mp4 and a\.avi"),
+        (
+            "cam/b.mp4,running,",
+            "row 2: video 'cam/b' has no labels of 'running'. Write none if the event does not happen",
+        ),
+        ("cam/b.mp4,running,gone.npy", r"Video 'b': there is no label file .*gone\.npy"),
+        ("cam/b.mp4,running,run.h5#b", r"has no labels of 'b'\. Its keys: a"),
+        ("a.mp4,running,b.npy", "row 2: an earlier row has labels of 'running' for video 'a'"),
+        ("a.avi,running,b.npy", r"row 2: two videos have the name 'a': a\.mp4 and a\.avi"),
         (",running,b.npy", "row 2: it has no video"),
         ("cam/b.mp4,,b.npy", "row 2: it has no text"),
     ],
 )
-def test_a_row_that_does_not_fit_is_named(row: str, message: str, root: Path) -> None:
+def test_a_row_that_cannot_be_used_gives_an_error(row: str, message: str, root: Path) -> None:
     (root / "a.avi").touch()
     manifest(root, "a.mp4,running,run.h5", row)
     with pytest.raises(DatasetError, match=message):
         list(folder(root).videos())
 
 
-def test_partial_uses_the_rest(root: Path) -> None:
+def test_partial_skips_rows_that_cannot_be_used(root: Path) -> None:
     manifest(root, "a.mp4,running,run.h5", "gone.mp4,running,b.npy", "cam/b.mp4,running,")
     assert [video.id for video in folder(root, partial=True).videos()] == ["a"]
     assert len(folder(root, partial=True).survey().findings) == 2
 
 
-def test_units_of_one_video_must_agree(root: Path) -> None:
+def test_a_video_with_spans_in_two_units_is_an_error(root: Path) -> None:
     (root / "frames.csv").write_text("start,stop\n1,3\n")
     manifest(root, "a.mp4,running,frames.csv", "a.mp4,a fall,fall.csv")
-    with pytest.raises(DatasetError, match="spans in frames and seconds; use one unit"):
+    with pytest.raises(DatasetError, match=r"spans in frames and seconds\. Use one unit"):
         list(folder(root).videos())
 
 
@@ -114,14 +117,14 @@ def test_units_of_one_video_must_agree(root: Path) -> None:
         ("video,text,labels\n", "has no rows"),
     ],
 )
-def test_a_manifest_that_is_none_is_named(content: str, message: str, root: Path) -> None:
+def test_a_broken_manifest_gives_an_error(content: str, message: str, root: Path) -> None:
     (root / "manifest.csv").write_text(content)
     with pytest.raises(DatasetError, match=message):
         list(folder(root).videos())
 
 
-def test_without_a_manifest_it_says_what_one_looks_like(tmp_path: Path) -> None:
+def test_a_missing_manifest_gives_an_error_with_its_columns(tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFound, match=r"holds no manifest\.csv or manifest\.json. A manifest has the columns"):
         list(folder(tmp_path).videos())
-    with pytest.raises(DatasetNotFound, match="Say with --root"):
+    with pytest.raises(DatasetNotFound, match="Name the folder of your videos and their manifest with --root"):
         list(Folder(FolderOptions()).videos())

@@ -1,4 +1,4 @@
-"""Labelled data sets for anyanomaly: the published ones, and a manifest of one's own."""
+"""Labelled datasets for anyanomaly: the published ones, and videos of your own with a manifest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DATASETS = (
 
 @hookimpl
 def anyanomaly_register_datasets() -> list[DatasetSpec]:
-    """The data sets of the published comparison, and the user's own."""
+    """Register the datasets of the published comparison, and ``folder`` for the user's own videos."""
     return [
         DatasetSpec(
             name=name,

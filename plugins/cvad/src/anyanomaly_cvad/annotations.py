@@ -1,7 +1,7 @@
 """UBnormal, UCF-Crime and XD-Violence: spans of the test videos, from the official files or from one JSON file.
 
 The JSON file is a list of ``{"video_path": "a/NAME.mp4", "class_name": "Abuse", "anomaly_span": [[0.1, 0.2]]}``,
-with spans as shares of the video.
+with spans as fractions of the video.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from anyanomaly.errors import DatasetError, UsageError
 from anyanomaly.types import LabelledVideo
 from anyanomaly_cvad.base import SurveyedDataset
 from anyanomaly_cvad.label_files import read_json, read_text
-from anyanomaly_cvad.masks import ANOMALY, expected_count
+from anyanomaly_cvad.masks import ANOMALY, count_findings
 from anyanomaly_cvad.options import LabelledOptions, SpanOptions
 from anyanomaly_cvad.sources import (
     UBNORMAL,
@@ -29,238 +29,268 @@ from anyanomaly_cvad.sources import (
     XD_VIOLENCE_EVENTS,
     Source,
 )
-from anyanomaly_cvad.spans import Spans, checked_spans
-from anyanomaly_cvad.videos import existing_root, find_videos, first_existing, match, not_found, unlabelled, video_name
+from anyanomaly_cvad.spans import Spans, parse_spans
+from anyanomaly_cvad.videos import (
+    find_videos,
+    first_existing,
+    match_videos,
+    not_found_error,
+    resolve_root,
+    unlabelled_findings,
+    video_name,
+)
 
 L = TypeVar("L", bound=LabelledOptions, covariant=True)
 NORMAL = ("Normal", "Testing_Normal_Videos_Anomaly")
+"""Class names of videos without events."""
 
 
 @dataclass(frozen=True, slots=True)
-class Annotated:
-    """A test video: the events of its class, none for a normal one, and where they are."""
+class Annotation:
+    """The events of a test video (those of its class, none for a normal video) and their spans."""
 
     events: tuple[str, ...]
     spans: Spans
 
 
 class SpanDataset(SurveyedDataset[L]):
-    """Spans per test video."""
+    """A dataset with spans per test video."""
 
     source: ClassVar[Source]
     events: ClassVar[tuple[str, ...]]
-    files: ClassVar[tuple[str, ...]] = ()  # globs under root of the annotation file
-    only_test: ClassVar[bool] = False  # whether the folder of videos holds the test set alone
+    annotation_files: ClassVar[tuple[str, ...]] = ()  # globs under root of the official annotation file
+    only_test: ClassVar[bool] = False  # True: the folder of videos holds the test set only
 
     @abstractmethod
-    def annotated(self, root: Path, found: Mapping[str, list[Path]]) -> dict[str, Annotated]:
+    def read_annotations(self, root: Path, paths_by_name: Mapping[str, list[Path]]) -> dict[str, Annotation]:
         """Return the annotations of the test videos by name, from the official files.
 
-        :param found: the videos that are there.
+        :param paths_by_name: the videos on this machine.
+        :raises DatasetNotFound: when an annotation file is missing. :raises DatasetError: for a broken file.
         """
 
     @abstractmethod
     def events_of(self, class_name: str, video: str) -> tuple[str, ...]:
-        """Return the events that a class name of the JSON file stands for."""
+        """Return the events of a class of the JSON file.
+
+        :raises DatasetError: for an unknown class.
+        """
 
     def survey(self) -> Survey:
         """Match annotations and videos by name.
 
         :raises DatasetNotFound: when videos or annotations are missing. :raises DatasetError: for a broken file.
+        :raises UsageError: for texts that are no classes, with the option ``positive`` at ``class``.
         """
-        root = existing_root(self.options.root, self.source)
-        found = find_videos(root, self.source)
-        given = Path(self.options.labels).expanduser() if self.options.labels else None
-        annotated = self._from_json(given) if given and given.suffix == ".json" else self.annotated(root, found)
-        matched = match(annotated, found, partial=self.options.partial)
-        findings = [*matched.findings, *expected_count(self.source, len(annotated))]
+        root = resolve_root(self.options.root, self.source)
+        paths_by_name = find_videos(root, self.source)
+        label_path = self._label_path()
+        if label_path and label_path.suffix == ".json":
+            annotations = self._read_json_annotations(label_path)
+        else:
+            annotations = self.read_annotations(root, paths_by_name)
+        match = match_videos(annotations, paths_by_name, partial=self.options.partial)
+        findings = [*match.findings, *count_findings(self.source, len(annotations))]
         if self.only_test:
-            findings += unlabelled(matched, partial=self.options.partial)
-        videos = tuple(self._labelled(name, path, annotated[name]) for name, path in matched.videos.items())
+            findings += unlabelled_findings(match, partial=self.options.partial)
+        videos = tuple(self._labelled_video(name, path, annotations[name]) for name, path in match.videos.items())
         return Survey(videos, tuple(findings))
 
-    def _labelled(self, name: str, path: Path, annotated: Annotated) -> LabelledVideo:
+    def _labelled_video(self, name: str, path: Path, annotation: Annotation) -> LabelledVideo:
         texts = self.options.texts or self.events
-        spans, unit = annotated.spans.spans, annotated.spans.unit
+        spans, unit = annotation.spans.spans, annotation.spans.unit
         if getattr(self.options, "positive", "any") == "any":
             return LabelledVideo(str(path), name, texts, spans={ANOMALY: spans}, unit=unit, classes={ANOMALY: texts})
-        if strange := set(texts) - set(self.events):
+        if unknown_texts := set(texts) - set(self.events):
             raise UsageError(
-                f"Data set '{self.source.name}' has no class '{min(strange)}'; it has {', '.join(self.events)}. "
-                f"Other texts go with --dataset.positive any."
+                f"Dataset '{self.source.name}' has no class '{min(unknown_texts)}'. Its classes: "
+                f"{', '.join(self.events)}. For other texts use --dataset.positive any."
             )
-        own = {event: spans if event in annotated.events else () for event in texts}
-        return LabelledVideo(str(path), name, texts, spans=own, unit=unit)
+        spans_by_text = {text: spans if text in annotation.events else () for text in texts}
+        return LabelledVideo(str(path), name, texts, spans=spans_by_text, unit=unit)
 
     def annotation_file(self, root: Path) -> Path:
-        """Return the file that was named, or the official one.
+        """Return the annotation file of the option ``labels``, or the official one.
 
-        :raises DatasetNotFound: when it is not there.
+        :raises DatasetNotFound: when it does not exist.
         """
-        given = Path(self.options.labels).expanduser() if self.options.labels else None
-        if given and given.is_file():
-            return given
-        path = first_existing(given or root, self.files)
+        label_path = self._label_path()
+        if label_path and label_path.is_file():
+            return label_path
+        path = first_existing(label_path or root, self.annotation_files)
         if path is None:
-            raise not_found(self.source, f"no {self.files[0]} in {given or root}")
+            raise not_found_error(self.source, f"there is no {self.annotation_files[0]} in {label_path or root}")
         return path
 
-    def _from_json(self, path: Path) -> dict[str, Annotated]:
+    def _label_path(self) -> Path | None:
+        return Path(self.options.labels).expanduser() if self.options.labels else None
+
+    def _read_json_annotations(self, path: Path) -> dict[str, Annotation]:
         if not path.is_file():
-            raise not_found(self.source, f"there is no label file {path}")
+            raise not_found_error(self.source, f"there is no label file {path}")
         entries = read_json(path)
         try:
-            rows = [(PurePosixPath(e["video_path"]).name, str(e["class_name"]), e["anomaly_span"]) for e in entries]
+            rows = [
+                (PurePosixPath(entry["video_path"]).name, str(entry["class_name"]), entry["anomaly_span"])
+                for entry in entries
+            ]
         except (TypeError, KeyError) as error:
             raise DatasetError(
                 f"{path} is no list of video_path, class_name and anomaly_span ({type(error).__name__}: {error})."
             ) from error
-        found: dict[str, Annotated] = {}
-        for file, class_name, spans in rows:
+        annotations: dict[str, Annotation] = {}
+        for file, class_name, pairs in rows:
             name = video_name(Path(file))
-            _once(found, name, path)
+            _check_unique(annotations, name, path)
             events = () if class_name in NORMAL else self.events_of(class_name, name)
-            found[name] = Annotated(events, checked_spans(spans or [], "share", f"{path}, video '{name}'"))
-        return found
+            annotations[name] = Annotation(events, parse_spans(pairs or [], "share", f"{path}, video '{name}'"))
+        return annotations
 
 
 class UBnormal(SpanDataset[LabelledOptions]):
-    """A file of tracks per abnormal video: number, first and last frame, from 0, both in."""
+    """A file of tracks per abnormal video: track number, first and last frame, counted from 0, both included."""
 
     source, events = UBNORMAL, UBNORMAL_EVENTS
-    lists = ("abnormal_test_video_names.txt", "normal_test_video_names.txt")
+    test_lists = ("abnormal_test_video_names.txt", "normal_test_video_names.txt")
 
-    def annotated(self, root: Path, found: Mapping[str, list[Path]]) -> dict[str, Annotated]:
-        """Read the tracks of the videos in the lists of the test set."""
-        names = [name for part in self.lists for name in self._list(root, part)]
-        annotated: dict[str, Annotated] = {}
+    def read_annotations(self, root: Path, paths_by_name: Mapping[str, list[Path]]) -> dict[str, Annotation]:
+        """Return the tracks of the videos in the lists of the test set."""
+        names = [name for file in self.test_lists for name in self._read_test_list(root, file)]
+        annotations: dict[str, Annotation] = {}
         for name in names:
-            _once(annotated, name, Path(self.lists[0]))
-            spans = self._tracks(root, name) if name.startswith("abnormal") else Spans(())
-            annotated[name] = Annotated((ANOMALY,) if spans.spans else (), spans)
-        return annotated
+            _check_unique(annotations, name, Path(self.test_lists[0]))
+            spans = self._read_tracks(root, name) if name.startswith("abnormal") else Spans(())
+            annotations[name] = Annotation((ANOMALY,) if spans.spans else (), spans)
+        return annotations
 
     def events_of(self, class_name: str, video: str) -> tuple[str, ...]:
-        """A video's class is no more than abnormal."""
+        """Return ``ANOMALY``: the dataset only tells abnormal from normal."""
         return (ANOMALY,)
 
-    def _list(self, root: Path, name: str) -> list[str]:
-        folder = Path(self.options.labels).expanduser() if self.options.labels else root
-        path = first_existing(folder, [name, f"scripts/{name}", f"*/scripts/{name}", f"*/{name}"])
+    def _read_test_list(self, root: Path, file: str) -> list[str]:
+        folder = self._label_path() or root
+        path = first_existing(folder, [file, f"scripts/{file}", f"*/scripts/{file}", f"*/{file}"])
         if path is None:
-            raise not_found(self.source, f"no {name} in {folder}, so it is not known which videos are the test set")
+            raise not_found_error(self.source, f"there is no {file}, which lists the test videos, in {folder}")
         return read_text(path).split()
 
-    def _tracks(self, root: Path, name: str) -> Spans:
+    def _read_tracks(self, root: Path, name: str) -> Spans:
         scene = f"Scene{name.split('_')[2]}"
         file = f"{scene}/{name}_annotations/{name}_tracks.txt"
         path = first_existing(root, [file, f"*/{file}"])
         if path is None:
-            raise not_found(self.source, f"video '{name}' has no {file} in {root}")
-        spans = []
-        for words in _lines(path):
-            _, first, last = _numbers(" ".join(words).replace(",", " ").split(), 3, path)
-            spans.append((first, last + 1))
-        return checked_spans(spans, "frames", str(path))
+            raise not_found_error(self.source, f"video '{name}' has no {file} in {root}")
+        pairs = []
+        for fields in _read_fields(path):
+            _, first, last = _parse_frame_numbers(" ".join(fields).replace(",", " ").split(), 3, path)
+            pairs.append((first, last + 1))
+        return parse_spans(pairs, "frames", str(path))
 
 
 class UcfCrime(SpanDataset[SpanOptions]):
-    """A line per test video: name, class, first and last frame of at most two events, from 1, both in; -1: none."""
+    """A line per test video: name, class, first and last frame of two events.
+
+    Frames count from 1, both are included, and -1 stands for no event.
+    """
 
     source, events = UCF_CRIME, tuple(UCF_CRIME_EVENTS.values())
-    files = (
+    annotation_files = (
         "Temporal_Anomaly_Annotation_for_Testing_Videos.txt",
         "Temporal_Anomaly_Annotation*.txt",
         "*/Temporal_Anomaly_Annotation*.txt",
         "*/*/Temporal_Anomaly_Annotation*.txt",
     )
 
-    def annotated(self, root: Path, found: Mapping[str, list[Path]]) -> dict[str, Annotated]:
-        """Read the official file."""
+    def read_annotations(self, root: Path, paths_by_name: Mapping[str, list[Path]]) -> dict[str, Annotation]:
+        """Return the annotations of the official file."""
         path = self.annotation_file(root)
-        annotated: dict[str, Annotated] = {}
-        for name, words in _by_video(path).items():
-            if not words:
+        annotations: dict[str, Annotation] = {}
+        for name, fields in _read_fields_by_video(path).items():
+            if not fields:
                 raise DatasetError(f"{path}: the line of '{name}' has no class.")
-            numbers = _numbers(words[1:], 4, path)
+            numbers = _parse_frame_numbers(fields[1:], 4, path)
             pairs = [(first - 1, last) for first, last in zip(numbers[::2], numbers[1::2], strict=True) if first > 0]
-            events = () if words[0] in NORMAL else self.events_of(words[0], name)
-            annotated[name] = Annotated(events, checked_spans(pairs, "frames", f"{path}, video '{name}'"))
-        return annotated
+            events = () if fields[0] in NORMAL else self.events_of(fields[0], name)
+            annotations[name] = Annotation(events, parse_spans(pairs, "frames", f"{path}, video '{name}'"))
+        return annotations
 
     def events_of(self, class_name: str, video: str) -> tuple[str, ...]:
-        """Return the class in words.
+        """Return the event text of a class.
 
-        :raises DatasetError: for a class that the data set has not.
+        :raises DatasetError: for an unknown class.
         """
         if class_name not in UCF_CRIME_EVENTS:
             raise DatasetError(
-                f"Video '{video}' is of the unknown class '{class_name}'; known: {', '.join(UCF_CRIME_EVENTS)}."
+                f"Video '{video}' has the unknown class '{class_name}'. The classes: {', '.join(UCF_CRIME_EVENTS)}."
             )
         return (UCF_CRIME_EVENTS[class_name],)
 
 
 class XdViolence(SpanDataset[SpanOptions]):
-    """A line per violent video: name, and pairs of frames, from 0, the second out; ``label_A`` in a name: normal."""
+    """A line per violent video: name, then starts and stops in frames, counted from 0, the stop not included.
+
+    Normal videos have ``label_A`` in their names, and no line.
+    """
 
     source, events = XD_VIOLENCE, tuple(XD_VIOLENCE_EVENTS.values())
-    files = ("annotations.txt", "*/annotations.txt")
+    annotation_files = ("annotations.txt", "*/annotations.txt")
     only_test = True
 
-    def annotated(self, root: Path, found: Mapping[str, list[Path]]) -> dict[str, Annotated]:
-        """Read the official file; the normal videos, which it leaves out, are those in the folder."""
+    def read_annotations(self, root: Path, paths_by_name: Mapping[str, list[Path]]) -> dict[str, Annotation]:
+        """Return the annotations of the official file, and empty ones for the normal videos in the folder."""
         path = self.annotation_file(root)
-        annotated: dict[str, Annotated] = {}
-        for name, words in _by_video(path).items():
-            numbers = _numbers(words, len(words) // 2 * 2, path)
+        annotations: dict[str, Annotation] = {}
+        for name, fields in _read_fields_by_video(path).items():
+            numbers = _parse_frame_numbers(fields, len(fields) // 2 * 2, path)
             pairs = zip(numbers[::2], numbers[1::2], strict=True)
-            spans = checked_spans(pairs, "frames", f"{path}, video '{name}'")
-            annotated[name] = Annotated(self.events_of("", name), spans)
-        normal = {name: Annotated((), Spans(())) for name in found if name.endswith("_label_A")}
-        return normal | annotated
+            spans = parse_spans(pairs, "frames", f"{path}, video '{name}'")
+            annotations[name] = Annotation(self.events_of("", name), spans)
+        normal = {name: Annotation((), Spans(())) for name in paths_by_name if name.endswith("_label_A")}
+        return normal | annotations
 
     def events_of(self, class_name: str, video: str) -> tuple[str, ...]:
-        """Return the events that the video's name codes: its spans do not tell which of them is where.
+        """Return the events whose codes are in the video's name; its spans do not say which event they show.
 
-        :raises DatasetError: when the name codes none.
+        :raises DatasetError: when the name has no known code.
         """
-        codes = re.search(r"_label_([A-Z0-9-]+)$", video)
-        events = tuple(XD_VIOLENCE_EVENTS[c] for c in codes[1].split("-") if c in XD_VIOLENCE_EVENTS) if codes else ()
+        ending = re.search(r"_label_([A-Z0-9-]+)$", video)
+        codes = ending[1].split("-") if ending else []
+        events = tuple(XD_VIOLENCE_EVENTS[code] for code in codes if code in XD_VIOLENCE_EVENTS)
         if not events:
-            known = ", ".join(XD_VIOLENCE_EVENTS)
-            raise DatasetError(f"The name of video '{video}' ends with no known class (_label_ and {known}).")
+            listing = ", ".join(XD_VIOLENCE_EVENTS)
+            raise DatasetError(f"The name of video '{video}' must end with _label_ and one or more codes of {listing}.")
         return events
 
 
-def _once(annotated: Mapping[str, Any], name: str, path: Path) -> None:
-    if name in annotated:
-        raise DatasetError(f"{path} names video '{name}' twice.")
+def _check_unique(annotations: Mapping[str, Any], name: str, path: Path) -> None:
+    if name in annotations:
+        raise DatasetError(f"{path} lists video '{name}' twice.")
 
 
-def _numbers(words: list[str], count: int, path: Path) -> list[int]:
-    """Return ``count`` whole numbers; some files write them as 12.0."""
+def _parse_frame_numbers(fields: list[str], count: int, path: Path) -> list[int]:
+    """Return ``count`` frame numbers; some files write them as 12.0."""
     try:
-        numbers = [int(float(word)) for word in words]
+        numbers = [int(float(field)) for field in fields]
     except ValueError as error:
-        raise DatasetError(f"{path}: {' '.join(words)!r} are not frame numbers.") from error
+        raise DatasetError(f"{path}: {' '.join(fields)!r} must be frame numbers.") from error
     if len(numbers) != count:
-        raise DatasetError(f"{path}: {' '.join(words)!r} should be {count} frame numbers.")
+        raise DatasetError(f"{path}: {' '.join(fields)!r} must be {count} frame numbers.")
     return numbers
 
 
-def _lines(path: Path) -> Iterator[list[str]]:
-    """Yield the words of each line that has any."""
-    return (words for line in read_text(path).splitlines() if (words := line.split()))
+def _read_fields(path: Path) -> Iterator[list[str]]:
+    """Yield the fields of each line, which spaces separate; skip empty lines."""
+    return (fields for line in read_text(path).splitlines() if (fields := line.split()))
 
 
-def _by_video(path: Path) -> dict[str, list[str]]:
-    """Return the words that follow each line's video.
+def _read_fields_by_video(path: Path) -> dict[str, list[str]]:
+    """Return the fields that follow the video's name on each line.
 
-    :raises DatasetError: for a video that is named twice.
+    :raises DatasetError: for a video that is listed twice.
     """
-    found: dict[str, list[str]] = {}
-    for first, *words in _lines(path):
-        name = video_name(Path(first))
-        _once(found, name, path)
-        found[name] = words
-    return found
+    fields_by_video: dict[str, list[str]] = {}
+    for file, *fields in _read_fields(path):
+        name = video_name(Path(file))
+        _check_unique(fields_by_video, name, path)
+        fields_by_video[name] = fields
+    return fields_by_video

@@ -1,4 +1,4 @@
-"""What the data sets share: ``videos`` from a survey, refused while something does not fit."""
+"""Base class of the datasets: ``videos`` yields what ``survey`` lists, and raises for its errors."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from anyanomaly.types import LabelledVideo
 
 
 class SurveyedDataset(Dataset[O_co]):
-    """A data set that says all that does not fit before it gives a video."""
+    """A dataset that collects all its problems in ``survey``, before it yields a video."""
 
     @abstractmethod
     def survey(self) -> Survey:
-        """Say what is there, and what is missing or odd."""
+        """Return the videos that can be used, and a finding for all that is missing or odd.
+
+        :raises DatasetNotFound: when there are no files to look at.
+        """
 
     def videos(self) -> Iterator[LabelledVideo]:
-        """Yield the videos in order of name.
+        """Yield the videos of the survey, in its order.
 
-        :raises DatasetNotFound: when the files are missing, with where to get them and the layout expected.
-        :raises DatasetError: when labels and videos do not fit.
+        :raises DatasetNotFound: when the files are missing; the message says where to get them and the layout.
+        :raises DatasetError: when labels and videos do not fit together.
         """
         survey = self.survey()
         errors = [finding.message for finding in survey.findings if finding.kind == "error"]

@@ -15,149 +15,152 @@ from anyanomaly_cvad.label_files import read_h5, read_json
 from anyanomaly_cvad.options import CVadOptions
 from anyanomaly_cvad.sources import C_AVENUE, C_SHANGHAITECH, C_VAD_URL, SAME_CLASS, Source
 from anyanomaly_cvad.spans import Labels
-from anyanomaly_cvad.videos import existing_root, find_videos, first_existing, match
+from anyanomaly_cvad.videos import find_videos, first_existing, match_videos, resolve_root
 
 
 class CVad(SurveyedDataset[CVadOptions]):
-    """One of the two sets. A class is a label file; its name is the published list's."""
+    """A dataset of C-VAD. Each class has a label file; classes have the names of the published class list."""
 
-    short: ClassVar[str]  # what the published files call it
-    prefix: ClassVar[str]  # of the label files
+    list_name: ClassVar[str]  # "c-avenue": stem of the class list, and start of the label folder's name
+    file_prefix: ClassVar[str]  # "avenue": start of the names of the label files
     source: ClassVar[Source]
 
     def survey(self) -> Survey:
-        """Match label files, list and videos by name.
+        """Match label files, class list and videos by name.
 
         :raises DatasetNotFound: when videos or labels are missing.
-        :raises UsageError: for a class that is not there.
+        :raises DatasetError: for a class list that cannot be read.
+        :raises UsageError: for a class that the dataset does not have.
         """
-        root = existing_root(self.options.root, self.source)
-        folder = self._label_folder(root)
+        root = resolve_root(self.options.root, self.source)
+        folder = self._find_label_folder(root)
         findings: list[Finding] = []
-        listed = self._listed(folder, self.options.kind)
-        files = self._files(folder, listed, findings)
-        labels: dict[str, dict[str, Labels]] = {}
-        for name, path in files.items():
+        class_list = self._read_class_list(folder, self.options.kind)
+        files = self._find_label_files(folder, class_list, findings)
+        labels_by_class: dict[str, dict[str, Labels]] = {}
+        for class_name, path in files.items():
             try:
-                labels[name] = read_h5(path)
+                labels_by_class[class_name] = read_h5(path)
             except DatasetError as error:
-                findings.append(Finding("error", name, str(error)))
-        findings += _compare(listed, labels, self.options.kind)
-        by_video: dict[str, dict[str, Labels]] = {}
-        for name, values_by_video in labels.items():
-            for video, values in values_by_video.items():
-                by_video.setdefault(video, {})[name] = values
-        matched = match(by_video, find_videos(root, self.source), partial=self.options.partial)
-        findings += matched.findings
-        if self.options.kind == "single":  # the others leave most videos out on purpose
-            apart = {video for videos in self._listed(folder, "multiple").values() for video in videos}
+                findings.append(Finding("error", class_name, str(error)))
+        findings += _compare_with_list(class_list, labels_by_class, self.options.kind)
+        labels_by_video: dict[str, dict[str, Labels]] = {}
+        for class_name, class_labels in labels_by_class.items():
+            for video, labels in class_labels.items():
+                labels_by_video.setdefault(video, {})[class_name] = labels
+        match = match_videos(labels_by_video, find_videos(root, self.source), partial=self.options.partial)
+        findings += match.findings
+        if self.options.kind == "single":  # of "multiple", most videos have no labels by design
+            multiple_list = self._read_class_list(folder, "multiple")
+            multiple_videos = {video for videos in multiple_list.values() for video in videos}
             findings += [
-                Finding("note", name, f"Video '{name}' has no labels, so it is left out.")
-                for name in matched.unlabelled
-                if name not in apart
+                Finding("note", name, f"Video '{name}' has no labels, so it is skipped.")
+                for name in match.unlabelled
+                if name not in multiple_videos
             ]
-        classes = {name: self._texts(name) for name in labels}
+        texts_by_class = {class_name: self._event_texts(class_name) for class_name in labels_by_class}
         videos = tuple(
             LabelledVideo(
                 uri=str(path),
                 id=name,
-                texts=tuple(dict.fromkeys(text for own in by_video[name] for text in classes[own])),
-                labels=by_video[name],
-                classes={own: classes[own] for own in by_video[name]},
+                texts=tuple(dict.fromkeys(text for cls in labels_by_video[name] for text in texts_by_class[cls])),
+                labels=labels_by_video[name],
+                classes={class_name: texts_by_class[class_name] for class_name in labels_by_video[name]},
                 label_file=str(folder),
             )
-            for name, path in matched.videos.items()
+            for name, path in match.videos.items()
         )
         return Survey(videos, tuple(findings))
 
-    def _label_folder(self, root: Path) -> Path:
-        name = f"{self.short}_labels"
-        given = self.options.labels
-        if given:
-            start = Path(given).expanduser()
+    def _find_label_folder(self, root: Path) -> Path:
+        name = f"{self.list_name}_labels"
+        if self.options.labels:
+            start = Path(self.options.labels).expanduser()
             folder = start if start.name == name and start.is_dir() else first_existing(start, [name, f"*/{name}"])
         else:
             folder = first_existing(root, [name, f"*/{name}"])
         if folder is None:
             raise DatasetNotFound(
-                f"Data set '{self.source.name}': there is no folder {name} in {given or root}. Get C-VAD's "
-                f"label folder from {C_VAD_URL}, and name it with --dataset.labels; expected in it: "
-                f"{name}/{self.prefix}_*_label.h5, {self.short}.json and {self.short}-multiple.json."
+                f"Dataset '{self.source.name}': there is no folder {name} in {self.options.labels or root}. Get the "
+                f"label folder of C-VAD from {C_VAD_URL}, and name it with --dataset.labels; expected in it: "
+                f"{name}/{self.file_prefix}_*_label.h5, {self.list_name}.json and {self.list_name}-multiple.json."
             )
         return folder
 
-    def _listed(self, folder: Path, kind: str) -> dict[str, list[str]]:
-        """Return the published list: which videos hold events of which class. Empty without one."""
-        path = folder.parent / f"{self.short}{'-multiple' if kind == 'multiple' else ''}.json"
+    def _read_class_list(self, folder: Path, kind: str) -> dict[str, list[str]]:
+        """Return the videos with events of each class, as published; empty when there is no list."""
+        path = folder.parent / f"{self.list_name}{'-multiple' if kind == 'multiple' else ''}.json"
         if not path.is_file():
             return {}
         value = read_json(path)
         if not isinstance(value, dict) or not all(isinstance(videos, list) for videos in value.values()):
-            raise DatasetError(f"{path} is no list of videos per class.")
-        return {name: [str(video) for video in videos] for name, videos in value.items()}
+            raise DatasetError(f"{path} is no list of videos per class. Download it again.")
+        return {class_name: [str(video) for video in videos] for class_name, videos in value.items()}
 
-    def _files(self, folder: Path, listed: dict[str, list[str]], findings: list[Finding]) -> dict[str, Path]:
-        """Return the label file of each class wanted, by the list's name and in its order."""
-        mark = "m_" if self.options.kind == "multiple" else ""
-        found = {}
-        for path in sorted(folder.glob(f"{mark}{self.prefix}_*_label.h5")):
-            if named := re.fullmatch(rf"{mark}{self.prefix}_(.+)_label\.h5", path.name):
-                found[named[1]] = path
-        if not found:
-            raise DatasetNotFound(f"Data set '{self.source.name}': {folder} holds no {mark}{self.prefix}_*_label.h5.")
-        for in_list, (in_file, _) in SAME_CLASS.items():
-            if in_file in found:
-                found[in_list] = found.pop(in_file)
-                findings.append(
-                    Finding("note", in_list, f"The list's class '{in_list}' is '{in_file}' among the label files.")
-                )
+    def _find_label_files(
+        self, folder: Path, class_list: dict[str, list[str]], findings: list[Finding]
+    ) -> dict[str, Path]:
+        """Return the label file of each class to use, by the list's name and in its order."""
+        prefix = f"{'m_' if self.options.kind == 'multiple' else ''}{self.file_prefix}"
+        files = {}
+        for path in sorted(folder.glob(f"{prefix}_*_label.h5")):
+            if name_match := re.fullmatch(rf"{prefix}_(.+)_label\.h5", path.name):
+                files[name_match[1]] = path
+        if not files:
+            raise DatasetNotFound(f"Dataset '{self.source.name}': {folder} holds no {prefix}_*_label.h5.")
+        for name_in_list, (name_in_files, _) in SAME_CLASS.items():
+            if name_in_files in files:
+                files[name_in_list] = files.pop(name_in_files)
+                message = f"The label file of class '{name_in_list}' calls it '{name_in_files}'."
+                findings.append(Finding("note", name_in_list, message))
         findings += [
-            Finding("error", name, f"Class '{name}' of the list has no label file in {folder}.")
-            for name in listed
-            if name not in found
+            Finding("error", class_name, f"Class '{class_name}' of the class list has no label file in {folder}.")
+            for class_name in class_list
+            if class_name not in files
         ]
-        ordered = [*(name for name in listed if name in found), *(name for name in found if name not in listed)]
-        wanted = self.options.classes or ordered
-        for name in wanted:
-            if name not in found:
-                near = get_close_matches(name, ordered, n=1)
+        ordered = [*(name for name in class_list if name in files), *(name for name in files if name not in class_list)]
+        selected = self.options.classes or ordered
+        for class_name in selected:
+            if class_name not in files:
+                near = get_close_matches(class_name, ordered, n=1)
                 hint = f" Did you mean '{near[0]}'?" if near else ""
                 raise UsageError(
-                    f"Data set '{self.source.name}' has no class '{name}'.{hint} It has, with --dataset.kind "
+                    f"Dataset '{self.source.name}' has no class '{class_name}'.{hint} Its classes with --dataset.kind "
                     f"{self.options.kind}: {', '.join(ordered)}."
                 )
-        return {name: found[name] for name in ordered if name in wanted}
+        return {class_name: files[class_name] for class_name in ordered if class_name in selected}
 
-    def _texts(self, name: str) -> tuple[str, ...]:
-        """Return the event texts of a class: several for several events at once."""
-        parts: tuple[str, ...] = (name,)
+    def _event_texts(self, class_name: str) -> tuple[str, ...]:
+        """Return the event texts of a class: more than one for events at the same time."""
+        events: tuple[str, ...] = (class_name,)
         if self.options.kind == "multiple":
-            parts = SAME_CLASS[name][1] if name in SAME_CLASS else tuple(name.split("-"))
-        return tuple(part if self.options.words == "published" else part.replace("_", " ") for part in parts)
+            events = SAME_CLASS[class_name][1] if class_name in SAME_CLASS else tuple(class_name.split("-"))
+        return events if self.options.words == "published" else tuple(event.replace("_", " ") for event in events)
 
 
 class CAvenue(CVad):
-    """Five classes over 18 videos; two of several events over three more."""
+    """Five classes of single events over 18 videos; two classes of several events over three more videos."""
 
-    short, prefix, source = "c-avenue", "avenue", C_AVENUE
+    list_name, file_prefix, source = "c-avenue", "avenue", C_AVENUE
 
 
 class CShanghaiTech(CVad):
-    """Eleven classes over 96 videos; nine of several events over eleven more."""
+    """Eleven classes of single events over 96 videos; nine of several events over eleven more videos."""
 
-    short, prefix, source = "c-shtech", "shtech", C_SHANGHAITECH
+    list_name, file_prefix, source = "c-shtech", "shtech", C_SHANGHAITECH
 
 
-def _compare(listed: dict[str, list[str]], labels: dict[str, dict[str, Labels]], kind: str) -> list[Finding]:
-    """Say where the list and the label files disagree about the videos of a class."""
+def _compare_with_list(
+    class_list: dict[str, list[str]], labels_by_class: dict[str, dict[str, Labels]], kind: str
+) -> list[Finding]:
+    """Return a note for each video of a class in which list and label file disagree whether there are events."""
     findings = []
-    for name, videos in labels.items():
-        if name not in listed:
+    for class_name, class_labels in labels_by_class.items():
+        if class_name not in class_list:
             continue
-        there = set(videos) if kind == "multiple" else {video for video, values in videos.items() if values.any()}
-        for video in sorted(there ^ set(listed[name])):
-            holds, lacks = ("the label file", "the list") if video in there else ("the list", "the label file")
-            findings.append(
-                Finding("note", name, f"Class '{name}': {holds} has events in video '{video}', and {lacks} has not.")
-            )
+        positive_videos = {video for video, labels in class_labels.items() if kind == "multiple" or labels.any()}
+        for video in sorted(positive_videos ^ set(class_list[class_name])):
+            holds, lacks = ("label file", "class list") if video in positive_videos else ("class list", "label file")
+            message = f"Class '{class_name}': the {holds} has events in video '{video}', but the {lacks} has none."
+            findings.append(Finding("note", class_name, message))
     return findings

@@ -1,4 +1,4 @@
-"""Videos of one's own: a manifest with a row per video and event text.
+"""Videos of your own, with a manifest that has a row per video and event text.
 
 ::
 
@@ -6,8 +6,8 @@
     a.mp4,running,labels/running.h5         {"video": "b", "text": "a fall", "labels": [[1.5, 4]], "unit": "seconds"}]
     b,a fall,labels/b.npy
 
-Labels are a file (HDF5 and JSON by the video's name or ``FILE#KEY``, npy, MATLAB as ``FILE#VARIABLE``, CSV), ``none``
-where nothing happens, or, in JSON, spans in frames or seconds.
+Labels are a file, ``none`` for a video without the event, or, in a JSON manifest, spans in frames or seconds. Files are
+HDF5 or JSON (the key is the video's name, or ``FILE#KEY``), npy, MATLAB (``FILE#VARIABLE``) or CSV.
 """
 
 from __future__ import annotations
@@ -23,96 +23,98 @@ from anyanomaly.types import LabelledVideo, Span, SpanUnit
 from anyanomaly_cvad.base import SurveyedDataset
 from anyanomaly_cvad.label_files import read_json, read_labels, read_text
 from anyanomaly_cvad.options import FolderOptions
-from anyanomaly_cvad.spans import Labels, Spans, checked_spans
+from anyanomaly_cvad.spans import Labels, Spans, parse_spans
 from anyanomaly_cvad.videos import video_name
 
 COLUMNS = ("video", "text", "labels")
 
 
 @dataclass
-class Gathered:
-    """The rows of one video."""
+class ManifestVideo:
+    """A video, and the labels or spans of its rows by event text."""
 
     path: Path
-    given: str
+    entry: str  # the video as the manifest writes it
     labels: dict[str, Labels] = field(default_factory=dict)
     spans: dict[str, tuple[Span, ...]] = field(default_factory=dict)
-    units: set[SpanUnit] = field(default_factory=set)
+    units: set[SpanUnit] = field(default_factory=set)  # of spans; at most one
 
 
 class Folder(SurveyedDataset[FolderOptions]):
-    """The videos of a manifest, in its order; a video's id is its path there, without the suffix."""
+    """The videos of a manifest, in its order. The id of a video is its path in the manifest without the suffix."""
 
     def survey(self) -> Survey:
         """Read the manifest and its label files.
 
         :raises DatasetNotFound: without a manifest. :raises DatasetError: when it cannot be read.
         """
-        manifest = self._manifest()
+        manifest = self._find_manifest()
         root = Path(self.options.root).expanduser() if self.options.root else manifest.parent
         findings: list[Finding] = []
-        videos: dict[str, Gathered] = {}
-        for number, row in enumerate(_rows(manifest), 1):
-            self._gather(row, f"{manifest}, row {number}", root, videos, findings)
+        videos: dict[str, ManifestVideo] = {}
+        for number, row in enumerate(_read_rows(manifest), 1):
+            self._add_row(row, f"{manifest}, row {number}", root, videos, findings)
         labelled = tuple(
             LabelledVideo(
-                str(each.path),
+                str(video.path),
                 name,
-                (*each.labels, *each.spans),
-                each.labels,
-                spans=each.spans,
-                unit=next(iter(each.units), "frames"),
+                (*video.labels, *video.spans),
+                video.labels,
+                spans=video.spans,
+                unit=next(iter(video.units), "frames"),
                 label_file=str(manifest),
             )
-            for name, each in videos.items()
-            if each.labels or each.spans
+            for name, video in videos.items()
+            if video.labels or video.spans
         )
         return Survey(labelled, tuple(findings))
 
-    def _manifest(self) -> Path:
+    def _find_manifest(self) -> Path:
         if self.options.manifest:
-            named = Path(self.options.manifest).expanduser()
-            if named.is_file():
-                return named
+            manifest = Path(self.options.manifest).expanduser()
+            if manifest.is_file():
+                return manifest
             raise DatasetNotFound(f"There is no manifest {self.options.manifest}.")
         if not self.options.root:
-            raise DatasetNotFound(f"Say with --root where your videos and their manifest are. {_EXPECTED}")
+            raise DatasetNotFound(f"Name the folder of your videos and their manifest with --root. {_LAYOUT_HINT}")
         for name in ("manifest.csv", "manifest.json"):
             if (path := Path(self.options.root).expanduser() / name).is_file():
                 return path
-        raise DatasetNotFound(f"{self.options.root} holds no manifest.csv or manifest.json. {_EXPECTED}")
+        raise DatasetNotFound(f"{self.options.root} holds no manifest.csv or manifest.json. {_LAYOUT_HINT}")
 
-    def _gather(
-        self, row: dict[str, Any], where: str, root: Path, videos: dict[str, Gathered], findings: list[Finding]
+    def _add_row(
+        self, row: dict[str, Any], where: str, root: Path, videos: dict[str, ManifestVideo], findings: list[Finding]
     ) -> None:
-        """Add a row to its video's; what does not fit becomes a finding."""
-        given, text, labels = (row.get(column) or "" for column in COLUMNS)
-        absent = "note" if self.options.partial else "error"
-        if not given or not text:
-            raise DatasetError(f"{where}: it has no {'text' if given else 'video'}.")
-        path = root / given
-        name = (Path(given).parent / video_name(Path(given))).as_posix()
+        """Add a row to ``videos``, or its problem to ``findings``."""
+        entry, text, labels = (row.get(column) or "" for column in COLUMNS)
+        missing_kind = "note" if self.options.partial else "error"
+        if not entry or not text:
+            raise DatasetError(f"{where}: it has no {'text' if entry else 'video'}.")
+        path = root / entry
+        name = (Path(entry).parent / video_name(Path(entry))).as_posix()
         if not path.exists():
-            findings.append(Finding(absent, name, f"{where}: there is no video {path}."))  # type: ignore[arg-type]
+            findings.append(Finding(missing_kind, name, f"{where}: there is no video {path}."))  # type: ignore[arg-type]
             return
         if labels == "" and row.get("labels") != []:
-            message = f"{where}: video '{name}' has no labels of '{text}'; write none where nothing happens."
-            findings.append(Finding(absent, name, message))  # type: ignore[arg-type]
+            message = f"{where}: video '{name}' has no labels of '{text}'. Write none if the event does not happen."
+            findings.append(Finding(missing_kind, name, message))  # type: ignore[arg-type]
             return
-        video = videos.setdefault(name, Gathered(path, given))
-        if video.given != given:
-            message = f"{where}: two videos of the same name '{name}': {video.given} and {given}. Rename one."
+        video = videos.setdefault(name, ManifestVideo(path, entry))
+        if video.entry != entry:
+            message = f"{where}: two videos have the name '{name}': {video.entry} and {entry}. Rename one."
             findings.append(Finding("error", name, message))
         elif text in video.labels or text in video.spans:
-            findings.append(Finding("error", name, f"{where}: video '{name}' has labels of '{text}' already."))
+            message = f"{where}: an earlier row has labels of '{text}' for video '{name}'. Remove one row."
+            findings.append(Finding("error", name, message))
         else:
             try:
-                _add(video, text, _read(labels, str(row.get("unit") or "frames"), root, name, where))
+                unit = str(row.get("unit") or "frames")
+                _add_labels(video, text, _parse_labels_entry(labels, unit, root, name, where))
             except DatasetError as error:
                 findings.append(Finding("error", name, str(error)))
 
 
-def _rows(manifest: Path) -> list[dict[str, Any]]:
+def _read_rows(manifest: Path) -> list[dict[str, Any]]:
     if manifest.suffix.lower() == ".json":
         rows = read_json(manifest)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -122,34 +124,36 @@ def _rows(manifest: Path) -> list[dict[str, Any]]:
         reader = csv.DictReader(read_text(manifest).splitlines())
         rows = [{str(key).strip(): (value or "").strip() for key, value in row.items() if key} for row in reader]
         columns = {name.strip() for name in reader.fieldnames or ()}
-    if lacking := [column for column in COLUMNS if column not in columns]:
-        raise DatasetError(f"{manifest} has no column '{lacking[0]}'; it needs {', '.join(COLUMNS)}.")
-    if unknown := columns - {*COLUMNS, "unit"}:
-        raise DatasetError(f"{manifest}: the column '{min(unknown)}' is unknown; known: {', '.join(COLUMNS)}, unit.")
+    if missing_columns := [column for column in COLUMNS if column not in columns]:
+        raise DatasetError(f"{manifest} has no column '{missing_columns[0]}'. It needs {', '.join(COLUMNS)}.")
+    if unknown_columns := columns - {*COLUMNS, "unit"}:
+        raise DatasetError(
+            f"{manifest}: the column '{min(unknown_columns)}' is unknown. Use {', '.join(COLUMNS)} and unit."
+        )
     if not rows:
         raise DatasetError(f"{manifest} has no rows.")
     return rows
 
 
-def _read(labels: Any, unit: str, root: Path, video: str, where: str) -> Labels | Spans:
-    """Return what a row says of its labels: a file's, or spans."""
+def _parse_labels_entry(labels: Any, unit: str, root: Path, video: str, where: str) -> Labels | Spans:
+    """Return the labels or spans of a row, from its label file or from the row itself."""
     if isinstance(labels, list) or labels in ("", "none"):
-        return checked_spans([] if isinstance(labels, str) else labels, unit, where)
+        return parse_spans([] if isinstance(labels, str) else labels, unit, where)
     file, key = str(labels), ""
     if not (root / file).exists():
         file, _, key = file.partition("#")
     return read_labels(root / file, Path(video).name, key)
 
 
-def _add(video: Gathered, text: str, labels: Labels | Spans) -> None:
+def _add_labels(video: ManifestVideo, text: str, labels: Labels | Spans) -> None:
     if not isinstance(labels, Spans):
         video.labels[text] = labels
         return
     if labels.spans:
         video.units.add(labels.unit)
     if len(video.units) > 1:
-        raise DatasetError(f"Video '{video.given}' has spans in {' and '.join(sorted(video.units))}; use one unit.")
+        raise DatasetError(f"Video '{video.entry}' has spans in {' and '.join(sorted(video.units))}. Use one unit.")
     video.spans[text] = labels.spans
 
 
-_EXPECTED = "A manifest has the columns video, text, labels: a.mp4,running,labels/running.h5"
+_LAYOUT_HINT = "A manifest has the columns video, text, labels: a.mp4,running,labels/running.h5"

@@ -1,4 +1,4 @@
-"""MATLAB files, those of version 7.3 too, which are HDF5."""
+"""Labels from MATLAB files, including version 7.3, whose files are HDF5."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ PREFERRED = ("volLabel", "labels", "label", "gt")
 
 
 def read_mat(path: Path, variable: str = "") -> Any:
-    """Return a label per frame: a row of numbers, or, of a cell per frame, whether its mask has a pixel.
+    """Return an array with a value per frame; from a cell array of masks: whether each mask has a positive pixel.
 
-    :param variable: its name; empty: ``volLabel``, ``labels``, ``label``, ``gt``, or the only one.
+    :param variable: name of the variable; empty: ``volLabel``, ``labels``, ``label``, ``gt``, or the only one.
     :raises DatasetError: when the file is broken, or has no such variable.
     """
     try:
-        found = {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
+        variables = {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
     except NotImplementedError:  # version 7.3
         return _read_hdf5(path, variable)
-    except Exception as error:  # whatever scipy raises for bytes that are none of its own
+    except Exception as error:  # scipy raises many types for bytes that are no MATLAB file
         raise DatasetError(
-            f"{path} cannot be read as a MATLAB file: it is cut short or of another kind. Get it again."
+            f"{path} cannot be read as a MATLAB file: it is incomplete or has another format. Download it again."
         ) from error
-    value = found[_chosen(path, list(found), variable)]
+    value = variables[_pick_variable(path, list(variables), variable)]
     if value.dtype == object:
         return np.array([bool(np.any(mask)) for mask in value.ravel(order="F")])
     return value
@@ -38,22 +38,24 @@ def _read_hdf5(path: Path, variable: str) -> Any:
     try:
         with h5py.File(path, "r") as file:
             names = [name for name, item in file.items() if isinstance(item, h5py.Dataset)]
-            item = file[_chosen(path, names, variable)]
+            item = file[_pick_variable(path, names, variable)]
             value = item[()]
-            if h5py.check_ref_dtype(item.dtype) is not None:  # a cell: MATLAB stores references to its parts
-                parts = [file[part] for part in value.ravel()]
-                return np.array([bool(np.any(part[()])) and "MATLAB_empty" not in part.attrs for part in parts])
+            if h5py.check_ref_dtype(item.dtype) is not None:  # MATLAB stores a cell array as references to its cells
+                cells = [file[reference] for reference in value.ravel()]
+                return np.array([bool(np.any(cell[()])) and "MATLAB_empty" not in cell.attrs for cell in cells])
             return value
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise DatasetError(
-            f"{path} cannot be read as a MATLAB file (version 7.3): it is cut short. Get it again."
+            f"{path} cannot be read as a MATLAB file (version 7.3): it is incomplete. Download it again."
         ) from error
 
 
-def _chosen(path: Path, names: list[str], variable: str) -> str:
+def _pick_variable(path: Path, names: list[str], variable: str) -> str:
     preferred = [name for name in PREFERRED if name in names]
-    fitting = [variable] if variable else preferred[:1] or names
-    if len(fitting) == 1 and fitting[0] in names:
-        return fitting[0]
-    told = ", ".join(names) or "nothing"
-    raise DatasetError(f"{path} does not say which variable holds the labels: it has {told}. Name one: FILE#VARIABLE.")
+    candidates = [variable] if variable else preferred[:1] or names
+    if len(candidates) == 1 and candidates[0] in names:
+        return candidates[0]
+    listing = ", ".join(names) or "none"
+    raise DatasetError(
+        f"Cannot tell which variable of {path} holds the labels; its variables: {listing}. Name one: FILE#VARIABLE."
+    )

@@ -1,4 +1,4 @@
-"""Options of the data sets."""
+"""Options of the datasets."""
 
 from __future__ import annotations
 
@@ -8,44 +8,48 @@ from pydantic import Field
 
 from anyanomaly.api import Options
 
+_PARTIAL = "Use the videos that have labels, and skip missing videos and labels."
+
 
 class RootOptions(Options):
-    """Where a data set is."""
+    """Location of a published dataset."""
 
-    root: str = Field(default="", description="Folder that the videos' official archive was unpacked to.")
+    root: str = Field(default="", description="Folder into which the official archive of the videos was unpacked.")
     labels: str = Field(default="", description="Folder or file of the labels, when it is not under root.")
-    partial: bool = Field(default=False, description="Use what is there, although videos or labels are missing.")
+    partial: bool = Field(default=False, description=_PARTIAL)
 
 
 class CVadOptions(RootOptions):
-    """Which classes of a C-VAD set."""
+    """Classes of a C-VAD dataset."""
 
     kind: Literal["single", "multiple"] = Field(
-        default="single", description="Classes of one event each, or those of several events at once."
+        default="single", description="Classes of a single event each, or of several events at the same time."
     )
-    classes: tuple[str, ...] = Field(default=(), description="Classes to keep, as published; empty: all.")
+    classes: tuple[str, ...] = Field(default=(), description="Classes to use, by their published names; empty: all.")
     words: Literal["plain", "published"] = Field(
-        default="plain", description="Event texts: 'hand truck', or as published, 'hand_truck'."
+        default="plain", description="Event texts: plain ('hand truck') or as published ('hand_truck')."
     )
 
 
 class LabelledOptions(RootOptions):
-    """What to search for where the labels say no more than that something happens."""
+    """Event texts of a dataset whose labels do not name the event."""
 
-    texts: tuple[str, ...] = Field(default=(), description="Event texts; empty: the data set's own list of events.")
+    texts: tuple[str, ...] = Field(default=(), description="Event texts; empty: the dataset's own list of events.")
 
 
 class SpanOptions(LabelledOptions):
-    """What counts as positive where each video has a class."""
+    """What counts as positive in a dataset whose videos have classes."""
 
-    positive: Literal["any", "class"] = Field(default="any", description="Whatever happens, or each class on its own.")
+    positive: Literal["any", "class"] = Field(
+        default="any", description="any: all events are one class; class: each class is measured separately."
+    )
 
 
 class FolderOptions(Options):
-    """Where the manifest is."""
+    """Location of a manifest and its videos."""
 
     root: str = Field(
-        default="", description="Folder that paths in the manifest start from; empty: the manifest's own."
+        default="", description="Folder to which paths in the manifest are relative; empty: the manifest's folder."
     )
     manifest: str = Field(default="", description="CSV or JSON file; empty: manifest.csv or manifest.json under root.")
-    partial: bool = Field(default=False, description="Use what is there, although videos or labels are missing.")
+    partial: bool = Field(default=False, description=_PARTIAL)

@@ -1,4 +1,4 @@
-"""Where each data set comes from and how its archive unpacks; where published files disagree."""
+"""Where each dataset is published, the layout of its archive, its events, and where published files disagree."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A published data set."""
+    """A published dataset: where to get it, and where its videos are in the unpacked archive."""
 
     name: str
     url: str
-    layout: str  # what is expected under root, for messages
-    places: tuple[str, ...]  # where videos are under root: globs, several parted by |; the first with videos counts
+    layout: str  # files expected under root, for messages
+    video_folders: tuple[str, ...]
+    """Globs under root, several separated by ``|``. Only the first entry whose folders hold videos is used."""
     n_videos: int  # of the test set
-    skip: tuple[str, ...] = ()  # folders that hold copies or other videos
+    skip: tuple[str, ...] = ()  # names of folders that hold copies, or videos outside the test set
 
 
 AVENUE = Source(
@@ -22,7 +23,7 @@ AVENUE = Source(
     url="http://www.cse.cuhk.edu.hk/leojia/projects/detectabnormal/dataset.html",
     layout="testing_videos/01.avi ... 21.avi (or folders of frames testing/frames/01 ...), and "
     "ground_truth_demo/testing_label_mask/1_label.mat ... 21_label.mat",
-    places=("testing_videos", "*/testing_videos", "testing/frames", "*/testing/frames", "testing/videos", "."),
+    video_folders=("testing_videos", "*/testing_videos", "testing/frames", "*/testing/frames", "testing/videos", "."),
     n_videos=21,
 )
 
@@ -30,13 +31,13 @@ SHANGHAITECH = Source(
     name="shanghaitech",
     url="https://svip-lab.github.io/dataset/campus_dataset.html",
     layout="testing/frames/01_0014/000.jpg ..., and testing/test_frame_mask/01_0014.npy ...",
-    places=("testing/frames", "*/testing/frames", "testing/videos", "frames", "."),
+    video_folders=("testing/frames", "*/testing/frames", "testing/videos", "frames", "."),
     n_videos=107,
 )
 
 C_AVENUE = replace(AVENUE, name="c-avenue", layout=AVENUE.layout.partition(", and ")[0])
 C_SHANGHAITECH = replace(SHANGHAITECH, name="c-shanghaitech", layout=SHANGHAITECH.layout.partition(", and ")[0])
-"""Their videos; the labels come from elsewhere."""
+"""The videos of C-VAD; its labels are published separately, at ``C_VAD_URL``."""
 
 UBNORMAL = Source(
     name="ubnormal",
@@ -44,7 +45,7 @@ UBNORMAL = Source(
     layout="Scene1/abnormal_scene_1_scenario_1.mp4, Scene1/abnormal_scene_1_scenario_1_annotations/"
     "abnormal_scene_1_scenario_1_tracks.txt ..., and abnormal_test_video_names.txt and normal_test_video_names.txt "
     "(in the folder scripts of its repository)",
-    places=("Scene*", "*/Scene*", "."),
+    video_folders=("Scene*", "*/Scene*", "."),
     n_videos=211,
 )
 
@@ -53,7 +54,7 @@ UCF_CRIME = Source(
     url="https://www.crcv.ucf.edu/projects/real-world/",
     layout="Videos/Abuse/Abuse028_x264.mp4, Videos/Testing_Normal_Videos_Anomaly/Normal_Videos_003_x264.mp4 ..., and "
     "Temporal_Anomaly_Annotation_for_Testing_Videos.txt",
-    places=(
+    video_folders=(
         "Videos/*",
         "*/Videos/*",
         "Anomaly-Videos-Part-*/*|Testing_Normal_Videos*|Testing_Normal_Videos*/*",
@@ -69,18 +70,18 @@ XD_VIOLENCE = Source(
     name="xd-violence",
     url="https://roc-ng.github.io/XD-Violence/",
     layout="videos/NAME_label_B1-0-0.mp4 ... (the 800 test videos), and annotations.txt",
-    places=("videos", "test_videos", "xd_test_videos", "*/videos", "."),
+    video_folders=("videos", "test_videos", "xd_test_videos", "*/videos", "."),
     n_videos=800,
 )
 
 C_VAD_URL = "https://github.com/SkiddieAhn/Paper-AnyAnomaly"
-"""Where the label folder of C-VAD is published."""
+"""Repository with the label folder of C-VAD."""
 
 SAME_CLASS = {
     "throwing_too-close": ("throwing-too_close", ("throwing", "too_close")),
     "running-skateboarding": ("run-skateboarding", ("running", "skateboarding")),
 }
-"""Classes that the published list calls otherwise than the published label file: its name there, and its events."""
+"""Classes whose names differ between the published list (key) and the label files (first value); then their events."""
 
 AVENUE_EVENTS = ("too close", "bicycle", "throwing", "running", "dancing")
 SHANGHAITECH_EVENTS = (
@@ -143,4 +144,4 @@ XD_VIOLENCE_EVENTS = {
     "B6": "car accident",
     "G": "explosion",
 }
-"""By the codes in the videos' names."""
+"""Events by the codes in the names of the videos."""

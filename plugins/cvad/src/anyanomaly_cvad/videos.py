@@ -1,9 +1,9 @@
-"""Videos under a folder by name: files, or folders of frames."""
+"""Find videos under a folder by name (files, or folders of frames), and match them with labels."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,86 +17,89 @@ FRAME_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which videos have labels, in order of name, and what has no partner."""
+    """Videos that have labels, sorted by name, and findings on labels without exactly one video."""
 
     videos: dict[str, Path]
     findings: list[Finding]
-    unlabelled: list[str]  # videos that are there and have no labels
+    unlabelled: list[str]  # names of videos without labels
 
 
-def existing_root(root: str, source: Source) -> Path:
-    """Return the folder of a data set.
+def resolve_root(root: str, source: Source) -> Path:
+    """Return the folder of a dataset.
 
-    :raises DatasetNotFound: when none is given or it is not there, with where to get the data set.
+    :raises DatasetNotFound: when no folder is given or it does not exist; the message says where to get the dataset.
     """
     if not root:
-        raise DatasetNotFound(f"Say with --root where data set '{source.name}' is. {_obtain(source)}")
+        raise DatasetNotFound(f"Name the folder of dataset '{source.name}' with --root. {_download_hint(source)}")
     path = Path(root).expanduser()
     if not path.is_dir():
-        raise DatasetNotFound(f"There is no folder {root} for data set '{source.name}'. {_obtain(source)}")
+        raise DatasetNotFound(f"Dataset '{source.name}': there is no folder {root}. {_download_hint(source)}")
     return path
 
 
 def find_videos(root: Path, source: Source) -> dict[str, list[Path]]:
-    """Return the videos by name, in the first of the source's places that has any.
+    """Return the paths of the videos by name, from the first of the source's folders that hold videos.
 
-    :raises DatasetNotFound: when there is none.
+    :raises DatasetNotFound: when there are no videos.
     """
-    for place in source.places:
-        folders = [path for part in place.split("|") for path in _folders(root, part) if path.name not in source.skip]
-        found: dict[str, list[Path]] = {}
-        for name, path in (each for folder in folders for each in _videos(folder)):
-            found.setdefault(name, []).append(path)
-        if found:
-            return found
-    raise not_found(source, f"no videos in {root}")
+    for globs in source.video_folders:
+        folders = [path for glob in globs.split("|") for path in _folders(root, glob) if path.name not in source.skip]
+        paths_by_name: dict[str, list[Path]] = {}
+        for folder in folders:
+            for name, path in _videos_in(folder):
+                paths_by_name.setdefault(name, []).append(path)
+        if paths_by_name:
+            return paths_by_name
+    raise not_found_error(source, f"there are no videos in {root}")
 
 
-def not_found(source: Source, what: str) -> DatasetNotFound:
-    """Return the error for files that are missing, with where to get them."""
-    return DatasetNotFound(f"Data set '{source.name}': {what}. {_obtain(source)}")
+def not_found_error(source: Source, reason: str) -> DatasetNotFound:
+    """Return the error for missing files: the reason, and where to get them."""
+    return DatasetNotFound(f"Dataset '{source.name}': {reason}. {_download_hint(source)}")
 
 
-def match(names: Iterable[str], found: dict[str, list[Path]], *, partial: bool) -> Match:
+def match_videos(labelled_names: Iterable[str], paths_by_name: Mapping[str, list[Path]], *, partial: bool) -> Match:
     """Match labels with videos by name.
 
-    :param names: of the videos that have labels. :param partial: a video that is missing is a note.
+    :param labelled_names: names of the videos that have labels.
+    :param paths_by_name: the videos on this machine.
+    :param partial: report a missing video as a note, not as an error.
     """
-    wanted = sorted(set(names))
+    names = sorted(set(labelled_names))
     findings = []
-    for name in wanted:
-        paths = found.get(name, [])
+    for name in names:
+        paths = paths_by_name.get(name, [])
         if not paths:
-            message = f"The labels of '{name}' have no video of that name."
+            message = f"Video '{name}' has labels, but there is no video of that name."
             findings.append(Finding("note" if partial else "error", name, message))
         elif len(paths) > 1:
-            listed = " and ".join(map(str, paths))
-            findings.append(Finding("error", name, f"Video '{name}' is there {len(paths)} times: {listed}. Keep one."))
-    videos = {name: found[name][0] for name in wanted if len(found.get(name, [])) == 1}
-    return Match(videos, findings, sorted(set(found) - set(wanted)))
+            listing = " and ".join(map(str, paths))
+            findings.append(Finding("error", name, f"Video '{name}' exists {len(paths)} times: {listing}. Keep one."))
+    videos = {name: paths_by_name[name][0] for name in names if len(paths_by_name.get(name, [])) == 1}
+    return Match(videos, findings, sorted(set(paths_by_name) - set(names)))
 
 
-def unlabelled(matched: Match, *, partial: bool) -> Iterator[Finding]:
-    """Yield what is to be said of videos without labels, where every video should have some."""
-    for name in matched.unlabelled:
+def unlabelled_findings(match: Match, *, partial: bool) -> Iterator[Finding]:
+    """Yield a finding per video without labels, for datasets in which every video should have labels."""
+    for name in match.unlabelled:
         yield Finding("note" if partial else "error", name, f"Video '{name}' has no labels.")
 
 
-def first_existing(root: Path, places: Sequence[str]) -> Path | None:
-    """Return the first path that one of the globs under ``root`` names."""
-    return next((path for place in places for path in sorted(root.glob(place))), None)
+def first_existing(root: Path, globs: Sequence[str]) -> Path | None:
+    """Return the first path under ``root`` that matches one of the globs, tried in order; None: no match."""
+    return next((path for glob in globs for path in sorted(root.glob(glob))), None)
 
 
 def video_name(path: Path) -> str:
-    """Return a video's name: without the suffix of a video file; dots may be part of a name."""
+    """Return the name of a video without its video suffix; other dots are part of the name."""
     return path.name[: -len(path.suffix)] if path.suffix.lower() in VIDEO_SUFFIXES else path.name
 
 
-def _folders(root: Path, place: str) -> list[Path]:
-    return [root] if place == "." else sorted(path for path in root.glob(place) if path.is_dir())
+def _folders(root: Path, glob: str) -> list[Path]:
+    return [root] if glob == "." else sorted(path for path in root.glob(glob) if path.is_dir())
 
 
-def _videos(folder: Path) -> Iterator[tuple[str, Path]]:
+def _videos_in(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
@@ -105,12 +108,12 @@ def _videos(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _holds_frames(folder: Path) -> bool:
-    """Look at a few entries: a folder of frames holds little else."""
+    """Check the first few entries only: nearly all files in a folder of frames are frames."""
     with os.scandir(folder) as entries:
         return any(
             Path(entry.name).suffix.lower() in FRAME_SUFFIXES for entry, _ in zip(entries, range(8), strict=False)
         )
 
 
-def _obtain(source: Source) -> str:
+def _download_hint(source: Source) -> str:
     return f"Get it from {source.url}; expected under that folder: {source.layout}."
