@@ -9,7 +9,7 @@ from typing import Any
 from anyanomaly.bench.cells import Cell, make_cells
 from anyanomaly.bench.facts import Facts
 from anyanomaly.bench.recipe import Recipe, read_recipe
-from anyanomaly.bench.tables import Results
+from anyanomaly.bench.results import Results
 from anyanomaly.registry import Registry, load
 
 CLI = Path(__file__).parents[1] / "cli"
@@ -62,8 +62,8 @@ config.contexts = ["key"]
 label = "proposed"
 """
 FACTS = """{"source": "Someone, 2026.", "t": {
- "red": {"scenes": {"without": 80, "proposed": 85.5}, "fps": 6.67},
- "other": {"scenes": {"without": 70, "proposed": 71}, "fps": 1.36}}}"""
+ "red": {"scenes": {"without": 80, "proposed": 85.5}, "fps": 6.67, "trained": 0},
+ "other": {"scenes": {"without": 70, "proposed": 71}, "fps": 1.36, "trained": 1, "remark": "Without is easier"}}}"""
 
 
 def write_recipe(folder: Path, text: str = RECIPE) -> Path:

@@ -76,7 +76,13 @@ def test_another_data_set_keeps_the_settings_and_leaves_published_figures_out(tm
     assert recipe.published == ""
     assert recipe.speed is not None
     assert (recipe.speed.published, recipe.speed.segments) == ("", 2)
-    assert "not the recipe's" in recipe.note
+    assert "not on the recipe's" in recipe.note
+
+
+def test_with_another_backend_no_row_runs_the_published_model(tmp_path: Path) -> None:
+    recipe = read_recipe(write_recipe(tmp_path))
+    assert [entry.same_model for entry in with_settings(recipe, ["backend=rot"]).ablation] == [False, False]
+    assert [entry.same_model for entry in with_settings(recipe, ["backend.level=2.0"]).ablation] == [None, None]
 
 
 def test_a_changed_recipe_means_the_same_in_another_process(tmp_path: Path) -> None:

@@ -13,8 +13,14 @@ from anyanomaly.bench.facts import Facts
 from anyanomaly.bench.plot import Point, draw, pareto
 from anyanomaly.bench.render import comma_separated, latex, markdown
 from anyanomaly.bench.speeds import speed_rows
-from anyanomaly.bench.tables import Figure, result_table
+from anyanomaly.bench.tables import Entry, Figure, ResultTable, result_table
 from tests.bench.made import RECIPE, result, results
+
+
+def _entries(table: ResultTable, row: str, source: str) -> tuple[Entry, ...]:
+    (line,) = (line for line in table.lines if (line.row, line.source) == (row, source))
+    return line.entries
+
 
 FOUND = {0: result(0.7, 30.0), 1: result(0.8, 10.0, 0.9)}  # of the backend Red
 
@@ -22,22 +28,23 @@ FOUND = {0: result(0.7, 30.0), 1: result(0.8, 10.0, 0.9)}  # of the backend Red
 def test_a_line_for_the_published_figures_and_one_per_protocol(tmp_path: Path) -> None:
     table = result_table(results(tmp_path, FOUND))
     assert table.columns == ("Scenes · w/o context", "Scenes · proposed", "FPS w/o context", "FPS proposed")
-    lines = {(line.row, line.source): line.figures for line in table.lines}
+    lines = {(line.row, line.source): line.entries for line in table.lines}
     assert lines["Red", "published"] == (Figure(80), Figure(85.5), None, Figure(6.67, digits=2))
     without, _, *speeds = lines["Red", "fixed"]
     assert isinstance(without, Figure)
-    assert (without.value, without.difference) == (pytest.approx(70), pytest.approx(-10))
-    assert without.interval == pytest.approx((60, 75))
+    assert without.interval is not None
+    assert [without.value, without.difference] == pytest.approx([70, -10])
+    assert list(without.interval) == pytest.approx([60, 75])
     assert speeds == [Figure(30.0, digits=2), Figure(10.0, None, 10.0 - 6.67, 2)]
     oracle = lines["Red", "paper-oracle"][1]
     assert isinstance(oracle, Figure)
     assert oracle.difference == pytest.approx(4.5)
-    assert lines["Red", "floor of paper-oracle"][0] == Figure(pytest.approx(60))  # type: ignore[arg-type]
+    assert lines["Red", "null AUC of paper-oracle"][0] == Figure(pytest.approx(60))  # type: ignore[arg-type]
 
 
 def test_what_failed_and_what_is_only_cited_is_marked(tmp_path: Path) -> None:
     table = result_table(results(tmp_path, FOUND))
-    lines = {(line.row, line.source): line.figures for line in table.lines}
+    lines = {(line.row, line.source): line.entries for line in table.lines}
     assert lines["Dead", "fixed"][:2] == ("failed", "failed")
     assert lines["Other", "cited"][:2] == (Figure(70), Figure(71))
     assert not [source for row, source in lines if row == "Other" and source != "cited"]
@@ -48,6 +55,66 @@ def test_classes_and_their_groups_can_be_the_lines(tmp_path: Path) -> None:
     table = result_table(results(tmp_path, FOUND, text))
     rows = list(dict.fromkeys(line.row for line in table.lines if "Red" in line.row))
     assert rows == ["red · Red", "action average · Red", "average · Red"]
+
+
+def test_a_row_of_another_model_than_the_published_one_shows_no_difference(tmp_path: Path) -> None:
+    unlike = RECIPE.replace('label = "Red"', 'label = "Red"\nsame_model = false')
+    table = result_table(results(tmp_path, FOUND, unlike))
+    assert [figure.difference for figure in table.figures if figure.difference is not None] == []
+    assert "difference" not in latex(table)
+    alike = unlike.replace('label = "proposed"', 'label = "proposed"\nsame_model = true')
+    without, proposed, *_ = _entries(result_table(results(tmp_path, FOUND, alike)), "Red", "fixed")
+    assert isinstance(without, Figure)
+    assert isinstance(proposed, Figure)
+    assert without.difference is None
+    assert proposed.difference == pytest.approx(80 - 85.5)
+
+
+def test_the_improvement_of_one_column_over_another_has_a_column_of_its_own(tmp_path: Path) -> None:
+    text = RECIPE.replace(
+        "[config]", 'improvement = { base = "w/o context", of = "proposed" }\ndigits = 2\n[config]', 1
+    )
+    table = result_table(results(tmp_path, FOUND, text))
+    at = table.columns.index("Scenes improvement %")
+    assert _entries(table, "Red", "published")[at] == Figure(pytest.approx(100 * 5.5 / 80), digits=2)  # type: ignore[arg-type]
+    assert _entries(table, "Red", "fixed")[at] == Figure(pytest.approx(100 * 10 / 70), digits=2)  # type: ignore[arg-type]
+    assert "| Red | published | 80.00 | 85.50 | 6.88 |" in markdown(table)
+
+
+def test_where_ablations_are_rows_each_is_compared_with_the_base(tmp_path: Path) -> None:
+    text = RECIPE.replace("[config]", 'improvement.base = "w/o context"\n[config]', 1)
+    text = text.replace("title", 'rows = ["backend", "ablation"]\ncolumns = ["dataset"]\ntitle', 1)
+    table = result_table(results(tmp_path, FOUND, text))
+    at = table.columns.index("Scenes improvement %")
+    assert _entries(table, "Red · w/o context", "fixed")[at] is None
+    assert _entries(table, "Red · proposed", "fixed")[at] == Figure(pytest.approx(100 * 10 / 70))  # type: ignore[arg-type]
+
+
+def test_facts_about_a_row_and_marks_are_in_all_three_formats(tmp_path: Path) -> None:
+    text = RECIPE.replace(
+        "[config]",
+        """
+[[fact]]
+label = "Tr."
+meaning = "trained"
+path = "t/{backend}/trained"
+values = { 0 = "no", 1 = "yes" }
+[[mark]]
+sign = "†"
+meaning = "easier"
+path = "t/{backend}/remark"
+value = "{ablation} is easier"
+[config]""",
+        1,
+    )
+    table = result_table(results(tmp_path, FOUND, text))
+    assert "| Other | cited | yes | 70.0† | 71.0 |" in markdown(table)
+    assert "| Red | published | no | 80.0 | 85.5 |" in markdown(table)
+    assert "|  | fixed |  | 70.0" in markdown(table)  # said once per row
+    assert table.legend == ("Tr.: trained", "†: easier")
+    assert "Other,Tr.,cited,yes,,,,\nOther,Scenes · w/o context,cited,70.0,,,,†\n" in comma_separated(table)
+    assert r"Other & cited & yes & 70.0$^{\dagger}$ & 71.0 &" in latex(table)
+    assert r"$\dagger$: easier." in latex(table)
 
 
 def test_markdown_csv_and_latex_say_the_same(tmp_path: Path) -> None:

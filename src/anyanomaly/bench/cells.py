@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from anyanomaly.bench.contents import contents
-from anyanomaly.bench.recipe import AblationChoice, Choice, DatasetChoice, Recipe
+from anyanomaly.bench.recipe import AblationEntry, BackendEntry, DatasetEntry, Recipe
 from anyanomaly.config.load import Layer, merge, with_preset
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import MissingRequirement, UsageError
@@ -28,9 +28,9 @@ class Cell:
     """One configuration over one data set. ``key`` changes with all that can change its figures."""
 
     number: int  # in the recipe's order
-    backend: Choice
-    dataset: DatasetChoice
-    ablation: AblationChoice
+    backend: BackendEntry
+    dataset: DatasetEntry
+    ablation: AblationEntry
     config: RunConfig
     data: evaluation.DatasetChoice
     key: str

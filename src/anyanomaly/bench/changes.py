@@ -6,10 +6,10 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from anyanomaly.bench.recipe import Choice, DatasetChoice, Recipe
+from anyanomaly.bench.recipe import DatasetEntry, Recipe, RecipeEntry
 from anyanomaly.errors import UsageError
 
-R = TypeVar("R", bound=Choice)
+R = TypeVar("R", bound=RecipeEntry)
 
 
 def with_models(recipe: Recipe, models: Mapping[str, str]) -> Recipe:
@@ -35,10 +35,15 @@ def with_models(recipe: Recipe, models: Mapping[str, str]) -> Recipe:
 
 def with_dataset(recipe: Recipe, name: str) -> Recipe:
     """Return the recipe over another data set, with the settings for its own first; published figures do not apply."""
-    choice = DatasetChoice(label=name, name=name, config=recipe.dataset[0].config)
-    speed = recipe.speed and recipe.speed.model_copy(update={"published": ""})
-    note = f"{recipe.note}\n\nOver the data set {name}, which is not the recipe's.".strip()
-    return recipe.model_copy(update={"dataset": (choice,), "published": "", "speed": speed, "note": note})
+    entry = DatasetEntry(label=name, name=name, config=recipe.dataset[0].config)
+    unpublished = {"published": ""}
+    changes: dict[str, Any] = {
+        "dataset": (entry,),
+        "note": f"{recipe.note}\n\nRun on the dataset {name}, not on the recipe's.".strip(),
+        "speed": recipe.speed and recipe.speed.model_copy(update=unpublished),
+        "improvement": recipe.improvement and recipe.improvement.model_copy(update=unpublished),
+    }
+    return recipe.model_copy(update=unpublished | changes)
 
 
 def with_settings(recipe: Recipe, pairs: Sequence[str]) -> Recipe:
@@ -59,7 +64,10 @@ def with_settings(recipe: Recipe, pairs: Sequence[str]) -> Recipe:
     if not isinstance(options, Mapping):
         raise UsageError("--set dataset.OPTION=VALUE sets an option of the data sets; --dataset names another one.")
     datasets = [each.model_copy(update={"options": laid_over(each.options, options)}) for each in recipe.dataset]
-    ablations = [each.model_copy(update={"config": laid_over(each.config, settings)}) for each in recipe.ablation]
+    changes: dict[str, Any] = {"same_model": False} if _name(settings) else {}  # --set backend=NAME
+    ablations = [
+        entry.model_copy(update={**changes, "config": laid_over(entry.config, settings)}) for entry in recipe.ablation
+    ]
     return recipe.model_copy(update={"dataset": tuple(datasets), "ablation": tuple(ablations)})
 
 

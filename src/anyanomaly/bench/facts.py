@@ -11,11 +11,14 @@ from anyanomaly.errors import UsageError
 
 
 class Facts:
-    """A file of published figures."""
+    """A file of published figures.
+
+    A step of a path is a key, or ``key=value,key=value`` for the entry of a list that has these values. Case does not
+    matter, nor whether words are separated by blanks or underscores.
+    """
 
     def __init__(self, path: Path | None) -> None:
-        """:raises UsageError: when it cannot be read."""
-        self._path = path
+        """:raises UsageError: when the file cannot be read."""
         self._content: Any = {}
         if path is not None:
             try:
@@ -25,35 +28,41 @@ class Facts:
 
     @property
     def source(self) -> str:
-        """Where the figures are from."""
+        """The publication that the figures are from."""
         return str(self._content.get("source", ""))
 
-    def figure(self, path: str, words: Mapping[str, str]) -> float | None:
-        """Return the figure at a path, after ``words`` took the place of ``{name}`` in it; None: not published.
+    def figure(self, path: str, replacements: Mapping[str, str]) -> float | None:
+        """Return the number at a path, with ``replacements`` for each ``{name}`` in it; None: not published."""
+        value = self._at(path, replacements)
+        return float(value) if isinstance(value, int | float) else None
 
-        A step is a key, or ``key=value,key=value`` for the entry of a list that has these. Case does not matter, and
-        neither does an underscore in place of a blank.
-        """
-        place = self._content
-        for step in path.split("/"):
-            step = step.format_map(words)
-            place = _entry(place, step) if isinstance(place, list) else _value(place, step)
-        return float(place) if isinstance(place, int | float) else None
+    def text(self, path: str, replacements: Mapping[str, str]) -> str | None:
+        """Return the text or number at a path as text; None: not published."""
+        value = self._at(path, replacements)
+        return str(value) if isinstance(value, str | int | float) else None
+
+    def _at(self, path: str, replacements: Mapping[str, str]) -> Any:
+        node = self._content
+        for pattern in path.split("/"):
+            step = pattern.format_map(replacements)
+            node = _find_entry(node, step) if isinstance(node, list) else _get(node, step)
+        return node
 
 
-def _value(place: Any, key: str) -> Any:
-    if not isinstance(place, Mapping):
+def _get(node: Any, key: str) -> Any:
+    if not isinstance(node, Mapping):
         return None
-    return next((value for name, value in place.items() if _same(name, key)), None)
+    return next((value for name, value in node.items() if same_words(name, key)), None)
 
 
-def _entry(entries: list[Any], step: str) -> Any:
-    wanted = [pair.partition("=") for pair in step.split(",")]
+def _find_entry(entries: list[Any], step: str) -> Any:
+    conditions = [condition.partition("=") for condition in step.split(",")]
     for entry in entries:
-        if all(_same(_value(entry, key), value) for key, _, value in wanted):
+        if all(same_words(_get(entry, key), value) for key, _, value in conditions):
             return entry
     return None
 
 
-def _same(found: Any, word: str) -> bool:
-    return str(found).casefold().replace("_", " ") == word.casefold().replace("_", " ")
+def same_words(value: Any, text: str) -> bool:
+    """Return whether a value reads like a text, whatever the case, with blanks or underscores."""
+    return str(value).casefold().replace("_", " ") == text.casefold().replace("_", " ")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyanomaly.bench.tables import ORACLE, ClassEntry, Results
+from anyanomaly.bench.results import ORACLE, ClassEntry, Results
 from anyanomaly.errors import MissingRequirement, OutputError
 
 MARKERS = "o^sDvP*X"
@@ -41,16 +41,16 @@ def panels(results: Results) -> list[Panel]:
     found = []
     for dataset in results.recipe.dataset:
         ours, published = [], []
-        for place in results.places(("backend", "ablation")):
-            whole = {**place, "dataset": dataset, "class": ClassEntry("")}
-            names = (place["backend"].label, place["ablation"].label)
-            fps, auc, known = results.fps(whole), results.auc(whole, protocol), results.published(whole)
+        for entries in results.combinations(("backend", "ablation")):
+            place = results.place({**entries, "dataset": dataset, "class": ClassEntry("average")})
+            names = (place.backend.label, place.ablation.label)
+            fps, auc = results.fps(place), results.auc(place, protocol)
             if fps is not None and auc is not None:
-                oracle = results.auc(whole, ORACLE)
+                oracle = results.auc(place, ORACLE)
                 ours.append(Point(fps, auc[0], *names, auc[1], oracle[0] if oracle else None))
-            known_fps = results.published_fps(whole)
-            if known is not None and known_fps is not None:
-                published.append(Point(known_fps, known, *names))
+            published_auc, published_fps = results.published_auc(place), results.published_fps(place)
+            if published_auc is not None and published_fps is not None:
+                published.append(Point(published_fps, published_auc, *names))
         if ours or published:
             found.append(Panel(dataset.label, tuple(ours), tuple(published)))
     return found

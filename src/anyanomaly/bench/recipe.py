@@ -1,4 +1,4 @@
-"""What a recipe says: a TOML file with three lists of choices, whose combinations are run, and how the table looks."""
+"""What a recipe holds: a TOML file of backends, datasets and ablations, whose combinations are run, and its table."""
 
 from __future__ import annotations
 
@@ -16,51 +16,87 @@ from anyanomaly.metrics.protocols import PROTOCOLS
 Axis = Literal["backend", "dataset", "ablation", "class"]
 
 
-class Choice(Table):
-    """One entry of a list: a line or a column of the table."""
+class RecipeEntry(Table):
+    """One backend, dataset or ablation of a recipe: a row or a column of the table."""
 
-    label: str = Field(description="as the table shows it")
+    label: str = Field(description="name in the table")
     config: Mapping[str, Any] = Field(default_factory=dict, description="settings, as in a config file")
-    published: str = Field("", description="takes the place of {backend} or {ablation} in paths of published figures")
-    published_speed: bool = Field(True, description="whether a published speed is of this choice")
+    published: str = Field("", description="replaces {backend}, {dataset} or {ablation} in paths of published figures")
+    published_speed: bool = Field(True, description="whether the published speed was measured for this entry")
+    same_model: bool | None = Field(
+        None, description="whether it runs the model of the published figures; if not, no difference to them is shown"
+    )
     cited: bool = Field(False, description="not run: only its published figures are shown")
 
 
-class BackendChoice(Choice):
-    """A backend, or a model in it."""
+class BackendEntry(RecipeEntry):
+    """A backend, or one model of a backend."""
 
     table: ClassVar[str] = "backend"
 
 
-class AblationChoice(Choice):
-    """What is varied beside backend and data set."""
+class AblationEntry(RecipeEntry):
+    """Settings that are compared on the same backend and dataset."""
 
     table: ClassVar[str] = "ablation"
 
-    speed_texts: int | None = Field(None, ge=1, description="event texts searched for at once where speed is measured")
+    speed_texts: int | None = Field(None, ge=1, description="event texts per run where speed is measured")
 
 
-class DatasetChoice(Choice):
-    """A data set with its options and classes."""
+class DatasetEntry(RecipeEntry):
+    """A dataset with its options and classes."""
 
     table: ClassVar[str] = "dataset"
 
-    name: str = Field(description="name of the data set")
+    name: str = Field(description="name of the dataset")
     options: Mapping[str, Any] = Field(default_factory=dict, description="its options; --root and --labels add folders")
     classes: tuple[str, ...] = Field((), description="which of its classes; none: all")
     groups: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, description="classes averaged under a name")
 
 
 class SpeedPlan(Table):
-    """How much is run to measure speed, in segments."""
+    """How many segments are run to measure speed."""
 
     table: ClassVar[str] = "speed"
 
     segments: int = Field(32, ge=1, description="run in one stream, for throughput")
     warmup: int = Field(4, ge=1, description="run beforehand, not counted")
     latency: int = Field(8, ge=1, description="run one by one, for the latency")
-    texts: int = Field(1, ge=1, description="event texts searched for at once; the paper searches for one")
+    texts: int = Field(1, ge=1, description="event texts per run; the paper has one")
     published: str = Field("", description="path of the published frames per second")
+
+
+class Improvement(Table):
+    """A column: by how many percent the AUC of one ablation is above that of another."""
+
+    table: ClassVar[str] = "improvement"
+
+    label: str = Field("improvement %", description="name of the column")
+    base: str = Field(description="label of the ablation that is compared with")
+    of: str = Field("", description="label of the compared ablation, where ablations are columns; else each row's own")
+    published: str = Field("", description="path of the published improvement; none: computed from published AUCs")
+
+
+class FactColumn(Table):
+    """A column of words about each row, from the file of published figures."""
+
+    table: ClassVar[str] = "fact"
+
+    label: str = Field(description="name of the column")
+    meaning: str = Field("", description="what the column says, under the table")
+    path: str = Field(description="where in the file, with {backend}, {ablation} and the like")
+    values: Mapping[str, str] = Field(default_factory=dict, description="what the table shows for a value of the file")
+
+
+class Mark(Table):
+    """A sign behind published figures that need a remark."""
+
+    table: ClassVar[str] = "mark"
+
+    sign: str = Field(description="for example †")
+    meaning: str = Field(description="what the sign means, under the table")
+    path: str = Field(description="where in the file of published figures, with {dataset} and the like")
+    value: str = Field(description="figures are marked where the path holds this, with {dataset} and the like")
 
 
 class Recipe(Table):
@@ -68,50 +104,65 @@ class Recipe(Table):
 
     title: str = Field(description="over the table")
     note: str = Field("", description="under the table")
-    rows: tuple[Axis, ...] = Field(("backend",), description="what the lines are")
+    rows: tuple[Axis, ...] = Field(("backend",), description="what the rows are")
     columns: tuple[Axis, ...] = Field(("dataset", "ablation"), description="what the columns are")
-    classes: Literal["mean", "groups", "all"] = Field("mean", description="what of the classes is shown")
-    overall: str = Field("overall", description="takes the place of {group} for the mean over all classes")
+    classes: Literal["mean", "groups", "all"] = Field("mean", description="which classes or averages are shown")
+    overall: str = Field("overall", description="replaces {group} in paths for the mean over all classes")
+    digits: int = Field(1, ge=0, le=4, description="digits after the point of each AUC")
     facts: str = Field("", description="file of published figures, relative to the recipe")
-    published: str = Field("", description="path of a published AUC in it, with {backend}, {dataset} and the like")
+    published: str = Field("", description="path of a published AUC in that file, with {backend}, {dataset}, ...")
+    improvement: Improvement | None = Field(None, description="a column that compares two ablations")
+    fact: tuple[FactColumn, ...] = Field((), description="columns of words from the file of published figures")
+    mark: tuple[Mark, ...] = Field((), description="signs behind published figures")
     protocols: tuple[str, ...] = Field(PROTOCOLS, description="protocols to measure under")
-    config: Mapping[str, Any] = Field(default_factory=dict, description="settings of all")
+    config: Mapping[str, Any] = Field(default_factory=dict, description="settings of all cells")
     speed: SpeedPlan | None = Field(None, description="measure speed too")
-    backend: tuple[BackendChoice, ...] = Field((BackendChoice(label=""),), description="backends")
-    dataset: tuple[DatasetChoice, ...] = Field(description="data sets")
-    ablation: tuple[AblationChoice, ...] = Field((AblationChoice(label=""),), description="what is varied")
+    backend: tuple[BackendEntry, ...] = Field((BackendEntry(label=""),), description="backends")
+    dataset: tuple[DatasetEntry, ...] = Field(description="datasets")
+    ablation: tuple[AblationEntry, ...] = Field((AblationEntry(label=""),), description="ablations")
 
     @field_validator("protocols")
     @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_protocols(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if name not in PROTOCOLS:
                 raise ValueError(f"there is no protocol '{name}'; use one of {', '.join(PROTOCOLS)}")
         return names
 
     @model_validator(mode="after")
-    def _laid_out(self) -> Recipe:
-        shown = [*self.rows, *self.columns]
-        if len(set(shown)) < len(shown):
-            raise InvalidOption("An axis stands twice in rows and columns.")
+    def _check_axes(self) -> Recipe:
+        table_axes = [*self.rows, *self.columns]
+        if len(set(table_axes)) < len(table_axes):
+            raise InvalidOption("rows and columns name the same axis twice. Name each axis once.")
         for axis in ("backend", "dataset", "ablation"):
-            choices: tuple[Choice, ...] = getattr(self, axis)
-            labels = [each.label for each in choices]
-            if len(choices) > 1 and axis not in shown:
-                raise InvalidOption(f"There are several {axis}s, so {axis} must be among rows or columns.")
-            if len(set(labels)) < len(labels):
-                raise InvalidOption(f"Two {axis}s have the same label.")
-            if not choices or (axis == "dataset" and all(each.cited for each in choices)):
-                raise InvalidOption(f"There is no {axis} to run.")
-        if self.classes != "mean" and "class" not in shown:
-            raise InvalidOption(f"With classes = '{self.classes}', class must be among rows or columns.")
+            entries: tuple[RecipeEntry, ...] = getattr(self, axis)
+            if len(entries) > 1 and axis not in table_axes:
+                raise InvalidOption(f"There are several {axis}s: add '{axis}' to rows or columns.")
+            if len({entry.label for entry in entries}) < len(entries):
+                raise InvalidOption(f"Two {axis}s have the same label. Give each its own.")
+            if not entries or (axis == "dataset" and all(entry.cited for entry in entries)):
+                raise InvalidOption(f"There is no {axis} to run. Add one that is not cited.")
+        if self.classes != "mean" and "class" not in table_axes:
+            raise InvalidOption(f"With classes = '{self.classes}', add 'class' to rows or columns.")
+        return self
+
+    @model_validator(mode="after")
+    def _check_improvement(self) -> Recipe:
+        if self.improvement is None:
+            return self
+        if ("ablation" in self.columns) != bool(self.improvement.of):
+            raise InvalidOption("improvement.of names an ablation where ablations are columns, and nothing elsewhere.")
+        labels = [entry.label for entry in self.ablation]
+        for label in filter(None, (self.improvement.base, self.improvement.of)):
+            if label not in labels:
+                raise InvalidOption(f"The improvement names the ablation '{label}'; there are {', '.join(labels)}.")
         return self
 
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe.
 
-    :raises UsageError: when there is none, or it says what makes no sense, with where.
+    :raises UsageError: when the file is missing or holds something that a recipe cannot have, with where.
     """
     tables = read_toml(path, "recipe")
     try:

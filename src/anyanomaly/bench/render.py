@@ -6,18 +6,19 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from anyanomaly.bench.tables import Figure, ResultTable
+from anyanomaly.bench.tables import Entry, Figure, ResultTable
 
-NONE = "-"
+NOTHING = "-"
 
 
 def markdown(table: ResultTable) -> str:
     """Return the table in Markdown: value [95 % interval] (difference to the published one)."""
     lines = [[table.rows, "figures", *table.columns]]
-    before = ""
+    row_above = ""
     for line in table.lines:
-        lines.append([line.row if line.row != before else "", line.source, *map(_plain, line.figures)])
-        before = line.row
+        label = line.row if line.row != row_above else ""
+        lines.append([label, line.source, *map(_markdown_entry, line.entries)])
+        row_above = line.row
     return _markdown(lines)
 
 
@@ -27,74 +28,90 @@ def markdown_rows(rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def comma_separated(table: ResultTable) -> str:
-    """Return a line of CSV for each figure, in full precision."""
+    """Return a line of CSV for each figure, in full precision, and for each word."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["row", "column", "source", "value", "low", "high", "difference"])
+    writer.writerow(["row", "column", "source", "value", "low", "high", "difference", "mark"])
     for line in table.lines:
-        for column, figure in zip(table.columns, line.figures, strict=True):
-            if isinstance(figure, Figure):
-                bounds = figure.interval or ("", "")
-                difference = "" if figure.difference is None else figure.difference
-                writer.writerow([line.row, column, line.source, figure.value, *bounds, difference])
-            elif figure is not None:
-                writer.writerow([line.row, column, line.source, figure, "", "", ""])
+        for column, entry in zip(table.columns, line.entries, strict=True):
+            if isinstance(entry, Figure):
+                bounds = entry.interval or ("", "")
+                difference = "" if entry.difference is None else entry.difference
+                writer.writerow([line.row, column, line.source, entry.value, *bounds, difference, entry.mark])
+            elif entry:
+                writer.writerow([line.row, column, line.source, entry, "", "", "", ""])
     return out.getvalue()
 
 
 def latex(table: ResultTable) -> str:
-    """Return the table in LaTeX; it wants the package booktabs."""
+    """Return the table in LaTeX; it needs the package booktabs."""
     lines = [
         r"\begin{table}",
         r"\centering\small",
-        rf"\caption{{{_tex(table.title)}. AUC in \%: value, 95\,\% interval, difference to the published figure.}}",
+        rf"\caption{{{_latex_caption(table)}}}",
         rf"\begin{{tabular}}{{ll{'r' * len(table.columns)}}}",
         r"\toprule",
-        " & ".join([_tex(table.rows), "figures", *map(_tex, table.columns)]) + r" \\",
+        " & ".join([_escape_latex(table.rows), "figures", *map(_escape_latex, table.columns)]) + r" \\",
     ]
-    before = None
+    row_above = None
     for line in table.lines:
-        if line.row != before:
+        if line.row != row_above:
             lines.append(r"\midrule")
-        row = _tex(line.row) if line.row != before else ""
-        lines.append(" & ".join([row, _tex(line.source), *map(_tex_figure, line.figures)]) + r" \\")
-        before = line.row
+        label = _escape_latex(line.row) if line.row != row_above else ""
+        lines.append(" & ".join([label, _escape_latex(line.source), *map(_latex_entry, line.entries)]) + r" \\")
+        row_above = line.row
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"
 
 
 def _markdown(lines: Sequence[Sequence[str]]) -> str:
-    cells = [[each.replace("|", "\\|") for each in line] for line in lines]
-    rows = [cells[0], ["---"] * len(cells[0]), *cells[1:]]
+    escaped = [[text.replace("|", "\\|") for text in line] for line in lines]
+    rows = [escaped[0], ["---"] * len(escaped[0]), *escaped[1:]]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _markdown_entry(entry: Entry) -> str:
+    if not isinstance(entry, Figure):
+        return NOTHING if entry is None else entry
+    interval = f" [{_interval(entry)}]" if entry.interval else ""
+    difference = "" if entry.difference is None else f" ({entry.difference:+.{entry.digits}f})"
+    mark = entry.mark.replace("*", r"\*")
+    return f"{_value(entry)}{mark}{interval}{difference}"
+
+
+def _latex_entry(entry: Entry) -> str:
+    if not isinstance(entry, Figure):
+        return "--" if entry is None else _escape_latex(entry)
+    mark = f"$^{{{_escape_latex(entry.mark).replace('$', '')}}}$" if entry.mark else ""
+    interval = rf" {{\scriptsize[{_interval(entry)}]}}" if entry.interval else ""
+    difference = "" if entry.difference is None else rf" {{\scriptsize(${entry.difference:+.{entry.digits}f}$)}}"
+    return f"{_value(entry)}{mark}{interval}{difference}"
+
+
+def _latex_caption(table: ResultTable) -> str:
+    parts = ["value", r"95\,\% interval"]
+    if any(figure.difference is not None for figure in table.figures):
+        parts.append("difference to the published figure")
+    remarks = "".join(f" {_escape_latex(remark)}." for remark in table.legend)
+    return rf"{_escape_latex(table.title)}. AUC in \%: {', '.join(parts)}.{remarks}"
 
 
 def _value(figure: Figure) -> str:
     return f"{figure.value:.{figure.digits if figure.value < 1000 else 0}f}"
 
 
-def _plain(figure: Figure | str | None) -> str:
-    if not isinstance(figure, Figure):
-        return figure or NONE
-    digits = figure.digits
-    interval = "" if figure.interval is None else f" [{figure.interval[0]:.{digits}f}, {figure.interval[1]:.{digits}f}]"
-    difference = "" if figure.difference is None else f" ({figure.difference:+.{digits}f})"
-    return f"{_value(figure)}{interval}{difference}"
+def _interval(figure: Figure) -> str:
+    assert figure.interval is not None  # asked for only then
+    low, high = figure.interval
+    return f"{low:.{figure.digits}f}, {high:.{figure.digits}f}"
 
 
-def _tex_figure(figure: Figure | str | None) -> str:
-    if not isinstance(figure, Figure):
-        return _tex(figure or "--")
-    digits = figure.digits
-    interval = (
-        ""
-        if figure.interval is None
-        else rf" {{\scriptsize[{figure.interval[0]:.{digits}f}, {figure.interval[1]:.{digits}f}]}}"
-    )
-    difference = "" if figure.difference is None else rf" {{\scriptsize(${figure.difference:+.{digits}f}$)}}"
-    return f"{_value(figure)}{interval}{difference}"
-
-
-def _tex(text: str) -> str:
-    named = {"\\": r"\textbackslash{}", "·": r"$\cdot$", "×": r"$\times$", "~": r"\textasciitilde{}"}
-    plain = "".join(f"\\{char}" if char in "&%$#_{}" else named.get(char, char) for char in text)
-    return plain.replace("^", r"\textasciicircum{}")
+def _escape_latex(text: str) -> str:
+    commands = {
+        "\\": r"\textbackslash{}",
+        "·": r"$\cdot$",
+        "×": r"$\times$",
+        "†": r"$\dagger$",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+    return "".join(f"\\{char}" if char in "&%$#_{}" else commands.get(char, char) for char in text)

@@ -10,15 +10,16 @@ from anyanomaly.bench.bench import Bench
 from anyanomaly.bench.facts import Facts
 from anyanomaly.bench.ledger import to_json, write_text
 from anyanomaly.bench.plot import draw
-from anyanomaly.bench.recipe import Recipe
+from anyanomaly.bench.recipe import Improvement, Recipe
 from anyanomaly.bench.render import comma_separated, latex, markdown, markdown_rows
+from anyanomaly.bench.results import ORACLE, Results
 from anyanomaly.bench.speeds import NOTE, speed_rows
-from anyanomaly.bench.tables import CITED, FLOOR, ORACLE, PUBLISHED, Results, ResultTable, result_table
+from anyanomaly.bench.tables import CITED, NULL_AUC, PUBLISHED, ResultTable, result_table
 from anyanomaly.evaluation.hardware import hardware_card
 
 LEGEND = (
     "AUC in %, over all frames of all videos, mean over classes where there are several: value [95 % interval over "
-    "videos] (difference to the published figure)."
+    "videos]"
 )
 PROTOCOLS = {
     "fixed": "nothing is chosen on the labels under test",
@@ -26,7 +27,7 @@ PROTOCOLS = {
     "cross-video": "weights and smoothing chosen on the other videos",
     "paper": "the published arithmetic without its search",
     ORACLE: "the published search on the labels under test, which inflates and is what published figures are",
-    FLOOR: "what that search makes of labels shifted against the scores",
+    NULL_AUC: "what that search reaches on labels that are shifted circularly against the scores",
     PUBLISHED: "as its authors give it",
     CITED: "a method that is not run here, as its authors give it",
 }
@@ -62,7 +63,12 @@ def machine() -> str:
 def _page(bench: Bench, results: Results, table: ResultTable) -> str:
     recipe = results.recipe
     shown = {line.source for line in table.lines}
-    legend = "\n".join([LEGEND, "", *(f"- {name}: {words}" for name, words in PROTOCOLS.items() if name in shown)])
+    difference = " (difference to the published figure)" if _has_differences(table) else ""
+    remarks = [f"{name}: {meaning}" for name, meaning in PROTOCOLS.items() if name in shown]
+    if recipe.improvement is not None:
+        remarks.append(f"{recipe.improvement.label}: {_improvement_meaning(recipe.improvement)}")
+    remarks += table.legend
+    legend = "\n".join([f"{LEGEND}{difference}.", "", *(f"- {remark}" for remark in remarks)])
     parts = [f"# {recipe.title}", markdown(table), legend]
     if rows := speed_rows(results):
         parts += [markdown_rows(rows), NOTE]
@@ -78,6 +84,15 @@ def _page(bench: Bench, results: Results, table: ResultTable) -> str:
         parts.append("Not of the same weights:\n\n" + "\n".join(mixed))
     parts += [recipe.note.strip(), f"Machine: {machine()}."]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def _has_differences(table: ResultTable) -> bool:
+    return any(figure.difference is not None for figure in table.figures)
+
+
+def _improvement_meaning(improvement: Improvement) -> str:
+    improved = f"'{improvement.of}'" if improvement.of else "the row"
+    return f"by how many percent of its AUC '{improvement.base}' is improved by {improved}"
 
 
 def _problems(bench: Bench) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from anyanomaly.bench.tables import ClassEntry, Results
+from anyanomaly.bench.results import Results
 
 STAGES = {"decode": "decode", "encode": "encoder", "contexts": "contexts", "answer": "LVLM"}
 
@@ -21,11 +21,11 @@ def speed_rows(results: Results) -> list[dict[str, str]]:
     """Return a row per cell whose speed was measured."""
     rows = []
     for cell in results.cells:
-        found = results.found.get(cell.number)
+        found = results.of_cell(cell)
         if not found or not found["speed"]:
             continue
         speed: dict[str, Any] = found["speed"]
-        place = {"backend": cell.backend, "dataset": cell.dataset, "ablation": cell.ablation, "class": ClassEntry("")}
+        place = results.place({"backend": cell.backend, "dataset": cell.dataset, "ablation": cell.ablation})
         published = results.published_fps(place)
         n_segments = speed["n_segments"]
         rows.append(
