@@ -6,12 +6,12 @@ from pathlib import Path
 
 from anyanomaly_demo.model_paths import CLIP, GGUF, QWEN
 from anyanomaly_demo.options_clip import DemoClipOptions
-from anyanomaly_demo.options_gguf import DemoGGUFOptions
+from anyanomaly_demo.options_gguf import DemoGgufOptions
 from anyanomaly_demo.options_hf import DemoHfOptions
 
 
 def test_a_named_model_replaces_the_shipped_one(tmp_path: Path) -> None:
     assert DemoClipOptions().named_files() == [CLIP]
     assert DemoHfOptions().named_files() == [QWEN]
-    assert DemoGGUFOptions().named_files() == [GGUF]
+    assert DemoGgufOptions().named_files() == [GGUF]
     assert DemoClipOptions(model=str(tmp_path)).named_files() == [tmp_path]

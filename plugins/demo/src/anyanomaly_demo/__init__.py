@@ -62,8 +62,8 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
         BackendSpec(
             name="demo-gguf",
             summary="The tiny Qwen2.5-VL in llama.cpp",
-            target="anyanomaly_demo.with_llamacpp:DemoGGUF",
-            options="anyanomaly_demo.options_gguf:DemoGGUFOptions",
+            target="anyanomaly_demo.with_llamacpp:DemoGguf",
+            options="anyanomaly_demo.options_gguf:DemoGgufOptions",
             requires=("llama-cpp-python>=0.3.36,<0.4", "anyanomaly-llamacpp"),
             install="anyanomaly-llamacpp",
             max_images=None,

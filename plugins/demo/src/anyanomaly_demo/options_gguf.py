@@ -10,7 +10,7 @@ from pydantic import Field
 from anyanomaly_demo.model_paths import GGUF
 
 
-class DemoGGUFOptions(GgufOptions):
+class DemoGgufOptions(GgufOptions):
     """The options of the engine; the model is that of this plugin unless another is named."""
 
     model: str = Field("", description="GGUF file of another model of this kind; empty: the model of this plugin")

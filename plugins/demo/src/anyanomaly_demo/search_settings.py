@@ -9,7 +9,7 @@ from typing import Any
 
 CONTEXTS: dict[str, dict[str, Any]] = {
     "key": {"weight": 0.2},
-    "position": {"weight": 0.1, "softmax": False, "floor": 0.3},
+    "position": {"weight": 0.1, "softmax": False, "min_brightness": 0.3},
     "temporal": {"weight": 0.7, "windows": 5},
 }
 """Options of each context.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from anyanomaly_llamacpp.backend import GgufBackend
 
 from anyanomaly_demo.model_paths import GGUF
-from anyanomaly_demo.options_gguf import DemoGGUFOptions
+from anyanomaly_demo.options_gguf import DemoGgufOptions
 
 
-class DemoGGUF(GgufBackend):
+class DemoGguf(GgufBackend):
     """Backend ``demo-gguf``."""
 
-    def __init__(self, options: DemoGGUFOptions) -> None:
+    def __init__(self, options: DemoGgufOptions) -> None:
         super().__init__(options.model_copy(update={"model": options.model or str(GGUF)}))
