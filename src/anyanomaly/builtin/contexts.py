@@ -10,7 +10,7 @@ from anyanomaly.api.context import ContextGenerator
 from anyanomaly.builtin.options import FramesOptions, KeyOptions, PositionOptions, TemporalOptions
 from anyanomaly.builtin.selectors import N_KEYS
 from anyanomaly.builtin.windows import boxes, name_vectors, resized, scales, squared, window_crops, wording
-from anyanomaly.core.grid import apart, attention_mask, softmax, tile
+from anyanomaly.core.grid import without_nested, attention_mask, softmax, tile
 from anyanomaly.types import Box, Context, Crop, EventText, FloatArray, ImageArray, KeyFrames, Segment
 
 SHOWN = 224
@@ -95,7 +95,7 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
                 hint=wording()["temporal_hint"],
                 views={"similarity": similarity.T, "window": np.array(window)},
             )
-            for window in apart((windows[at] for at in order), self.options.windows)
+            for window in without_nested((windows[at] for at in order), self.options.windows)
         ]
 
 
