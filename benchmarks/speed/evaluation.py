@@ -18,8 +18,9 @@ import numpy as np
 from results import record, table
 
 from anyanomaly.core.events import EventRule
+from anyanomaly.evaluation.measurement import protocol_results
 from anyanomaly.metrics.protocols import PROTOCOLS
-from anyanomaly.metrics.report import as_json, evaluate, mean_area, null_floor
+from anyanomaly.metrics.report import evaluate, mean_area, null_auc
 from anyanomaly.metrics.resampling import Interval
 from anyanomaly.metrics.values import ClassScores, Mix, VideoScores
 
@@ -49,7 +50,7 @@ def cost(folder: Path) -> list[dict[str, str]]:
     n_frames = sum(map(len, classes[0].labels))
     for wanted in (("fixed",), ("cross-class", "cross-video"), ("paper",), ("paper-oracle",)):
         wall, cpu = time.perf_counter(), time.process_time()
-        as_json(evaluate(classes, PAPER, EventRule(), wanted))
+        protocol_results(evaluate(classes, PAPER, EventRule(), wanted))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         total_wall, total_cpu = total_wall + wall, total_cpu + cpu
         rows.append({"protocol": ", ".join(wanted), "wall s": f"{wall:.1f}", "CPU s": f"{cpu:.1f}"})
@@ -73,7 +74,7 @@ def chance(folder: Path, n_seeds: int) -> list[dict[str, str]]:
         for name, judged in report.protocols.items():
             value, bounds = mean_area(judged)
             means[name].append(value)
-            floors[name].append(null_floor(judged)[0])
+            floors[name].append(null_auc(judged)[0])
             held[name].append(_holds_chance(bounds))
             each_held[name] += [_holds_chance(each.interval) for each in judged]
             highest[name] = max(highest[name], *(each.measured.area for each in judged))

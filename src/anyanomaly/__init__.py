@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from anyanomaly.assemble import run
     from anyanomaly.config.model import RunConfig
     from anyanomaly.errors import AnyAnomalyError
+    from anyanomaly.evaluation.evaluate import evaluate
+    from anyanomaly.evaluation.result import EvaluationResult
     from anyanomaly.hookspecs import hookimpl
     from anyanomaly.specs import (
         AutoChoice,
@@ -34,6 +36,7 @@ _HOMES = {
     "ContextSpec": "anyanomaly.specs",
     "DatasetSpec": "anyanomaly.specs",
     "EncoderSpec": "anyanomaly.specs",
+    "EvaluationResult": "anyanomaly.evaluation.result",
     "Event": "anyanomaly.types",
     "ReaderSpec": "anyanomaly.specs",
     "RunConfig": "anyanomaly.config.model",
@@ -41,6 +44,7 @@ _HOMES = {
     "SelectorSpec": "anyanomaly.specs",
     "SinkSpec": "anyanomaly.specs",
     "Timeline": "anyanomaly.types",
+    "evaluate": "anyanomaly.evaluation.evaluate",
     "hookimpl": "anyanomaly.hookspecs",
     "run": "anyanomaly.assemble",
 }
@@ -52,6 +56,7 @@ __all__ = [
     "ContextSpec",
     "DatasetSpec",
     "EncoderSpec",
+    "EvaluationResult",
     "Event",
     "ReaderSpec",
     "RunConfig",
@@ -60,6 +65,7 @@ __all__ = [
     "SinkSpec",
     "Timeline",
     "__version__",
+    "evaluate",
     "hookimpl",
     "run",
 ]

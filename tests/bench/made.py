@@ -85,8 +85,8 @@ def made(folder: Path, text: str = RECIPE) -> tuple[Recipe, list[Cell]]:
 
 def result(auc: float, fps: float, oracle: float | None = None) -> dict[str, Any]:
     """Return what a cell gives, in part."""
-    measured = {"auc": auc, "interval": [auc - 0.1, auc + 0.05], "floor": 0.5}
-    best = {**measured, "auc": auc if oracle is None else oracle, "floor": 0.6}
+    measured = {"auc": auc, "interval": [auc - 0.1, auc + 0.05], "null_auc": 0.5}
+    best = {**measured, "auc": auc if oracle is None else oracle, "null_auc": 0.6}
     protocols = {
         name: {"mean": each, "classes": {"red": each}} for name, each in (("fixed", measured), ("paper-oracle", best))
     }

@@ -37,10 +37,10 @@ def figures(path: str = "e.json") -> dict[str, Any]:
 def test_a_data_set_is_run_and_measured(evaluate: Callable[..., Result]) -> None:
     result = evaluate("-t", "red", "-o", "e.json", protocols=())
     assert result.code == 0
-    head, row, floor, *_ = result.out.splitlines()
+    head, row, null_auc, *_ = result.out.splitlines()
     assert head.split() == ["AUC", "in", "%", "fixed", "cross-video", "paper", "paper-oracle"]
     assert row.split()[:2] == ["red", "100.0"]
-    assert floor.startswith("floor")
+    assert null_auc.startswith("null AUC")
     found = figures()
     assert found["protocols"]["fixed"]["classes"]["red"]["auc"] == 1.0
     assert found["protocols"]["fixed"]["classes"]["red"]["events"]["recall"] == 1.0
@@ -80,7 +80,7 @@ def test_a_video_at_which_the_backend_fails_is_left_out_and_told(
     monkeypatch.setenv("RED_FAILS_AT", "03")
     result = evaluate("-t", "red", "-o", "e.json", "--no-cache")
     assert result.code == 4
-    assert "anyanomaly: Video '03' is left out: The engine died." in result.err.splitlines()
+    assert "anyanomaly: Video '03' is skipped: The engine died." in result.err.splitlines()
     assert set(figures()["protocols"]["fixed"]["classes"]["red"]["videos"]) == {"00", "01", "02", "04", "05"}
 
 
@@ -98,22 +98,20 @@ def test_labels_of_another_length_and_a_missing_video_are_told_and_the_rest_meas
 ) -> None:
     long = evaluate("-t", "red", "--dataset.fault", "long")
     assert long.code == 4
-    assert "Video '01' has 78 labels for 'red' and 48 frames with scores; left out." in long.err
+    assert "Video '01' has 78 labels for 'red' and 48 frames with scores; skipped." in long.err
     assert long.out.splitlines()[1].split()[:2] == ["red", "100.0"]
     gone = evaluate("-t", "red", "--dataset.fault", "gone")
     assert gone.code == 4
     assert "There is no video" in gone.err
-    assert "Video '01' has no scores for 'red'; left out." in gone.err
+    assert "Video '01' has no scores for 'red'; skipped." in gone.err
 
 
 def test_a_difference_of_two_frames_is_cut_and_told(evaluate: Callable[..., Result]) -> None:
     result = evaluate("-t", "red", "--dataset.fault", "off", "-o", "e.json")
     assert result.code == 0
-    told = (
-        "Labels and frames with scores differ in number, and the longer is cut at the end: '01' (50 labels, 48 frames)."
-    )
-    assert f"anyanomaly: {told}" in result.err.splitlines()
-    assert told in figures()["notes"]
+    (note,) = (note for note in figures()["notes"] if "differ in number" in note)
+    assert note.endswith("the longer is truncated at the end: '01' (50 labels, 48 frames).")
+    assert f"anyanomaly: {note}" in result.err.splitlines()
 
 
 def test_figures_are_shown_when_their_file_cannot_be_written(
@@ -132,13 +130,13 @@ def test_figures_are_shown_when_their_file_cannot_be_written(
 def test_two_videos_of_one_name_are_refused(evaluate: Callable[..., Result]) -> None:
     result = evaluate("--dataset.fault", "twice")
     assert result.code == 4
-    assert result.err.splitlines()[-1] == "anyanomaly: Data set 'scenes' has two videos of the name '00'."
+    assert result.err.splitlines()[-1] == "anyanomaly: Dataset 'scenes' has two videos of the name '00'."
 
 
 def test_missing_answers_are_counted_and_too_many_end_with_5(evaluate: Callable[..., Result]) -> None:
     result = evaluate("-t", "red", "--backend.words", "no idea", "-o", "e.json")
     assert result.code == 5
-    assert "21 of 21 answers hold no score" in result.err
+    assert "21 of 21 answers hold no readable score" in result.err
     some = evaluate("-t", "red", "--backend.words", "no idea", "--max-unreadable", "1")
     assert "Class 'red' has no AUC: no frame has a score that could be read." in some.err
 
@@ -158,7 +156,7 @@ def test_stored_scores_are_measured_without_a_model(evaluate: Callable[..., Resu
 def test_a_file_of_scores_that_is_none_is_named(evaluate: Callable[..., Result], cli: Cli, folder: Path) -> None:
     Path("notes.txt").write_text("hello\n")
     words = ["-p", PLUGIN, "eval", "scenes", "--root", str(folder), "--scores"]
-    assert "notes.txt holds a line that is no JSON" in cli(*words, "notes.txt").error
+    assert "notes.txt has a line that is not JSON" in cli(*words, "notes.txt").error
     ran = evaluate("-t", "red", "-o", "scores.jsonl")
     assert ran.code == 0
     for old, new in (
@@ -168,17 +166,19 @@ def test_a_file_of_scores_that_is_none_is_named(evaluate: Callable[..., Result],
         ('"config"', '"configuration"'),
     ):
         Path("odd.jsonl").write_text(Path("scores.jsonl").read_text().replace(old, new))
-        assert re.match(r"anyanomaly: Line \d+ of odd.jsonl is no result of a run \(", cli(*words, "odd.jsonl").error)
+        assert re.match(
+            r"anyanomaly: Line \d+ of odd.jsonl is not a result of a run \(", cli(*words, "odd.jsonl").error
+        )
     assert (
         cli(*words, "gone.jsonl").error == "anyanomaly: Cannot read the results gone.jsonl: No such file or directory."
     )
 
 
 def test_wrong_use_is_one_sentence(evaluate: Callable[..., Result], cli: Cli, folder: Path) -> None:
-    assert "The data set has no class 'green'. It has: any, blue, red." in evaluate("-t", "green").err
+    assert "The dataset has no class 'green'. It has: any, blue, red." in evaluate("-t", "green").err
     assert "There is no protocol 'best'. Use one of fixed, cross-class" in evaluate(protocols=("best",)).err
-    assert "--check looks the whole data set over; leave out -t" in evaluate("--check", "-t", "red", protocols=()).err
-    assert "Say which data set" in cli("-p", PLUGIN, "eval").error
+    assert "--check covers the whole dataset; omit -t" in evaluate("--check", "-t", "red", protocols=()).err
+    assert "Say which dataset" in cli("-p", PLUGIN, "eval").error
     assert "Unknown dataset 'scenez'. Did you mean 'scenes'?" in cli("-p", PLUGIN, "eval", "scenez").error
     assert "There is no folder nowhere. Make it." in evaluate("--root", "nowhere").err
 
@@ -193,3 +193,11 @@ def test_the_options_of_the_data_set_are_listed(cli: Cli) -> None:
     shown = cli("-p", PLUGIN, "eval", "scenes", "--help").out
     assert "--dataset.fault" in shown
     assert "--root" in shown
+
+
+def test_the_check_refuses_an_option_that_no_reader_has(evaluate: Callable[..., Result], cli: Cli) -> None:
+    Path("anyanomaly.toml").write_text("[reader]\nbogus = 1\n")
+    ran, checked = evaluate("-t", "red"), evaluate("--check", protocols=())
+    assert (ran.code, checked.code) == (2, 2)
+    assert "bogus" in checked.error
+    assert checked.error == ran.err.splitlines()[-1]

@@ -59,14 +59,14 @@ def test_all_that_does_not_fit_is_found_at_once() -> None:
 def test_a_frame_or_two_are_cut_and_told(n_labels: int) -> None:
     report = check_dataset(Made(labelled("a", n_labels, 5)), lambda _: ListReader(60))
     (note,) = report.findings
-    assert note.message == f"Video 'a' has 60 frames and {n_labels} labels: the longer is cut at the end."
+    assert note.message == f"Video 'a' has 60 frames and {n_labels} labels: the longer is truncated at the end."
     assert report.ok
     assert (report.videos[0].n_frames, report.videos[0].n_positive) == (min(60, n_labels), {"run": 5})
 
 
 def test_two_videos_of_one_name_are_an_error() -> None:
     report = check_dataset(Made(labelled("a", 60, 5), labelled("a", 60, 5)), lambda _: ListReader(60))
-    assert [finding.message for finding in report.findings] == ["The data set has two videos of the name 'a'."]
+    assert [finding.message for finding in report.findings] == ["The dataset has two videos of the name 'a'."]
     assert not report.ok
 
 

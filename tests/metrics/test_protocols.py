@@ -18,7 +18,7 @@ from anyanomaly.metrics.protocols import (
     fold_numbers,
     paper_oracle,
 )
-from anyanomaly.metrics.report import Judged, as_json, differences, evaluate, mean_area
+from anyanomaly.metrics.report import Judged, compare_reports, evaluate, mean_area
 from anyanomaly.metrics.resampling import PairCounts
 from anyanomaly.metrics.values import ClassScores, Mix, VideoScores
 from tests.metrics.made import CONTEXTS, noise, runs
@@ -147,16 +147,18 @@ def test_the_mean_of_classes_that_chance_moves_together_is_no_surer_than_one_of_
     assert bounds[1] - bounds[0] == pytest.approx(2 * 1.96 * together.std(), rel=0.05)
 
 
-def test_a_report_is_json_and_leaves_out_what_has_no_auc() -> None:
+def test_a_report_omits_what_has_no_auc() -> None:
     all_positive = noise([np.ones(240, np.bool_)], seed=1, name="always")
     report = evaluate([seeing(LABELS, "a", 0), all_positive], PAPER, EventRule())
-    found = as_json(report)
-    assert set(found) == {"fixed", "cross-class", "cross-video", "paper", "paper-oracle"}
-    assert found["fixed"]["classes"]["a"]["auc"] > 0.9
-    assert found["paper-oracle"]["classes"]["a"]["key_alone"]["auc"] > 0.9
-    low, high = found["fixed"]["classes"]["a"]["interval"]
-    assert low < found["fixed"]["classes"]["a"]["auc"] < high
-    assert not found["cross-class"]["classes"]
+    assert set(report.protocols) == {"fixed", "cross-class", "cross-video", "paper", "paper-oracle"}
+    (judged,) = report.protocols["fixed"]
+    assert judged.measured.area > 0.9
+    assert judged.interval is not None
+    assert judged.interval[0] < judged.measured.area < judged.interval[1]
+    (searched,) = report.protocols["paper-oracle"]
+    assert searched.measured.key_alone is not None
+    assert searched.measured.key_alone.area > 0.9
+    assert not report.protocols["cross-class"]
     assert "Class 'always' has no AUC: its 240 labels are all 1." in report.notes
 
 
@@ -174,6 +176,8 @@ def test_runs_without_a_common_class_are_not_compared() -> None:
     ours = evaluate([seeing(LABELS, "a", 0)], PAPER, EventRule(), ["fixed"])
     theirs = evaluate([seeing(LABELS, "b", 0)], PAPER, EventRule(), ["fixed"])
     with pytest.raises(DatasetError, match="no class of the same videos"):
-        differences(ours, theirs)
+        compare_reports(ours, theirs)
     worse = evaluate([noise(LABELS, seed=0, name="a")], PAPER, EventRule(), ["fixed"])
-    assert differences(ours, worse)["mean"]["interval"][0] > 0
+    _, mean = compare_reports(ours, worse)
+    assert mean.interval is not None
+    assert mean.interval[0] > 0

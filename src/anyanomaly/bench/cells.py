@@ -17,7 +17,7 @@ from anyanomaly.bench.recipe import AblationEntry, BackendEntry, DatasetEntry, R
 from anyanomaly.config.load import Layer, merge, with_preset
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import MissingRequirement, UsageError
-from anyanomaly.evaluation import dataset_run as evaluation
+from anyanomaly.evaluation.result import DatasetSelection
 from anyanomaly.registry import Registry
 
 Places: TypeAlias = Mapping[str, Mapping[str, str]]
@@ -32,7 +32,7 @@ class Cell:
     dataset: DatasetEntry
     ablation: AblationEntry
     config: RunConfig
-    data: evaluation.DatasetChoice
+    data: DatasetSelection
     key: str
 
     @property
@@ -79,7 +79,7 @@ def make_cells(recipe: Recipe, places: Places, registry: Registry) -> list[Cell]
             _check_layer(layer)
         config = merge(with_preset(layers)).config
         options = {**dataset.options, **places.get(dataset.name, {})}
-        data = evaluation.DatasetChoice(dataset.name, options, dataset.classes)
+        data = DatasetSelection(dataset.name, options, dataset.classes)
         what = [config.model_dump(mode="json"), data.name, dict(data.options), data.classes, recipe.protocols]
         speed = recipe.speed.model_dump(exclude={"published"}) if recipe.speed else None
         groups = {name: list(each) for name, each in dataset.groups.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,9 @@ def write_report(bench: Bench, recipe: Recipe, facts: Facts) -> str:
 def machine() -> str:
     """Return the machine in a few words."""
     card = hardware_card()
-    gpus = ", ".join(
-        f"{gpu['name']} ({gpu.get('memory', '?')}, driver {gpu.get('driver', '?')})" for gpu in card["gpus"]
-    )
-    memory = f", {card['memory_gib']} GiB" if card["memory_gib"] else ""
-    return f"{gpus + '; ' if gpus else ''}{card['cpu']}, {card['cores']} cores{memory}"
+    gpus = ", ".join(f"{gpu.name} ({gpu.memory or '?'}, driver {gpu.driver or '?'})" for gpu in card.gpus)
+    memory = f", {card.memory_gib} GiB" if card.memory_gib else ""
+    return f"{gpus + '; ' if gpus else ''}{card.cpu}, {card.cores} cores{memory}"
 
 
 def _page(bench: Bench, results: Results, table: ResultTable) -> str:
@@ -127,7 +126,7 @@ def _summary(bench: Bench, recipe: Recipe, facts: Facts) -> Mapping[str, Any]:
     return {
         "recipe": recipe.model_dump(mode="json"),
         "published": facts.source,
-        "hardware": hardware_card(),
+        "hardware": asdict(hardware_card()),
         "cells": [
             {
                 "label": cell.label,

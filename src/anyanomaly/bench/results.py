@@ -85,7 +85,7 @@ class Results:
     def null_auc(self, place: Place, protocol: str) -> float | None:
         """Return the AUC in percent that a protocol reaches on circularly shifted labels; None: there is none."""
         part = self._figures(place, protocol)
-        return None if part is None or part.get("floor") is None else 100 * part["floor"]
+        return None if part is None or part.get("null_auc") is None else 100 * part["null_auc"]
 
     def fps(self, place: Place) -> float | None:
         """Return our frames per second, counted as in the paper."""

@@ -23,8 +23,8 @@ from anyanomaly.bench.cells import Cell, make_cells
 from anyanomaly.bench.recipe import Recipe
 from anyanomaly.bench.speed import Lengths, measure_speed
 from anyanomaly.errors import AnyAnomalyError, BackendError, OutputError
-from anyanomaly.evaluation.dataset_run import DatasetRun, Evaluated, load_survey, measure
-from anyanomaly.metrics.report import mean_area
+from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
+from anyanomaly.evaluation.measurement import measure
 from anyanomaly.registry import Registry
 from anyanomaly.specs import ComponentSpec
 from anyanomaly.types import SegmentScore
@@ -92,14 +92,9 @@ def run_cell(cell: Cell, recipe: Recipe, registry: KeepingRegistry, tell: Tell) 
                 told = time.monotonic()
                 tell({"cell": cell.number, "share": n_done / (running.n_frames or n_done)})
     running.check_readable()
-    evaluated = measure(running.header, running.scored, survey, cell.data, registry, recipe.protocols)
-    evaluated.result["problems"] = list(dict.fromkeys([*running.problems, *evaluated.problems]))
-    return {
-        **evaluated.result,
-        "groups": _groups(cell, evaluated),
-        "speed": speed,
-        "load_s": registry.load_s,
-    }
+    scored_run, groups = running.scored_run, cell.dataset.groups
+    result = measure(scored_run, survey, cell.data, registry, protocols=recipe.protocols, groups=groups).to_json()
+    return {**result, "groups": result.get("groups", {}), "speed": speed, "load_s": registry.load_s}
 
 
 def _speed(cell: Cell, running: DatasetRun, recipe: Recipe, registry: Registry) -> dict[str, Any] | None:
@@ -109,18 +104,6 @@ def _speed(cell: Cell, running: DatasetRun, recipe: Recipe, registry: Registry) 
     plan = recipe.speed
     config = config.model_copy(update={"texts": config.texts[: cell.ablation.speed_texts or plan.texts], "sink": ()})
     return measure_speed(config, registry, Lengths(plan.segments, plan.warmup, plan.latency))
-
-
-def _groups(cell: Cell, evaluated: Evaluated) -> dict[str, Any]:
-    """Return the mean AUC of each group of classes under each protocol."""
-    found: dict[str, Any] = {}
-    for group, names in cell.dataset.groups.items():
-        for protocol, judged in evaluated.report.protocols.items():
-            own = [each for each in judged if each.measured.name in names]
-            if own:
-                value, bounds = mean_area(own)
-                found.setdefault(group, {})[protocol] = {"auc": value, "interval": bounds}
-    return found
 
 
 def run_job(job: Mapping[str, Any], tell: Tell) -> None:

@@ -1,4 +1,4 @@
-"""``anyanomaly eval``: measure one configuration on one labelled data set."""
+"""``anyanomaly eval``: measure one configuration on one labelled dataset."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anyanomaly.cli.announce import announce
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.figures import print_differences, print_figures
+from anyanomaly.cli.figures import print_comparison, print_figures
 from anyanomaly.cli.flags import Flag, field_flags, with_flags
 from anyanomaly.cli.output import tell
 from anyanomaly.cli.run_flags import Given, resolved, run_flags
@@ -20,15 +21,15 @@ from anyanomaly.errors import DatasetError, InputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.api.dataset import Survey
-    from anyanomaly.evaluation.dataset_run import DatasetChoice, DatasetRun, Evaluated
-    from anyanomaly.evaluation.scores import Scored
+    from anyanomaly.evaluation.dataset_run import DatasetRun
+    from anyanomaly.evaluation.result import DatasetSelection, EvaluationResult
 
-HELP = """Measure one configuration on one labelled data set.
+HELP = """Measure one configuration on one labelled dataset.
 
-Runs the data set's videos as `run` would, and prints the AUC of every class under each protocol, with the 95 % interval
-over videos and the floor that shifted labels reach. -t names classes of the data set (none: all). -o takes FILE.json
-for all figures, and FILE.jsonl or FILE.csv for the scores. What is run again after an interruption asks no question
-twice. --scores FILE.jsonl measures the scores of an earlier run, without a model."""
+Runs the dataset's videos as `run` would, and prints the AUC of every class under each protocol, with the 95 % bootstrap
+interval over videos and the null AUC, which circularly shifted labels reach. -t names classes of the dataset (none:
+all). -o takes FILE.json for all figures, and FILE.jsonl or FILE.csv for the scores. After an interruption, run it
+again: stored answers are reused. --scores FILE.jsonl measures the scores of an earlier run, without a model."""
 
 
 def add(app: typer.Typer, call: Call) -> None:
@@ -37,7 +38,7 @@ def add(app: typer.Typer, call: Call) -> None:
     def evaluate(
         given: Given,
         dataset: Annotated[
-            str | None, typer.Argument(metavar="DATASET", help="a data set: `anyanomaly plugins dataset` lists them")
+            str | None, typer.Argument(metavar="DATASET", help="a dataset: `anyanomaly plugins dataset` lists them")
         ] = None,
         scores: Annotated[
             list[str] | None, typer.Option(metavar="FILE.jsonl", help="measure scores of an earlier run (repeatable)")
@@ -51,17 +52,15 @@ def add(app: typer.Typer, call: Call) -> None:
             typer.Option(metavar="NAME", help="fixed, cross-class, cross-video, paper, paper-oracle [default: all]"),
         ] = None,
         check: Annotated[
-            bool, typer.Option("--check", help="say what of the data set is there, missing or odd, and run nothing")
+            bool, typer.Option("--check", help="check what of the dataset is present, missing or odd; run nothing")
         ] = False,
     ) -> int:
         if not dataset:
             names = ", ".join(spec.name for spec in call.registry.specs("dataset"))
-            raise UsageError(f"Say which data set, for example: anyanomaly eval demo. Installed: {names or 'none'}.")
+            raise UsageError(f"Say which dataset, for example: anyanomaly eval demo. Installed: {names or 'none'}.")
         if check:
             if ("texts",) in given or scores or against or protocol:
-                raise UsageError(
-                    "--check looks the whole data set over; leave out -t, --scores, --against, --protocol."
-                )
+                raise UsageError("--check covers the whole dataset; omit -t, --scores, --against and --protocol.")
             return _check(call, given, dataset)
         return _evaluate(call, given, dataset, scores or [], against or [], protocol or [])
 
@@ -71,129 +70,115 @@ def add(app: typer.Typer, call: Call) -> None:
 
 def _check(call: Call, given: Given, name: str) -> int:
     from anyanomaly.api.safe_file import SafeFile
-    from anyanomaly.assemble.checking import check
-    from anyanomaly.cli.checked import show_check
+    from anyanomaly.cli.check_report import report_check
+    from anyanomaly.evaluation.dataset_check import check_by_name
 
-    files = [SafeFile(each) for each in given.get(("output",), [])]
+    files = [SafeFile(path) for path in given.get(("output",), [])]
     for file in files:
         file.check()
-    options = {path[1]: value for path, value in given.items() if path[0] == "dataset"}
-    rest = {path: value for path, value in given.items() if path[0] not in ("dataset", "output")}
-    return show_check(check(name, options, call.registry, resolved(call, rest).config.reader), files)
+    run_settings = {path: value for path, value in given.items() if path[0] not in ("dataset", "output")}
+    config = resolved(call, run_settings).config
+    return report_check(check_by_name(_select(given, name), config, call.registry), files)
 
 
 def _dataset_flags(call: Call) -> list[Flag]:
-    """Return the options of the data set named on the command line; its root goes without the prefix too."""
-    known = {spec.name: spec for spec in call.registry.specs("dataset")}
-    chosen = next((word for word in call.words if word in known), "")
-    if not chosen:
+    """Return the options of the dataset that the command line names; --root is short for --dataset.root."""
+    specs = {spec.name: spec for spec in call.registry.specs("dataset")}
+    name = next((word for word in call.words if word in specs), "")
+    if not name:
         return []
-    flags = field_flags(call.registry.options_model(known[chosen]), ("dataset",), {}, "dataset.")
-    return [
-        Flag(each.path, ("--root", *each.names), each.help, each.kind, each.metavar, each.type, each.words)
-        if each.path[-1] == "root"
-        else each
-        for each in flags
-    ]
+    flags = field_flags(call.registry.options_model(specs[name]), ("dataset",), {}, "dataset.")
+    return [replace(flag, names=("--root", *flag.names)) if flag.path[-1] == "root" else flag for flag in flags]
 
 
 def _evaluate(
-    call: Call, given: Given, name: str, scores: Sequence[str], against: Sequence[str], protocols: Sequence[str]
+    call: Call, given: Given, name: str, scores: Sequence[str], against: Sequence[str], protocol_names: Sequence[str]
 ) -> int:
     from anyanomaly.api.safe_file import SafeFile
-    from anyanomaly.evaluation.dataset_run import DatasetChoice, load_survey, measure
-    from anyanomaly.evaluation.scores import read_results
+    from anyanomaly.evaluation.dataset_run import load_survey
+    from anyanomaly.evaluation.evaluate import check_protocols
+    from anyanomaly.evaluation.measurement import measure
+    from anyanomaly.evaluation.scores import read_scores
     from anyanomaly.metrics.areas import sklearn_metrics
-    from anyanomaly.metrics.protocols import PROTOCOLS
 
-    for each in protocols:
-        if each not in PROTOCOLS:
-            raise UsageError(f"There is no protocol '{each}'. Use one of {', '.join(PROTOCOLS)}.")
-    sklearn_metrics()  # missing, it is better missed now than after hours
+    protocols = check_protocols(protocol_names)
+    sklearn_metrics()  # fail now, not after hours of inference
     outputs = given.get(("output",), [])
-    reports = [SafeFile(each) for each in outputs if each.endswith(".json")]
-    options = {path[1]: value for path, value in given.items() if path[0] == "dataset"}
-    choice = DatasetChoice(name, options, tuple(given.get(("texts",), ())))
-    for file in reports:
+    result_files = [SafeFile(path) for path in outputs if path.endswith(".json")]
+    for file in result_files:
         file.check()
-    survey = load_survey(choice, call.registry)
-    began = time.perf_counter()
-    running = None
+    selection = _select(given, name)
+    survey = load_survey(selection, call.registry)
+    baseline = read_scores(against) if against else None
+    start = time.perf_counter()
+    dataset_run = None
     if scores:
-        header, scored = read_results(scores)
+        scored_run = read_scores(scores)
     else:
-        rest = {path: value for path, value in given.items() if path[0] not in ("dataset", "texts", "output")}
-        kept = [each for each in outputs if not each.endswith(".json")]
-        running, header, scored = _run(call, {**rest, ("output",): kept} if kept else rest, choice, survey)
+        settings = {path: value for path, value in given.items() if path[0] not in ("dataset", "texts", "output")}
+        if score_files := [path for path in outputs if not path.endswith(".json")]:
+            settings[("output",)] = score_files
+        dataset_run = _run(call, settings, selection, survey)
+        scored_run = dataset_run.scored_run
     try:
-        evaluated = measure(header, scored, survey, choice, call.registry, protocols or PROTOCOLS)
+        result = measure(scored_run, survey, selection, call.registry, protocols=protocols, baseline=baseline)
     except DatasetError:
-        if running:
-            running.check_readable()  # the better reason
+        if dataset_run:
+            dataset_run.check_readable()  # the better reason
         raise
-    if running:
-        evaluated.problems[:0] = running.problems
-        evaluated.result["answers"] = {
-            "asked": running.answers.asked,
-            "reused": running.answers.reused,
-            "unreadable": running.answers.unreadable,
-        }
-        evaluated.result["seconds"] = round(time.perf_counter() - began, 1)
-    if against:
-        evaluated.result["against"] = _compared(evaluated, against, survey, choice, call)
+    if dataset_run:
+        result = replace(result, seconds=round(time.perf_counter() - start, 1))
     try:
-        for file in reports:  # before anything is printed: standard output may be full, and so may a disk
-            file.write(json.dumps(evaluated.result, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+        for file in result_files:  # before printing: standard output may be closed
+            file.write(json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
             file.close()
     finally:
-        print_figures(evaluated)
-    if against:
-        print_differences(evaluated.result["against"])
-    return _ended(call, evaluated, running)
+        print_figures(result)
+    if result.comparison:
+        print_comparison(result.comparison)
+    return _print_end(call, result, dataset_run)
 
 
-def _run(call: Call, given: Given, choice: DatasetChoice, survey: Survey) -> tuple[DatasetRun, dict[str, Any], Scored]:
-    """Run the configuration over the videos, with a bar while standard error is a terminal."""
+def _select(given: Given, name: str) -> DatasetSelection:
+    from anyanomaly.evaluation.result import DatasetSelection
+
+    options = {path[1]: value for path, value in given.items() if path[0] == "dataset"}
+    return DatasetSelection(name, options, tuple(given.get(("texts",), ())))
+
+
+def _run(call: Call, settings: Given, selection: DatasetSelection, survey: Survey) -> DatasetRun:
+    """Run the configuration over the videos, with a progress bar while standard error is a terminal."""
     from tqdm import tqdm
 
     from anyanomaly.evaluation.dataset_run import DatasetRun
     from anyanomaly.types import SegmentScore
 
-    config = resolved(call, given).config
-    running = DatasetRun(config, call.registry, survey.videos, choice.classes)
-    announce(running.pipeline.resolved, call)
+    config = resolved(call, settings).config
+    dataset_run = DatasetRun(config, call.registry, survey.videos, selection.classes)
+    announce(dataset_run.pipeline.resolved, call)
     hidden = call.quiet or not sys.stderr.isatty()
     with tqdm(unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar:
-        for outcome in running.run():
-            bar.total = running.n_frames
+        for outcome in dataset_run.run():
+            bar.total = dataset_run.n_frames
             if isinstance(outcome, SegmentScore):
                 bar.update(outcome.stop - outcome.start)
-        return running, running.header, running.scored
+    return dataset_run
 
 
-def _compared(
-    evaluated: Evaluated, paths: Sequence[str], survey: Survey, choice: DatasetChoice, call: Call
-) -> dict[str, Any]:
-    """Compare with the scores of another run, class by class, under the protocol ``fixed``."""
-    from anyanomaly.evaluation.dataset_run import measure
-    from anyanomaly.evaluation.scores import read_results
-    from anyanomaly.metrics.report import differences
+def _print_end(call: Call, result: EvaluationResult, dataset_run: DatasetRun | None) -> int:
+    """Print notes and problems, and return the exit code.
 
-    header, scored = read_results(paths)
-    other = measure(header, scored, survey, choice, call.registry, ["fixed"])
-    return differences(evaluated.report, other.report)
-
-
-def _ended(call: Call, evaluated: Evaluated, running: DatasetRun | None) -> int:
-    """Tell what else there is to know, and return the exit code."""
+    :raises BackendError: when too many answers are unreadable.
+    """
     if not call.quiet:
-        for note in evaluated.notes:
+        for note in result.notes:
             tell(f"anyanomaly: {note}")
-        if running:
-            answers = running.answers
-            tell(f"{answers.asked} questions asked, {answers.reused} answers reused, {answers.unreadable} unreadable.")
-    for problem in evaluated.problems:
+        if result.answers:
+            answers = result.answers
+            counts = f"{answers.n_asked} questions asked, {answers.n_reused} answers reused"
+            tell(f"{counts}, {answers.n_unreadable} unreadable.")
+    for problem in result.problems:
         tell(f"anyanomaly: {problem}")
-    if running:
-        running.check_readable()
-    return InputError.exit_code if evaluated.problems else 0
+    if dataset_run:
+        dataset_run.check_readable()
+    return InputError.exit_code if result.problems else 0

@@ -1,73 +1,92 @@
-"""What was measured, as tables for people."""
+"""The result of an evaluation as tables for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from anyanomaly.cli.output import print_table
 
 if TYPE_CHECKING:
-    from anyanomaly.evaluation.dataset_run import Evaluated
+    from anyanomaly.evaluation.result import (
+        Bounds,
+        ClassResult,
+        Comparison,
+        EvaluationResult,
+        MeanResult,
+        ProtocolResult,
+    )
 
-ORACLE = "paper-oracle: sigma and weights were searched on the labels under test, which inflates."
+INTERVAL_NOTE = (
+    "[95 % bootstrap interval over videos]; null AUC: mean of the same protocol on circularly shifted labels "
+    "(their 95 % quantile)."
+)
+ORACLE_NOTE = "paper-oracle: sigma and weights were searched on the labels under test, which inflates."
+MACRO_NOTE = "macro: mean over videos that have both labels; padded: over all, each with a 0 and a 1 appended."
 
 
-def print_figures(evaluated: Evaluated) -> None:
-    """Print AUC per class and protocol, then what else there is of the first protocol."""
-    protocols: Mapping[str, Any] = evaluated.result["protocols"]
-    names = [name for name, found in protocols.items() if found["classes"]]
-    classes = list(dict.fromkeys(each for name in names for each in protocols[name]["classes"]))
-    rows = [["AUC in %", *names]]
-    rows += [[each, *(_area(protocols[name]["classes"].get(each)) for name in names)] for each in classes]
-    if len(classes) > 1:
-        rows.append(["mean", *(_area(protocols[name]["mean"]) for name in names)])
-    rows.append(["floor", *(_floor(protocols[name]["mean"]) for name in names)])
+def print_figures(result: EvaluationResult) -> None:
+    """Print the AUC of each class under each protocol, then further figures of the first protocol."""
+    protocols = {name: protocol for name, protocol in result.protocols.items() if protocol.classes}
+    class_names = list(dict.fromkeys(name for protocol in protocols.values() for name in protocol.classes))
+    rows = [["AUC in %", *protocols]]
+    rows += [
+        [name, *(_format_auc(protocol.classes.get(name)) for protocol in protocols.values())] for name in class_names
+    ]
+    if len(class_names) > 1:
+        rows.append(["mean", *(_format_auc(protocol.mean) for protocol in protocols.values())])
+    rows.append(["null AUC", *(_format_null(protocol.mean) for protocol in protocols.values())])
     print_table(rows)
-    print("\n[95 % interval over videos]; floor: mean of the same protocol on shifted labels (95 % of them below).")
-    if "paper-oracle" in names:
-        print(ORACLE)
-    if names:
-        _print_details(names[0], protocols[names[0]]["classes"])
+    print(f"\n{INTERVAL_NOTE}")
+    if "paper-oracle" in protocols:
+        print(ORACLE_NOTE)
+    if protocols:
+        _print_details(*next(iter(protocols.items())))
 
 
-def print_differences(found: Mapping[str, Any]) -> None:
+def print_comparison(comparison: Comparison) -> None:
     """Print the paired comparison with another run."""
-    rows = [["AUC less the other's", "difference", "95 % interval", "p"]]
-    for name, each in [*found["classes"].items(), ("mean", found["mean"])]:
-        rows.append([name, f"{100 * each['difference']:+.2f}", _bounds(each["interval"], "+.2f"), f"{each['p']:.3f}"])
+    differences = {**comparison.classes, "mean": comparison.mean}
+    rows = [["AUC minus the other's", "difference", "95 % interval", "p"]]
+    for name, entry in differences.items():
+        rows.append([name, f"{100 * entry.difference:+.2f}", _format_bounds(entry.interval, "+.2f"), f"{entry.p:.3f}"])
     print()
     print_table(rows)
 
 
-def _print_details(protocol: str, classes: Mapping[str, Any]) -> None:
-    columns = ("frames", "positive", "macro", "padded", "AP", "EER", "best F1", "events", "late s", "false/h")
-    rows = [[protocol, *columns]]
-    for name, each in classes.items():
-        shares = [each[key] for key in ("macro_auc", "macro_auc_padded", "ap", "eer", "best_f1")]
-        row = [name, str(each["frames"]), str(each["positives"]), *(_number(value, "{:.1%}")[:-1] for value in shares)]
-        if events := each.get("events"):
-            row.append(f"{events['found']}/{events['labelled']}")
-            row += [_number(events[key], "{:.1f} ")[:-1] for key in ("mean_delay_s", "false_alarms_per_hour")]
+def _print_details(protocol_name: str, protocol: ProtocolResult) -> None:
+    columns = ("frames", "positive", "macro", "padded", "AP", "EER", "best F1", "events", "delay s", "false/h")
+    rows = [[protocol_name, *columns]]
+    for name, entry in protocol.classes.items():
+        fractions = (entry.macro_auc, entry.macro_auc_padded, entry.ap, entry.eer, entry.best_f1)
+        row = [name, str(entry.n_frames), str(entry.n_positive), *map(_format_percent, fractions)]
+        if entry.events is not None:
+            events = entry.events
+            row.append(f"{events.n_detected}/{events.n_labelled}")
+            row += [_format_number(value) for value in (events.mean_delay_s, events.false_alarms_per_hour)]
         rows.append(row + [""] * (len(rows[0]) - len(row)))
     print()
     print_table(rows)
-    print("\nmacro: mean over videos that have both labels; padded: over all, each with a 0 and a 1 appended.")
+    print(f"\n{MACRO_NOTE}")
 
 
-def _area(found: Mapping[str, Any] | None) -> str:
-    if found is None or found["auc"] is None:
+def _format_auc(entry: ClassResult | MeanResult | None) -> str:
+    if entry is None or entry.auc is None:
         return "-"
-    return f"{100 * found['auc']:.1f} {_bounds(found['interval'], '.1f')}"
+    return f"{100 * entry.auc:.1f} {_format_bounds(entry.interval, '.1f')}"
 
 
-def _floor(found: Mapping[str, Any]) -> str:
-    return f"{_number(found['floor'], '{:.1%}')[:-1]} ({_number(found['floor_95'], '{:.1%}')[:-1]})"
+def _format_null(mean: MeanResult | None) -> str:
+    return "-" if mean is None else f"{_format_percent(mean.null_auc)} ({_format_percent(mean.null_auc_95)})"
 
 
-def _bounds(bounds: list[float] | None, form: str) -> str:
-    return "[-]" if bounds is None else f"[{100 * bounds[0]:{form}}, {100 * bounds[1]:{form}}]"
+def _format_bounds(bounds: Bounds | None, number_format: str) -> str:
+    """Return bounds in percent."""
+    return "[-]" if bounds is None else f"[{100 * bounds[0]:{number_format}}, {100 * bounds[1]:{number_format}}]"
 
 
-def _number(value: float | None, form: str) -> str:
-    return "- " if value is None else form.format(value)
+def _format_percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.1f}"
+
+
+def _format_number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

@@ -1,5 +1,6 @@
 """One configuration measured on one labelled dataset.
 
-``dataset_run`` runs the videos of a dataset; ``scores`` reads segment scores and aligns them with the labels;
-``dataset_check`` looks a dataset over without a model; ``hardware`` describes the machine that a result is from.
+``evaluate`` does all of it, for Python users. ``dataset_run`` runs the videos; ``scores`` holds segment scores, from a
+run or from its files; ``alignment`` brings scores and labels to the same frames; ``measurement`` measures them;
+``result`` is the typed result. ``dataset_check`` checks a dataset without a model; ``hardware`` describes the machine.
 """

@@ -1,34 +1,40 @@
-"""Look a data set over before any model is loaded: what is there, what is missing, what is odd."""
+"""Check a dataset before any model is loaded: what is missing, what is odd, how much is positive."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
 from anyanomaly.api.dataset import Dataset, Finding
 from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
+from anyanomaly.assemble.resolve import resolve_readers
+from anyanomaly.config.model import RunConfig
 from anyanomaly.core.labels import SLACK, class_texts, frame_labels
 from anyanomaly.errors import DatasetError, VideoError
+from anyanomaly.evaluation.result import DatasetSelection
+from anyanomaly.registry import Registry
 from anyanomaly.types import LabelledVideo, TimeArray, Video
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedVideo:
-    """A video that is there, with its frames that are positive per class; none where the labels do not fit."""
+    """A video that can be opened."""
 
     id: str
     uri: str
-    n_frames: int
+    n_frames: int  # that have a label, where labels and frames differ by a few
     fps: float
-    n_positive: Mapping[str, int]
+    n_positive: Mapping[str, int]  # frames with label 1, per class; empty: the labels do not fit
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedClass:
-    """A class over the videos that have labels for it."""
+    """A class, over the videos whose labels fit."""
 
     name: str
     texts: tuple[str, ...]
@@ -44,7 +50,7 @@ class CheckedClass:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a data set holds. ``findings`` hold its own, and those of the check."""
+    """What a dataset holds, with its own findings and those of the check."""
 
     videos: tuple[CheckedVideo, ...]
     classes: tuple[CheckedClass, ...]
@@ -52,83 +58,107 @@ class CheckReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing keeps the data set from being used."""
+        """Whether there is no error: nothing has to be fixed before the dataset is used."""
         return not any(finding.kind == "error" for finding in self.findings)
 
 
-def check_dataset(dataset: Dataset[Options], reader_for: Callable[[str], Reader[Options]]) -> CheckReport:
-    """Open every video of a data set and compare its frames with its labels; nothing raises but what is not there.
+def check_by_name(selection: DatasetSelection, config: RunConfig, registry: Registry) -> CheckReport:
+    """Check the dataset of a name with the readers that a run of ``config`` would use.
 
-    :param reader_for: gives the reader of a URI, loaded.
-    :raises DatasetNotFound: when there is nothing to look at.
+    :raises DatasetNotFound: when the dataset is missing, with where to get it.
+    :raises UsageError: for an unknown dataset, reader or option.
+    """
+    spec = registry.find("dataset", selection.name)
+    registry.check(spec)
+    readers: dict[str, Reader[Options]] = {}  # by name: one reader serves all of its videos
+    with contextlib.ExitStack() as stack:
+
+        def reader_for(uri: str) -> Reader[Options]:
+            (component,) = resolve_readers(config, registry, [uri]).values()
+            if component.name not in readers:
+                reader = cast("Reader[Options]", registry.create(component.spec, component.options))
+                readers[component.name] = stack.enter_context(reader)
+            return readers[component.name]
+
+        dataset = stack.enter_context(cast("Dataset[Options]", registry.create(spec, selection.options)))
+        return check_dataset(dataset, reader_for)
+
+
+def check_dataset(dataset: Dataset[Options], reader_for: Callable[[str], Reader[Options]]) -> CheckReport:
+    """Open every video of a dataset and compare its frames with its labels. What does not fit becomes a finding.
+
+    :param reader_for: returns the reader of a URI, loaded.
+    :raises DatasetNotFound: when the dataset is missing.
     """
     survey = dataset.survey()
     findings = list(survey.findings)
-    checked = []
-    ids = [labelled.id for labelled in survey.videos]
+    ids = [video.id for video in survey.videos]
     findings += [
-        Finding("error", name, f"The data set has two videos of the name '{name}'.")
+        Finding("error", name, f"The dataset has two videos of the name '{name}'.")
         for name in dict.fromkeys(ids)
         if ids.count(name) > 1
     ]
-    for labelled in survey.videos:
-        found = _checked(labelled, reader_for(labelled.uri), findings)
-        if found is not None:
-            checked.append(found)
-    texts = {name: each for labelled in survey.videos for name, each in class_texts(labelled).items()}
-    classes = tuple(_class(name, each, checked) for name, each in texts.items())
-    findings += _one_sided(classes)
-    return CheckReport(tuple(checked), classes, tuple(findings))
+    videos = [
+        checked_video
+        for video in survey.videos
+        if (checked_video := _check_video(video, reader_for(video.uri), findings)) is not None
+    ]
+    texts_per_class = {name: texts for video in survey.videos for name, texts in class_texts(video).items()}
+    classes = tuple(_count_class(name, texts, videos) for name, texts in texts_per_class.items())
+    findings += _find_classes_without_auc(classes)
+    return CheckReport(tuple(videos), classes, tuple(findings))
 
 
-def _checked(labelled: LabelledVideo, reader: Reader[Options], findings: list[Finding]) -> CheckedVideo | None:
+def _check_video(labelled: LabelledVideo, reader: Reader[Options], findings: list[Finding]) -> CheckedVideo | None:
+    """Return a video with its counts; None: it cannot be opened. Adds to ``findings`` what does not fit."""
     try:
         video = reader.probe(labelled.uri)
         if video.n_frames is None:
-            video_times = _read_times(reader, video)
+            times_s = _read_times(reader, video)
         else:
-            video_times = np.arange(video.n_frames) / video.fps
+            times_s = np.arange(video.n_frames) / video.fps
             if any(len(labels) != video.n_frames for labels in labelled.labels.values()):
-                video_times = _read_times(reader, video)  # a container's count may be a guess; labels deserve the truth
+                times_s = _read_times(reader, video)  # the container's count may be wrong: count before complaining
     except VideoError as error:
         findings.append(Finding("error", labelled.id, str(error)))
         return None
-    labelled, video_times = _cut(labelled, video_times, findings)
-    positive: dict[str, int] = {}
+    labelled, times_s = _truncate(labelled, times_s, findings)
+    n_positive: dict[str, int] = {}
     try:
-        positive = {name: int(labels.sum()) for name, labels in frame_labels(labelled, video_times).items()}
+        n_positive = {name: int(labels.sum()) for name, labels in frame_labels(labelled, times_s).items()}
     except DatasetError as error:
         findings.append(Finding("error", labelled.id, str(error)))
-    return CheckedVideo(labelled.id, labelled.uri, len(video_times), video.fps, positive)
+    return CheckedVideo(labelled.id, labelled.uri, len(times_s), video.fps, n_positive)
 
 
-def _cut(labelled: LabelledVideo, times_s: TimeArray, findings: list[Finding]) -> tuple[LabelledVideo, TimeArray]:
-    """Cut the longer of frames and labels, as an evaluation does, where they all but fit; say so."""
-    lengths = {len(labels) for labels in labelled.labels.values()}
-    longest = max((abs(length - len(times_s)) for length in lengths), default=0)
-    if not 0 < longest <= SLACK:
-        return labelled, times_s
-    stop = min(len(times_s), *lengths)
-    told = " and ".join(map(str, sorted(lengths)))
-    message = f"Video '{labelled.id}' has {len(times_s)} frames and {told} labels: the longer is cut at the end."
-    findings.append(Finding("note", labelled.id, message))
-    return replace(labelled, labels={name: each[:stop] for name, each in labelled.labels.items()}), times_s[:stop]
+def _truncate(video: LabelledVideo, times_s: TimeArray, findings: list[Finding]) -> tuple[LabelledVideo, TimeArray]:
+    """Truncate the longer of frames and labels, as an evaluation does, where they differ by few; note it."""
+    n_frames = len(times_s)
+    lengths = {len(labels) for labels in video.labels.values()}
+    largest_gap = max((abs(length - n_frames) for length in lengths), default=0)
+    if not 0 < largest_gap <= SLACK:
+        return video, times_s
+    stop = min(n_frames, *lengths)
+    n_labels = " and ".join(map(str, sorted(lengths)))
+    message = f"Video '{video.id}' has {n_frames} frames and {n_labels} labels: the longer is truncated at the end."
+    findings.append(Finding("note", video.id, message))
+    return replace(video, labels={name: labels[:stop] for name, labels in video.labels.items()}), times_s[:stop]
 
 
 def _read_times(reader: Reader[Options], video: Video) -> TimeArray:
+    """Return the presentation time of every frame (n_frames,) in seconds, by reading them all."""
     return np.array([frame.time_s for frame in reader.frames(video)], np.float64)
 
 
-def _class(name: str, texts: tuple[str, ...], videos: list[CheckedVideo]) -> CheckedClass:
-    own = [video for video in videos if name in video.n_positive]
-    frames, positive = sum(video.n_frames for video in own), sum(video.n_positive[name] for video in own)
-    return CheckedClass(name, texts, len(own), frames, positive)
+def _count_class(name: str, texts: tuple[str, ...], videos: Sequence[CheckedVideo]) -> CheckedClass:
+    members = [video for video in videos if name in video.n_positive]
+    n_frames, n_positive = sum(video.n_frames for video in members), sum(video.n_positive[name] for video in members)
+    return CheckedClass(name, texts, len(members), n_frames, n_positive)
 
 
-def _one_sided(classes: tuple[CheckedClass, ...]) -> Iterator[Finding]:
-    for each in classes:
-        if each.n_frames and not each.has_auc:
-            which = "positive" if each.n_positive else "negative"
-            yield Finding(
-                "note", each.name, f"All {each.n_frames} frames of class '{each.name}' are {which}: it has no AUC."
-            )
+def _find_classes_without_auc(classes: Sequence[CheckedClass]) -> Iterator[Finding]:
+    for entry in classes:
+        if entry.n_frames and not entry.has_auc:
+            label = "positive" if entry.n_positive else "negative"
+            message = f"All {entry.n_frames} frames of class '{entry.name}' are {label}: it has no AUC."
+            yield Finding("note", entry.name, message)

@@ -6,28 +6,29 @@ import os
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any
+
+from anyanomaly.evaluation.result import Gpu, HardwareCard
 
 
-def hardware_card() -> dict[str, Any]:
-    """Return processor, cores, memory, GPUs with memory and driver, system and Python, as far as they are known."""
-    return {
-        "cpu": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_gib": _memory_gib(),
-        "gpus": _gpus(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
+def hardware_card() -> HardwareCard:
+    """Return processor, cores, memory, GPUs, system and Python of this machine."""
+    return HardwareCard(
+        cpu=_cpu_model(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        memory_gib=_memory_gib(),
+        gpus=_gpus(),
+        system=platform.platform(),
+        python=platform.python_version(),
+    )
 
 
-def _processor() -> str:
+def _cpu_model() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
 
 
 def _memory_gib() -> float | None:
@@ -37,13 +38,12 @@ def _memory_gib() -> float | None:
         return None
 
 
-def _gpus() -> list[dict[str, str]]:
-    """Ask NVIDIA's own tool; no tool, no GPU that we could name."""
-    fields = ("name", "memory.total", "driver_version")
-    command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
+def _gpus() -> tuple[Gpu, ...]:
+    """Return the GPUs that nvidia-smi lists; empty without it."""
+    columns = "name,memory.total,driver_version"
+    command = ["nvidia-smi", f"--query-gpu={columns}", "--format=csv,noheader"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+        listing = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
-        return []
-    rows = [line.split(", ") for line in told.splitlines() if line.strip()]
-    return [dict(zip(("name", "memory", "driver"), row, strict=False)) for row in rows]
+        return ()
+    return tuple(Gpu(*line.split(", ")[:3]) for line in listing.splitlines() if line.strip())

@@ -1,19 +1,15 @@
-"""Everything that is measured of one run on one data set, ready for JSON and for a table."""
+"""Everything that is measured of one run on one data set, as arrays and numbers."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from anyanomaly.core.events import EventRule
 from anyanomaly.errors import DatasetError
 from anyanomaly.metrics import protocols
-from anyanomaly.metrics.areas import average_precision, best_f1, equal_error_rate, per_video
-from anyanomaly.metrics.detections import detections
 from anyanomaly.metrics.protocols import Measured, Tables
 from anyanomaly.metrics.resampling import (
     Difference,
@@ -26,7 +22,7 @@ from anyanomaly.metrics.resampling import (
     mean_areas,
     widened,
 )
-from anyanomaly.metrics.values import ClassScores, DoubleArray, Mix, joined
+from anyanomaly.metrics.values import ClassScores, DoubleArray, Mix
 
 FEW = 5
 """With the event in fewer videos than this, drawing videos anew says little."""
@@ -44,6 +40,12 @@ class Judged:
     def interval(self) -> Interval | None:
         """Where the AUC lies if other such videos had been filmed: 95 %."""
         return interval(self.areas)
+
+    @property
+    def p_null(self) -> float:
+        """One-sided p of the AUC under the null distribution, in (0, 1]."""
+        null = self.measured.null
+        return float((1 + (null >= self.measured.area).sum()) / (1 + len(null)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,50 +113,34 @@ def mean_area(judged: Sequence[Judged]) -> tuple[float, Interval | None]:
     return float(centres.mean()), interval(widened(areas, float(centres.mean()), null, np.random.default_rng(0)))
 
 
-def null_floor(judged: Sequence[Judged]) -> tuple[float, float]:
+def null_auc(judged: Sequence[Judged]) -> tuple[float, float]:
     """Return the mean of the protocol on shifted labels, and the 95 % quantile of its mean over these classes."""
     null = np.stack([each.measured.null for each in judged]).mean(axis=0)
     return float(np.nanmean(null)), float(np.nanquantile(null, 0.95))
 
 
-def differences(ours: Report, theirs: Report) -> dict[str, Any]:
-    """Compare two runs as they were (``fixed``), class by class and in the mean, on the videos that both have.
+def compare_reports(report: Report, baseline: Report) -> tuple[dict[str, Difference], Difference]:
+    """Compare two runs under ``fixed`` on the videos that both have: per class, and the mean over these classes.
 
     :raises DatasetError: when they have no class of the same videos in common.
     """
+    baseline_judged = {judged.measured.name: judged for judged in baseline.protocols["fixed"]}
     pairs: dict[str, tuple[PairCounts, PairCounts, Draws]] = {}
-    others = {each.measured.name: each for each in theirs.protocols["fixed"]}
-    own = {each.name: each for each in ours.classes}
-    for each in ours.protocols.get("fixed", []):
-        name = each.measured.name
-        same = [video.video for video in own[name].videos]
-        if name in others and same == [video.video for video in _named(theirs, name).videos]:
-            pairs[name] = (each.pairs, others[name].pairs, ours.draws[name])
+    for judged in report.protocols.get("fixed", []):
+        name = judged.measured.name
+        if name in baseline_judged and _video_names(report, name) == _video_names(baseline, name):
+            pairs[name] = (judged.pairs, baseline_judged[name].pairs, report.draws[name])
     if not pairs:
         raise DatasetError("The two runs have no class of the same videos in common; there is nothing to compare.")
-    by_class = {name: _difference(compare([a], [b], [draws])) for name, (a, b, draws) in pairs.items()}
-    mean = compare(*(list(each) for each in zip(*pairs.values(), strict=True)))
-    return {"classes": by_class, "mean": _difference(mean)}
-
-
-def _named(report: Report, name: str) -> ClassScores:
-    return next(each for each in report.classes if each.name == name)
-
-
-def _difference(found: Difference) -> dict[str, Any]:
-    return {"difference": found.difference, "interval": _bounds(found.interval), "p": found.p}
-
-
-def as_json(report: Report) -> dict[str, Any]:
-    """Return the figures as JSON has them; what does not exist is null."""
-    by_name = {each.name: each for each in report.classes}
-    return {
-        name: {
-            **({"mean": _mean(judged)} if judged else {}),
-            "classes": {each.measured.name: _class(each, by_name[each.measured.name], report) for each in judged},
-        }
-        for name, judged in report.protocols.items()
+    class_differences = {
+        name: compare([pair_counts], [baseline_counts], [draws])
+        for name, (pair_counts, baseline_counts, draws) in pairs.items()
     }
+    return class_differences, compare(*(list(column) for column in zip(*pairs.values(), strict=True)))
+
+
+def _video_names(report: Report, class_name: str) -> list[str]:
+    return next([video.video for video in scores.videos] for scores in report.classes if scores.name == class_name)
 
 
 def _judged(measured: Measured, scores: ClassScores, draws: Draws, seed: int) -> Judged:
@@ -171,76 +157,9 @@ def _few(classes: Sequence[ClassScores]) -> list[str]:
         return []
     return [
         f"Fewer than {FEW} videos show {_list(few)}: an interval over videos says little there, and is no narrower "
-        f"than chance alone makes it; hold the AUC against the floor."
+        f"than chance alone makes it; compare the AUC with the null AUC."
     ]
 
 
 def _list(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
-
-
-def _mean(judged: Sequence[Judged]) -> dict[str, Any]:
-    value, bounds = mean_area(judged)
-    floor, high = null_floor(judged)
-    return {"auc": number(value), "interval": _bounds(bounds), "floor": number(floor), "floor_95": number(high)}
-
-
-def _class(judged: Judged, scores: ClassScores, report: Report) -> dict[str, Any]:
-    measured = judged.measured
-    joint, labels = joined(measured.series, scores.labels)
-    floor, high = null_floor([judged])
-    f1, threshold = best_f1(joint, labels)
-    videos = per_video(measured.series, scores.labels)
-    padded = per_video(measured.series, scores.labels, padded=True)
-    alone = measured.key_alone
-    return {
-        "auc": number(measured.area),
-        "interval": _bounds(judged.interval),
-        "floor": number(floor),
-        "floor_95": number(high),
-        "p_floor": number(float((1 + (measured.null >= measured.area).sum()) / (1 + len(measured.null)))),
-        "macro_auc": number(_nanmean(videos)),
-        "macro_auc_padded": number(_nanmean(padded)),
-        "ap": number(average_precision(joint, labels)),
-        "eer": number(equal_error_rate(joint, labels)),
-        "best_f1": number(f1),
-        "best_f1_threshold": number(threshold),
-        "frames": sum(map(len, scores.labels)),
-        "positives": sum(int(each.sum()) for each in scores.labels),
-        "without_score": sum(map(len, scores.labels)) - len(labels),
-        "mixes": [
-            {"weights": dict(zip(scores.contexts, mix.weights, strict=True)), "sigma": mix.sigma, "unit": mix.unit}
-            for mix in measured.mixes
-        ],
-        **({scores.contexts[0] + "_alone": {"auc": number(alone.area), "sigma": alone.mix.sigma}} if alone else {}),
-        # min-max over all videos leaves no score that a threshold of the run could be held against
-        **({} if alone else {"events": _events(scores, measured, report.rule)}),
-        "videos": {video.video: number(value) for video, value in zip(scores.videos, videos, strict=True)},
-    }
-
-
-def _events(scores: ClassScores, measured: Measured, rule: EventRule) -> dict[str, Any]:
-    found = detections(scores.videos, measured.series, rule)
-    return {
-        "threshold": rule.threshold,
-        "labelled": found.n_events,
-        "found": found.n_found,
-        "recall": number(found.recall),
-        "mean_delay_s": number(found.mean_delay_s),
-        "false_alarms": found.n_false,
-        "false_alarms_per_hour": number(found.false_per_hour),
-    }
-
-
-def number(value: float) -> float | None:
-    """Return a number as JSON can hold it."""
-    return None if math.isnan(value) else value
-
-
-def _bounds(bounds: Interval | None) -> list[float] | None:
-    return None if bounds is None else list(bounds)
-
-
-def _nanmean(values: Sequence[float]) -> float:
-    known = [each for each in values if not math.isnan(each)]
-    return float(np.mean(known)) if known else float("nan")

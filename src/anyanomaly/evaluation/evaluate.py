@@ -1,0 +1,82 @@
+"""Evaluation for Python users, beside ``anyanomaly.run``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from anyanomaly.config.load import resolve
+from anyanomaly.config.model import ComponentChoice
+from anyanomaly.errors import UsageError
+from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
+from anyanomaly.evaluation.measurement import measure
+from anyanomaly.evaluation.result import DatasetSelection, EvaluationResult
+from anyanomaly.metrics.areas import sklearn_metrics
+from anyanomaly.metrics.protocols import PROTOCOLS
+from anyanomaly.registry import load
+
+
+def evaluate(
+    dataset: str | Mapping[str, Any],
+    *,
+    root: str | Path | None = None,
+    classes: str | Sequence[str] = (),
+    protocols: str | Sequence[str] = PROTOCOLS,
+    plugins: Sequence[str] = (),
+    **tables: Any,
+) -> EvaluationResult:
+    """Run a labelled dataset and measure it, as ``anyanomaly eval`` does.
+
+    ``tables`` are those of the configuration file, by the same names, as for ``anyanomaly.run``: ``backend="qwen-hf"``,
+    ``run={"threshold": 0.4}``, ``sink=[{"path": "scores.jsonl"}]``. Videos that cannot be measured are named in the
+    result's ``problems``.
+
+    :param dataset: name of a dataset (``anyanomaly plugins dataset`` lists them), or a table of its name and options:
+        ``{"name": "c-avenue", "labels": "c-vad"}``.
+    :param root: folder of the dataset; None: its default.
+    :param classes: to measure; empty: all.
+    :param protocols: of ``anyanomaly.metrics.protocols.PROTOCOLS``.
+    :param plugins: files or modules to load.
+    :raises UsageError: for an unknown dataset, class or protocol, or settings that do not go together.
+    :raises MissingRequirement: without scikit-learn or SciPy, or a component's own requirement.
+    :raises DatasetNotFound: when the dataset is missing, with where to get it.
+    :raises DatasetError: when nothing can be measured, with the reasons.
+    :raises BackendError: when the backend fails at several videos in a row, or too many answers are unreadable.
+    """
+    protocols = check_protocols(_as_tuple(protocols))
+    if misplaced := sorted({"texts", "videos"} & set(tables)):
+        raise UsageError(f"evaluate() takes no '{misplaced[0]}': the dataset names its videos and event texts.")
+    sklearn_metrics()  # fail now, not after hours of inference
+    selection = _select(dataset, root, _as_tuple(classes))
+    config, registry = resolve(tables), load(plugins)
+    survey = load_survey(selection, registry)
+    start = time.perf_counter()
+    dataset_run = DatasetRun(config, registry, survey.videos, selection.classes)
+    for _ in dataset_run.run():
+        pass
+    dataset_run.check_readable()
+    result = measure(dataset_run.scored_run, survey, selection, registry, protocols=protocols)
+    return replace(result, seconds=round(time.perf_counter() - start, 1))
+
+
+def _select(dataset: str | Mapping[str, Any], root: str | Path | None, classes: tuple[str, ...]) -> DatasetSelection:
+    choice = ComponentChoice.model_validate(dataset)
+    return DatasetSelection(choice.name, {**choice.options, **({} if root is None else {"root": str(root)})}, classes)
+
+
+def check_protocols(names: Sequence[str]) -> Sequence[str]:
+    """Return the names of protocols, all of them when none is named.
+
+    :raises UsageError: for a name that is no protocol.
+    """
+    for name in names:
+        if name not in PROTOCOLS:
+            raise UsageError(f"There is no protocol '{name}'. Use one of {', '.join(PROTOCOLS)}.")
+    return names or PROTOCOLS
+
+
+def _as_tuple(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
