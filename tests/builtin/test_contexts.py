@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from anyanomaly.builtin.contexts import SHOWN, FramesContext, PositionContext, TemporalContext
+from anyanomaly.builtin.contexts import CONTEXT_SIDE, FramesContext, PositionContext, TemporalContext
 from anyanomaly.builtin.options import FramesOptions, PositionOptions, TemporalOptions
-from anyanomaly.builtin.windows import boxes, resized
+from anyanomaly.builtin.windows import boxes_of, resize_image
 from anyanomaly.testing.fakes import FakeEncoder
 from anyanomaly.testing.samples import TEXT, sample_segment
 from anyanomaly.types import Context, KeyFrames
@@ -36,7 +36,7 @@ def test_the_position_context_keeps_a_fraction_of_the_brightness(min_brightness:
     attention = context.views["attention"]
     assert attention.min() == pytest.approx(min_brightness)
     assert attention.max() == 1.0
-    frame = resized(sample_segment().frames[1].image, SHOWN)
+    frame = resize_image(sample_segment().frames[1].image, CONTEXT_SIDE)
     for brightness, pixels in ((min_brightness, attention == attention.min()), (1.0, attention == attention.max())):
         np.testing.assert_allclose(context.images[0][pixels], frame[pixels] * brightness, atol=1)
 
@@ -45,7 +45,7 @@ def test_one_window_over_the_whole_frame_gives_the_plain_frame() -> None:
     generator = PositionContext(PositionOptions(large=240, middle=0, small=0))
     generator.encoder = FakeEncoder()
     (context,) = generator.build(sample_segment(), TEXT, KeyFrames(1, (1, 7, 13, 19)))
-    np.testing.assert_array_equal(context.images[0], resized(sample_segment().frames[1].image, SHOWN))
+    np.testing.assert_array_equal(context.images[0], resize_image(sample_segment().frames[1].image, CONTEXT_SIDE))
 
 
 def temporal(**options: object) -> list[Context]:
@@ -71,6 +71,6 @@ def test_the_windows_most_like_the_text_are_shown_best_first_and_none_within_ano
             assert not (a0 <= x0 and b0 <= y0 and x1 <= a1 and y1 <= b1)
             assert not (x0 <= a0 and y0 <= b0 and a1 <= x1 and b1 <= y1)
     similarity = shown[0].views["similarity"].max(axis=1)
-    order = [similarity[boxes(TemporalOptions(stride=stride)).index(corner)] for corner in corners]
+    order = [similarity[boxes_of(TemporalOptions(stride=stride)).index(corner)] for corner in corners]
     assert order == sorted(order, reverse=True)
     assert order[0] == similarity.max()

@@ -1,4 +1,4 @@
-"""The role that makes what the backend sees."""
+"""The role that makes the images a backend sees."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from anyanomaly.types import Context, Crop, EventText, KeyFrames, Segment
 
 
 class ContextOptions(Options):
-    """What every context has: its weight in the fusion."""
+    """Options of every context."""
 
     weight: float = Field(default=1.0, ge=0, description="Weight of this context's score in the fusion.")
 
@@ -24,21 +24,23 @@ C_co = TypeVar("C_co", bound=ContextOptions, covariant=True)
 
 
 class ContextGenerator(Component[C_co]):
-    """Makes what the backend sees. Pure: the same input gives the same output."""
+    """Makes the images that queries show. The same input gives the same output."""
 
     encoder: Encoder[Options]
     """Set by the host before ``load`` when the spec says ``needs_encoder``."""
 
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
-        """Name the crops that ``build`` will encode, for the engine to encode those of many segments in one pass.
+        """Return the crops that ``build`` will encode; the engine encodes those of many segments in one batch.
 
-        Only a matter of speed: ``build`` must be right without it.
+        This only saves time: ``build`` must work without it.
         """
         return ()
 
     @abstractmethod
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Sequence[Context]:
-        """Return at least one context, each of which becomes a query; the highest of their scores counts.
+        """Return at least one context. Each becomes a query of its own; the highest of their scores counts.
 
-        Their ``name`` is the component's. A context has a hint whenever it shows more than one frame.
+        Every context has the component's name, and a hint when it shows more than one frame.
+
+        :raises BackendError: when the encoder fails.
         """

@@ -1,4 +1,4 @@
-"""The role that gives videos with labels."""
+"""The role that provides videos with labels."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ from anyanomaly.types import LabelledVideo
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about a data set that its user should know."""
+    """A problem of a dataset, or a fact that its user should know."""
 
-    kind: Literal["error", "note"]  # an error keeps the data set from being used as it is
+    kind: Literal["error", "note"]  # with an error the dataset cannot be used as it is
     about: str  # a video, a class or a file
     message: str  # one sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is there of a data set, and what is missing or odd."""
+    """The videos of a dataset, and all problems with it."""
 
     videos: tuple[LabelledVideo, ...]
     findings: tuple[Finding, ...] = ()
 
 
 class Dataset(Component[O_co]):
-    """A labelled data set."""
+    """A labelled dataset."""
 
     @abstractmethod
     def videos(self) -> Iterator[LabelledVideo]:
-        """Yield the videos; iterating twice gives the same.
+        """Yield the videos, the same in every iteration.
 
-        :raises DatasetNotFound: when the files are missing, with where to get them and the layout expected.
-        :raises DatasetError: when labels and videos do not fit.
+        :raises DatasetNotFound: when files are missing; the message says where to get them and how to lay them out.
+        :raises DatasetError: when labels and videos do not match.
         """
 
     def survey(self) -> Survey:
-        """Say what is there, and all that is missing or odd, where ``videos`` raises for the first of it.
+        """Return the videos with all problems, where ``videos`` raises for the first one.
 
-        :raises DatasetNotFound: when there is nothing to look at.
+        :raises DatasetNotFound: when there are no files.
+        :raises DatasetError: when the labels cannot be read at all.
         """
         return Survey(tuple(self.videos()))

@@ -1,4 +1,4 @@
-"""The role that puts images and texts into one space."""
+"""The role that embeds images and texts in one space."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from anyanomaly.types import Crop, FloatArray
 
 
 class Encoder(Component[O_co]):
-    """An image-text embedding model (CLIP and its kin). Never caches: the engine does."""
+    """An image-text embedding model, such as CLIP. It caches nothing: the engine does."""
 
     batch_size: int = 64  # crops that fill one forward pass
 
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """Names the weights and all else that changes the vectors."""
+        """Identifies the weights and everything else that changes the vectors."""
 
     @property
     def revision(self) -> str | None:
@@ -26,16 +26,21 @@ class Encoder(Component[O_co]):
 
     @abstractmethod
     def encode_crops(self, crops: Sequence[Crop]) -> FloatArray:
-        """Return float32 (n, dim), rows of unit length; no crops give (0, dim).
+        """Return one vector per crop, float32 (n_crops, dim), of unit length; no crops give (0, dim).
 
-        A crop with a box gives what the cut image would give. The crops may come from many frames,
-        segments and videos; ``crop.fit`` says how each becomes the model's input.
+        A crop with a box has the vector of the image cut to that box. Crops may come from many frames, segments and
+        videos; ``crop.fit`` says how each becomes the model's input.
+
+        :raises BackendError: when the model fails, before ``load`` for example.
         """
 
     @abstractmethod
     def encode_texts(self, texts: Sequence[str], *, unit: bool = True) -> FloatArray:
-        """Return float32 (n, dim); no texts give (0, dim). Too long a text is cut.
+        """Return one vector per text, float32 (n_texts, dim); no texts give (0, dim).
 
-        Rows are of unit length, or with ``unit=False`` as long as the model makes them: the published
-        template ensemble is the mean of those.
+        Longer texts are truncated to the context length.
+
+        :param unit: scale vectors to unit length; False keeps the model's own length, of which the published text
+            templates are the mean.
+        :raises BackendError: when the model fails, before ``load`` for example.
         """

@@ -1,4 +1,4 @@
-"""The role that turns a URI into frames."""
+"""The role that reads frames from a URI."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from anyanomaly.types import Frame, Video
 
 
 class Reader(Component[O_co]):
-    """Reads files, folders, cameras. One reader may have several videos open at once."""
+    """Reads files, folders or cameras. One reader may have several videos open at the same time."""
 
     @abstractmethod
     def probe(self, uri: str) -> Video:
-        """Describe the video without reading it through.
+        """Describe the video without reading all of it.
 
         :raises VideoError: when it is missing or cannot be opened.
         """
 
     @abstractmethod
     def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
-        """Yield the frames ``start``, ``start + every`` ... in order, times never decreasing.
+        """Yield the frames ``start``, ``start + every`` ... in order; their times never decrease.
 
-        Frames are yielded as they are read, so the source may never end. Closing the iterator frees the
-        file. Frames that cannot be read are left out (their indices are not used again).
+        Frames are yielded as they are read, so the source may never end. Closing the iterator closes the file. Frames
+        that cannot be read are skipped, and so are their indices.
 
-        :raises VideoError: after everything readable was yielded, when something was not; the message says
-            what and how much.
+        :raises VideoError: after all readable frames, when others could not be read; the message says how many.
         """

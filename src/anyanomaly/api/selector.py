@@ -1,4 +1,4 @@
-"""The role that picks key frames."""
+"""The role that selects key frames."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from anyanomaly.types import Crop, EventText, KeyFrames, Segment
 
 
 class Selector(Component[O_co]):
-    """Picks the frames that speak for a segment. Pure: the same input gives the same output."""
+    """Selects the frames that represent a segment. The same input gives the same output."""
 
     encoder: Encoder[Options]
     """Set by the host before ``load`` when the spec says ``needs_encoder``."""
 
     def crops(self, segment: Segment) -> Sequence[Crop]:
-        """Name the crops that ``select`` will encode, for the engine to encode those of many segments in one pass.
+        """Return the crops that ``select`` will encode; the engine encodes those of many segments in one batch.
 
-        Only a matter of speed: ``select`` must be right without it.
+        This only saves time: ``select`` must work without it.
         """
         return ()
 
     @abstractmethod
     def select(self, segment: Segment, text: EventText) -> KeyFrames:
-        """Return positions in ``segment.frames``, which holds one frame or more."""
+        """Return the key frames, as positions in ``segment.frames``, which holds one frame or more.
+
+        :raises BackendError: when the encoder fails.
+        """

@@ -1,4 +1,4 @@
-"""The role that takes results."""
+"""The role that writes results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anyanomaly.types import Event, SegmentScore, Timeline
 
 
 class SinkOptions(Options):
-    """What every sink has: where it writes."""
+    """Options of every sink."""
 
     path: str = Field(default="-", description="File to write; `-` is standard output.")
 
@@ -22,20 +22,32 @@ S_co = TypeVar("S_co", bound=SinkOptions, covariant=True)
 
 
 class Sink(Component[S_co]):
-    """Takes results as they come, video by video; override what it needs.
+    """Writes results as they come, video by video. Override the methods for the results it writes.
 
-    ``load`` checks that the place is writable. Nothing is written when nothing comes. Everything raises
+    ``load`` checks that the output can be written. A run without results writes nothing. Every method raises
     ``OutputError`` when it cannot write.
     """
 
     def begin(self, run: Mapping[str, Any]) -> None:
-        """Take the resolved run (JSON-ready: settings, versions, fingerprints) once, before anything else."""
+        """Receive the resolved run once, before any result: settings, versions and fingerprints, JSON-ready.
+
+        :raises OutputError: when it cannot be written.
+        """
 
     def write_segment(self, score: SegmentScore) -> None:
-        """Take one segment and text; those of one video come in order."""
+        """Receive the scores of a segment for one event text; those of one video come in order.
+
+        :raises OutputError: when they cannot be written.
+        """
 
     def write_timeline(self, timeline: Timeline) -> None:
-        """Take a finished timeline: a whole video, or one piece of a live one."""
+        """Receive a timeline: of a complete video, or of one segment of a live video.
+
+        :raises OutputError: when it cannot be written.
+        """
 
     def write_event(self, event: Event) -> None:
-        """Take an event when it has ended."""
+        """Receive an event after its end.
+
+        :raises OutputError: when it cannot be written.
+        """

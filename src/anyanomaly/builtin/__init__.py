@@ -1,4 +1,4 @@
-"""The built-in components, registered through the same hooks as anyone's. Literals only."""
+"""The built-in components, registered through the same hooks as those of plugins. Literals only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _HERE = "anyanomaly.builtin"
 
 @hookimpl
 def anyanomaly_register_readers() -> list[ReaderSpec]:
-    """Files and folders."""
+    """Return the specs of the readers for files and folders."""
     return [
         ReaderSpec(
             name="video",
@@ -32,14 +32,24 @@ def anyanomaly_register_readers() -> list[ReaderSpec]:
 
 @hookimpl
 def anyanomaly_register_selectors() -> list[SelectorSpec]:
-    """The published key-frame selections, and two that need no encoder."""
+    """Return the specs of the published key-frame selectors, and of two that need no encoder."""
     selectors = [
-        ("random", "RandomSelector", "RandomSelectorOptions", "Four frames drawn at random, seeded"),
+        ("random", "RandomSelector", "RandomSelectorOptions", "Four random frames, with a seed"),
         ("top", "TopSelector", "NearestOptions", "The four frames nearest the text"),
-        ("group-then-top", "GroupThenTopSelector", "NearestOptions", "The frame nearest the text in each group"),
-        ("top-then-group", "TopThenGroupSelector", "NearestOptions", "The nearest frame, its place in each group"),
-        ("uniform", "UniformSelector", "SelectorOptions", "Four frames evenly apart"),
-        ("middle", "MiddleSelector", "SelectorOptions", "The middle frame alone"),
+        (
+            "group-then-top",
+            "GroupThenTopSelector",
+            "NearestOptions",
+            "The frame nearest the text in each of four groups",
+        ),
+        (
+            "top-then-group",
+            "TopThenGroupSelector",
+            "NearestOptions",
+            "The frame nearest the text, and its position in each of four groups",
+        ),
+        ("uniform", "UniformSelector", "SelectorOptions", "Four evenly spaced frames"),
+        ("middle", "MiddleSelector", "SelectorOptions", "The middle frame only"),
     ]
     return [
         SelectorSpec(
@@ -55,7 +65,7 @@ def anyanomaly_register_selectors() -> list[SelectorSpec]:
 
 @hookimpl
 def anyanomaly_register_contexts() -> list[ContextSpec]:
-    """The three contexts of the method, and one for models that read videos."""
+    """Return the specs of the three contexts of the paper, and of one for models that read videos."""
     return [
         ContextSpec(
             name="key",
@@ -65,14 +75,14 @@ def anyanomaly_register_contexts() -> list[ContextSpec]:
         ),
         ContextSpec(
             name="position",
-            summary="The key frame, lit where its windows resemble the text (WA)",
+            summary="The key frame, weighted by the similarity of its windows to the text (WA)",
             target=f"{_HERE}.contexts:PositionContext",
             options=f"{_HERE}.options:PositionOptions",
             needs_encoder=True,
         ),
         ContextSpec(
             name="temporal",
-            summary="The window most like the text over four key frames, as a 2x2 grid (GIG)",
+            summary="The window most similar to the text in four key frames, as a 2x2 grid (GIG)",
             target=f"{_HERE}.contexts:TemporalContext",
             options=f"{_HERE}.options:TemporalOptions",
             needs_encoder=True,
@@ -89,7 +99,7 @@ def anyanomaly_register_contexts() -> list[ContextSpec]:
 
 @hookimpl
 def anyanomaly_register_backends() -> list[BackendSpec]:
-    """Backends without a language model."""
+    """Return the specs of the backends without a language model."""
     return [
         BackendSpec(
             name="similarity",
@@ -115,7 +125,7 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
 
 @hookimpl
 def anyanomaly_register_sinks() -> list[SinkSpec]:
-    """Result files."""
+    """Return the specs of the sinks that write result files."""
     return [
         SinkSpec(
             name="jsonl",

@@ -12,6 +12,6 @@ class SimilarityOptions(Options):
 
 
 class ReplayOptions(Options):
-    """Where the recorded answers are."""
+    """The file of recorded answers."""
 
     path: str = Field(default="", description="A results file (.jsonl) of an earlier run.")

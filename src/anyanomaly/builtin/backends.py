@@ -15,31 +15,33 @@ from anyanomaly.types import Answer, Crop, Frame, ImageArray, Query, QueryId, Vi
 
 
 class SimilarityBackend(Backend[SimilarityOptions]):
-    """The zero-shot CLIP baseline: (1 + cosine of image and event text) / 2, so a value in [0, 1].
+    """The zero-shot CLIP baseline: the value (1 + cosine similarity of image and event text) / 2, in [0, 1].
 
-    The values of real encoders lie close together, so a threshold on them means little; their order is what
-    counts (AUC).
+    Values of real encoders lie close together, so that a fixed threshold means little; use their order (AUC).
     """
 
     max_images = 1
     _loaded = False
 
     def load(self) -> None:
-        """Nothing but to be ready: the host loads the encoder."""
+        """Allow ``answer_batch``; the host loads the encoder."""
         self._loaded = True
 
     @property
-    def batch_size(self) -> int:  # type: ignore[override]  # known when the encoder is
-        """As many as fill the encoder once."""
+    def batch_size(self) -> int:  # type: ignore[override]  # known once the host has set the encoder
+        """The encoder's batch size."""
         return self.encoder.batch_size
 
     @property
     def fingerprint(self) -> str:
-        """The encoder's."""
+        """The encoder's fingerprint, with a prefix."""
         return f"similarity/{self.encoder.fingerprint}"
 
     def answer_batch(self, queries: Sequence[Query]) -> list[Answer]:
-        """Compare the first image of each query with its event text."""
+        """Compare the first image of each query with its event text.
+
+        :raises BackendError: before ``load``, or when the encoder fails.
+        """
         if not self._loaded:
             raise BackendError("The backend 'similarity' is used before load().")
         images = self.encoder.encode_crops([Crop(_frame(query.images[0])) for query in queries])
@@ -55,15 +57,18 @@ def _frame(image: ImageArray) -> Frame:
 
 
 class ReplayBackend(Backend[ReplayOptions]):
-    """Answers from the results of an earlier run: fuse, smooth and plot anew without the model.
+    """Answers from the results of an earlier run, to fuse and smooth them again without the model.
 
-    Reads the segment lines that the ``jsonl`` sink writes, and lines that hold one answer each:
-    ``{"video", "segment", "text", "context", "answer"}`` (or ``"value"`` in [0, 1] instead of words).
+    Reads the segment lines that the sink ``jsonl`` writes, and lines that hold one answer each:
+    ``{"video", "segment", "text", "context", "answer"}`` (or ``"value"``, in [0, 1], in place of ``"answer"``).
     """
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the file."""
+        """A hash of the file.
+
+        :raises UsageError: without a path. :raises InputError: when the file cannot be read.
+        """
         return f"replay/{sha256(self._content()).hexdigest()[:16]}"
 
     def load(self) -> None:
@@ -78,14 +83,14 @@ class ReplayBackend(Backend[ReplayOptions]):
                 self._answers.update(_recorded(json.loads(line)))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise InputError(
-                    f"Line {number} of {self.options.path} is no recorded answer ({error!r}); "
-                    f"give a .jsonl file that `anyanomaly run -o results.jsonl` wrote."
+                    f"Line {number} of {self.options.path} is not a recorded answer ({error!r}). "
+                    f"Use a .jsonl file that `anyanomaly run -o results.jsonl` wrote."
                 ) from error
 
     def answer_batch(self, queries: Sequence[Query]) -> list[Answer]:
-        """Look the queries up by video, segment, text and context.
+        """Return the answers recorded for the queries' video, segment, text and context.
 
-        :raises BackendError: for one that was not recorded.
+        :raises BackendError: for a query without a recorded answer.
         """
         return [self._answer(query) for query in queries]
 
@@ -96,7 +101,7 @@ class ReplayBackend(Backend[ReplayOptions]):
             video, segment, text, context, _ = query.id
             raise BackendError(
                 f"{self.options.path} holds no answer for video '{video}', segment {segment}, text '{text}', "
-                f"context '{context}': record it with the same segments, texts and contexts."
+                f"context '{context}'. Record one with the same segments, texts and contexts."
             )
         return Answer(query.id, text=recorded["answer"], value=recorded["value"])
 
@@ -110,7 +115,7 @@ class ReplayBackend(Backend[ReplayOptions]):
 
 
 def _recorded(line: dict[str, Any]) -> Iterator[tuple[QueryId, dict[str, Any]]]:
-    """Yield the answers of one line; words are read anew, a value stands where there were none."""
+    """Yield the answers of one line: words, which the run reads again, or a value where there are none."""
     if "scores" in line:
         for context, score in line["scores"].items():
             words = score.get("answer", "")

@@ -1,4 +1,4 @@
-"""What each query shows (paper, section 3.3): the key frame, the position context (WA), the temporal context (GIG)."""
+"""What queries show (paper, section 3.3): the key frame, the position context (WA), the temporal context (GIG)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ import numpy as np
 from anyanomaly.api.context import ContextGenerator
 from anyanomaly.builtin.options import FramesOptions, KeyOptions, PositionOptions, TemporalOptions
 from anyanomaly.builtin.selectors import N_KEYS
-from anyanomaly.builtin.windows import boxes, name_vectors, resized, scales, squared, window_crops, wording
-from anyanomaly.core.grid import without_nested, attention_mask, softmax, tile
+from anyanomaly.builtin.windows import (
+    boxes_of,
+    encode_names,
+    resize_frame,
+    resize_image,
+    scales_of,
+    window_crops,
+    wording,
+)
+from anyanomaly.core.grid import attention_mask, softmax, tile, without_nested
 from anyanomaly.types import Box, Context, Crop, EventText, FloatArray, ImageArray, KeyFrames, Segment
 
-SHOWN = 224
-"""Side of the images that the contexts make, in pixels."""
+CONTEXT_SIDE = 224
+"""Side in pixels of the images of the position and the temporal context, as published."""
 
 
 class KeyContext(ContextGenerator[KeyOptions]):
-    """The primary frame as it is."""
+    """The primary frame, unchanged."""
 
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
         """Return the frame, without a hint."""
@@ -26,76 +34,86 @@ class KeyContext(ContextGenerator[KeyOptions]):
 
 
 class PositionContext(ContextGenerator[PositionOptions]):
-    """The primary frame, darker where its windows resemble the text less.
+    """The primary frame, darker where its windows are less similar to the text (the paper's window attention).
 
-    It has no hint, as published: it is still one frame. Published is black where they resemble it least; the option
+    As published there is no hint, because the context is one frame, and the least similar part is black. The option
     ``min_brightness`` keeps a fraction of the brightness there.
     """
 
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
-        """The windows of the primary frame."""
-        return window_crops(squared(segment.frames[key_frames.primary]), boxes(self.options))
+        """Return the windows of the primary frame."""
+        return window_crops(resize_frame(segment.frames[key_frames.primary]), boxes_of(self.options))
 
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
-        """Multiply the mean of the scales' similarity maps, min-max normalised, into the frame."""
+        """Return the frame (224, 224, 3) times the attention: the mean similarity map of the scales, normalised.
+
+        :raises BackendError: when the encoder fails.
+        """
         frame = segment.frames[key_frames.primary]
         windows = self.encoder.encode_crops(self.crops(segment, key_frames))
         similarity = self._similarity(windows, text)
         maps: dict[str, FloatArray] = {}
-        done = 0
-        for scale in scales(self.options):
-            n_windows = len(scale.boxes)
-            maps[scale.name] = similarity[done : done + n_windows].reshape(scale.rows, scale.columns)
-            done += n_windows
-        mean = np.mean([resized(each, SHOWN) for each in maps.values()], axis=0)
+        start = 0
+        for scale in scales_of(self.options):
+            stop = start + len(scale.boxes)
+            maps[scale.name] = similarity[start:stop].reshape(scale.rows, scale.columns)
+            start = stop
+        mean = np.mean([resize_image(scale_map, CONTEXT_SIDE) for scale_map in maps.values()], axis=0)
         attention = attention_mask(mean, self.options.min_brightness)
-        image = (resized(frame.image, SHOWN) * attention[:, :, None]).astype(np.uint8)
-        views = {f"similarity_{name}": each for name, each in maps.items()}
+        image = (resize_image(frame.image, CONTEXT_SIDE) * attention[:, :, None]).astype(np.uint8)
+        views = {f"similarity_{name}": scale_map for name, scale_map in maps.items()}
         return [Context("position", (image,), views={"attention": attention, **views})]
 
     def _similarity(self, windows: FloatArray, text: EventText) -> FloatArray:
-        """Compare windows (n, dim) with the text: its share among the names, or alone the plain cosine.
+        """Return the similarity (n_windows,) of windows (n_windows, dim) to the text.
 
-        The published softmax over one name would be 1 everywhere.
+        It is the text's softmax probability among the names, as published. With the text as the only name it would be
+        1 everywhere, so then it is the cosine similarity.
         """
-        others = (*self.options.contrast, *(text.texts if self.options.contrast_run_texts else ()))
-        names = list(dict.fromkeys((*others, text.text)))
+        run_texts = text.texts if self.options.contrast_run_texts else ()
+        names = list(dict.fromkeys((*self.options.contrast, *run_texts, text.text)))
         if not self.options.softmax or len(names) == 1:
             names = [text.text]
-        vectors = name_vectors(self.encoder, names, templates=self.options.templates)
+        vectors = encode_names(self.encoder, names, templates=self.options.templates)
         cosines: FloatArray = vectors @ windows.T
-        own: FloatArray = cosines[0] if len(names) == 1 else softmax(cosines)[names.index(text.text)]
-        return own
+        similarity: FloatArray = cosines[0] if len(names) == 1 else softmax(cosines)[names.index(text.text)]
+        return similarity
 
 
 class TemporalContext(ContextGenerator[TemporalOptions]):
-    """The window position whose best frame is most like the text, over four frames of the sequence, as a grid.
+    """A window of four frames of the sequence, as a 2x2 grid (the paper's grid image generation).
 
-    Published is one window; with the option ``windows`` the next best ones, none of which holds or lies in one shown
-    before, are asked about as well.
+    The window is the one with the crop that is most similar to the text, whatever the frame. Published is one window.
+    The option ``windows`` adds the next best ones, each as a context of its own; none of them contains a better one
+    or lies in it.
     """
 
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
-        """The windows of the frames shown."""
-        shown = dict.fromkeys(_four(key_frames.sequence))
-        return [crop for at in shown for crop in window_crops(squared(segment.frames[at]), boxes(self.options))]
+        """Return the windows of the four frames."""
+        windows = boxes_of(self.options)
+        frames = [segment.frames[position] for position in dict.fromkeys(_four_positions(key_frames.sequence))]
+        return [crop for frame in frames for crop in window_crops(resize_frame(frame), windows)]
 
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
-        """Choose windows (small, middle, large, row by row; the first maximum) and tile each, two by two."""
-        squares = {at: squared(segment.frames[at]) for at in _four(key_frames.sequence)}
-        windows = boxes(self.options)
+        """Return a grid (224, 224, 3) per window, best window first; of equal ones the first of ``boxes_of``.
+
+        :raises BackendError: when the encoder fails.
+        """
+        positions = _four_positions(key_frames.sequence)
+        squares = {position: resize_frame(segment.frames[position]) for position in positions}
+        windows = boxes_of(self.options)
         crops = [crop for square in squares.values() for crop in window_crops(square, windows)]
         cosines = self.encoder.encode_crops(crops) @ self.encoder.encode_texts([text.text])[0]
-        similarity = cosines.reshape(len(squares), len(windows))  # frames, windows
+        similarity = cosines.reshape(len(squares), len(windows))
         order = np.argsort(-similarity.max(axis=0), kind="stable")
         return [
             Context(
                 "temporal",
-                (_grid([squares[at].image for at in _four(key_frames.sequence)], window),),
+                (_tile_window([squares[position].image for position in positions], window),),
                 hint=wording()["temporal_hint"],
                 views={"similarity": similarity.T, "window": np.array(window)},
             )
-            for window in without_nested((windows[at] for at in order), self.options.windows)
+            for window in without_nested((windows[number] for number in order), self.options.windows)
         ]
 
 
@@ -103,21 +121,22 @@ class FramesContext(ContextGenerator[FramesOptions]):
     """Frames of the segment in order, for a model that reads several images as a video."""
 
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
-        """Take the first, the last, and others evenly between them."""
-        shown = sorted({round(at) for at in np.linspace(0, len(segment.frames) - 1, self.options.count)})
-        hint = wording()["frames_hint"] if len(shown) > 1 else ""
-        return [Context("frames", tuple(segment.frames[at].image for at in shown), hint=hint)]
+        """Return the first frame, the last frame, and evenly spaced ones between them."""
+        positions = sorted({round(at) for at in np.linspace(0, len(segment.frames) - 1, self.options.count)})
+        hint = wording()["frames_hint"] if len(positions) > 1 else ""
+        return [Context("frames", tuple(segment.frames[position].image for position in positions), hint=hint)]
 
 
-def _four(sequence: Sequence[int]) -> list[int]:
-    """Return four positions: evenly chosen from more, the last one repeated after fewer."""
+def _four_positions(sequence: Sequence[int]) -> list[int]:
+    """Return four positions: evenly spaced ones of a longer sequence, the last repeated in a shorter one."""
     if len(sequence) > N_KEYS:
         return [sequence[round(at)] for at in np.linspace(0, len(sequence) - 1, N_KEYS)]
     return [*sequence, *[sequence[-1]] * (N_KEYS - len(sequence))]
 
 
-def _grid(images: Sequence[ImageArray], window: Box) -> ImageArray:
-    """Tile a window of four squared frames, two by two."""
+def _tile_window(images: Sequence[ImageArray], window: Box) -> ImageArray:
+    """Return one window of four images as a grid (224, 224, 3), resized twice, as published."""
     x0, y0, x1, y1 = window
-    tiles = [resized(resized(each[y0:y1, x0:x1].astype(np.float32) / 255, SHOWN), SHOWN // 2) for each in images]
+    crops = [image[y0:y1, x0:x1].astype(np.float32) / 255 for image in images]
+    tiles = [resize_image(resize_image(crop, CONTEXT_SIDE), CONTEXT_SIDE // 2) for crop in crops]
     return np.ascontiguousarray((tile(tiles) * 255).astype(np.uint8))

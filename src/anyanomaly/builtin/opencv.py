@@ -9,8 +9,8 @@ from typing import Any
 def opencv() -> Any:
     """Import ``cv2`` and return it; OpenCV and its FFmpeg then print nothing.
 
-    Both read their log level from the environment once, so it is set before; a level that the user set stands.
-    What goes wrong is found and said by us, in one sentence, instead.
+    Both read their log level from the environment at import, so it is set before; a level that the user has set stays.
+    Our errors say in one sentence what goes wrong.
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET

@@ -10,27 +10,27 @@ from anyanomaly.api.context import ContextOptions
 from anyanomaly.api.options import Options
 
 SIDE = 240
-"""Windows are cut from a frame of SIDE x SIDE pixels."""
+"""Side in pixels of the square frame that windows are cut from, as published."""
 
 
 class SelectorOptions(Options):
-    """Most selectors have no options."""
+    """Options of selectors that have none."""
 
 
 class NearestOptions(Options):
-    """What of a frame is compared with the text."""
+    """Which part of a frame is compared with the text."""
 
     windows: tuple[Annotated[int, Field(ge=1, le=SIDE)], ...] = Field(
         default=(),
-        description=f"Sizes of windows in pixels of a frame resized to {SIDE}x{SIDE}: a frame is as near as its "
-        "nearest window, which tells more of what is small in it; none: the frame as a whole.",
+        description=f"Sizes of windows, in pixels of a frame resized to {SIDE}x{SIDE}: a frame is as near the text as "
+        "its nearest window, which finds small things; none: compare the whole frame.",
     )
 
 
 class RandomSelectorOptions(Options):
-    """What the draw depends on, beside the video and the segment."""
+    """The seed of the random frames."""
 
-    seed: int = Field(default=0, ge=0, description="Seed of the draw.")
+    seed: int = Field(default=0, ge=0, description="Seed of the random frames.")
 
 
 class KeyOptions(ContextOptions):
@@ -55,36 +55,38 @@ class WindowOptions(ContextOptions):
 
 
 class PositionOptions(WindowOptions):
-    """The windows, and what the event text stands against."""
+    """The windows, and the names that the event text is compared with."""
 
     weight: float = Field(default=0.3, ge=0, description="Weight of this context's score in the fusion.")
-    softmax: bool = Field(default=True, description="Compare the text with other names, where there are any.")
+    softmax: bool = Field(default=True, description="Compare the text with other names, if there are any.")
     min_brightness: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="Fraction of the brightness kept where windows resemble the text least; 0: black, as published.",
+        description="Fraction of the brightness kept where windows are least similar to the text; published: 0.",
     )
-    templates: bool = Field(default=True, description="Average each name over 21 sentences.")
-    contrast: tuple[str, ...] = Field(default=(), description="Names to compare with that are not searched for.")
+    templates: bool = Field(default=True, description="Average each name over 21 text templates.")
+    contrast: tuple[str, ...] = Field(
+        default=(), description="Names to compare the text with, beside the run's event texts."
+    )
     contrast_run_texts: bool = Field(default=True, description="Compare with the run's other event texts too.")
 
 
 class TemporalOptions(WindowOptions):
-    """The windows, and how many of them are shown."""
+    """The windows, and how many of them become contexts."""
 
     weight: float = Field(default=0.1, ge=0, description="Weight of this context's score in the fusion.")
     windows: int = Field(
         default=1,
         ge=1,
-        description="Windows shown, each in a question of its own, best first and none within another; "
+        description="Number of windows, best first and none within another, each asked about in a query of its own; "
         "the highest score counts.",
     )
 
 
 class FramesOptions(ContextOptions):
-    """How many frames."""
+    """The number of frames."""
 
     count: int = Field(
-        default=8, ge=2, le=100, description="Frames shown, evenly spread over the segment; at most all."
+        default=8, ge=2, le=100, description="Number of evenly spaced frames; a shorter segment gives all its frames."
     )

@@ -1,4 +1,4 @@
-"""OpenCV's pictures to ours."""
+"""From OpenCV's images (BGR) to ours (RGB)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from anyanomaly.types import ImageArray
 
 
 def scaled_size(width: int, height: int, max_side: int) -> tuple[int, int]:
-    """Return (width, height) scaled down to ``max_side`` pixels, the aspect ratio kept; 0: as it is."""
+    """Return (width, height) in pixels, scaled down so that neither exceeds ``max_side``; 0: unchanged."""
     side = max(width, height)
     if not max_side or side <= max_side:
         return width, height
@@ -19,7 +19,7 @@ def scaled_size(width: int, height: int, max_side: int) -> tuple[int, int]:
 
 
 def to_rgb(picture: Any, size: tuple[int, int]) -> ImageArray:
-    """Turn a BGR picture into RGB of ``size`` (width, height), averaging over the pixels that vanish."""
+    """Return a BGR image, uint8 (H, W, 3), as RGB of ``size`` (width, height) in pixels, averaging when it shrinks."""
     cv2 = opencv()
     if (picture.shape[1], picture.shape[0]) != size:
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

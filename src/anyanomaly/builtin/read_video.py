@@ -15,16 +15,17 @@ from anyanomaly.errors import VideoError
 from anyanomaly.types import Frame, Video
 
 SLACK = 0.02
-"""Containers count a frame or two that no decoder gives; up to this share (at least 2 frames) is no fault."""
+"""Fraction of a video's frames (or 2 frames) that may be missing at its end: containers count frames that no decoder
+gives."""
 
 
 class VideoReader(Reader[VideoReaderOptions]):
     """Reads what OpenCV's FFmpeg reads. Times are the container's; rotation is applied."""
 
     def probe(self, uri: str) -> Video:
-        """Open the file and decode one frame.
+        """Describe a video file after decoding its first frame.
 
-        :raises VideoError: for a path that is missing, empty, a folder, or no video, with what to do.
+        :raises VideoError: for a path that is missing, empty, a folder, or not a video.
         """
         path = Path(uri)
         if not path.exists():
@@ -33,7 +34,7 @@ class VideoReader(Reader[VideoReaderOptions]):
             raise VideoError(f"{uri} is a folder. For a folder of images use --reader images.")
         if path.stat().st_size == 0:
             raise VideoError(f"{uri} is empty (0 bytes). Copy or record it again.")
-        with self._opened(uri) as capture:
+        with self._open(uri) as capture:
             cv2 = opencv()
             ok, picture = capture.read()
             if not ok:
@@ -47,13 +48,13 @@ class VideoReader(Reader[VideoReaderOptions]):
         return Video(path.stem, uri, fps if 0 < fps < 1000 else 25.0, count if count > 0 else None, width, height)
 
     def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
-        """Decode from the beginning, which is right for every file; convert only the frames asked for.
+        """Yield frames, decoding from the beginning: seeking is not exact in every file.
 
-        :raises VideoError: at the end, when the file stops well before the frames its container counts.
+        :raises VideoError: at the end, when the file has clearly fewer frames than its container says.
         """
         cv2 = opencv()
         index, time_s = 0, 0.0
-        with self._opened(video.uri) as capture:
+        with self._open(video.uri) as capture:
             while capture.grab():
                 time_s = max(time_s, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
                 if index >= start and (index - start) % every == 0:
@@ -64,19 +65,19 @@ class VideoReader(Reader[VideoReaderOptions]):
                 index += 1
         if video.n_frames is not None and video.n_frames - index > max(2, SLACK * video.n_frames):
             raise VideoError(
-                f"{video.uri} breaks off: {index} of its {video.n_frames} frames could be read, and those were used. "
-                f"Copy or export it again for the rest."
+                f"{video.uri} breaks off: {index} of its {video.n_frames} frames could be read and were used. "
+                f"Copy or export the file again to get all frames."
             )
 
     @contextmanager
-    def _opened(self, uri: str) -> Iterator[Any]:
+    def _open(self, uri: str) -> Iterator[Any]:
         cv2 = opencv()
         capture = cv2.VideoCapture(str(Path(uri).absolute()), cv2.CAP_FFMPEG)
         try:
             if not capture.isOpened():
                 raise VideoError(
-                    f"{uri} cannot be opened as a video: it is of another kind, holds no frame, or is cut off before "
-                    f"its index. Play it elsewhere, or copy or export it again."
+                    f"{uri} cannot be opened as a video: it is another kind of file, holds no frame, or is incomplete. "
+                    f"Check that a player opens it, or copy or export it again."
                 )
             yield capture
         finally:

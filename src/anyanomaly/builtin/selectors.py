@@ -1,4 +1,4 @@
-"""Key-frame selection (paper, section 3.2, and its ablation). All hold for segments of one frame or more."""
+"""Key-frame selection (paper, section 3.2, and its ablation), for segments of one frame or more."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import numpy as np
 
 from anyanomaly.api.selector import Selector
 from anyanomaly.builtin.options import SIDE, NearestOptions, RandomSelectorOptions, SelectorOptions
-from anyanomaly.builtin.windows import squared, window_crops
+from anyanomaly.builtin.windows import resize_frame, window_crops
 from anyanomaly.core.grid import window_scales
 from anyanomaly.types import Crop, EventText, FloatArray, KeyFrames, Segment
 
 N_KEYS = 4
-"""Frames of a sequence: the temporal context is a grid of two by two."""
+"""Number of frames of a sequence: the temporal context is a grid of two by two."""
 
 
 class RandomSelector(Selector[RandomSelectorOptions]):
-    """Four frames at random, the first of them primary; the draw depends on the seed, the video and the segment."""
+    """Four random frames, the first of them primary; they depend on the seed, the video and the segment."""
 
     def select(self, segment: Segment, text: EventText) -> KeyFrames:
-        """Draw without replacement."""
+        """Return different frames, ascending."""
         rng = np.random.default_rng([self.options.seed, zlib.crc32(segment.video.id.encode()), segment.index])
         n_frames = len(segment.frames)
-        drawn = np.sort(rng.choice(n_frames, size=min(N_KEYS, n_frames), replace=False))
-        return _key_frames(int(drawn[0]), drawn)
+        positions = np.sort(rng.choice(n_frames, size=min(N_KEYS, n_frames), replace=False))
+        return _key_frames(int(positions[0]), positions)
 
 
 class UniformSelector(Selector[SelectorOptions]):
-    """Four frames evenly apart; the later of the middle two is primary."""
+    """Four evenly spaced frames; the third is primary."""
 
     def select(self, segment: Segment, text: EventText) -> KeyFrames:
-        """Take the middle of each quarter."""
+        """Return the middle frame of each quarter."""
         n_frames = len(segment.frames)
         n_keys = min(N_KEYS, n_frames)
         positions = ((np.arange(n_keys) + 0.5) * n_frames / n_keys).astype(int)
@@ -40,19 +40,19 @@ class UniformSelector(Selector[SelectorOptions]):
 
 
 class MiddleSelector(Selector[SelectorOptions]):
-    """The middle frame, alone."""
+    """The middle frame only."""
 
     def select(self, segment: Segment, text: EventText) -> KeyFrames:
-        """Take it."""
+        """Return the middle frame as primary frame and as sequence."""
         middle = len(segment.frames) // 2
         return KeyFrames(middle, (middle,))
 
 
 class _NearestSelector(Selector[NearestOptions]):
-    """Selectors by the cosine similarity of frames with the bare event text: whole, as published, or by windows."""
+    """Selectors by the cosine similarity of the event text to frames, as published, or to windows of frames."""
 
     def crops(self, segment: Segment) -> Sequence[Crop]:
-        """All frames, or all windows of all frames."""
+        """Return all frames, or all windows of all frames."""
         if not self.options.windows:
             return [Crop(frame) for frame in segment.frames]
         windows = [
@@ -60,9 +60,10 @@ class _NearestSelector(Selector[NearestOptions]):
             for scale in window_scales([("", size) for size in self.options.windows], side=SIDE)
             for box in scale.boxes
         ]
-        return [crop for frame in segment.frames for crop in window_crops(squared(frame), windows)]
+        return [crop for frame in segment.frames for crop in window_crops(resize_frame(frame), windows)]
 
     def _similarities(self, segment: Segment, text: EventText) -> FloatArray:
+        """Return the cosine similarity (n_frames,) of each frame, or of its nearest window, to the text."""
         vectors = self.encoder.encode_crops(self.crops(segment))
         similarities: FloatArray = vectors @ self.encoder.encode_texts([text.text])[0]
         nearest: FloatArray = similarities.reshape(len(segment.frames), -1).max(axis=1)
@@ -70,10 +71,13 @@ class _NearestSelector(Selector[NearestOptions]):
 
 
 class TopSelector(_NearestSelector):
-    """The four frames nearest the text; of equals the later ones, as published."""
+    """The four frames nearest the text, of equally near ones the later, as published; the nearest is primary."""
 
     def select(self, segment: Segment, text: EventText) -> KeyFrames:
-        """Rank all frames."""
+        """Return the nearest frame, and the four nearest, ascending.
+
+        :raises BackendError: when the encoder fails.
+        """
         ranked = np.argsort(self._similarities(segment, text), kind="stable")[::-1][:N_KEYS]
         return _key_frames(int(ranked[0]), np.sort(ranked))
 
@@ -86,7 +90,10 @@ class GroupThenTopSelector(_NearestSelector):
     """
 
     def select(self, segment: Segment, text: EventText) -> KeyFrames:
-        """Return the first maximum of the segment, and that of each group."""
+        """Return the first maximum of the segment, and the first maximum of each group.
+
+        :raises BackendError: when the encoder fails.
+        """
         similarities = self._similarities(segment, text)
         primary = int(np.argmax(similarities))
         groups = _groups(len(similarities))
@@ -100,7 +107,10 @@ class TopThenGroupSelector(_NearestSelector):
     """
 
     def select(self, segment: Segment, text: EventText) -> KeyFrames:
-        """Return the first maximum m of the segment, and frame ``m mod g`` of each group of g frames."""
+        """Return the first maximum m of the segment, and frame ``m mod g`` of each group of g frames.
+
+        :raises BackendError: when the encoder fails.
+        """
         primary = int(np.argmax(self._similarities(segment, text)))
         return _key_frames(primary, [group[primary % len(group)] for group in _groups(len(segment.frames))])
 

@@ -15,7 +15,7 @@ from anyanomaly.types import Event, Score, SegmentScore, Timeline
 
 
 class _FileSink(Sink[SinkOptions]):
-    """A sink with one file, opened when the first result comes."""
+    """A sink that writes one file, from the first result on."""
 
     def __init__(self, options: SinkOptions) -> None:
         super().__init__(options)
@@ -23,26 +23,35 @@ class _FileSink(Sink[SinkOptions]):
         self._run: Mapping[str, Any] = {}
 
     def load(self) -> None:
-        """:raises OutputError: when the place cannot be written to."""
+        """Check that the file can be written.
+
+        :raises OutputError: when it cannot.
+        """
         self._file.check()
 
     def begin(self, run: Mapping[str, Any]) -> None:
-        """Keep the description of the run until there is something to write."""
+        """Keep the description of the run until the first result is written."""
         self._run = run
 
     def close(self) -> None:
-        """Finish the file."""
+        """Give the file its final name.
+
+        :raises OutputError: when that fails.
+        """
         self._file.close()
 
 
 class JsonLinesSink(_FileSink):
-    """A line for the run, then one per segment and text, and per event; readable after a crash."""
+    """One JSON line for the run, one per segment and text, and one per event; readable after a crash."""
 
-    _begun = False
+    _has_run_line = False
 
     def write_segment(self, score: SegmentScore) -> None:
-        """Write the fused value, and each context's value and answer in the model's words."""
-        self._line(
+        """Write the fused value, and per context the value and the model's words.
+
+        :raises OutputError: when the file cannot be written.
+        """
+        self._write_line(
             {
                 "type": "segment",
                 "video": score.video.id,
@@ -53,73 +62,88 @@ class JsonLinesSink(_FileSink):
                 "stop_s": _number(float(score.times_s[-1]) + 1 / score.video.fps),
                 "text": score.text,
                 "value": _number(score.value),
-                "scores": {name: _score(each) for name, each in score.scores.items()},
+                "scores": {name: _score_fields(context_score) for name, context_score in score.scores.items()},
             }
         )
 
     def write_event(self, event: Event) -> None:
-        """Write its times, peak and reason."""
-        self._line({"type": "event", **event_fields(event)})
+        """Write the event's times, peak and reason.
 
-    def _line(self, fields: Mapping[str, Any]) -> None:
-        if not self._begun:
-            self._begun = True
-            self._line({"type": "run", **self._run})
+        :raises OutputError: when the file cannot be written.
+        """
+        self._write_line({"type": "event", **event_fields(event)})
+
+    def _write_line(self, fields: Mapping[str, Any]) -> None:
+        if not self._has_run_line:
+            self._has_run_line = True
+            self._write_line({"type": "run", **self._run})
         self._file.write(json.dumps(fields, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 class CsvSink(_FileSink):
     """One row per frame and text: video, frame, time_s, text, one column per context, raw, score.
 
-    A missing score is an empty field. Texts stand as they are: a spreadsheet may take one that begins with
-    ``=`` for a formula.
+    A missing score is an empty field. Texts are not escaped: a spreadsheet may read one that begins with ``=`` as a
+    formula.
     """
 
-    _begun = False
+    _has_header = False
 
     def write_timeline(self, timeline: Timeline) -> None:
-        """Write the rows of a timeline, or of a piece of one."""
+        """Write the rows of a timeline, or of a piece of one.
+
+        :raises OutputError: when the file cannot be written.
+        """
         rows = io.StringIO()
         writer = csv.writer(rows, lineterminator="\n")
-        if not self._begun:
-            self._begun = True
+        if not self._has_header:
+            self._has_header = True
             writer.writerow(["video", "frame", "time_s", "text", *timeline.contexts, "raw", "score"])
         series = [*timeline.contexts.values(), timeline.raw, timeline.smooth]
-        for at, time_s in enumerate(timeline.times_s):
-            values = ("" if math.isnan(each[at]) else _number(float(each[at])) for each in series)
-            writer.writerow([timeline.video.id, timeline.start + at, _number(float(time_s)), timeline.text, *values])
+        for row, (time_s, *scores) in enumerate(zip(timeline.times_s, *series, strict=True)):
+            values = ("" if math.isnan(score) else _number(float(score)) for score in scores)
+            writer.writerow([timeline.video.id, timeline.start + row, _number(float(time_s)), timeline.text, *values])
         self._file.write(rows.getvalue())
 
 
 class EventsSink(_FileSink):
-    """One JSON document: the run and its events. Rewritten at each event, so that it is always whole."""
+    """One JSON document: the run and its events. Rewritten at each event, so that it is always complete."""
 
     def __init__(self, options: SinkOptions) -> None:
         super().__init__(options)
         self._events: list[dict[str, Any]] = []
-        self._any = False
+        self._has_results = False
 
     def write_timeline(self, timeline: Timeline) -> None:
-        """A timeline without an event is a result too: write the document, once."""
-        if not self._any:
+        """Write the document, without events, after the first timeline: no event is a result too.
+
+        :raises OutputError: when the file cannot be written.
+        """
+        if not self._has_results:
             self._rewrite()
 
     def write_event(self, event: Event) -> None:
-        """Add an event, its times in seconds and as h:mm:ss.mmm."""
+        """Add an event to the document, with times in seconds and as h:mm:ss.mmm.
+
+        :raises OutputError: when the file cannot be written.
+        """
         times = {"start_time": clock(event.start_s), "stop_time": clock(event.stop_s)}
         self._events.append({**event_fields(event), **times})
         self._rewrite()
 
     def _rewrite(self) -> None:
-        self._any = True
+        self._has_results = True
         if self.options.path != "-":
             self._file.replace(self._document())
 
     def close(self) -> None:
-        """Finish the file; standard output, which cannot be rewritten, gets the document now."""
-        if self._any and self.options.path == "-":
+        """Give the file its final name; standard output, which cannot be rewritten, gets the document now.
+
+        :raises OutputError: when that fails.
+        """
+        if self._has_results and self.options.path == "-":
             self._file.write(self._document())
-            self._any = False
+            self._has_results = False
         super().close()
 
     def _document(self) -> str:
@@ -128,7 +152,7 @@ class EventsSink(_FileSink):
 
 
 def event_fields(event: Event) -> dict[str, Any]:
-    """Return an event as JSON has it."""
+    """Return the fields of an event, JSON-ready."""
     return {
         "video": event.video,
         "text": event.text,
@@ -148,11 +172,11 @@ def clock(time_s: float) -> str:
     return f"{hours}:{minutes:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"
 
 
-def _score(score: Score) -> dict[str, Any]:
+def _score_fields(score: Score) -> dict[str, Any]:
     mass = {} if score.mass is None else {"mass": _number(score.mass)}
     return {"value": _number(score.value), **mass, "answer": score.rationale}
 
 
 def _number(value: float) -> float | None:
-    """Round to what a result means; missing is null."""
+    """Return a number rounded to six decimals; None, in JSON null, for NaN."""
     return None if math.isnan(value) else round(value, 6)

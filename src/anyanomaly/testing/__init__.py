@@ -1,1 +1,1 @@
-"""What plugin authors test with: fakes, made videos, contracts. Ships with the core."""
+"""Tools for the tests of plugins: fakes, synthetic videos, contracts. Part of the core package."""

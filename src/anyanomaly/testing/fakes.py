@@ -1,4 +1,4 @@
-"""Components for tests that are not about models: quick, deterministic, and able to misbehave on request."""
+"""Components for tests that are not about models: fast and deterministic; on request they fail or reorder answers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _COLOURS = {"red": 0, "green": 1, "blue": 2}
 
 
 def redness(query: Query) -> str:
-    """Answer by how much redder than the rest the reddest part of the first image is: a score in words."""
+    """Return an answer in words: how much the reddest pixel of the first image exceeds grey, as a score."""
     image = query.images[0].astype(int)
     excess = (image[..., 0] - image[..., 1:].max(axis=-1)).max()
     return f"{min(max(excess, 0), 200) / 200:.1f}. It is that red."
 
 
 class FakeBackend(Backend[Options]):
-    """Answers with a function of the query; can reorder, fail at the n-th query, and counts its calls."""
+    """Answers with a function of the query, and records its calls."""
 
     def __init__(
         self,
@@ -37,6 +37,9 @@ class FakeBackend(Backend[Options]):
         reorder: bool = False,
         fail_at: int | None = None,
     ) -> None:
+        """:param answer: from a query to the answer's words. :param reorder: shuffle the answers of a batch.
+        :param fail_at: number of queries after which the engine fails.
+        """
         super().__init__(Options())
         self.batch_size = batch_size
         self._answer = answer
@@ -47,21 +50,21 @@ class FakeBackend(Backend[Options]):
 
     @property
     def fingerprint(self) -> str:
-        """One model, whatever it is told to do."""
+        """The same, whatever the arguments."""
         return "fake"
 
     def load(self) -> None:
-        """Be ready."""
+        """Allow ``answer_batch``."""
         self._loaded = True
 
     def close(self) -> None:
-        """Be no longer ready."""
+        """Refuse ``answer_batch`` until the next ``load``."""
         self._loaded = False
 
     def answer_batch(self, queries: Sequence[Query]) -> list[Answer]:
-        """Answer; log-probabilities favour the choice that the words state.
+        """Answer in words, or with log-probabilities that favour the choice at the beginning of the words.
 
-        :raises BackendError: before ``load``, and at the query it was told to fail at.
+        :raises BackendError: before ``load``, and after ``fail_at`` queries.
         """
         if not self._loaded:
             raise BackendError("The backend 'fake' is used before load().")
@@ -71,12 +74,15 @@ class FakeBackend(Backend[Options]):
         answers = []
         for query in queries:
             words = self._answer(query)
-            likely = {choice: -0.1 if words.startswith(choice) else -5.0 for choice in query.sampling.choices}
-            answers.append(Answer(query.id, text="" if likely else words, logprobs=likely or None))
+            logprobs = {choice: -0.1 if words.startswith(choice) else -5.0 for choice in query.sampling.choices}
+            answers.append(Answer(query.id, text="" if logprobs else words, logprobs=logprobs or None))
         return answers
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Answer]:
-        """Answer a stream, within each batch in another order when told to."""
+        """Answer a stream; with ``reorder`` the answers of each batch are shuffled.
+
+        :raises BackendError: as ``answer_batch``.
+        """
         stream = iter(queries)
         while batch := list(islice(stream, self.batch_size)):
             answers = self.answer_batch(batch)
@@ -86,7 +92,7 @@ class FakeBackend(Backend[Options]):
 
 
 class FakeEncoder(Encoder[Options]):
-    """Mean colours: "red" is like a red picture without any weights; other words get a direction of their own."""
+    """Encodes mean colours: "red" is similar to a red image, without weights; other texts get fixed random vectors."""
 
     def __init__(self, options: Options | None = None, *, batch_size: int = 64) -> None:
         super().__init__(options or Options())
@@ -94,11 +100,11 @@ class FakeEncoder(Encoder[Options]):
 
     @property
     def fingerprint(self) -> str:
-        """There is only one."""
+        """The same, whatever the arguments."""
         return "fake-encoder"
 
     def encode_crops(self, crops: Sequence[Crop]) -> FloatArray:
-        """Return the unit vector of each crop's mean colour, offset so that none is zero."""
+        """Return each crop's mean colour, plus 1 so that none is zero, as unit vectors (n_crops, 3)."""
         rows = np.zeros((len(crops), 3), dtype=np.float32)
         for row, crop in zip(rows, crops, strict=True):
             x0, y0, x1, y1 = crop.box or (0, 0, *crop.frame.image.shape[1::-1])
@@ -106,12 +112,12 @@ class FakeEncoder(Encoder[Options]):
         return _unit(rows)
 
     def encode_texts(self, texts: Sequence[str], *, unit: bool = True) -> FloatArray:
-        """Return the colour that a text names, or a direction made from its letters."""
+        """Return the colour that each text names, or a random vector seeded by the text, as vectors (n_texts, 3)."""
         rows = np.zeros((len(texts), 3), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
-            named = [axis for colour, axis in _COLOURS.items() if colour in text.lower()]
-            if named:
-                row[named] = 1
+            axes = [axis for colour, axis in _COLOURS.items() if colour in text.lower()]
+            if axes:
+                row[axes] = 1
             else:
                 row[:] = np.random.default_rng(zlib.crc32(text.encode())).random(3)
         return _unit(rows) if unit else rows
@@ -121,11 +127,11 @@ class EndlessReader(Reader[Options]):
     """A live source: grey frames, red ones for one second in every four, without end."""
 
     def probe(self, uri: str) -> Video:
-        """Describe it."""
+        """Return a live video of 8 frames per second."""
         return Video(uri, uri, 8.0, None, 16, 16, live=True)
 
     def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
-        """Yield frames for ever."""
+        """Yield frames, without end."""
         for index in count(start, every):
             image = np.full((16, 16, 3), 90, dtype=np.uint8)
             if index % 32 >= 24:
@@ -134,7 +140,7 @@ class EndlessReader(Reader[Options]):
 
 
 class counting(Iterator[T]):
-    """A stream that counts what was pulled from it."""
+    """An iterator that counts the items taken from it, in ``n_pulled``."""
 
     def __init__(self, stream: Iterable[T]) -> None:
         self._stream = iter(stream)

@@ -17,32 +17,34 @@ from anyanomaly.errors import MissingRequirement
 
 
 def pytest_addoption(parser: Any) -> None:
-    """Add the options of the conformance run."""
+    """Add the options that name the component."""
     group = parser.getgroup("anyanomaly")
     group.addoption("--component", default="", help="ROLE:NAME of the component to check")
-    group.addoption("--component-options", default="{}", help="its options, as JSON")
+    group.addoption("--component-options", default="{}", help="options of the component, as JSON")
     group.addoption("--component-plugin", action="append", default=[], help="plugin file or module to load")
 
 
 def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
-    """Keep the contract of the component's role."""
+    """Deselect the contracts of other roles than the component's."""
     role = config.getoption("--component").partition(":")[0]
-    other = [item for item in items if getattr(item.cls, "role", role) != role]
-    items[:] = [item for item in items if item not in other]
-    config.hook.pytest_deselected(items=other)
+    deselected = [item for item in items if getattr(item.cls, "role", role) != role]
+    items[:] = [item for item in items if item not in deselected]
+    config.hook.pytest_deselected(items=deselected)
 
 
 def check(component: str, options: Mapping[str, Any], plugins: Sequence[str] = ()) -> int:
-    """Run the contract of ROLE:NAME and return pytest's exit code.
+    """Run the contract of the component ROLE:NAME and return pytest's exit code.
 
+    :param options: of the component. :param plugins: plugin files or modules to load.
     :raises MissingRequirement: without pytest.
     """
     try:
         import pytest
     except ImportError as error:
         raise MissingRequirement("Checking a component needs pytest. Run: pip install 'anyanomaly[testing]'") from error
-    given = ["--component", component, "--component-options", json.dumps(dict(options), default=str)]
-    loaded = [part for plugin in plugins for part in ("--component-plugin", plugin)]
+    about = ["--component", component, "--component-options", json.dumps(dict(options), default=str)]
+    plugin_flags = [word for plugin in plugins for word in ("--component-plugin", plugin)]
     module = "anyanomaly.testing.conformance.test_component"
-    quiet = ["-q", "-p", "no:cacheprovider", "-c", os.devnull]  # not the settings of the folder we happen to be in
-    return int(pytest.main(["-p", "anyanomaly.testing.plugin", "--pyargs", module, *quiet, *given, *loaded]))
+    # no configuration file: the working folder's is about other tests
+    flags = ["-q", "-p", "no:cacheprovider", "-c", os.devnull]
+    return int(pytest.main(["-p", "anyanomaly.testing.plugin", "--pyargs", module, *flags, *about, *plugin_flags]))

@@ -1,4 +1,4 @@
-"""Synthetic clips with a known event, made in milliseconds: for the tests of components and of whole runs."""
+"""Synthetic clips with a known event, generated in milliseconds, for the tests of components and of complete runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from anyanomaly.types import ImageArray
 Labels = npt.NDArray[np.bool_]
 
 EVENT_TEXT = "a red square"
-"""What happens in the synthetic clips."""
+"""The event text of the synthetic clips."""
 
 
 def synthetic_video(
@@ -28,11 +28,11 @@ def synthetic_video(
 ) -> Labels:
     """Write an mp4 in which a red square crosses a grey textured background; return its labels.
 
-    The square is there, moving from left to right, in the frames with ``event_s[0] <= time < event_s[1]``
-    (seconds). The same arguments write the same bytes.
+    The square moves from left to right in the frames with ``event_s[0] <= time < event_s[1]`` (seconds). The same
+    arguments write the same bytes.
 
     :param size: width and height in pixels, even.
-    :returns: bool (n_frames,): where the square is.
+    :returns: bool (n_frames,): the frames that show the square.
     :raises OutputError: when the file cannot be written.
     """
     labels = _labels(n_frames, fps, event_s)
@@ -49,9 +49,11 @@ def synthetic_frames(
     event_s: tuple[float, float] = (1.0, 2.0),
     suffix: str = ".png",
 ) -> Labels:
-    """Write the frames of ``synthetic_video`` as ``frame_0.png``, ``frame_1.png`` ...; return the labels.
+    """Write the frames of ``synthetic_video`` as ``frame_0.png``, ``frame_1.png`` ...; return the labels (n_frames,).
 
-    The numbers have no leading zeros, so that reading them in order needs the natural order.
+    Without leading zeros, so that a reader needs the natural order.
+
+    :raises OutputError: when an image cannot be written.
     """
     labels = _labels(n_frames, fps, event_s)
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -63,13 +65,19 @@ def synthetic_frames(
 def colour_blocks_video(
     path: str | Path, *, n_frames: int = 8, size: tuple[int, int] = (96, 48), fps: float = 25.0
 ) -> None:
-    """Write an mp4 whose left third is red, the middle one green, the right one blue."""
+    """Write an mp4 whose left third is red, the middle third green, the right third blue.
+
+    :raises OutputError: when the file cannot be written.
+    """
     picture = colour_blocks(size)
     _write_video(path, (picture for _ in range(n_frames)), size, fps)
 
 
 def colour_blocks(size: tuple[int, int] = (96, 48)) -> ImageArray:
-    """Return an image whose left third is red, the middle one green, the right one blue."""
+    """Return an image (H, W, 3) whose left third is red, the middle third green, the right third blue.
+
+    :param size: width and height in pixels.
+    """
     width, height = size
     thirds = np.arange(width) * 3 // width
     row = 255 * np.eye(3, dtype=np.uint8)[thirds]
@@ -79,11 +87,11 @@ def colour_blocks(size: tuple[int, int] = (96, 48)) -> ImageArray:
 def write_image(path: str | Path, image: ImageArray) -> None:
     """Write an RGB image in the format that the suffix names.
 
-    :raises OutputError: when it cannot be written.
+    :raises OutputError: when OpenCV cannot encode that format.
     """
-    written, data = opencv().imencode(Path(path).suffix, image[:, :, ::-1])
-    if not written:
-        raise OutputError(f"Cannot write {path}: OpenCV cannot encode images of that kind.")
+    is_encoded, data = opencv().imencode(Path(path).suffix, image[:, :, ::-1])
+    if not is_encoded:
+        raise OutputError(f"Cannot write {path}: OpenCV cannot encode that format. Use .png or .jpg.")
     Path(path).write_bytes(data.tobytes())
 
 
@@ -93,7 +101,7 @@ def _labels(n_frames: int, fps: float, event_s: tuple[float, float]) -> Labels:
 
 
 def _pictures(labels: Labels, size: tuple[int, int]) -> Iterator[ImageArray]:
-    """Yield one RGB image per label; while it is true, a red square moves from the left to the right edge."""
+    """Yield one RGB image per label; where it is true, a red square moves from the left to the right edge."""
     background = _background(size)
     width, height = size
     side = height // 3
@@ -120,7 +128,7 @@ def _write_video(path: str | Path, pictures: Iterator[ImageArray], size: tuple[i
     cv2 = opencv()
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
     if not writer.isOpened():
-        raise OutputError(f"Cannot write {path}: is the folder there, and the name one of a video (.mp4)?")
+        raise OutputError(f"Cannot write {path}. Check that its folder exists and that its name ends in .mp4.")
     try:
         for picture in pictures:
             writer.write(picture[:, :, ::-1])

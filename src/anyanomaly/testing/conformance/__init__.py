@@ -1,1 +1,1 @@
-"""The contracts over any installed component, without code."""
+"""Runs the contracts on any installed component, without test code."""

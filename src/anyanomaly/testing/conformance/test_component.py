@@ -1,4 +1,4 @@
-"""The contracts over the component that ``--component`` names; those of other roles are deselected."""
+"""The contracts, run on the component that ``--component`` names; those of other roles are deselected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from anyanomaly.testing.videos import synthetic_frames, synthetic_video
 
 
 class _Installed:
-    """Fixtures that create the component from what is installed."""
+    """Fixtures that create the installed component."""
 
     @pytest.fixture
     def spec(self, request: pytest.FixtureRequest) -> Any:
@@ -24,22 +24,22 @@ class _Installed:
 
     @pytest.fixture
     def component(self, request: pytest.FixtureRequest, spec: Any, tmp_path: Path) -> Any:
-        return self._created(request, spec, tmp_path)
+        return self._create(request, spec, tmp_path)
 
     @pytest.fixture
     def another(self, request: pytest.FixtureRequest, spec: Any, tmp_path: Path) -> Any:
-        return self._created(request, spec, tmp_path)
+        return self._create(request, spec, tmp_path)
 
     @pytest.fixture
     def uri(self, spec: Any, tmp_path: Path) -> str:
-        """Make a clip, or a folder of images for a reader that takes no files."""
+        """Return a clip, or a folder of images for a reader without suffixes."""
         if spec.suffixes:
             synthetic_video(tmp_path / "clip.mp4")
             return str(tmp_path / "clip.mp4")
         synthetic_frames(tmp_path / "clip")
         return str(tmp_path / "clip")
 
-    def _created(self, request: pytest.FixtureRequest, spec: Any, folder: Path) -> Any:
+    def _create(self, request: pytest.FixtureRequest, spec: Any, folder: Path) -> Any:
         options = json.loads(request.config.getoption("--component-options"))
         if spec.role == "sink":
             options.setdefault("path", str(folder / "results"))

@@ -1,4 +1,4 @@
-"""Contracts: a class of numbered tests per role (docs/contracts.md). Subclass one and give its fixture.
+"""Contracts: a class of numbered tests per role (docs/contracts.md). Subclass one and define its fixtures.
 
 ::
 

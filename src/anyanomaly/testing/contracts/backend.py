@@ -1,4 +1,4 @@
-"""What every backend holds (S clauses)."""
+"""The contract of backends (S clauses)."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ from anyanomaly.testing.fakes import counting
 from anyanomaly.testing.samples import sample_queries
 from anyanomaly.types import Answer, Query, Sampling
 
-N = 5
+N_QUERIES = 5
 
 
 class BackendContract(ComponentContract):
-    """Fixture ``component``: a backend, not loaded. ``spec``: its spec, whose flags the clauses follow."""
+    """Fixtures ``component``: a backend, not loaded; ``spec``: its spec, which says which clauses apply."""
 
     @pytest.fixture
     def spec(self) -> BackendSpec:
-        """Give the backend's spec."""
+        """Return the backend's spec."""
         raise AssertionError("the backend contract needs the fixture `spec`")
 
     @pytest.fixture
     def loaded(self, component: Any) -> Iterator[Backend[Options]]:
-        """Give the backend, loaded."""
+        """Yield the backend, loaded."""
         with component:
             yield component
 
-    def queries(self, n_queries: int, **more: Any) -> list[Query]:
-        """Make queries; override where a backend answers only certain ones."""
-        return list(islice(sample_queries(**more), n_queries))
+    def queries(self, n_queries: int, **options: Any) -> list[Query]:
+        """Return queries; override for a backend that answers only certain ones.
+
+        :param options: of ``sample_queries``.
+        """
+        return list(islice(sample_queries(**options), n_queries))
 
     def test_s1_no_queries_no_answers(self, loaded: Backend[Options]) -> None:
         assert list(loaded.answer([])) == []
@@ -48,31 +51,31 @@ class BackendContract(ComponentContract):
         assert answer.id == query.id
 
     def test_s3_every_query_is_answered_once(self, loaded: Backend[Options]) -> None:
-        queries = self.queries(N)
+        queries = self.queries(N_QUERIES)
         assert sorted(answer.id for answer in loaded.answer(queries)) == [query.id for query in queries]
 
-    def test_s4_never_holds_more_than_it_says(self, loaded: Backend[Options]) -> None:
-        stream = counting(self.queries(2 * N))
+    def test_s4_never_holds_more_queries_than_max_inflight(self, loaded: Backend[Options]) -> None:
+        stream = counting(self.queries(2 * N_QUERIES))
         for n_answered, _ in enumerate(loaded.answer(stream)):
             assert stream.n_pulled - n_answered <= loaded.max_inflight
 
-    def test_s5_works_on_a_stream_whose_end_is_not_known(self, loaded: Backend[Options]) -> None:
+    def test_s5_answers_before_the_stream_ends(self, loaded: Backend[Options]) -> None:
         def stream() -> Iterator[Query]:
-            yield from self.queries(N + loaded.max_inflight)
-            raise AssertionError("pulled far ahead of what was asked for")
+            yield from self.queries(N_QUERIES + loaded.max_inflight)
+            raise AssertionError("took more queries than it may hold unanswered")
 
-        assert len(list(islice(loaded.answer(stream()), N))) == N
+        assert len(list(islice(loaded.answer(stream()), N_QUERIES))) == N_QUERIES
 
     def test_s6_the_same_answer_alone_and_in_a_batch(self, loaded: Backend[Options], spec: BackendSpec) -> None:
         if not spec.deterministic:
             return
-        queries = self.queries(N)
-        together = {answer.id: answer for answer in loaded.answer(queries)}
+        queries = self.queries(N_QUERIES)
+        batch_answers = {answer.id: answer for answer in loaded.answer(queries)}
         for query in queries:
-            (alone,) = loaded.answer([query])
-            assert _same(alone, together[query.id])
+            (answer,) = loaded.answer([query])
+            assert _content(answer) == _content(batch_answers[query.id])
 
-    def test_s9_log_probabilities_where_asked_for(self, loaded: Backend[Options], spec: BackendSpec) -> None:
+    def test_s9_log_probabilities_of_every_choice(self, loaded: Backend[Options], spec: BackendSpec) -> None:
         if not spec.logprobs:
             return
         for answer in loaded.answer(self.queries(2, sampling=Sampling(choices=SCORES))):
@@ -81,7 +84,7 @@ class BackendContract(ComponentContract):
             assert all(logprob <= 0 for logprob in answer.logprobs.values())
             assert sum(map(math.exp, answer.logprobs.values())) <= 1 + 1e-4
 
-    def test_s11_use_before_load_is_an_error_of_ours(self, component: Backend[Options]) -> None:
+    def test_s11_use_before_load_is_a_backend_error(self, component: Backend[Options]) -> None:
         with pytest.raises(BackendError):
             list(component.answer(self.queries(1)))
 
@@ -90,6 +93,5 @@ class BackendContract(ComponentContract):
             assert component.fingerprint == another.fingerprint
 
 
-def _same(one: Answer, other: Answer) -> bool:
-    values = [None if answer.value is None else round(answer.value, 4) for answer in (one, other)]
-    return one.text == other.text and values[0] == values[1]
+def _content(answer: Answer) -> tuple[str, float | None]:
+    return answer.text, None if answer.value is None else round(answer.value, 4)

@@ -1,4 +1,4 @@
-"""What every component holds (C clauses)."""
+"""The contract of all components (C clauses)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from anyanomaly.api import Component, Options
 
 
 class ComponentContract:
-    """Fixture ``component``: a new one, not loaded. ``another``: one more with the same options."""
+    """Fixtures ``component``: a new component, not loaded; ``another``: a second one with the same options."""
 
     @pytest.fixture
     def component(self) -> Any:
-        """Give the component under test."""
+        """Return the component to test."""
         raise AssertionError("a contract needs the fixture `component`")
 
     @pytest.fixture
     def another(self, component: Any) -> Any:
-        """Give a second component with the same options."""
+        """Return a second component with the same options."""
         return type(component)(component.options)
 
     def test_c4_options_are_closed_frozen_described_and_survive_json(self, component: Component[Options]) -> None:

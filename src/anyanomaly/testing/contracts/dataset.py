@@ -1,4 +1,4 @@
-"""What every data set holds (D clauses)."""
+"""The contract of datasets (D clauses)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from anyanomaly.testing.contracts.component import ComponentContract
 
 
 class DatasetContract(ComponentContract):
-    """Fixture ``component``: a data set whose files are there."""
+    """Fixture ``component``: a dataset with its files, not loaded."""
 
     @pytest.fixture
     def loaded(self, component: Any) -> Iterator[Dataset[Options]]:
-        """Give the data set, loaded."""
+        """Yield the dataset, loaded."""
         with component:
             yield component
 
     def test_d1_iterating_twice_gives_the_same(self, loaded: Dataset[Options]) -> None:
-        one, other = list(loaded.videos()), list(loaded.videos())
-        assert [(v.id, v.uri, v.texts, v.spans) for v in one] == [(v.id, v.uri, v.texts, v.spans) for v in other]
-        for a, b in zip(one, other, strict=True):
-            assert a.labels.keys() == b.labels.keys()
-            assert all((a.labels[name] == b.labels[name]).all() for name in a.labels)
+        for first, second in zip(loaded.videos(), loaded.videos(), strict=True):
+            assert (first.id, first.uri, first.texts) == (second.id, second.uri, second.texts)
+            assert first.spans == second.spans
+            assert first.labels.keys() == second.labels.keys()
+            assert all((first.labels[name] == second.labels[name]).all() for name in first.labels)
 
     def test_d2_videos_have_their_own_ids(self, loaded: Dataset[Options]) -> None:
         ids = [video.id for video in loaded.videos()]

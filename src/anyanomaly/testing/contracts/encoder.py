@@ -1,4 +1,4 @@
-"""What every encoder holds (E clauses)."""
+"""The contract of encoders (E clauses)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class EncoderContract(ComponentContract):
 
     @pytest.fixture
     def loaded(self, component: Any) -> Iterator[Encoder[Options]]:
-        """Give the encoder, loaded."""
+        """Yield the encoder, loaded."""
         with component:
             yield component
 
@@ -31,18 +31,18 @@ class EncoderContract(ComponentContract):
             np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3)
 
     def test_e2_the_same_alone_and_in_a_batch(self, loaded: Encoder[Options]) -> None:
-        alone = np.concatenate([loaded.encode_crops([crop]) for crop in _crops()])
-        np.testing.assert_allclose(loaded.encode_crops(_crops()), alone, atol=1e-3)
+        one_by_one = np.concatenate([loaded.encode_crops([crop]) for crop in _crops()])
+        np.testing.assert_allclose(loaded.encode_crops(_crops()), one_by_one, atol=1e-3)
 
-    def test_e3_texts_and_crops_share_a_space(self, loaded: Encoder[Options]) -> None:
+    def test_e3_texts_and_crops_have_the_same_dimension(self, loaded: Encoder[Options]) -> None:
         assert loaded.encode_crops(_crops()).shape[1] == loaded.encode_texts(["a car"]).shape[1]
 
-    def test_e4_nothing_gives_no_rows(self, loaded: Encoder[Options]) -> None:
+    def test_e4_no_input_gives_no_rows(self, loaded: Encoder[Options]) -> None:
         assert loaded.encode_crops([]).shape == loaded.encode_texts([]).shape
         assert loaded.encode_crops([]).shape[0] == 0
 
     @pytest.mark.parametrize("fit", ["centre", "stretch"])
-    def test_e5_a_box_is_the_image_cut_first(self, loaded: Encoder[Options], fit: Fit) -> None:
+    def test_e5_a_box_equals_the_image_cut_to_it(self, loaded: Encoder[Options], fit: Fit) -> None:
         frame = sample_segment(1).frames[0]
         for box in BOXES:
             x0, y0, x1, y1 = box

@@ -1,4 +1,4 @@
-"""What every reader holds (R clauses)."""
+"""The contract of readers (R clauses)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from anyanomaly.testing.contracts.component import ComponentContract
 
 
 class ReaderContract(ComponentContract):
-    """Fixtures ``component``: a reader; ``uri``: a source of 30 frames or more; ``missing``: one that is not there."""
+    """Fixtures ``component``: a reader; ``uri``: a source of 30 frames or more; ``missing``: no existing source."""
 
     @pytest.fixture
     def uri(self) -> str:
-        """Give a source that can be read."""
+        """Return a source that can be read."""
         raise AssertionError("the reader contract needs the fixture `uri`")
 
     @pytest.fixture
     def missing(self) -> str:
-        """Give a source that is not there."""
+        """Return a source that does not exist."""
         return "no/such/source.mp4"
 
     @pytest.fixture
     def loaded(self, component: Any) -> Iterator[Reader[Options]]:
-        """Give the reader, loaded."""
+        """Yield the reader, loaded."""
         with component:
             yield component
 
@@ -44,7 +44,7 @@ class ReaderContract(ComponentContract):
     def test_r2_r3_indices_ascend_and_times_never_decrease(self, loaded: Reader[Options], uri: str, every: int) -> None:
         frames = list(islice(loaded.frames(loaded.probe(uri), every=every), 7))
         assert [frame.index for frame in frames] == list(range(0, 7 * every, every))
-        assert all(one.time_s <= other.time_s for one, other in pairwise(frames))
+        assert all(frame.time_s <= following.time_s for frame, following in pairwise(frames))
 
     def test_r4_images_are_rgb_bytes(self, loaded: Reader[Options], uri: str) -> None:
         frame = next(iter(loaded.frames(loaded.probe(uri))))
@@ -53,17 +53,18 @@ class ReaderContract(ComponentContract):
 
     def test_r5_start_gives_the_frame_that_reading_through_gives(self, loaded: Reader[Options], uri: str) -> None:
         video = loaded.probe(uri)
-        through = list(islice(loaded.frames(video), 12))[-1]
-        started = next(iter(loaded.frames(video, start=11)))
-        assert (started.index, started.time_s) == (through.index, through.time_s)
-        assert (started.image == through.image).all()
+        twelfth = list(islice(loaded.frames(video), 12))[-1]
+        first = next(iter(loaded.frames(video, start=11)))
+        assert (first.index, first.time_s) == (twelfth.index, twelfth.time_s)
+        assert (first.image == twelfth.image).all()
 
     def test_r6_a_video_may_be_left_early_and_read_twice_at_once(self, loaded: Reader[Options], uri: str) -> None:
         video = loaded.probe(uri)
-        one, other = iter(loaded.frames(video)), iter(loaded.frames(video))
-        assert (next(one).image == next(other).image).all()
-        for each in (one, other):
-            if close := getattr(each, "close", None):
+        iterators = iter(loaded.frames(video)), iter(loaded.frames(video))
+        first, second = map(next, iterators)
+        assert (first.image == second.image).all()
+        for frames in iterators:
+            if close := getattr(frames, "close", None):
                 close()
 
     def test_r7_a_missing_source_is_named(self, loaded: Reader[Options], missing: str) -> None:

@@ -1,4 +1,4 @@
-"""What every sink holds (K clauses)."""
+"""The contract of sinks (K clauses)."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class SinkContract(ComponentContract):
 
     @pytest.fixture
     def spec(self) -> SinkSpec:
-        """Give the sink's spec."""
+        """Return the sink's spec."""
         raise AssertionError("the sink contract needs the fixture `spec`")
 
     @pytest.fixture
     def path(self, component: Any) -> Path:
-        """Give the path that the sink writes."""
+        """Return the path that the sink writes."""
         return Path(component.options.path)
 
-    def test_k1_what_came_before_a_crash_is_on_disk(
+    def test_k1_results_before_a_crash_are_on_disk(
         self, component: Sink[SinkOptions], path: Path, spec: SinkSpec
     ) -> None:
         component.load()
         component.begin({"config": {}})
         _write(component, "v")
-        on_disk = "".join(each.read_text() for each in path.parent.glob(f"{path.name}*"))
+        on_disk = "".join(file.read_text() for file in path.parent.glob(f"{path.name}*"))
         component.close()
         if spec.streams:
             assert on_disk
@@ -48,11 +48,11 @@ class SinkContract(ComponentContract):
         _write(component, "first")
         _write(component, "second", value=math.nan)
         component.close()
-        written = path.read_text()
-        assert "NaN" not in written
-        assert written.index("first") < written.index("second")
+        content = path.read_text()
+        assert "NaN" not in content
+        assert content.index("first") < content.index("second")
 
-    def test_k4_nothing_came_so_nothing_is_written(self, component: Sink[SinkOptions], path: Path) -> None:
+    def test_k4_without_results_an_older_file_is_not_changed(self, component: Sink[SinkOptions], path: Path) -> None:
         path.write_text("of an earlier run")
         component.load()
         component.begin({"config": {}})
