@@ -29,7 +29,7 @@ import numpy as np
 import open_clip
 import torch
 from anyanomaly_openclip.encoder import OpenClipEncoder
-from anyanomaly_openclip.loading import Loaded, load_model
+from anyanomaly_openclip.loading import LoadedModel, load_model
 from anyanomaly_openclip.options import OpenClipOptions
 from PIL import Image
 from results import record, table
@@ -56,7 +56,7 @@ BARE = PromptTemplate("bench", "{text}")
 class Published:
     """The published schedule over one CLIP, from its description: nothing kept from one call to the next."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: LoadedModel) -> None:
         self.model, self.preprocess, self.tokenize = loaded.model, loaded.preprocess, loaded.tokenize
         self.n_crops = self.n_texts = 0
 

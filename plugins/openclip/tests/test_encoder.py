@@ -1,4 +1,4 @@
-"""What the encoder promises, on a tiny model, and what it says when it cannot."""
+"""The encoder on a tiny model, and its errors."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 from anyanomaly_openclip.encoder import OpenClipEncoder
+from anyanomaly_openclip.hub import hub_paths
 from anyanomaly_openclip.images import FirstTokenBlock
 from anyanomaly_openclip.loading import load_model
 from anyanomaly_openclip.options import OpenClipOptions
@@ -44,23 +46,23 @@ def crops() -> list[Crop]:
     return [windows[0], Crop(frames[0]), *windows[1:], Crop(frames[1], boxes[1]), Crop(frames[2], None, "stretch")]
 
 
-def test_rows_are_unit_float32_in_the_order_asked_for(encoder: OpenClipEncoder) -> None:
-    together = encoder.encode_crops(crops())
-    alone = np.concatenate([encoder.encode_crops([crop]) for crop in crops()])
-    assert together.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(together, alone, atol=1e-5)
+def test_rows_are_unit_float32_in_the_order_of_the_crops(encoder: OpenClipEncoder) -> None:
+    vectors = encoder.encode_crops(crops())
+    single_vectors = np.concatenate([encoder.encode_crops([crop]) for crop in crops()])
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(vectors, single_vectors, atol=1e-5)
 
 
-def test_a_box_is_the_image_cut_first(encoder: OpenClipEncoder) -> None:
+def test_a_box_equals_an_image_that_was_cut_out_before(encoder: OpenClipEncoder) -> None:
     for crop in crops():
         x0, y0, x1, y1 = crop.box or (0, 0, 64, 48)
-        cut = np.ascontiguousarray(crop.frame.image[y0:y1, x0:x1])
-        whole = Crop(Frame(crop.frame.video, 0, 0.0, cut), None, crop.fit)
-        np.testing.assert_allclose(encoder.encode_crops([crop]), encoder.encode_crops([whole]), atol=1e-6)
+        pixels = np.ascontiguousarray(crop.frame.image[y0:y1, x0:x1])
+        cut_out = Crop(Frame(crop.frame.video, 0, 0.0, pixels), None, crop.fit)
+        np.testing.assert_allclose(encoder.encode_crops([crop]), encoder.encode_crops([cut_out]), atol=1e-6)
 
 
-def test_texts_without_their_padding_are_what_the_model_makes_of_them(encoder: OpenClipEncoder) -> None:
+def test_vectors_of_texts_equal_the_models_own_with_padding(encoder: OpenClipEncoder) -> None:
     loaded = encoder._loaded
     assert loaded
     padded = loaded.model.encode_text(loaded.tokenize(TEXTS)).detach().numpy()
@@ -68,19 +70,17 @@ def test_texts_without_their_padding_are_what_the_model_makes_of_them(encoder: O
     np.testing.assert_allclose(np.linalg.norm(encoder.encode_texts(TEXTS), axis=1), 1, atol=1e-5)
 
 
-def test_images_through_the_shortened_tower_are_what_the_whole_one_makes_of_them(
-    encoder: OpenClipEncoder, folder: Path
-) -> None:
-    loaded, whole = encoder._loaded, load_model(OpenClipOptions(model=str(folder))).model
+def test_vectors_of_images_equal_those_of_the_full_last_block(encoder: OpenClipEncoder, folder: Path) -> None:
+    loaded, full_model = encoder._loaded, load_model(OpenClipOptions(model=str(folder))).model
     assert loaded
     assert isinstance(loaded.model.visual.transformer.resblocks[-1], FirstTokenBlock)
     side = encoder._side
     pixels = torch.rand(3, 3, side, side, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        np.testing.assert_allclose(loaded.model.encode_image(pixels), whole.encode_image(pixels), atol=1e-5)
+        np.testing.assert_allclose(loaded.model.encode_image(pixels), full_model.encode_image(pixels), atol=1e-5)
 
 
-def test_nothing_gives_no_rows(encoder: OpenClipEncoder) -> None:
+def test_no_inputs_give_no_rows(encoder: OpenClipEncoder) -> None:
     assert encoder.encode_crops([]).shape == encoder.encode_texts([]).shape == (0, 64)
 
 
@@ -92,27 +92,27 @@ def test_half_precision_is_close(dtype: str, folder: Path, encoder: OpenClipEnco
         assert half.fingerprint != encoder.fingerprint
 
 
-def test_the_fingerprint_tells_weights_apart_and_not_folders(tmp_path: Path, encoder: OpenClipEncoder) -> None:
+def test_the_fingerprint_depends_on_the_weights_and_not_on_the_folder(tmp_path: Path, encoder: OpenClipEncoder) -> None:
     def fingerprint(seed: int) -> str:
         folder = make_clip(tmp_path / str(seed), seed=seed)
-        with OpenClipEncoder(OpenClipOptions(model=str(folder), device="cpu")) as other:
-            return other.fingerprint
+        with OpenClipEncoder(OpenClipOptions(model=str(folder), device="cpu")) as copy:
+            return copy.fingerprint
 
     assert fingerprint(0) == encoder.fingerprint
     assert fingerprint(1) != encoder.fingerprint
 
 
-def test_the_fingerprint_tells_how_whole_frames_are_prepared(tmp_path: Path, encoder: OpenClipEncoder) -> None:
-    """Else a store would give the vectors of before to a model that sees frames in another way."""
-    described = make_clip(tmp_path) / "open_clip_config.json"
-    config = json.loads(described.read_text())
+def test_the_fingerprint_depends_on_the_preprocessing(tmp_path: Path, encoder: OpenClipEncoder) -> None:
+    """Otherwise the answer store would reuse answers although the model gets other pixels."""
+    config_file = make_clip(tmp_path) / "open_clip_config.json"
+    config = json.loads(config_file.read_text())
     config["preprocess_cfg"]["resize_mode"] = "squash"
-    described.write_text(json.dumps(config))
-    with OpenClipEncoder(OpenClipOptions(model=str(tmp_path), device="cpu")) as other:
-        assert other.fingerprint != encoder.fingerprint
+    config_file.write_text(json.dumps(config))
+    with OpenClipEncoder(OpenClipOptions(model=str(tmp_path), device="cpu")) as squashing:
+        assert squashing.fingerprint != encoder.fingerprint
 
 
-def test_wrong_models_are_one_sentence(tmp_path: Path, folder: Path) -> None:
+def test_a_wrong_model_gives_a_one_line_error(tmp_path: Path, folder: Path) -> None:
     text = tmp_path / "notes.safetensors"
     text.write_text("not weights")
     pickle = tmp_path / "evil.pt"
@@ -130,7 +130,7 @@ def test_wrong_models_are_one_sentence(tmp_path: Path, folder: Path) -> None:
         OpenClipEncoder(OpenClipOptions(model=str(folder), device="warp")).load()
 
 
-def test_weights_that_cannot_be_downloaded_are_one_sentence(
+def test_weights_that_cannot_be_downloaded_give_a_one_line_error(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def unreachable(**_: object) -> None:
@@ -143,8 +143,13 @@ def test_weights_that_cannot_be_downloaded_are_one_sentence(
     assert not caplog.records
 
 
-def test_before_load_and_after_close_it_says_so(folder: Path) -> None:
+def test_an_encoder_that_is_not_loaded_gives_an_error(folder: Path) -> None:
     encoder = OpenClipEncoder(OpenClipOptions(model=str(folder), device="cpu"))
     encoder.close()
-    with pytest.raises(BackendError, match=r"before load"):
+    with pytest.raises(BackendError, match=r"'openclip' is not loaded\. Call load\(\)"):
         encoder.encode_crops(crops())
+
+
+def test_the_hub_paths_are_those_of_open_clip() -> None:
+    table = {(model, tag): open_clip.get_pretrained_cfg(model, tag) for model, tag in open_clip.list_pretrained()}
+    assert hub_paths() == {key: settings["hf_hub"] for key, settings in table.items() if settings.get("hf_hub")}

@@ -1,4 +1,4 @@
-"""Against what the published implementation computed: selections, similarities, and every pixel of the contexts."""
+"""Equality with the published implementation: selections, similarities, and every pixel of the contexts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def segment(name: str) -> Segment:
     import cv2
 
     names = json.loads(ORACLE.read_text())["segments"][name]
-    images = [cv2.cvtColor(cv2.imread(str(shared("oracle", "frames", each))), cv2.COLOR_BGR2RGB) for each in names]
+    paths = [str(shared("oracle", "frames", frame_name)) for frame_name in names]
+    images = [cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB) for path in paths]
     height, width, _ = images[0].shape
     video = Video(name, name, 25.0, len(images), width, height)
     frames = tuple(Frame(video, index, index / 25, image) for index, image in enumerate(images))
@@ -74,14 +75,14 @@ def test_position_contexts_are_equal(
             contrast=tuple(variant["type_list"]),
             contrast_run_texts=False,
         )
-        context = built(PositionContext(options), record, encoder)
+        context = build_context(PositionContext(options), record, encoder)
         flags = (variant["stride"], variant["class_adaption"], variant["template_adaption"])
         key = "{}|{}|wa|{}_stride{:d}_class{:d}_tmpl{:d}".format(
             record["segment"], record["keyword"].replace(" ", "_"), variant["dataset"], *flags
         )
         for scale, short in (("small", "sml"), ("middle", "mid"), ("large", "lge")):
-            ours = context.views[f"similarity_{scale}"].ravel()
-            np.testing.assert_allclose(ours, published[f"{key}|sim_{short}"], atol=1e-5, err_msg=key)
+            similarity = context.views[f"similarity_{scale}"].ravel()
+            np.testing.assert_allclose(similarity, published[f"{key}|sim_{short}"], atol=1e-5, err_msg=key)
         assert_same_picture(context, published[key], key)
 
 
@@ -93,7 +94,7 @@ def test_temporal_contexts_are_equal(
         if "grid_window_index" not in variant:
             continue
         options = TemporalOptions(large=LARGE[variant["dataset"]], stride=variant["stride"])
-        context = built(TemporalContext(options), record, encoder)
+        context = build_context(TemporalContext(options), record, encoder)
         key = "{}|{}|grid|{}_stride{:d}".format(
             record["segment"], record["keyword"].replace(" ", "_"), variant["dataset"], variant["stride"]
         )
@@ -101,11 +102,13 @@ def test_temporal_contexts_are_equal(
         assert_same_picture(context, published[key], key)
 
 
-def built(maker: PositionContext | TemporalContext, record: dict[str, Any], encoder: RememberingEncoder) -> Context:
-    maker.encoder = encoder
+def build_context(
+    generator: PositionContext | TemporalContext, record: dict[str, Any], encoder: RememberingEncoder
+) -> Context:
+    generator.encoder = encoder
     primary, *sequence = record["selection"]["top_then_group"]
     text = EventText(record["keyword"], (record["keyword"],))
-    (context,) = maker.build(segment(record["segment"]), text, KeyFrames(primary, tuple(sequence)))
+    (context,) = generator.build(segment(record["segment"]), text, KeyFrames(primary, tuple(sequence)))
     return context
 
 

@@ -5,7 +5,7 @@ from anyanomaly import EncoderSpec, hookimpl
 
 @hookimpl
 def anyanomaly_register_encoders() -> list[EncoderSpec]:
-    """Any open_clip model."""
+    """Register the encoder ``openclip``."""
     return [
         EncoderSpec(
             name="openclip",

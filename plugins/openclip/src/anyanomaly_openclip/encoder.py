@@ -1,4 +1,4 @@
-"""The encoder: crops and texts to unit vectors, many per forward pass."""
+"""Encoders on open_clip's towers: crops and texts to unit vectors, many per forward pass."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from PIL import Image
 from anyanomaly.api import Encoder
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.types import Crop, FloatArray, ImageArray
-from anyanomaly_openclip.images import shorten
-from anyanomaly_openclip.loading import Loaded, load_model
+from anyanomaly_openclip.images import shorten_last_block
+from anyanomaly_openclip.loading import LoadedModel, load_model
 from anyanomaly_openclip.options import OpenClipOptions, TowerOptions
 from anyanomaly_openclip.texts import encode_texts
 
@@ -24,45 +24,49 @@ T_co = TypeVar("T_co", bound=TowerOptions, covariant=True)
 
 
 class TowerEncoder(Encoder[T_co]):
-    """Any model that is an open_clip one in memory.
+    """Base of encoders whose model in memory is one of open_clip.
 
-    ``centre`` crops go through the model's own preprocessing on the CPU (Pillow's bicubic resize has no equal
-    elsewhere); ``stretch`` crops are cut and resized on the device, all of one size at once.
+    Crops with the fit ``centre`` go through the model's own preprocessing on the CPU, because only Pillow's bicubic
+    resize gives the published pixels. Crops with the fit ``stretch`` are cut out and resized on the device, all crops
+    of one size together.
     """
 
     name: ClassVar[str]
-    _loaded: Loaded | None = None
+    _loaded: LoadedModel | None = None
     _fingerprint = ""
 
     @abstractmethod
-    def read(self) -> Loaded:
-        """Return the model that the options name, on the CPU.
+    def load_model(self) -> LoadedModel:
+        """Return the model that the options name, on the CPU in float32.
 
-        :raises UsageError: for a model that is none. :raises MissingRequirement: without weights.
+        :raises UsageError: for a name or file that is no model.
+        :raises MissingRequirement: when the weights are not on this machine and cannot be downloaded.
         """
 
-    def kind(self) -> str:
-        """Return what of the options changes the model beside its weights."""
+    def variant(self) -> str:
+        """Return the options that change the vectors and that the weights do not show, for the fingerprint."""
         return ""
 
     def load(self) -> None:
         """Load the weights and move them to the device.
 
-        :raises UsageError: for a model or device that is none. :raises MissingRequirement: without weights.
+        :raises UsageError: for a name or file that is no model, or a device that cannot be used.
+        :raises MissingRequirement: when the weights are not on this machine and cannot be downloaded.
+        :raises BackendError: when the device runs out of memory.
         """
-        loaded = self.read()
-        self._device = _device(self.options.device)
+        loaded = self.load_model()
+        self._device = _resolve_device(self.options.device)
         self._dtype: torch.dtype = getattr(torch, self.options.dtype)
-        prepared = getattr(loaded.model.visual, "preprocess_cfg", "")  # how whole frames are, where a folder says it
-        self._fingerprint = _digest(loaded.model, f"{self.kind()} {prepared}")
-        shorten(loaded.model)
+        preprocess_cfg = getattr(loaded.model.visual, "preprocess_cfg", "")  # a folder may set another preprocessing
+        self._fingerprint = _weights_digest(loaded.model, f"{self.variant()} {preprocess_cfg}")
+        shorten_last_block(loaded.model)
         self.batch_size = self.options.batch_size or (16 if self._device.type == "cpu" else 512)
-        with _explained(self.options):
+        with _explain_errors(self.options):
             model = loaded.model.to(self._device, self._dtype)
         self._loaded = loaded._replace(model=model)
         image_size = model.visual.image_size
         self._side: int = image_size[0] if isinstance(image_size, tuple) else image_size
-        self._dim = int(self._texts([""]).shape[1])
+        self._dim = int(self._text_vectors([""]).shape[1])
 
     def close(self) -> None:
         """Free the model."""
@@ -70,31 +74,42 @@ class TowerEncoder(Encoder[T_co]):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the weights, the precision, and how whole frames and windows are prepared."""
+        """Encoder, digest of weights and preprocessing, precision, and whether windows are normalized."""
         windows = "normalized" if self.options.normalize_windows else "plain"
         return f"{self.name}/{self._fingerprint}/{self.options.dtype}/{windows}"
 
     def encode_crops(self, crops: Sequence[Crop]) -> FloatArray:
-        """Return unit vectors (n, dim) of crops from any frames, ``batch_size`` per forward pass."""
+        """Return unit vectors (n, dim), float32, of n crops from any frames, ``batch_size`` per forward pass.
+
+        :raises BackendError: before ``load``, or when the device runs out of memory.
+        """
         self._check_loaded()
         vectors = np.zeros((len(crops), self._dim), dtype=np.float32)
-        # crops of one kind, frame and size side by side, so that each is cut and resized in few operations
-        order = sorted(range(len(crops)), key=lambda at: (crops[at].fit, _size(crops[at]), id(crops[at].frame.image)))
-        with _explained(self.options), torch.inference_mode():
+
+        def batch_key(index: int) -> tuple[str, tuple[int, int], int]:
+            """Sort crops of equal fit, size and frame together, so that few operations cut and resize them."""
+            return crops[index].fit, _size(crops[index]), id(crops[index].frame.image)
+
+        order = sorted(range(len(crops)), key=batch_key)
+        with _explain_errors(self.options), torch.inference_mode():
             for start in range(0, len(order), self.batch_size):
                 batch = order[start : start + self.batch_size]
-                inputs = torch.cat(list(self._inputs([crops[at] for at in batch])))
+                inputs = torch.cat(list(self._model_inputs([crops[index] for index in batch])))
                 encoded = self._model.encode_image(inputs.to(self._dtype)).float()
                 vectors[batch] = torch.nn.functional.normalize(encoded, dim=-1).cpu().numpy()
         return vectors
 
     def encode_texts(self, texts: Sequence[str], *, unit: bool = True) -> FloatArray:
-        """Return vectors (n, dim) of texts; one that is too long for the model is cut."""
+        """Return vectors (n, dim), float32, of n texts. Longer texts are truncated to the context length.
+
+        :param unit: False: vectors of the length that the model gives them.
+        :raises BackendError: before ``load``, or when the device runs out of memory.
+        """
         self._check_loaded()
         if not texts:
             return np.zeros((0, self._dim), dtype=np.float32)
-        with _explained(self.options):
-            vectors = self._texts(texts)
+        with _explain_errors(self.options):
+            vectors = self._text_vectors(texts)
             if unit:
                 vectors = torch.nn.functional.normalize(vectors, dim=-1)
         return vectors.cpu().numpy()
@@ -106,36 +121,37 @@ class TowerEncoder(Encoder[T_co]):
 
     def _check_loaded(self) -> None:
         if self._loaded is None:
-            raise BackendError(f"The encoder '{self.name}' is used before load().")
+            raise BackendError(f"Encoder '{self.name}' is not loaded. Call load() first, or use it in a with block.")
 
     @torch.inference_mode()
-    def _texts(self, texts: Sequence[str]) -> torch.Tensor:
+    def _text_vectors(self, texts: Sequence[str]) -> torch.Tensor:
+        """Return vectors (n, dim), float32, of the length that the model gives them."""
         assert self._loaded is not None
         tokens = self._loaded.tokenize(list(texts))
         starts = range(0, len(tokens), self.batch_size)
-        parts = [tokens[at : at + self.batch_size].to(self._device) for at in starts]
-        return torch.cat([encode_texts(self._model, part).float() for part in parts])
+        batches = [tokens[start : start + self.batch_size].to(self._device) for start in starts]
+        return torch.cat([encode_texts(self._model, batch).float() for batch in batches])
 
-    def _inputs(self, crops: Sequence[Crop]) -> Iterator[torch.Tensor]:
-        """Yield inputs (n, 3, side, side), in order, for runs of crops that are prepared alike."""
+    def _model_inputs(self, crops: Sequence[Crop]) -> Iterator[torch.Tensor]:
+        """Yield inputs (n, 3, side, side), in order, for consecutive crops of equal fit and size."""
         assert self._loaded is not None
-        at = 0
-        while at < len(crops):
-            first = crops[at]
+        start = 0
+        while start < len(crops):
+            first = crops[start]
             if first.fit == "centre":
-                yield self._loaded.preprocess(Image.fromarray(_cut(first)))[None].to(self._device)
-                at += 1
+                yield self._loaded.preprocess(Image.fromarray(_crop_pixels(first)))[None].to(self._device)
+                start += 1
                 continue
-            stop = at
-            while stop < len(crops) and _alike(crops[stop], first):
+            stop = start
+            while stop < len(crops) and (crops[stop].fit, _size(crops[stop])) == (first.fit, _size(first)):
                 stop += 1
-            yield self._stretched(crops[at:stop])
-            at = stop
+            yield self._resize_crops(crops[start:stop])
+            start = stop
 
-    def _stretched(self, crops: Sequence[Crop]) -> torch.Tensor:
-        """Cut crops of one size from their frames and resize them together."""
+    def _resize_crops(self, crops: Sequence[Crop]) -> torch.Tensor:
+        """Return inputs (n, 3, side, side): n crops of one size, cut from their frames and resized together."""
         frames: dict[int, torch.Tensor] = {}
-        cuts = []
+        crop_pixels = []
         for crop in crops:
             image = crop.frame.image
             if id(image) not in frames:
@@ -143,12 +159,13 @@ class TowerEncoder(Encoder[T_co]):
                 frames[id(image)] = pixels.permute(2, 0, 1).float() / 255
             height, width, _ = image.shape
             x0, y0, x1, y1 = crop.box or (0, 0, width, height)
-            cuts.append(frames[id(image)][:, y0:y1, x0:x1])
+            crop_pixels.append(frames[id(image)][:, y0:y1, x0:x1])
         side = (self._side, self._side)
-        inputs = torch.nn.functional.interpolate(torch.stack(cuts), size=side, mode="bilinear")
+        inputs = torch.nn.functional.interpolate(torch.stack(crop_pixels), size=side, mode="bilinear")
         if self.options.normalize_windows:
             assert self._loaded is not None
-            mean, std = (torch.tensor(each, device=self._device)[:, None, None] for each in self._loaded[3:])
+            mean = torch.tensor(self._loaded.mean, device=self._device)[:, None, None]
+            std = torch.tensor(self._loaded.std, device=self._device)[:, None, None]
             inputs = (inputs - mean) / std
         return inputs
 
@@ -158,18 +175,22 @@ class OpenClipEncoder(TowerEncoder[OpenClipOptions]):
 
     name = "openclip"
 
-    def read(self) -> Loaded:
-        """Return the model that the options name."""
+    def load_model(self) -> LoadedModel:
+        """Return the model that the options name, on the CPU in float32.
+
+        :raises UsageError: for a name, folder or file that is no model.
+        :raises MissingRequirement: when the weights are not on this machine and cannot be downloaded.
+        """
         return load_model(self.options)
 
-    def kind(self) -> str:
-        """Return the heads of the text tower, which no weight tells."""
+    def variant(self) -> str:
+        """Return the number of heads of the text tower, which the shapes of the weights do not show."""
         return str(self.options.text_heads)
 
 
 @contextmanager
-def _explained(options: TowerOptions) -> Iterator[None]:
-    """Turn what torch raises, memory above all, into one sentence."""
+def _explain_errors(options: TowerOptions) -> Iterator[None]:
+    """Turn exceptions of torch, mostly out of memory, into errors of one line."""
     try:
         yield
     except torch.OutOfMemoryError as error:
@@ -181,23 +202,20 @@ def _explained(options: TowerOptions) -> Iterator[None]:
 
 
 def _size(crop: Crop) -> tuple[int, int]:
+    """Return height and width of a crop in pixels of its frame."""
     height, width, _ = crop.frame.image.shape
     x0, y0, x1, y1 = crop.box or (0, 0, width, height)
     return y1 - y0, x1 - x0
 
 
-def _alike(crop: Crop, other: Crop) -> bool:
-    return crop.fit == other.fit and _size(crop) == _size(other)
-
-
-def _cut(crop: Crop) -> ImageArray:
+def _crop_pixels(crop: Crop) -> ImageArray:
     if crop.box is None:
         return crop.frame.image
     x0, y0, x1, y1 = crop.box
     return crop.frame.image[y0:y1, x0:x1]
 
 
-def _device(name: str) -> torch.device:
+def _resolve_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
@@ -207,9 +225,12 @@ def _device(name: str) -> torch.device:
         raise UsageError(f"The device '{name}' cannot be used: {reason} Try --device cpu.") from error
 
 
-def _digest(model: torch.nn.Module, kind: str) -> str:
-    """Hash names, shapes and some 4,000 values of each weight: tells models apart without reading gigabytes."""
-    digest = hashlib.sha256(kind.encode())
+def _weights_digest(model: torch.nn.Module, settings: str) -> str:
+    """Return a digest of ``settings`` and of names, shapes and about 4,000 values of each weight.
+
+    A sample of the values is enough to tell models apart, without hashing gigabytes.
+    """
+    digest = hashlib.sha256(settings.encode())
     for name, weight in sorted(model.state_dict().items()):
         flat = weight.detach().flatten()
         sample = flat[:: max(1, flat.numel() // 4096)].float().numpy()

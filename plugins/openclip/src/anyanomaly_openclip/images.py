@@ -1,4 +1,4 @@
-"""The image tower, without what cannot reach its vector."""
+"""Speed up the image tower: the last block computes only the token that becomes the vector."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 
 
 class FirstTokenBlock(torch.nn.Module):
-    """A last attention block that answers for its first token only; the same numbers as the whole block."""
+    """A last attention block that computes its first token only, with the same values as the full block."""
 
     def __init__(self, block: ResidualAttentionBlock) -> None:
         super().__init__()
         self.block = block
 
     def forward(self, states: torch.Tensor, attn_mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Turn states (n, tokens, width) into (n, 1, width)."""
+        """Return the first token's state (n, 1, width) from the states (n, tokens, width)."""
         block = self.block
-        seen = block.ln_1(states)
-        first = states[:, :1] + block.ls_1(block.attention(seen[:, :1], seen, seen, attn_mask))
+        normalized = block.ln_1(states)
+        first = states[:, :1] + block.ls_1(block.attention(normalized[:, :1], normalized, normalized, attn_mask))
         return first + block.ls_2(block.mlp(block.ln_2(first)))  # type: ignore[no-any-return]
 
 
-def shorten(model: Any) -> None:
-    """Let the last block of a tower that pools its first token leave out the other tokens: a fifteenth of the work."""
+def shorten_last_block(model: Any) -> None:
+    """Replace the last block of an image tower that pools its first token, which saves a fifteenth of the work.
+
+    Towers of other kinds stay as they are.
+    """
     tower = getattr(model, "visual", None)
     if not (isinstance(tower, VisionTransformer) and tower.pool_type == "tok" and tower.attn_pool is None):
         return
     blocks = tower.transformer.resblocks
-    plain = type(blocks[-1]) is ResidualAttentionBlock and tower.transformer.batch_first
-    if plain and not tower.output_tokens:
+    is_standard = type(blocks[-1]) is ResidualAttentionBlock and tower.transformer.batch_first
+    if is_standard and not tower.output_tokens:
         blocks[-1] = FirstTokenBlock(blocks[-1])

@@ -1,4 +1,4 @@
-"""Weights to a model, its preprocessing and its tokenizer; every failure as one sentence."""
+"""Load a model with its preprocessing and its tokenizer; every failure gives a one-line error."""
 
 from __future__ import annotations
 
@@ -15,60 +15,63 @@ from open_clip.model import build_model_from_openai_state_dict
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement, UsageError
-from anyanomaly_openclip.options import OpenClipOptions
+from anyanomaly_openclip.options import HUB_SCHEME, OpenClipOptions
 
 _OPENAI_KEY = "visual.conv1.weight"
 
 
-class Loaded(NamedTuple):
-    """A model on the CPU in float32, ready to move."""
+class LoadedModel(NamedTuple):
+    """A model on the CPU in float32, with what its inputs need."""
 
     model: Any
-    preprocess: Callable[[Any], torch.Tensor]  # a PIL image to (3, side, side)
-    tokenize: Callable[[list[str]], torch.Tensor]
-    mean: tuple[float, ...]
+    preprocess: Callable[[Any], torch.Tensor]  # a PIL image to (3, side, side), normalized with mean and std
+    tokenize: Callable[[list[str]], torch.Tensor]  # n texts to token ids (n, context length)
+    mean: tuple[float, ...]  # of red, green and blue, where 1 is the brightest value
     std: tuple[float, ...]
 
 
-def load_model(options: OpenClipOptions) -> Loaded:
-    """Load what ``options`` name.
+def load_model(options: OpenClipOptions) -> LoadedModel:
+    """Return the model that ``options`` name, downloaded when it is not on this machine.
 
-    :raises UsageError: for a name, folder or file that cannot be one. :raises MissingRequirement: when weights
-        are not on this machine and cannot be downloaded.
+    :raises UsageError: for a name, folder or file that is no model.
+    :raises MissingRequirement: when the weights are not on this machine and cannot be downloaded.
     """
     path = Path(options.model)
-    with _explained(options), _quiet():
+    with _explain_errors(options), _disable_logging():
         if path.is_file():
-            return _from_state(_read(path), options.text_heads)
+            return _from_state(_read_weights(path), options.text_heads)
         if path.is_dir():
             if not (path / "open_clip_config.json").is_file():
-                raise UsageError(f"The folder {path} holds no open_clip model: open_clip_config.json is missing.")
-            return _named(f"local-dir:{path}", None)
-        if options.model.startswith(("hf-hub:", "local-dir:")):
-            return _named(options.model, None)
+                raise UsageError(
+                    f"The folder {path} holds no open_clip model: open_clip_config.json is missing. "
+                    f"Give the folder of a model."
+                )
+            return _from_name(f"local-dir:{path}", None)
+        if options.model.startswith((HUB_SCHEME, "local-dir:")):
+            return _from_name(options.model, None)
         if options.model not in open_clip.list_models():
             near = get_close_matches(options.model, open_clip.list_models(), n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else " Give a name, hf-hub:ORG/REPO, a folder or a file."
+            hint = f" Did you mean '{near[0]}'?" if near else f" Give a name, {HUB_SCHEME}ORG/REPO, a folder or a file."
             raise UsageError(f"open_clip has no model '{options.model}', and there is no such file.{hint}")
         weights = Path(options.pretrained)
         if weights.is_file():
-            return _named(options.model, str(weights))
+            return _from_name(options.model, str(weights))
         tags = open_clip.list_pretrained_tags_by_model(options.model)
         if options.pretrained not in tags:
             raise UsageError(
                 f"Model '{options.model}' has no weights '{options.pretrained}', and there is no such file. "
-                f"It has: {', '.join(tags) or 'none'}."
+                f"Its weights: {', '.join(tags) or 'none'}."
             )
-        return _named(options.model, options.pretrained)
+        return _from_name(options.model, options.pretrained)
 
 
-def _named(name: str, pretrained: str | None) -> Loaded:
+def _from_name(name: str, pretrained: str | None) -> LoadedModel:
     model = open_clip.create_model(name, pretrained=pretrained, require_pretrained=True, weights_only=True)
-    return _loaded(model, open_clip.get_tokenizer(name), PreprocessCfg(**model.visual.preprocess_cfg))
+    return _loaded_model(model, open_clip.get_tokenizer(name), PreprocessCfg(**model.visual.preprocess_cfg))
 
 
-def _from_state(state: dict[str, torch.Tensor], text_heads: int) -> Loaded:
-    """Build a model from a state dictionary in OpenAI's layout: it tells all sizes but the text tower's heads."""
+def _from_state(state: dict[str, torch.Tensor], text_heads: int) -> LoadedModel:
+    """Build a model from a state dictionary in OpenAI's layout, whose shapes give all sizes except ``text_heads``."""
     if _OPENAI_KEY not in state:
         raise UsageError(
             f"The file holds no CLIP in OpenAI's layout ('{_OPENAI_KEY}' is missing). For another layout give "
@@ -78,20 +81,21 @@ def _from_state(state: dict[str, torch.Tensor], text_heads: int) -> Loaded:
         key: value for key, value in state.items() if key not in {"input_resolution", "context_length", "vocab_size"}
     }
     model = build_model_from_openai_state_dict(dict(state), cast_dtype=torch.float32)
-    model.float().load_state_dict(state)  # the builder rounds some weights to half precision on the way
+    model.float().load_state_dict(state)  # the builder has rounded some weights to half precision
     if text_heads:
         for block in model.transformer.resblocks:
             block.attn.num_heads, block.attn.head_dim = text_heads, block.attn.embed_dim // text_heads
     side = model.visual.image_size
     cfg = PreprocessCfg(size=side[0] if isinstance(side, tuple) else side)
-    return _loaded(model, open_clip.SimpleTokenizer(context_length=model.context_length), cfg)
+    return _loaded_model(model, open_clip.SimpleTokenizer(context_length=model.context_length), cfg)
 
 
-def _loaded(model: Any, tokenize: Callable[[list[str]], torch.Tensor], cfg: PreprocessCfg) -> Loaded:
-    return Loaded(model.eval(), image_transform_v2(cfg, is_train=False), tokenize, tuple(cfg.mean), tuple(cfg.std))
+def _loaded_model(model: Any, tokenize: Callable[[list[str]], torch.Tensor], cfg: PreprocessCfg) -> LoadedModel:
+    preprocess = image_transform_v2(cfg, is_train=False)
+    return LoadedModel(model.eval(), preprocess, tokenize, tuple(cfg.mean), tuple(cfg.std))
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
@@ -101,21 +105,22 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
 
 
 @contextlib.contextmanager
-def _explained(options: OpenClipOptions) -> Iterator[None]:
-    """Turn what libraries raise into one sentence with a way out."""
+def _explain_errors(options: OpenClipOptions) -> Iterator[None]:
+    """Turn exceptions of the libraries into errors of one line that say what to do."""
     try:
         yield
     except AnyAnomalyError:
         raise
     except Exception as error:
-        # the hub's errors are OSErrors; open_clip raises others over them
+        # errors of the hub are OSErrors; open_clip raises others while it handles them
         if isinstance(error, OSError) or isinstance(error.__context__, FileNotFoundError):
             raise MissingRequirement(
                 f"The weights of {options.model} ({options.pretrained}) are not on this machine and could not be "
                 f"downloaded: {_first_line(error)} Connect once, or give a local folder or file as --encoder.model."
             ) from error
         raise UsageError(
-            f"The weights of {options.model} cannot be loaded: {_first_line(error)} Is the file whole, and its own?"
+            f"The weights of {options.model} cannot be loaded: {_first_line(error)} "
+            f"Check that the file is complete and belongs to this model."
         ) from error
 
 
@@ -125,11 +130,11 @@ def _first_line(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what open_clip and the hub log out of a user's terminal; errors are ours to tell."""
-    before = logging.root.manager.disable
+def _disable_logging() -> Iterator[None]:
+    """Disable what open_clip and the hub log: our error says it in one line."""
+    previous = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
         yield
     finally:
-        logging.disable(before)
+        logging.disable(previous)

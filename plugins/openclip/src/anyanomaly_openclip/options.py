@@ -1,16 +1,22 @@
-"""Options of the open_clip encoder, and of others that run on its towers."""
+"""Options of the encoder ``openclip``, and of other encoders that run on open_clip's towers."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from anyanomaly.api import Options
+from anyanomaly.api import Download, Options
+from anyanomaly_openclip.hub import hub_paths
+
+HUB_SCHEME = "hf-hub:"
+OPENAI = "openai"
+SAFETENSORS = "open_clip_model.safetensors"
 
 
 class TowerOptions(Options):
-    """Where a model's towers run, and how."""
+    """Which weights a model has, and how its towers run."""
 
     model: str = Field(default="", description="Which weights.")
     device: str = Field(default="auto", description="auto, cuda, cuda:N, mps or cpu.")
@@ -22,13 +28,31 @@ class TowerOptions(Options):
 
 
 class OpenClipOptions(TowerOptions):
-    """Which model, where, and how."""
+    """Which model of open_clip, with which weights, and how it runs."""
 
     model: str = Field(
         default="ViT-B-32-quickgelu",
         description="Model name, hf-hub:ORG/REPO, a folder with open_clip_config.json, or an OpenAI-layout file.",
     )
-    pretrained: str = Field(default="openai", description="Tag of the weights of a named model, or a file of weights.")
+    pretrained: str = Field(default=OPENAI, description="Tag of the weights of a named model, or a file of weights.")
     text_heads: int = Field(
         default=0, ge=0, description="Attention heads of an OpenAI-layout file's text tower; 0: its width / 64."
     )
+
+    def downloads(self) -> tuple[Download, ...]:
+        """Return the weights on the hub of ``hf-hub:ORG/REPO``, or of a model name and tag in open_clip's table.
+
+        Nothing for a folder or file, and for names that are not in the table.
+        """
+        if Path(self.model).exists():
+            return ()
+        if self.model.startswith(HUB_SCHEME):
+            return (Download(self.model.removeprefix(HUB_SCHEME)),)
+        if Path(self.pretrained).is_file():
+            return ()
+        repository, _, file = hub_paths().get((self.model, self.pretrained), "").rpartition("/")
+        if not repository:
+            return ()
+        if self.pretrained == OPENAI:  # these repositories hold the same weights for other libraries too
+            file = SAFETENSORS
+        return (Download(repository, file=file),)
