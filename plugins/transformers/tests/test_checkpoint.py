@@ -193,7 +193,7 @@ def weights() -> dict[str, torch.Tensor]:
 
 def test_a_module_is_filled_with_exactly_its_tensors() -> None:
     module, given = build_empty(Two), weights()
-    load_weights(module, given, what="the tower")
+    load_weights(module, given, label="the tower")
     assert all(torch.equal(module.state_dict()[name], given[name]) for name in given)
     assert torch.equal(module.get_buffer("table"), torch.arange(3.0))
     assert not any(parameter.requires_grad for parameter in module.parameters())
@@ -201,14 +201,14 @@ def test_a_module_is_filled_with_exactly_its_tensors() -> None:
 
 def test_a_module_is_filled_in_the_precision_asked_for() -> None:
     module = build_empty(Two)
-    load_weights(module, weights(), what="the tower", dtype=torch.bfloat16)
+    load_weights(module, weights(), label="the tower", dtype=torch.bfloat16)
     assert {tensor.dtype for tensor in module.state_dict().values()} == {torch.bfloat16, torch.long}
 
 
 def test_a_tied_weight_stays_one() -> None:
     module, given = build_empty(lambda: Two(tied=True)), weights()
     del given["second.weight"]
-    load_weights(module, given, what="the tower")
+    load_weights(module, given, label="the tower")
     assert module.second.weight is module.first.weight
     assert torch.equal(module.second.weight, given["first.weight"])
 
@@ -216,7 +216,7 @@ def test_a_tied_weight_stays_one() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"third.weight": torch.ones(1)}, "the tower hold 'third.weight' that it has no place for"),
+        ({"third.weight": torch.ones(1)}, "the tower hold 'third.weight', which it does not have"),
         ({"first.bias": None}, "the tower lack 'first.bias'"),
         ({"first.bias": None, "second.weight": None}, "lack 'first.bias' and 1 more"),
         ({"second.weight": torch.ones(3, 4)}, r"'second.weight' is \(3, 4\) in the file and \(3, 3\) by the config"),
@@ -229,7 +229,7 @@ def test_what_is_not_the_modules_is_told_and_nothing_is_filled(
     module = Two()
     before = module.first.weight.clone()
     with pytest.raises(BackendError, match=says):
-        load_weights(module, given, what="the tower")
+        load_weights(module, given, label="the tower")
     assert torch.equal(module.first.weight, before)
 
 

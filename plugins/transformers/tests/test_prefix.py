@@ -195,7 +195,7 @@ def test_a_published_decoding_holds_whatever_the_run_says(ask: Ask) -> None:
 
 
 def test_beams_are_not_drawn() -> None:
-    with pytest.raises(ValueError, match="beams are not drawn"):
+    with pytest.raises(ValueError, match="beam search does not sample"):
         Decoding(num_beams=3, temperature=0.2)
 
 

@@ -75,7 +75,7 @@ class ChatUniVi:
         language = llama_config({name: value for name, value in config.items() if name != "config"})
         self.projector = build_empty(lambda: nn.Linear(config["mm_hidden_size"], language.hidden_size))
         trained = rename_tensors(tensors, lambda name: name.partition(PROJECTOR)[2] or None)
-        load_weights(self.projector, trained, what="the projector of images", device=device, dtype=dtype)
+        load_weights(self.projector, trained, label="the projector of images", device=device, dtype=dtype)
         self.tokenizer = read_tokenizer(folder)
         marks = _add_marks(self.tokenizer, config, language.vocab_size)
         self.profile = replace(profile, image_open=marks[0], image_close=marks[1]) if marks else profile

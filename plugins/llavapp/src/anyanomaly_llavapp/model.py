@@ -104,5 +104,5 @@ def read_projector(tensors: Mapping[str, Tensor], device: str, dtype: Any) -> nn
     for place, (wide, narrow) in enumerate(shapes):
         layers += [*([nn.GELU()] if place else []), nn.Linear(narrow, wide)]
     projector = build_empty(lambda: nn.Sequential(*layers))
-    load_weights(projector, tensors, what="the projector of images", device=device, dtype=dtype)
+    load_weights(projector, tensors, label="the projector of images", device=device, dtype=dtype)
     return projector

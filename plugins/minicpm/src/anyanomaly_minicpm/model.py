@@ -91,7 +91,7 @@ def _load_vision(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], hidden: 
         config = Idefics2VisionConfig(**checkpoint.tower)
         vision = build_empty(partial(Vision, config, checkpoint.n_queries, hidden))
     own = rename_tensors(tensors, lambda key: None if key.startswith("llm.") else key)
-    load_weights(vision, own, what=f"the image half of {options.model!r}", device=device, dtype=dtype)
+    load_weights(vision, own, label=f"the image half of {options.model!r}", device=device, dtype=dtype)
     # For the original's numbers: its own attention, and torch multiplies by weights that could be trained, as the
     # original's could, in another order.
     vision.vpm.set_attn_implementation("eager")

@@ -91,9 +91,9 @@ def load_tower(vision: Path, projection: Path, hidden: int, device: str, dtype: 
     weights["embeddings.position_embedding"] = _resized(
         weights["embeddings.position_embedding"], config.image_size // config.patch_size
     )
-    load_weights(tower.vision, weights, what=f"the image tower {vision.name!r}", device=device)
+    load_weights(tower.vision, weights, label=f"the image tower {vision.name!r}", device=device)
     trained = rename_tensors(Tensors(projection, inside=("model",)), lambda name: name.removeprefix("llama_proj."))
-    load_weights(tower.projection, trained, what=f"the projection {projection.name!r}", device=device)
+    load_weights(tower.projection, trained, label=f"the projection {projection.name!r}", device=device)
     for module in tower.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             module.to(dtype)

@@ -28,12 +28,15 @@ class TransformersBackend(Backend[TransformersOptions]):
         self._fingerprint = ""
 
     def load(self) -> None:
-        """Load processor and weights; download them when they are not there."""
+        """Load processor and weights; download what is missing.
+
+        :raises AnyAnomalyError: when the model cannot be loaded; the message says why and what to do.
+        """
         self._loaded = load(self.options)
         self._fingerprint = model_fingerprint(self.options, self._loaded.model, self._loaded.commit)
 
     def close(self) -> None:
-        """Let the weights go, and give the GPU's memory back."""
+        """Free the weights and the GPU memory that torch keeps for reuse."""
         if self._loaded is None:
             return
         self._loaded = None
@@ -44,7 +47,7 @@ class TransformersBackend(Backend[TransformersOptions]):
 
     @property
     def fingerprint(self) -> str:
-        """Weights, precision, sizes and release. Known once loaded.
+        """Weights, precision, pixel limits and release; known after `load`.
 
         :raises BackendError: before `load`.
         """
@@ -52,47 +55,48 @@ class TransformersBackend(Backend[TransformersOptions]):
         return self._fingerprint
 
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
-        """Answer in order; queries that are drawn alike share forward passes.
+        """Answer in order; queries with equal sampling share forward passes.
 
         :raises BackendError: before `load`, when memory runs out, or when the model fails.
+        :raises UsageError: when a question holds a special token of the model.
         """
         loaded = require_loaded(self._loaded)
         try:
             with quiet_logs():
-                return answer_in_groups(queries, _kind, lambda group: _answer_alike(loaded, group))
+                return answer_in_groups(queries, _batch_key, lambda group: _answer_group(loaded, group))
         except AnyAnomalyError:
             raise
         except Exception as error:
             raise run_error(self.options.model, error) from error
 
 
-def _answer_alike(loaded: Loaded, queries: Sequence[Query]) -> list[Answer]:
-    texts = [render_prompt(loaded.processor, query) for query in queries]
-    inputs = encode_batch(loaded.processor, queries, texts).to(loaded.model.device, dtype=loaded.model.dtype)
-    read = inputs["attention_mask"].sum(dim=1).tolist()
+def _answer_group(loaded: Loaded, queries: Sequence[Query]) -> list[Answer]:
+    """Return the answers to queries of one `_batch_key`, which share their forward passes."""
+    prompts = [render_prompt(loaded.processor, query) for query in queries]
+    inputs = encode_batch(loaded.processor, queries, prompts).to(loaded.model.device, dtype=loaded.model.dtype)
+    lengths = inputs["attention_mask"].sum(dim=1).tolist()  # tokens of each prompt
     if queries[0].sampling.choices:
-        wanted = [query.sampling.choices for query in queries]
-        tokens = [loaded.encode_choices(text, choices) for text, choices in zip(texts, wanted, strict=True)]
-        values = choice_logprobs(loaded.model, inputs, tokens)
-        scored = zip(queries, wanted, values, read, strict=True)
+        choices = [query.sampling.choices for query in queries]
+        tokens = [loaded.encode_choices(*pair) for pair in zip(prompts, choices, strict=True)]
+        logprobs = choice_logprobs(loaded.model, inputs, tokens)
         return [
-            Answer(query.id, logprobs=dict(zip(choices, row, strict=True)), prompt_tokens=n, output_tokens=0)
-            for query, choices, row, n in scored
+            Answer(query.id, logprobs=dict(zip(names, row, strict=True)), prompt_tokens=length, output_tokens=0)
+            for query, names, row, length in zip(queries, choices, logprobs, lengths, strict=True)
         ]
-    written = zip(queries, generate(loaded.model, inputs, queries), read, strict=True)
-    words = loaded.processor.tokenizer
+    tokenizer = loaded.processor.tokenizer
+    outputs = generate(loaded.model, inputs, queries)
     return [
         Answer(
             query.id,
-            text=words.decode(new, skip_special_tokens=True).strip(),
-            prompt_tokens=n,
-            output_tokens=len(new),
+            text=tokenizer.decode(tokens, skip_special_tokens=True).strip(),
+            prompt_tokens=length,
+            output_tokens=len(tokens),
         )
-        for query, new, n in written
+        for query, tokens, length in zip(queries, outputs, lengths, strict=True)
     ]
 
 
-def _kind(query: Query) -> tuple[Any, ...]:
-    """Return what queries of one forward pass have in common."""
-    how = () if query.sampling.choices else sampling_key(query)
-    return (bool(query.sampling.choices), bool(query.images), *how)
+def _batch_key(query: Query) -> tuple[Any, ...]:
+    """Return what queries of one forward pass share: with or without choices and images, and the sampling."""
+    sampling = () if query.sampling.choices else sampling_key(query)
+    return (bool(query.sampling.choices), bool(query.images), *sampling)

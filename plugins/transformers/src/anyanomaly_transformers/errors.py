@@ -1,4 +1,4 @@
-"""What transformers and torch raise, as errors of ours that say what to do."""
+"""Exceptions of transformers and torch as errors of anyanomaly that say what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from anyanomaly.kit import download_error, first_line, own_code_error
 
 @contextmanager
 def translate_errors(model: str) -> Iterator[None]:
-    """Turn what transformers raises while loading ``model`` into errors of ours."""
+    """Turn what transformers raises while it loads ``model`` into errors of anyanomaly.
+
+    :param model: hub id or folder, for the message.
+    :raises AnyAnomalyError: in place of any other exception.
+    """
     try:
         yield
     except AnyAnomalyError:
@@ -35,7 +39,7 @@ def _load_error(model: str, error: Exception) -> AnyAnomalyError:
         return own_code_error(model)
     if "does not recognize this architecture" in text or "Unrecognized model" in text:
         return UsageError(
-            f"The installed transformers does not know the architecture of model {model!r}. "
+            f"The installed transformers does not support the architecture of model {model!r}. "
             "Run: pip install -U transformers, or use another model."
         )
     if isinstance(error, OSError) and not Path(model).expanduser().is_dir():
@@ -44,7 +48,7 @@ def _load_error(model: str, error: Exception) -> AnyAnomalyError:
 
 
 def run_error(model: str, error: Exception) -> BackendError:
-    """Return the error for what ``model`` raised while it answered."""
+    """Return the error of anyanomaly for an exception of a model that was answering."""
     import torch
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):

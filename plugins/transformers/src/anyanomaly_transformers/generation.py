@@ -1,4 +1,4 @@
-"""Answers in words: greedy, or drawn so that an answer does not depend on which queries share its batch."""
+"""Answers in words: greedy, or sampled so that an answer does not depend on the other queries of its batch."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from anyanomaly.kit import sampling_seed
 from anyanomaly.types import Query
 
 SamplingKey: TypeAlias = tuple[int, float, float, float]
+SEED_BITS = 63  # of a torch generator
 
 
 def sampling_key(query: Query) -> SamplingKey:
-    """Return what queries must share to be answered in one batch: length, temperature, top_p, penalty."""
+    """Return what queries of one batch must share: length, temperature, top-p and repetition penalty."""
     sampling = query.sampling
     return (sampling.max_tokens, sampling.temperature, sampling.top_p, sampling.repetition_penalty)
 
 
-SEED_BITS = 63  # torch takes
-
-
 def generate(model: Any, inputs: Any, queries: Sequence[Query]) -> list[list[int]]:
-    """Return the new tokens of each row of ``inputs``, the end mark included where there is one.
+    """Return the new tokens of each row of ``inputs``, with the end token where there is one.
 
-    ``queries`` share one `drawing`. Nothing of the checkpoint's own sampling defaults applies.
+    The checkpoint's own sampling defaults do not apply.
+
+    :param inputs: the processor's tensors, padded on the left.
+    :param queries: one per row, all with the same `sampling_key`.
     """
     from transformers import GenerationConfig
 
@@ -35,48 +36,51 @@ def generate(model: Any, inputs: Any, queries: Sequence[Query]) -> list[list[int
         processors.append(SeededSampler([sampling_seed(query, SEED_BITS) for query in queries], temperature, top_p))
     config = GenerationConfig(max_new_tokens=max_tokens, do_sample=False, num_beams=1, use_cache=True)
     tokens = model.generate(**inputs, generation_config=config, logits_processor=processors)
-    stops = end_token_ids(model)
-    return [cut_at_end(row, stops) for row in tokens[:, inputs["input_ids"].shape[1] :].tolist()]
+    end_tokens = end_token_ids(model)
+    return [cut_at_end(row, end_tokens) for row in tokens[:, inputs["input_ids"].shape[1] :].tolist()]
 
 
 def end_token_ids(model: Any) -> set[int]:
     """Return the ids of the tokens that end an answer."""
-    ends = model.generation_config.eos_token_id
-    return set(ends if isinstance(ends, list) else [ends]) - {None}
+    tokens = model.generation_config.eos_token_id
+    return set(tokens if isinstance(tokens, list) else [tokens]) - {None}
 
 
-def cut_at_end(tokens: list[int], stops: set[int]) -> list[int]:
-    """Return ``tokens`` up to the first of ``stops``, and that one."""
-    end = next((position for position, token in enumerate(tokens) if token in stops), len(tokens) - 1)
+def cut_at_end(tokens: list[int], end_tokens: set[int]) -> list[int]:
+    """Return ``tokens`` up to and with the first end token; all of them when there is none."""
+    end = next((position for position, token in enumerate(tokens) if token in end_tokens), len(tokens) - 1)
     return tokens[: end + 1]
 
 
 class RepetitionPenalty:
-    """Repetition penalty over prompt and answer that leaves out padding, so a batch answers as its parts do."""
+    """Repetition penalty over prompt and answer, without the padding: an answer is the same in any batch."""
 
     def __init__(self, mask: Any, penalty: float) -> None:
+        """:param mask: (n_rows, prompt length), 0 at padding."""
         self._mask = mask.bool()
         self._penalty = penalty
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         import torch
 
-        vocabulary = scores.shape[-1]
-        ids = input_ids.clamp(max=vocabulary)  # image marks may lie beyond the vocabulary: one column more
-        ids[:, : self._mask.shape[1]][~self._mask] = vocabulary
-        seen = torch.zeros((len(scores), vocabulary + 1), dtype=torch.bool, device=scores.device)
-        seen = seen.scatter(1, ids, True)[:, :vocabulary]
+        n_tokens = scores.shape[-1]
+        ids = input_ids.clamp(max=n_tokens)  # image tokens may lie beyond the vocabulary: they get a spare column
+        ids[:, : self._mask.shape[1]][~self._mask] = n_tokens
+        is_used = torch.zeros((len(scores), n_tokens + 1), dtype=torch.bool, device=scores.device)
+        is_used = is_used.scatter(1, ids, True)[:, :n_tokens]
         penalised = torch.where(scores > 0, scores / self._penalty, scores * self._penalty)
-        return torch.where(seen, penalised, scores)
+        return torch.where(is_used, penalised, scores)
 
 
 class SeededSampler:
-    """Temperature and top-p, then Gumbel noise of each row's own generator.
+    """Temperature and top-p, then Gumbel noise from a random stream per row.
 
-    The largest of logits plus Gumbel noise is a draw from their softmax, so greedy decoding of the result samples.
+    The token with the largest logit plus Gumbel noise is a sample from the softmax of the logits, so greedy decoding
+    of the result samples, independent of the other rows.
     """
 
     def __init__(self, seeds: Sequence[int], temperature: float, top_p: float) -> None:
+        """:param seeds: one per row."""
         import torch
         from transformers import TopPLogitsWarper
 
@@ -90,5 +94,5 @@ class SeededSampler:
         scores = scores / self._temperature
         if self._top_p is not None:
             scores = self._top_p(input_ids, scores)
-        flat = [torch.empty(scores.shape[-1]).exponential_(generator=own) for own in self._generators]
-        return scores - torch.stack(flat).log().to(scores.device)
+        noise = [torch.empty(scores.shape[-1]).exponential_(generator=generator) for generator in self._generators]
+        return scores - torch.stack(noise).log().to(scores.device)

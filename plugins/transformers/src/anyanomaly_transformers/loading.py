@@ -1,4 +1,4 @@
-"""From a model's name to a loaded model and processor, with every way this fails in a sentence of ours."""
+"""From options to a loaded model and processor; each failure is an error that says what to do."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from anyanomaly_transformers.options import TransformersOptions, WeightsOptions
 
 
 class Loaded(NamedTuple):
-    """A model that answers, and what turns queries into its tensors."""
+    """A model of transformers on its device, with what prepares its inputs."""
 
     model: Any
     processor: Any
     encode_choices: ChoiceEncoder
-    commit: str  # of a hub model; empty: a folder
+    commit: str  # of a hub model; empty for a folder
 
 
 def load(options: TransformersOptions) -> Loaded:
     """Load the model that ``options`` name.
 
-    :raises UsageError: when the options cannot work: no such device, a model without vision, code of its own.
+    :raises UsageError: when the options cannot work: the device is missing, the model takes no images or brings code.
     :raises MissingRequirement: when weights or a package are missing.
     :raises BackendError: when memory runs out, or the files are broken.
     """
@@ -36,11 +36,11 @@ def load(options: TransformersOptions) -> Loaded:
     with quiet_logs(), translate_errors(options.model):
         from transformers import AutoConfig
 
-        where = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
-        config = AutoConfig.from_pretrained(name, **where)
+        source = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
+        config = AutoConfig.from_pretrained(name, **source)
         _check_takes_images(config, options)
-        processor = _processor(name, options, where)
-        model = _model(name, options, device, where)
+        processor = _load_processor(name, options, source)
+        model = _load_model(name, options, device, source)
     return Loaded(
         reset_generation_config(model, processor.tokenizer),
         processor,
@@ -50,14 +50,14 @@ def load(options: TransformersOptions) -> Loaded:
 
 
 def choice_encoder(tokenizer: Any) -> ChoiceEncoder:
-    """Return what gives the tokens of allowed answers with a tokenizer of transformers."""
+    """Return the encoder of allowed answers for a tokenizer of transformers."""
     return ChoiceEncoder(lambda text: list(tokenizer(text, add_special_tokens=False)["input_ids"]))
 
 
 def resolve_device(name: str) -> str:
-    """Return the device that ``name`` means here.
+    """Return the torch device for the option ``device``; ``auto`` prefers a GPU.
 
-    :raises UsageError: when it is not there.
+    :raises UsageError: when this machine or the installed torch lacks it.
     """
     import torch
 
@@ -69,16 +69,19 @@ def resolve_device(name: str) -> str:
         index = int(name.partition(":")[2] or 0)
         if index >= torch.cuda.device_count():
             raise UsageError(
-                f"Device {name!r} is not there: torch {torch.__version__} finds {torch.cuda.device_count()} such. "
+                f"Device {name!r} is missing: torch {torch.__version__} has {torch.cuda.device_count()} CUDA devices. "
                 "Use --backend.device auto, or install a CUDA build of torch."
             )
     if name == "mps" and not torch.backends.mps.is_available():
-        raise UsageError("Device 'mps' is not there: it needs a Mac with Apple silicon. Use --backend.device auto.")
+        raise UsageError("Device 'mps' is missing: it needs a Mac with Apple silicon. Use --backend.device auto.")
     return name
 
 
 def _check_takes_images(config: Any, options: TransformersOptions) -> None:
-    """Refuse a model that does not take images and a conversation."""
+    """Check that a model takes images and a conversation.
+
+    :raises UsageError: when it does not.
+    """
     from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
     own_code = options.trust_remote_code and "AutoModelForImageTextToText" in (getattr(config, "auto_map", None) or {})
@@ -89,27 +92,29 @@ def _check_takes_images(config: Any, options: TransformersOptions) -> None:
         )
 
 
-def _processor(name: str, options: TransformersOptions, where: dict[str, Any]) -> Any:
+def _load_processor(name: str, options: TransformersOptions, source: dict[str, Any]) -> Any:
     from transformers import AutoProcessor
 
-    processor = AutoProcessor.from_pretrained(name, **where)
-    images = getattr(processor, "image_processor", None)
-    if images is None or getattr(processor, "tokenizer", None) is None:
-        raise UsageError(f"Model {options.model!r} comes without an image processor or tokenizer. Use its full folder.")
+    processor = AutoProcessor.from_pretrained(name, **source)
+    image_processor = getattr(processor, "image_processor", None)
+    if image_processor is None or getattr(processor, "tokenizer", None) is None:
+        raise UsageError(
+            f"Model {options.model!r} has no image processor or no tokenizer. Use the complete checkpoint."
+        )
     if not processor.chat_template:
         raise UsageError(
-            f"Model {options.model!r} has no chat template, so questions cannot be put to it. "
-            "Use the variant tuned to follow instructions."
+            f"Model {options.model!r} has no chat template, so it cannot answer questions. "
+            "Use the variant that was tuned to follow instructions."
         )
     if options.has_pixel_limits:
-        limit_pixels(images, options, f"Model {options.model!r}")
+        limit_pixels(image_processor, options, f"Model {options.model!r}")
     if processor.tokenizer.pad_token_id is None:
         processor.tokenizer.pad_token = processor.tokenizer.eos_token
     return processor
 
 
 def limit_pixels(image_processor: Any, options: PixelOptions, model: str) -> tuple[int, int]:
-    """Set the user's limits of an image's area in ``image_processor``, and return them: least and most pixels.
+    """Set the user's limits of an image's area in an image processor; return the least and most pixels.
 
     :param model: starts the message: "Model 'owner/name'".
     :raises UsageError: when the model does not size images by their area.
@@ -117,29 +122,29 @@ def limit_pixels(image_processor: Any, options: PixelOptions, model: str) -> tup
     size = dict(getattr(image_processor, "size", None) or {})
     if not hasattr(image_processor, "merge_size") or "longest_edge" not in size:
         raise no_area_error(model)
-    # The Qwen image processors keep the limits of the area, in pixels, under the names of edges.
+    # The image processors of the Qwen models store the area limits, in pixels, under the names of edges.
     low, high = options.pixel_limits(size["shortest_edge"], size["longest_edge"])
     image_processor.size = size | {"shortest_edge": low, "longest_edge": high}
     return low, high
 
 
-def _model(name: str, options: TransformersOptions, device: str, where: dict[str, Any]) -> Any:
+def _load_model(name: str, options: TransformersOptions, device: str, source: dict[str, Any]) -> Any:
     from transformers import AutoModelForImageTextToText
 
-    settings = {**placement_settings(options, device), **where}
+    settings = {**placement_settings(options, device), **source}
     if options.attention != "auto":
         settings["attn_implementation"] = options.attention
     model, report = AutoModelForImageTextToText.from_pretrained(name, output_loading_info=True, **settings)
     if missing := sorted(report["missing_keys"]):
         raise BackendError(
             f"The weights of model {options.model!r} lack {len(missing)} tensors, {missing[0]!r} among them, "
-            "and would answer at random. Get the complete checkpoint."
+            "so its answers would be random. Download the complete checkpoint."
         )
     return model.eval() if "device_map" in settings else model.eval().to(device)
 
 
 def placement_settings(options: WeightsOptions, device: str) -> dict[str, Any]:
-    """Return what ``from_pretrained`` needs to put weights where ``options`` say, in their precision."""
+    """Return the arguments of ``from_pretrained`` for device, precision and quantisation."""
     dtype = resolve_dtype(options, device)
     settings: dict[str, Any] = {"dtype": dtype}
     if options.device_map or options.quantization:
@@ -156,7 +161,7 @@ def placement_settings(options: WeightsOptions, device: str) -> dict[str, Any]:
 
 
 def resolve_dtype(options: WeightsOptions, device: str) -> Any:
-    """Return the torch dtype that ``options`` ask for on ``device``."""
+    """Return the torch dtype of the weights on ``device``."""
     import torch
 
     automatic = "float32" if device == "cpu" else "bfloat16"
@@ -164,7 +169,10 @@ def resolve_dtype(options: WeightsOptions, device: str) -> Any:
 
 
 def check_packages(options: WeightsOptions) -> None:
-    """:raises MissingRequirement: when ``options`` need a package that is not installed."""
+    """Check that the packages that the options need are installed.
+
+    :raises MissingRequirement: when one is missing.
+    """
     if options.device_map:
         require_package("accelerate", "--backend.device-map")
     if options.quantization:
@@ -173,26 +181,33 @@ def check_packages(options: WeightsOptions) -> None:
 
 
 def reset_generation_config(model: Any, tokenizer: Any) -> Any:
-    """Keep, of the checkpoint's own decoding defaults, nothing but the ids of its marks."""
+    """Remove the checkpoint's decoding defaults; only its special tokens stay. Return the model.
+
+    The run's sampling must decide alone, whatever the checkpoint's authors recommend.
+    """
     from transformers import GenerationConfig
 
-    marks = {
-        name: own if (own := getattr(model.generation_config, name)) is not None else getattr(tokenizer, name)
-        for name in ("bos_token_id", "eos_token_id", "pad_token_id")
-    }
-    model.generation_config = GenerationConfig(**marks)
+    special_tokens = {}
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        token = getattr(model.generation_config, name)
+        special_tokens[name] = getattr(tokenizer, name) if token is None else token
+    model.generation_config = GenerationConfig(**special_tokens)
     return model
 
 
 def require_package(distribution: str, option: str) -> None:
-    """:raises MissingRequirement: when ``distribution`` is not installed, which ``option`` needs."""
+    """Check that a package is installed.
+
+    :param option: the flag that needs it, for the message.
+    :raises MissingRequirement: when it is missing.
+    """
     if find_spec(distribution) is None:
         raise MissingRequirement(f"{option} needs the package {distribution}. Run: pip install {distribution}")
 
 
 @contextmanager
 def quiet_logs() -> Iterator[None]:
-    """Silence transformers and the hub's client for a while; bars stay where someone watches a download."""
+    """Silence the logs of transformers and of the hub's client; progress bars stay on a terminal."""
     import sys
 
     from huggingface_hub.utils import logging as hub_logging

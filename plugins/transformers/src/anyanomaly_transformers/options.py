@@ -10,7 +10,7 @@ from anyanomaly.kit import MODEL, Device, HubModelOptions, PixelOptions, Precisi
 
 
 class WeightsOptions(HubModelOptions):
-    """What decides which weights answer, and how they run: what all backends of this package have."""
+    """Weights, device and precision: options of all backends of this package."""
 
     dtype: Precision = "auto"
     device: Device = "auto"
@@ -19,18 +19,18 @@ class WeightsOptions(HubModelOptions):
     )
     batch_size: int = Field(8, ge=1, description="queries in one forward pass")
     quantization: Literal["", "4bit", "8bit"] = Field(
-        "", description="shrink the weights while loading; needs bitsandbytes; empty: as they are"
+        "", description="quantise the weights while loading; needs bitsandbytes; empty: no quantisation"
     )
 
 
 class TransformersOptions(PixelOptions, WeightsOptions):
-    """What image-text-to-text models have beside."""
+    """Options of image-text-to-text models."""
 
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3"] = Field(
-        "auto", description="attention implementation; auto: what transformers takes by default"
+        "auto", description="attention implementation; auto: the default of transformers"
     )
     trust_remote_code: bool = Field(
-        False, description="run Python code that comes with the model; only for authors whom you trust"
+        False, description="run Python code that comes with the model; only if you trust its authors"
     )
 
 

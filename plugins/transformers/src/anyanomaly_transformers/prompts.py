@@ -1,4 +1,4 @@
-"""Queries to what a processor takes: the rendered chat text, and a padded batch of tensors."""
+"""Queries to the inputs of a processor of transformers: chat text, and a padded batch of tensors."""
 
 from __future__ import annotations
 
@@ -11,62 +11,63 @@ from anyanomaly.types import Query
 
 
 def render_prompt(processor: Any, query: Query) -> str:
-    """Return the text of ``query`` as the model's chat template writes it, up to where the answer starts.
+    """Return the prompt of ``query`` in the model's chat template, up to where the answer starts.
 
-    A template that knows no system turn gets the system text before the question.
+    For a template without a system turn the system text goes before the question.
 
-    :raises UsageError: when the question holds one of the tokenizer's own marks, which would end it early or
-        stand for an image.
+    :raises UsageError: when the question holds a special token of the model.
     """
+    from jinja2 import TemplateError
+
     refuse_special_tokens(processor.tokenizer, query)
     try:
-        return _apply(processor, query, system_turn=True)
-    except _template_error():
+        return _apply_template(processor, query, system_turn=True)
+    except TemplateError:
         if not query.system:
             raise
-        return _apply(processor, query, system_turn=False)
+        return _apply_template(processor, query, system_turn=False)
 
 
 def refuse_special_tokens(tokenizer: Any, query: Query) -> None:
-    """:raises UsageError: when the question holds one of the tokenizer's own marks."""
+    """Check that the question holds no special token, which would end the turn early or stand for an image.
+
+    :raises UsageError: when it holds one.
+    """
     check_special_tokens(query, _special_tokens(tokenizer))
 
 
 @lru_cache(maxsize=4)
 def _special_tokens(tokenizer: Any) -> tuple[str, ...]:
-    """Return every mark; ``all_special_tokens`` leaves out those without a role, LLaVA's ``<image>`` among them.
+    """Return all special tokens; ``all_special_tokens`` lacks those without a role, such as LLaVA's ``<image>``.
 
-    A single character is no mark: MiniCPM-V 2.5 pads with an exclamation mark.
+    A single character is ordinary text: MiniCPM-V 2.5 pads with an exclamation mark.
     """
-    own = tokenizer.added_tokens_decoder.values()
-    return tuple(mark.content for mark in own if mark.special and len(mark.content) > 1)
+    tokens = tokenizer.added_tokens_decoder.values()
+    return tuple(token.content for token in tokens if token.special and len(token.content) > 1)
 
 
-def _template_error() -> type[Exception]:
-    from jinja2 import TemplateError
-
-    return TemplateError
-
-
-def _apply(processor: Any, query: Query, *, system_turn: bool) -> str:
+def _apply_template(processor: Any, query: Query, *, system_turn: bool) -> str:
     messages = chat_messages(query, [{"type": "image"} for _ in query.images], system_turn=system_turn)
     return str(processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
 
-def encode_batch(processor: Any, queries: Sequence[Query], texts: Sequence[str]) -> Any:
-    """Return the processor's tensors for ``texts``, padded on the left, with the images of ``queries``.
+def encode_batch(processor: Any, queries: Sequence[Query], prompts: Sequence[str]) -> Any:
+    """Return the processor's tensors for ``prompts``, padded on the left, with the images of ``queries``.
 
-    Either every query has images or none has.
+    Either all queries have images or none has.
+
+    :param prompts: one per query, from `render_prompt`.
+    :returns: a mapping of torch tensors; ``input_ids`` and ``attention_mask`` are (n_queries, longest prompt).
     """
     from PIL import Image
 
     images = [[Image.fromarray(image) for image in query.images] for query in queries]
-    begin = processor.tokenizer.bos_token
+    bos_token = processor.tokenizer.bos_token
     return processor(
         images=images if any(images) else None,
-        text=list(texts),
+        text=list(prompts),
         padding=True,
         padding_side="left",
-        add_special_tokens=not (begin and texts[0].startswith(begin)),  # else the start would stand there twice
+        add_special_tokens=not (bos_token and prompts[0].startswith(bos_token)),  # not twice
         return_tensors="pt",
     )

@@ -1,11 +1,11 @@
-"""Models that are an image prefix and a causal language model: one backend for all, what differs in plugins.
+"""Models of an image encoder and a causal language model: one backend for all; plugins give what differs.
 
 ::
 
     Query --PrefixModel.pieces--> token ids and ImageSlots
-    images of the slots --PrefixModel.encode_images--> embeddings, each distinct group of images once a batch
-    both --language.rows, language.pad--> a batch, padded on the left
-    batch --language.generate, scoring.choice_logprobs--> Answer
+    images of the slots --PrefixModel.encode_images--> embeddings, each distinct group of images once per batch
+    both --prompts.embed_prompt, prompts.pad_batch--> a batch, padded on the left
+    batch --generation.generate or scoring.choice_logprobs--> Answer
 
-A model plugin writes ``load_model`` of `PrefixBackend`, with what `checkpoint` offers to read original layouts.
+A plugin writes ``PrefixBackend.load_model``; `checkpoint`, `clip` and `loading` read the original layouts of weights.
 """

@@ -1,4 +1,4 @@
-"""The backend of every model that is an image prefix and a causal language model."""
+"""The backend of all models of an image encoder and a causal language model."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Prompt(NamedTuple):
 
 
 class PrefixBackend(Backend[P]):
-    """Answers in words, or with the exact log-probability of each allowed answer. A plugin writes `load_model`."""
+    """Answers in words, or with the exact log-probability of each allowed answer; a plugin writes `load_model`."""
 
     def __init__(self, options: P) -> None:
         super().__init__(options)
@@ -51,11 +51,14 @@ class PrefixBackend(Backend[P]):
     def load_model(self) -> PrefixModel:
         """Return the model that ``options`` name, on its device, with the conversation of ``options.profile``.
 
-        :raises AnyAnomalyError: when it is not there, not whole, or another model.
+        :raises AnyAnomalyError: when files are missing, incomplete, or of another model.
         """
 
     def load(self) -> None:
-        """Load tokenizer and weights; download them when they are not there."""
+        """Load tokenizer and weights; download what is missing.
+
+        :raises AnyAnomalyError: when the model cannot be loaded; the message says why and what to do.
+        """
         check_packages(self.options)
         with quiet_logs():
             model = self.load_model()
@@ -71,7 +74,7 @@ class PrefixBackend(Backend[P]):
         )
 
     def close(self) -> None:
-        """Let the weights go, and give the GPU's memory back."""
+        """Free the weights and the GPU memory that torch keeps for reuse."""
         if self._model is None:
             return
         self._model = self._encode_choices = None
@@ -90,7 +93,7 @@ class PrefixBackend(Backend[P]):
 
     @property
     def fingerprint(self) -> str:
-        """Weights, precision, conversation and release. Known once loaded.
+        """Weights, precision, conversation and release; known after `load`.
 
         :raises BackendError: before `load`.
         """
@@ -98,10 +101,10 @@ class PrefixBackend(Backend[P]):
         return self._fingerprint
 
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
-        """Answer in order; queries that are answered alike share forward passes, and the same images an encoding.
+        """Answer in order; queries with equal decoding share forward passes, and equal images are encoded once.
 
         :raises BackendError: before `load`, when memory runs out, or when the model fails.
-        :raises UsageError: when a question holds a mark of the model.
+        :raises UsageError: when a question holds a special token of the model.
         """
         model = self.model
         for query in queries:
@@ -111,17 +114,19 @@ class PrefixBackend(Backend[P]):
         try:
             with quiet_logs(), torch.inference_mode():
                 pieces = [model.pieces(query) for query in queries]
-                rows = _rows(model, queries, pieces)
+                rows = _embed_prompts(model, queries, pieces)
                 prompts = [Prompt(*parts) for parts in zip(queries, pieces, rows, strict=True)]
                 return answer_in_groups(
-                    prompts, lambda prompt: _kind(model, prompt.query), lambda group: self._answer_alike(model, group)
+                    prompts,
+                    lambda prompt: _batch_key(model, prompt.query),
+                    lambda group: self._answer_group(model, group),
                 )
         except AnyAnomalyError:
             raise
         except Exception as error:
             raise run_error(self.options.model, error) from error
 
-    def _answer_alike(self, model: PrefixModel, prompts: Sequence[Prompt]) -> Iterator[Answer]:
+    def _answer_group(self, model: PrefixModel, prompts: Sequence[Prompt]) -> Iterator[Answer]:
         batch = pad_batch([prompt.embeddings for prompt in prompts])
         queries = [prompt.query for prompt in prompts]
         if queries[0].sampling.choices:
@@ -139,23 +144,25 @@ class PrefixBackend(Backend[P]):
             yield Answer(query.id, text=text, prompt_tokens=len(embeddings), output_tokens=len(tokens))
 
 
-def _rows(model: PrefixModel, queries: Sequence[Query], prompts: Sequence[Pieces]) -> Iterator[Tensor]:
-    """Yield each prompt's embeddings; a group of images that several prompts show is encoded once."""
+def _embed_prompts(model: PrefixModel, queries: Sequence[Query], prompts: Sequence[Pieces]) -> Iterator[Tensor]:
+    """Yield the embeddings (n_tokens, hidden) of each prompt; a group of images in several prompts is encoded once."""
     from PIL import Image
 
     groups: dict[tuple[bytes, ...], list[Any]] = {}
-    keys: list[dict[tuple[int, ...], tuple[bytes, ...]]] = []
+    keys: list[dict[tuple[int, ...], tuple[bytes, ...]]] = []  # per prompt: images of a slot to their group
     for query, pieces in zip(queries, prompts, strict=True):
         digests = [_digest(image) for image in query.images]
-        shown = {piece.images for piece in pieces if isinstance(piece, ImageSlot)}
-        keys.append({images: tuple(digests[place] for place in images) for images in shown})
+        slots = {piece.images for piece in pieces if isinstance(piece, ImageSlot)}
+        keys.append({images: tuple(digests[index] for index in images) for images in slots})
         for images, key in keys[-1].items():
             if key not in groups:
-                groups[key] = [Image.fromarray(query.images[place]) for place in images]
+                groups[key] = [Image.fromarray(query.images[index]) for index in images]
     encoded = dict(zip(groups, model.encode_images(list(groups.values())) if groups else [], strict=True))
     for pieces, key_of in zip(prompts, keys, strict=True):
-        slots = [piece for piece in pieces if isinstance(piece, ImageSlot)]
-        yield embed_prompt(model, pieces, {slot: encoded[key_of[slot.images]][slot.part] for slot in slots})
+        slot_embeddings = {
+            piece: encoded[key_of[piece.images]][piece.part] for piece in pieces if isinstance(piece, ImageSlot)
+        }
+        yield embed_prompt(model, pieces, slot_embeddings)
 
 
 def _digest(image: ImageArray) -> bytes:
@@ -168,18 +175,26 @@ def _last_text(model: PrefixModel, pieces: Pieces) -> str:
     return "" if isinstance(last, ImageSlot) else str(model.tokenizer.decode(last, skip_special_tokens=False))
 
 
-def _kind(model: PrefixModel, query: Query) -> tuple[Any, ...]:
-    """Return what queries of one forward pass have in common; sortable."""
+def _batch_key(model: PrefixModel, query: Query) -> tuple[Any, ...]:
+    """Return what queries of one forward pass share; sortable."""
     if query.sampling.choices:
         return (True,)
-    how = model.profile.decode_as(query)
-    return (False, query.sampling.max_tokens, how.num_beams, how.temperature, how.top_p, how.repetition_penalty)
+    decoding = model.profile.decode_as(query)
+    return (
+        False,
+        query.sampling.max_tokens,
+        decoding.num_beams,
+        decoding.temperature,
+        decoding.top_p,
+        decoding.repetition_penalty,
+    )
 
 
 def _add_stop_tokens(model: PrefixModel) -> None:
+    """End answers at the profile's stop tokens too, as far as the tokenizer has them."""
     config = model.language.generation_config
-    known = model.tokenizer.get_vocab()
-    more = {known[mark] for mark in model.profile.stop_tokens if mark in known}
-    config.eos_token_id = sorted(end_token_ids(model.language) | more)
+    vocabulary = model.tokenizer.get_vocab()
+    stop_tokens = {vocabulary[token] for token in model.profile.stop_tokens if token in vocabulary}
+    config.eos_token_id = sorted(end_token_ids(model.language) | stop_tokens)
     if config.pad_token_id is None:
         config.pad_token_id = config.eos_token_id[0]

@@ -1,4 +1,4 @@
-"""Original checkpoint layouts: where they lie, and the tensors in them, each read when it is asked for."""
+"""Checkpoints in their original layouts: folders, configuration files, and tensors that are read on access."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
-from anyanomaly.kit import folder_or_hub_id
+from anyanomaly.kit import first_line, folder_or_hub_id
 from anyanomaly_transformers.errors import translate_errors
 from anyanomaly_transformers.loading import quiet_logs
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # each alone, or in parts that an index beside them names
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # one file, or parts that an index beside them names
 
 
 def find_checkpoint(model: str, revision: str = "main", only: Sequence[str] | None = None) -> Path:
-    """Return the folder of a model: an existing one, or what the hub has under that id, downloaded where needed.
+    """Return the folder of a model: an existing folder, or that of a hub id, downloaded when it is not in the cache.
 
-    The hub client's environment variables count, HF_HUB_OFFLINE and HF_HOME among them.
+    The hub client reads its environment variables, for example HF_HUB_OFFLINE and HF_HOME.
 
+    :param model: a folder or a hub id.
     :param only: patterns of the files to download; None: all.
-    :raises UsageError: when no model is named. :raises MissingRequirement: when it is neither here nor to be had.
+    :raises UsageError: when ``model`` is empty.
+    :raises MissingRequirement: when it is not on this machine and cannot be downloaded.
     """
     if not model:
-        raise UsageError("No model is named. Use --backend.model with a hub id or the folder of the checkpoint.")
+        raise UsageError(
+            "The option model is empty. Use --backend.model with a hub id or the folder of the checkpoint."
+        )
     name = folder_or_hub_id(model, needs="")
     if Path(name).is_dir():
         return Path(name)
@@ -38,106 +42,117 @@ def find_checkpoint(model: str, revision: str = "main", only: Sequence[str] | No
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return what a JSON file of a checkpoint says.
+    """Return the table in a JSON file of a checkpoint.
 
-    :raises UsageError: when it is not there. :raises BackendError: when it is not a JSON table.
+    :raises UsageError: when the file is missing. :raises BackendError: when it is no JSON, or no table.
     """
     if not path.is_file():
         raise UsageError(f"The folder {str(path.parent)!r} holds no {path.name}. Give the folder of the model itself.")
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise BackendError(f"{str(path)!r} is no readable JSON: {error}") from error
-    if not isinstance(read, dict):
-        raise BackendError(f"{str(path)!r} holds no table. Get the complete checkpoint.")
-    return read
+    if not isinstance(table, dict):
+        raise BackendError(f"{str(path)!r} holds no table. {_DOWNLOAD_AGAIN}")
+    return table
 
 
-def read_config(folder: Path, wanted: Collection[str], name: str) -> dict[str, Any]:
-    """Return ``config.json`` of a folder that holds a model of one of the types ``wanted``.
+def read_config(folder: Path, model_types: Collection[str], name: str) -> dict[str, Any]:
+    """Return ``config.json`` of a folder that holds a model of one of ``model_types``.
 
-    :param name: what the model is called, for the message.
+    :param name: the model's name, for the message.
     :raises UsageError: when it is another model.
     """
     config = read_json(folder / "config.json")
-    if (found := config.get("model_type")) not in wanted:
+    if (model_type := config.get("model_type")) not in model_types:
         raise UsageError(
-            f"The folder {str(folder)!r} holds a model of type {found!r}, and not {name}, whose type is "
-            f"{' or '.join(map(repr, sorted(wanted)))}."
+            f"The folder {str(folder)!r} holds a model of type {model_type!r}, and not {name}, whose type is "
+            f"{' or '.join(map(repr, sorted(model_types)))}."
         )
     return config
 
 
 class Tensors(Mapping[str, "Tensor"]):
-    """The tensors of a checkpoint by name. Names are known at once; values are mapped from disk, not copied.
+    """The tensors of a checkpoint by name; values are mapped from disk on access, not copied.
 
-    :param place: a folder (``model.safetensors`` or ``pytorch_model.bin``, whole or in parts with an index), or one
-        file, ``.safetensors`` or what ``torch.save`` wrote.
-    :param inside: where in the file's tables the tensors lie, for example ``("model",)``.
-    :raises MissingRequirement: when a file is missing. :raises BackendError: when one is broken or holds code.
+    :param path: a folder (``model.safetensors`` or ``pytorch_model.bin``, one file or parts with an index), or one
+        file, ``.safetensors`` or written by ``torch.save``.
+    :param inside: keys that lead to the tensors in a file of nested tables, for example ``("model",)``.
+    :raises MissingRequirement: when a file is missing.
+    :raises BackendError: when one is damaged or holds Python code.
     """
 
-    def __init__(self, place: Path, inside: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, inside: Sequence[str] = ()) -> None:
         self._inside = tuple(inside)
-        self._open: dict[Path, Mapping[str, Any]] = {}
-        self._where = self._parts(place)
+        self._open_files: dict[Path, Mapping[str, Any]] = {}
+        self._file_of = self._find_files(path)
 
     def __getitem__(self, name: str) -> Tensor:
-        path = self._where[name]
-        values = self._opened(path)
+        path = self._file_of[name]
+        values = self._open(path)
         if name not in values:
-            raise BackendError(f"{path.name!r} lacks the tensor {name!r} that the index places there. {_AGAIN}")
+            raise BackendError(
+                f"{path.name!r} lacks the tensor {name!r} that the index assigns to it. {_DOWNLOAD_AGAIN}"
+            )
         value: Tensor = values[name]
         return value
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._where)
+        return iter(self._file_of)
 
     def __len__(self) -> int:
-        return len(self._where)
+        return len(self._file_of)
 
-    def _parts(self, place: Path) -> dict[str, Path]:
-        if place.is_file():
-            return dict.fromkeys(self._opened(place), place)
+    def _find_files(self, path: Path) -> dict[str, Path]:
+        if path.is_file():
+            return dict.fromkeys(self._open(path), path)
         for name in WEIGHTS:
-            if (index := place / f"{name}.index.json").is_file():
-                return _indexed(index)
-            if (whole := place / name).is_file():
-                return dict.fromkeys(self._opened(whole), whole)
-        if not place.is_dir():
-            raise MissingRequirement(f"There is no file {str(place)!r}. {_AGAIN}")
-        raise MissingRequirement(f"The folder {str(place)!r} holds no weights ({' or '.join(WEIGHTS)}). {_AGAIN}")
+            if (index := path / f"{name}.index.json").is_file():
+                return _read_index(index)
+            if (file := path / name).is_file():
+                return dict.fromkeys(self._open(file), file)
+        if not path.is_dir():
+            raise MissingRequirement(f"There is no file {str(path)!r}. {_DOWNLOAD_AGAIN}")
+        raise MissingRequirement(
+            f"The folder {str(path)!r} holds no weights ({' or '.join(WEIGHTS)}). {_DOWNLOAD_AGAIN}"
+        )
 
-    def _opened(self, path: Path) -> Mapping[str, Any]:
-        if path not in self._open:
-            self._open[path] = _SafeTensors(path) if path.suffix == ".safetensors" else _pickled(path, self._inside)
-        return self._open[path]
+    def _open(self, path: Path) -> Mapping[str, Any]:
+        if path not in self._open_files:
+            is_safe = path.suffix == ".safetensors"
+            self._open_files[path] = _SafeTensors(path) if is_safe else _read_pickle(path, self._inside)
+        return self._open_files[path]
 
 
-_AGAIN = "Get the complete checkpoint."
+_DOWNLOAD_AGAIN = "Download the complete checkpoint."
 
 
-def _indexed(index: Path) -> dict[str, Path]:
+def _read_index(index: Path) -> dict[str, Path]:
+    """Return the file of each tensor.
+
+    :raises MissingRequirement: when one of the files is missing.
+    """
     names = read_json(index).get("weight_map")
     if not isinstance(names, dict) or not names:
-        raise BackendError(f"{str(index)!r} names no weights. {_AGAIN}")
-    where = {name: index.parent / str(part) for name, part in names.items()}
-    if lacking := sorted({path.name for path in where.values() if not path.is_file()}):
+        raise BackendError(f"{str(index)!r} names no weights. {_DOWNLOAD_AGAIN}")
+    files = {name: index.parent / str(part) for name, part in names.items()}
+    if missing := sorted({path.name for path in files.values() if not path.is_file()}):
         raise MissingRequirement(
-            f"The checkpoint in {str(index.parent)!r} lacks {', '.join(lacking)}, which its index names. {_AGAIN}"
+            f"The checkpoint in {str(index.parent)!r} lacks {', '.join(missing)}, which its index names. "
+            f"{_DOWNLOAD_AGAIN}"
         )
-    return where
+    return files
 
 
 class _SafeTensors(Mapping[str, Any]):
     def __init__(self, path: Path) -> None:
         from safetensors import SafetensorError, safe_open
 
-        mapped: Any = safe_open  # it has no types
+        open_file: Any = safe_open  # it has no type annotations
         try:
-            self._file = mapped(path, framework="pt")
+            self._file = open_file(path, framework="pt")
         except (SafetensorError, OSError) as error:
-            raise _damaged(path, error) from error
+            raise _damaged_error(path, error) from error
         self._names = tuple(self._file.keys())
 
     def __getitem__(self, name: str) -> Any:
@@ -152,35 +167,34 @@ class _SafeTensors(Mapping[str, Any]):
         return len(self._names)
 
 
-def _pickled(path: Path, inside: Sequence[str]) -> Mapping[str, Any]:
-    """Return the tensors of a file of ``torch.save``; no code in it is run."""
+def _read_pickle(path: Path, inside: Sequence[str]) -> Mapping[str, Any]:
+    """Return the tensors of a file of ``torch.save``, without running code in it."""
     import pickle
     from zipfile import is_zipfile
 
     import torch
 
     try:
-        read = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
+        table = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
     except pickle.UnpicklingError as error:
         if "GLOBAL" in str(error) or "Unsupported" in str(error):
             raise BackendError(
                 f"{path.name!r} holds Python code beside tensors, which would run on this machine, so it is not "
-                "read. Get the weights from their authors, or as safetensors."
+                "read. Download the weights from their authors, or as safetensors."
             ) from error
-        raise _damaged(path, error) from error
-    except Exception as error:  # torch raises many kinds for a file cut short
-        raise _damaged(path, error) from error
+        raise _damaged_error(path, error) from error
+    except Exception as error:  # torch raises many types for a truncated file
+        raise _damaged_error(path, error) from error
     for key in inside:
-        if not isinstance(read, Mapping) or key not in read:
-            raise UsageError(f"{path.name!r} holds no table {key!r}, so it is not the file that is wanted here.")
-        read = read[key]
-    if not isinstance(read, Mapping) or not all(isinstance(value, torch.Tensor) for value in read.values()):
-        raise UsageError(f"{path.name!r} holds no table of tensors, so it is not the file that is wanted here.")
-    return read
+        if not isinstance(table, Mapping) or key not in table:
+            raise UsageError(f"{path.name!r} holds no table {key!r}, so it is not the right file.")
+        table = table[key]
+    if not isinstance(table, Mapping) or not all(isinstance(value, torch.Tensor) for value in table.values()):
+        raise UsageError(f"{path.name!r} holds no table of tensors, so it is not the right file.")
+    return table
 
 
-def _damaged(path: Path, error: Exception) -> BackendError:
-    first = (str(error).splitlines() or [""])[0]
+def _damaged_error(path: Path, error: Exception) -> BackendError:
     return BackendError(
-        f"{path.name!r} is cut short or damaged ({type(error).__name__}: {first[:120]}). Download it again."
+        f"{path.name!r} is cut short or damaged ({type(error).__name__}: {first_line(error)[:120]}). Download it again."
     )

@@ -1,4 +1,4 @@
-"""CLIP as an image tower: where a checkpoint names it, its preprocessing, and the states of its patches."""
+"""CLIP as an image tower: its files, its preprocessing, and the features of its patches."""
 
 from __future__ import annotations
 
@@ -19,53 +19,62 @@ FILES = ("*.json", "model.safetensors", "pytorch_model.bin")
 
 
 class Clip(NamedTuple):
-    """A CLIP as a folder of transformers, not loaded."""
+    """A CLIP in a folder of transformers, its weights not loaded."""
 
-    config: Any  # of its image half
+    config: Any  # CLIPVisionConfig
     preprocessing: dict[str, Any]
-    folder: Path | None  # where weights of its own may be
+    folder: Path | None  # with its own weights; None: the checkpoint of the whole model has them
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weights of the image half.
+        """Return the weights of the image encoder.
 
-        :raises MissingRequirement: without weights.
+        :raises MissingRequirement: when there are none.
         """
         if self.folder is None:
-            raise MissingRequirement("The checkpoint holds no image tower and names none. Get the complete one.")
+            raise MissingRequirement(
+                "The checkpoint holds no image tower and names none. Download the complete checkpoint."
+            )
         return rename_tensors(Tensors(self.folder), vision_tensor_name)
 
     def has_weights(self) -> bool:
-        """Tell whether it has weights of its own."""
-        return self.folder is not None and any(any(self.folder.glob(kind)) for kind in ("*.safetensors", "*.bin"))
+        """Return whether it has weights of its own."""
+        return self.folder is not None and any(any(self.folder.glob(pattern)) for pattern in ("*.safetensors", "*.bin"))
 
 
-def find_clip(named: str, beside: Path, option: str) -> Clip:
-    """Return the CLIP that a checkpoint names, which lies beside or in it, or on the hub.
+def find_clip(name: str, checkpoint: Path, option: str) -> Clip:
+    """Return the CLIP of a checkpoint: the user's, else in or beside the checkpoint's folder, else from the hub.
 
-    :param beside: the checkpoint's folder; the original looks from where it was started.
-    :param option: what the user gave instead; empty: nothing.
-    :raises UsageError: when it is no CLIP. :raises MissingRequirement: when it is not to be had.
+    :param name: as the checkpoint's configuration names it.
+    :param checkpoint: the checkpoint's folder.
+    :param option: the user's choice, a folder or a hub id; empty: none.
+    :raises UsageError: when it is no CLIP.
+    :raises MissingRequirement: when it is not on this machine and cannot be downloaded.
     """
-    places = [Path(named), beside / named, beside.parent / named] if not option else []
-    folder = next((place for place in places if place.is_dir()), None) or find_checkpoint(option or named, only=FILES)
+    candidates = [Path(name), checkpoint / name, checkpoint.parent / name] if not option else []
+    local = next((folder for folder in candidates if folder.is_dir()), None)
+    folder = local or find_checkpoint(option or name, only=FILES)
     config = read_json(folder / "config.json")
     if config.get("model_type") not in ("clip", "clip_vision_model"):
-        raise UsageError(f"The image tower {option or named!r} is a {config.get('model_type')!r}, and no CLIP.")
+        raise UsageError(f"The image tower {option or name!r} is a {config.get('model_type')!r}, and no CLIP.")
     from transformers import CLIPVisionConfig
 
-    half = CLIPVisionConfig.from_dict(config.get("vision_config") or config)
-    return Clip(half, read_json(folder / "preprocessor_config.json"), folder)
+    vision_config = CLIPVisionConfig.from_dict(config.get("vision_config") or config)
+    return Clip(vision_config, read_json(folder / "preprocessor_config.json"), folder)
 
 
 def vision_tensor_name(name: str) -> str | None:
-    """Return the name of a weight of CLIP's image half in memory; None: it is the text's, or follows from sizes."""
+    """Return the name of a weight of CLIP's image encoder in memory; None: it is not part of the image encoder."""
     if name.startswith(("text_model.", "text_projection.", "visual_projection.")) or name == "logit_scale":
         return None
     return None if name.endswith(".position_ids") else name.removeprefix("vision_model.")
 
 
 class ClipTower:
-    """Images to patch features."""
+    """Image encoder that gives the features of one hidden layer.
+
+    :param layer: the hidden layer, counted as in transformers.
+    :param keep_first: keep the class token, the first one.
+    """
 
     def __init__(
         self,
@@ -80,23 +89,26 @@ class ClipTower:
         from transformers import CLIPVisionModel
 
         self._model = build_empty(lambda: CLIPVisionModel(config))
-        load_weights(self._model, tensors, what="the image tower", device=device, dtype=dtype)
-        self._model.set_attn_implementation(
-            register_attention(CLIP_ATTENTION)
-        )  # the originals', for their last bits: pooling may enlarge them
+        load_weights(self._model, tensors, label="the image tower", device=device, dtype=dtype)
+        # The originals' attention, for equal last bits, which pooling may amplify.
+        self._model.set_attn_implementation(register_attention(CLIP_ATTENTION))
         self._layer = layer
-        self._skipped = 0 if keep_first else 1
+        self._n_skipped = 0 if keep_first else 1
         self._device, self._dtype = device, dtype
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Turn pixels (n, 3, side, side) into features (n, patches, width)."""
+        """Return features (n, patches, width) of pixels (n, 3, side, side)."""
         states = self._model(pixels.to(self._device, self._dtype), output_hidden_states=True).hidden_states
-        chosen: Tensor = states[self._layer][:, self._skipped :]
-        return chosen
+        features: Tensor = states[self._layer][:, self._n_skipped :]
+        return features
 
 
 def clip_processor(preprocessing: Mapping[str, Any], *, pad: bool) -> Any:
-    """Return what turns images into pixels, in Pillow as the originals do; ``pad``: to a square, in the mean colour."""
+    """Return the image processor, which resizes with Pillow as the originals do.
+
+    :param preprocessing: ``preprocessor_config.json`` of the CLIP.
+    :param pad: pad images to a square with the mean colour, instead of cropping them.
+    """
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
     from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 
@@ -107,6 +119,6 @@ def clip_processor(preprocessing: Mapping[str, Any], *, pad: bool) -> Any:
 
 
 def pixel_values(processor: Any, images: Sequence[Image]) -> Tensor:
-    """Return pixels (n, 3, side, side)."""
+    """Return float32 pixels (n, 3, side, side) of RGB images, normalised as the tower takes them."""
     values: Tensor = processor(images=list(images), return_tensors="pt")["pixel_values"]
     return values

@@ -1,8 +1,8 @@
-"""Weights into modules, strictly: what is unknown, missing or of another size is an error, never a guess."""
+"""Weights into modules, strictly: a tensor that is unknown, missing or of another shape is an error."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyanomaly.errors import BackendError
@@ -18,7 +18,7 @@ M = TypeVar("M", bound="nn.Module")
 
 
 def build_empty(make: Callable[[], M]) -> M:
-    """Return the module that ``make`` makes, its weights not initialised: `fill` gives them."""
+    """Return the module that ``make`` makes, without initialising its weights: `load_weights` sets them."""
     from transformers.initialization import no_init_weights
 
     with no_init_weights():
@@ -26,24 +26,24 @@ def build_empty(make: Callable[[], M]) -> M:
 
 
 def rename_tensors(tensors: Mapping[str, Tensor], rename: Callable[[str], str | None]) -> dict[str, Tensor]:
-    """Return ``tensors`` under the names that ``rename`` gives; those it gives None are left out."""
+    """Return ``tensors`` under the names that ``rename`` returns; a tensor for which it returns None is dropped."""
     return {new: tensors[old] for old in tensors if (new := rename(old)) is not None}
 
 
 def load_weights(
-    module: nn.Module, tensors: Mapping[str, Tensor], *, what: str, device: str = "cpu", dtype: Any = None
+    module: nn.Module, tensors: Mapping[str, Tensor], *, label: str, device: str = "cpu", dtype: Any = None
 ) -> None:
-    """Give ``module`` its weights, one tensor after the other, on ``device``; floating ones as ``dtype``.
+    """Set the weights of ``module``, one tensor after the other, and move it to ``device``.
 
-    :param what: names the module in messages, for example ``"the image tower"``.
-    :param dtype: None: that of ``module``.
+    :param label: the module's name in messages, for example ``"the image tower"``.
+    :param dtype: precision of floating-point tensors; None: that of ``module``.
     :raises BackendError: when ``tensors`` are not exactly those of ``module``.
     """
     from torch import nn
 
-    check_weights(module, tensors, what)
-    with translate_errors(what):
-        shared: dict[int, nn.Parameter] = {}  # tied weights stay one
+    check_weights(module, tensors, label)
+    with translate_errors(label):
+        shared: dict[int, nn.Parameter] = {}  # tied weights stay tied
         for name, old in list(module.state_dict(keep_vars=True).items()):
             if name not in tensors:
                 continue
@@ -53,37 +53,42 @@ def load_weights(
                 new = shared.setdefault(id(old), nn.Parameter(new, requires_grad=False))
             setattr(module.get_submodule(owner), leaf, new)
         _retie(module, shared)
-        module.to(device).eval().requires_grad_(False)  # buffers that no checkpoint holds come along
+        module.to(device).eval().requires_grad_(False)  # with the buffers, which no checkpoint holds
 
 
-def check_weights(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
-    """:raises BackendError: when ``tensors`` are not exactly those of ``module``, in names and shapes."""
-    own = module.state_dict(keep_vars=True)
-    given = {id(own[name]) for name in own if name in tensors}
-    lacking = [name for name, value in own.items() if id(value) not in given]
-    unknown = [name for name in tensors if name not in own]
-    if lacking:
-        raise BackendError(f"The weights of {what} lack {_some(lacking)}, and it would answer at random. {_WRONG}")
+def check_weights(module: nn.Module, tensors: Mapping[str, Tensor], label: str) -> None:
+    """Check that ``tensors`` are exactly those of ``module``, in names and shapes.
+
+    :raises BackendError: when they are not.
+    """
+    parameters = module.state_dict(keep_vars=True)
+    set_ids = {id(parameters[name]) for name in parameters if name in tensors}  # tied weights have one id
+    missing = [name for name, value in parameters.items() if id(value) not in set_ids]
+    unknown = [name for name in tensors if name not in parameters]
+    if missing:
+        raise BackendError(
+            f"The weights of {label} lack {_summarise(missing)}, so its answers would be random. {_WRONG_FILE}"
+        )
     if unknown:
-        raise BackendError(f"The weights of {what} hold {_some(unknown)} that it has no place for. {_WRONG}")
-    for name, value in own.items():
+        raise BackendError(f"The weights of {label} hold {_summarise(unknown)}, which it does not have. {_WRONG_FILE}")
+    for name, value in parameters.items():
         if name in tensors and (shape := tuple(tensors[name].shape)) != tuple(value.shape):
             raise BackendError(
-                f"The weights of {what} do not fit its configuration: {name!r} is {shape} in the file and "
-                f"{tuple(value.shape)} by the configuration. {_WRONG}"
+                f"The weights of {label} do not fit its configuration: {name!r} is {shape} in the file and "
+                f"{tuple(value.shape)} by the configuration. {_WRONG_FILE}"
             )
 
 
-_WRONG = "It is another model, or a file of it is wrong."
+_WRONG_FILE = "It is another model, or one of its files is wrong. Download the complete checkpoint."
 
 
-def _some(names: Iterable[str]) -> str:
-    first, *others = sorted(names)
-    return f"{first!r} and {len(others)} more" if others else repr(first)
+def _summarise(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{min(names)!r}{more}"
 
 
 def _retie(module: nn.Module, shared: Mapping[int, nn.Parameter]) -> None:
-    """Give the second name of a tied weight what its first got."""
+    """Set the other names of a tied weight to the tensor of its first name."""
     for owner in module.modules():
         for leaf, value in list(owner._parameters.items()):
             if id(value) in shared:
@@ -91,22 +96,23 @@ def _retie(module: nn.Module, shared: Mapping[int, nn.Parameter]) -> None:
 
 
 def load_language_model(kind: Any, config: Any, tensors: Mapping[str, Tensor], options: WeightsOptions) -> Any:
-    """Return the causal language model ``kind(config)`` with ``tensors``, where and as ``options`` say.
+    """Return a causal language model with its weights, on the device and in the precision of the options.
 
-    :param kind: a class of transformers, for example ``LlamaForCausalLM``.
-    :raises BackendError: when ``tensors`` are not exactly its own, or memory runs out.
+    :param kind: its class in transformers, for example ``LlamaForCausalLM``.
+    :param config: its configuration.
+    :raises BackendError: when ``tensors`` are not exactly its weights, or memory runs out.
     """
     import torch
 
-    # Old checkpoints hold a table of the rotary positions, which follows from the configuration.
+    # Old checkpoints hold the frequencies of the rotary position embedding, which follow from the configuration.
     tensors = rename_tensors(tensors, lambda name: None if name.endswith("rotary_emb.inv_freq") else name)
-    what = f"the language model of {options.model!r}"
+    label = f"the language model of {options.model!r}"
     with quiet_logs(), translate_errors(options.model):
         with torch.device("meta"):
-            check_weights(kind(config), tensors, what)
+            check_weights(kind(config), tensors, label)
         device = resolve_device(options.device)
         settings = placement_settings(options, device)
-        if settings["dtype"] == torch.float32:  # the originals' own way, for their numbers: others round otherwise
+        if settings["dtype"] == torch.float32:  # the originals' attention, for equal numbers
             settings["attn_implementation"] = register_attention(LLAMA_ATTENTION)
         model = kind.from_pretrained(None, config=config, state_dict=tensors, **settings)
     return model.eval() if "device_map" in settings else model.eval().to(device)

@@ -1,4 +1,4 @@
-"""What a model plugin gives the backend."""
+"""The interface of a model plugin."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImageSlot:
-    """Where embeddings of images stand in a prompt."""
+    """Position of image embeddings in a prompt."""
 
-    images: tuple[int, ...]  # places in ``query.images`` of what is encoded together: one image, or a video's frames
-    part: int = 0  # which of the tensors that `PrefixModel.encode_images` gives for them: a slice of a large image
+    images: tuple[int, ...]  # indices in ``query.images`` of images encoded together: one, or the frames of a video
+    part: int = 0  # index of the tensor that `PrefixModel.encode_images` returns for them: one slice of a large image
 
 
 class PrefixModel(Protocol):
-    """A loaded model: encoder and projector behind ``encode_images``, conversation behind ``pieces``."""
+    """A loaded model: ``pieces`` applies its conversation, ``encode_images`` its image encoder and projector."""
 
     @property
     def language(self) -> Any:
-        """A causal LM of transformers on its device; embeddings take the place of tokens."""
+        """Its causal language model of transformers, on its device; it reads embeddings in place of tokens."""
         ...
 
     @property
@@ -38,18 +38,18 @@ class PrefixModel(Protocol):
 
     @property
     def profile(self) -> Profile:
-        """How it is spoken to."""
+        """Its conversation and decoding."""
         ...
 
     @property
     def files(self) -> Sequence[Path]:
-        """The folders and files that it was read from: what identifies its weights."""
+        """The folders and files that it was read from; their digest identifies its weights."""
         ...
 
     def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
-        """Return the prompt, up to where the answer starts: token ids, and the places of the images between them."""
+        """Return the prompt up to where the answer starts: runs of token ids, and slots of images between them."""
         ...
 
     def encode_images(self, groups: Sequence[Sequence[Image]]) -> Sequence[Sequence[Tensor]]:
-        """Return the embeddings of each group of RGB images: one tensor (n_tokens, hidden), projected, per part."""
+        """Return the projected embeddings of each group of RGB images: one tensor (n_tokens, hidden) per part."""
         ...

@@ -1,4 +1,4 @@
-"""Prompts: token ids and image embeddings to rows, and rows to a padded batch."""
+"""Prompts of token and image embeddings, and padded batches of them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def encode_layout(tokenizer: Any, layout: Sequence[str | ImageSlot]) -> list[list[int] | ImageSlot]:
-    """Return a layout with its texts as token ids, each on its own; the beginning's mark stands before the first.
+    """Return a layout with its texts as token ids; the begin-of-sequence token stands before the first text only.
 
-    So do the originals of the LLaVA family: with a SentencePiece tokenizer a text after an image starts with the
-    space that stands before each text.
+    Each text is encoded separately, as the originals of the LLaVA family do: a SentencePiece tokenizer then puts a
+    space before a text that follows an image.
     """
     pieces: list[list[int] | ImageSlot] = []
-    for place, part in enumerate(layout):
-        ids = tokenizer(part, add_special_tokens=place == 0)["input_ids"] if isinstance(part, str) else part
+    for index, part in enumerate(layout):
+        ids = tokenizer(part, add_special_tokens=index == 0)["input_ids"] if isinstance(part, str) else part
         pieces.append(ids)
     return pieces
 
@@ -28,7 +28,11 @@ def encode_layout(tokenizer: Any, layout: Sequence[str | ImageSlot]) -> list[lis
 def embed_prompt(
     model: PrefixModel, pieces: Sequence[Sequence[int] | ImageSlot], images: Mapping[ImageSlot, Tensor]
 ) -> Tensor:
-    """Return the embeddings (length, hidden) of a prompt, with those of ``images`` in their places."""
+    """Return the embeddings (n_tokens, hidden) of a prompt.
+
+    :param images: the embeddings (n, hidden) of each slot in ``pieces``.
+    :raises BackendError: when those of an image have another number of axes.
+    """
     import torch
 
     table = model.language.get_input_embeddings()
@@ -37,18 +41,23 @@ def embed_prompt(
         images[piece] if isinstance(piece, ImageSlot) else table(torch.tensor(piece, dtype=torch.long, device=device))
         for piece in pieces
     ]
-    whole = torch.cat([part.to(device, dtype) for part in parts])
-    if whole.ndim != 2:
-        raise BackendError(f"The embeddings of an image have {whole.ndim} axes; one row per token is needed.")
-    return whole
+    embeddings = torch.cat([part.to(device, dtype) for part in parts])
+    if embeddings.ndim != 2:
+        raise BackendError(f"The embeddings of an image have {embeddings.ndim} axes; one row per token is needed.")
+    return embeddings
 
 
 def pad_batch(rows: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Return ``rows`` as one batch, padded on the left, with its attention mask."""
+    """Return prompts as one batch, padded on the left.
+
+    :param rows: the embeddings (n_tokens, hidden) of each prompt.
+    :returns: ``inputs_embeds`` (n_rows, longest, hidden) and ``attention_mask`` (n_rows, longest), 0 at padding.
+    """
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
     lengths = torch.tensor([len(row) for row in rows], device=rows[0].device)
-    embeds = pad_sequence(list(rows), batch_first=True, padding_side="left")
-    places = torch.arange(embeds.shape[1], device=embeds.device)
-    return {"inputs_embeds": embeds, "attention_mask": (places >= embeds.shape[1] - lengths[:, None]).long()}
+    embeddings = pad_sequence(list(rows), batch_first=True, padding_side="left")
+    positions = torch.arange(embeddings.shape[1], device=embeddings.device)
+    mask = positions >= embeddings.shape[1] - lengths[:, None]
+    return {"inputs_embeds": embeddings, "attention_mask": mask.long()}
