@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from anyanomaly.cli import doctor
+from anyanomaly.install import install_command
 from tests.cli.conftest import Cli
 
 
@@ -32,7 +33,8 @@ def test_the_next_step_is_the_last_line(cli: Cli, folder: Path) -> None:
     config.write_text("[encoder]\nname = 'colour'\n[backend]\nname = 'red'\n")
     assert cli("doctor").out.splitlines()[-1].startswith("  Try: anyanomaly run VIDEO -t bicycle")
     config.write_text("[encoder]\nname = 'colour'\n[backend]\nname = 'lacking'\n")
-    assert cli("doctor").out.splitlines()[-1] == "  Backend 'lacking' needs no-such-thing>=2. Run: pip install it"
+    needed = f"  Backend 'lacking' needs no-such-thing>=2. Run: {install_command('it')}"
+    assert cli("doctor").out.splitlines()[-1] == needed
 
 
 def test_a_broken_config_file_does_not_stop_the_doctor(cli: Cli, folder: Path) -> None:

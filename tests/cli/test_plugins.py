@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from anyanomaly.install import install_command
 from tests.cli.conftest import PLUGIN, Cli
 
 
@@ -23,7 +24,7 @@ def test_components_are_listed_by_role(cli: Cli) -> None:
 
 def test_a_component_that_lacks_something_says_what_to_run(cli: Cli) -> None:
     (line,) = [line for line in cli("plugins").out.splitlines() if " lacking " in line]
-    assert line.endswith("(needs no-such-thing>=2; run: pip install it)")
+    assert line.endswith(f"(needs no-such-thing>=2; run: {install_command('it')})")
 
 
 def test_the_list_as_json(cli: Cli) -> None:

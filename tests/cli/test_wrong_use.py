@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from anyanomaly.install import install_command
 from tests.cli.conftest import Cli
 
 WRONG_FLAGS = {
@@ -79,7 +80,7 @@ def test_a_missing_video(red: Cli) -> None:
 def test_a_missing_requirement_says_what_to_run(red: Cli) -> None:
     result = red("--backend", "lacking")
     assert result.code == 3
-    assert result.error == "anyanomaly: Backend 'lacking' needs no-such-thing>=2. Run: pip install it"
+    assert result.error == f"anyanomaly: Backend 'lacking' needs no-such-thing>=2. Run: {install_command('it')}"
 
 
 def test_a_missing_plugin_file(cli: Cli) -> None:

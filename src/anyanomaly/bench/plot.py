@@ -9,6 +9,7 @@ from typing import Any
 
 from anyanomaly.bench.results import ORACLE, ClassEntry, Results
 from anyanomaly.errors import MissingRequirement, OutputError
+from anyanomaly.install import install_command
 
 MARKERS = "o^sDvP*X"
 GREY = "0.55"
@@ -76,7 +77,7 @@ def draw(results: Results, title: str, machine: str, folder: Path) -> list[Path]
     try:
         import matplotlib
     except ImportError as error:
-        raise MissingRequirement("The plot needs matplotlib. Run: pip install 'anyanomaly[bench]'") from error
+        raise MissingRequirement(f"The plot needs matplotlib. Run: {install_command('anyanomaly[bench]')}") from error
     matplotlib.use("agg")
     matplotlib.rcParams.update({"svg.hashsalt": "anyanomaly", "font.size": 9, "svg.fonttype": "none"})
     from matplotlib import pyplot

@@ -13,6 +13,7 @@ import typer
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.output import tell
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement, OutputError, UsageError
+from anyanomaly.install import install_command
 
 if TYPE_CHECKING:
     from anyanomaly.bench.bench import Bench, Step
@@ -160,4 +161,4 @@ def _miss_matplotlib() -> None:
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
-        tell("anyanomaly: there will be no plot without matplotlib. Run: pip install 'anyanomaly[bench]'")
+        tell(f"anyanomaly: there will be no plot without matplotlib. Run: {install_command('anyanomaly[bench]')}")

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anyanomaly.errors import MissingRequirement
+from anyanomaly.install import install_command
 from anyanomaly.metrics.search import sorted_areas
 from anyanomaly.metrics.values import BoolArray, Series
 
@@ -24,7 +25,7 @@ def sklearn_metrics() -> ModuleType:
     try:
         from sklearn import metrics
     except ImportError as error:
-        raise MissingRequirement("Measuring needs scikit-learn. Run: pip install 'anyanomaly[eval]'") from error
+        raise MissingRequirement(f"Measuring needs scikit-learn. Run: {install_command('anyanomaly[eval]')}") from error
     found: ModuleType = metrics
     return found
 

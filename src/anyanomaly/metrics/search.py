@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anyanomaly.errors import MissingRequirement
+from anyanomaly.install import install_command
 from anyanomaly.metrics.values import BoolArray, DoubleArray
 
 LEVELS = 1 << 13
@@ -57,7 +58,7 @@ def gaussian(values: DoubleArray, sigma: float) -> DoubleArray:
     try:
         from scipy.ndimage import gaussian_filter1d
     except ImportError as error:
-        raise MissingRequirement("Searching needs SciPy. Run: pip install 'anyanomaly[eval]'") from error
+        raise MissingRequirement(f"Searching needs SciPy. Run: {install_command('anyanomaly[eval]')}") from error
     found: DoubleArray = gaussian_filter1d(values, sigma)
     return found
 

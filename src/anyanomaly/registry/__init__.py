@@ -20,7 +20,7 @@ from anyanomaly.errors import (
     UnknownComponent,
     UsageError,
 )
-from anyanomaly.registry.install import install_command
+from anyanomaly.install import install_command
 from anyanomaly.registry.known import KNOWN
 from anyanomaly.registry.loading import Plugin, Problem, call_alone, load_plugins
 from anyanomaly.specs import ROLES, ComponentSpec, ReaderSpec, SinkSpec

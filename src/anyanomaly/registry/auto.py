@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from anyanomaly.errors import MissingRequirement
+from anyanomaly.install import install_command
 from anyanomaly.registry import Registry, missing_requirement
-from anyanomaly.registry.install import install_command
 from anyanomaly.specs import AutoChoice, BackendSpec
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anyanomaly.errors import MissingRequirement
+from anyanomaly.install import install_command
 
 
 def pytest_addoption(parser: Any) -> None:
@@ -41,7 +42,8 @@ def check(component: str, options: Mapping[str, Any], plugins: Sequence[str] = (
     try:
         import pytest
     except ImportError as error:
-        raise MissingRequirement("Checking a component needs pytest. Run: pip install 'anyanomaly[testing]'") from error
+        command = install_command("anyanomaly[testing]")
+        raise MissingRequirement(f"Checking a component needs pytest. Run: {command}") from error
     about = ["--component", component, "--component-options", json.dumps(dict(options), default=str)]
     plugin_flags = [word for plugin in plugins for word in ("--component-plugin", plugin)]
     module = "anyanomaly.testing.conformance.test_component"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement, UsageError
+from anyanomaly.install import install_command
 from anyanomaly.kit import download_error, first_line, own_code_error
 
 
@@ -40,7 +41,7 @@ def _load_error(model: str, error: Exception) -> AnyAnomalyError:
     if "does not recognize this architecture" in text or "Unrecognized model" in text:
         return UsageError(
             f"The installed transformers does not support the architecture of model {model!r}. "
-            "Run: pip install -U transformers, or use another model."
+            f"Run: {install_command('-U', 'transformers')}, or use another model."
         )
     if isinstance(error, OSError) and not Path(model).expanduser().is_dir():
         return download_error(f"Model {model!r}", error)

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
+from anyanomaly.install import install_command
 from anyanomaly.kit import EXAMPLE, MODEL, ChoiceEncoder, PixelOptions, folder_or_hub_id, no_area_error, require_model
 from anyanomaly_transformers.errors import translate_errors
 from anyanomaly_transformers.options import TransformersOptions, WeightsOptions
@@ -202,7 +203,7 @@ def require_package(distribution: str, option: str) -> None:
     :raises MissingRequirement: when it is missing.
     """
     if find_spec(distribution) is None:
-        raise MissingRequirement(f"{option} needs the package {distribution}. Run: pip install {distribution}")
+        raise MissingRequirement(f"{option} needs the package {distribution}. Run: {install_command(distribution)}")
 
 
 @contextmanager
