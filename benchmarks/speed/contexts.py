@@ -140,7 +140,7 @@ def measure(
         published_s += time.process_time() - start
         for at, (plan, _) in enumerate(plans):
             start = time.process_time()
-            ((_, shown),) = plan.show([segment])
+            ((_, shown),) = plan.build_contexts([segment])
             ours_s[at] += time.process_time() - start
             for each, (selection, position, grid) in zip(shown, expected, strict=True):
                 if selection != [each.key_frames.primary, *each.key_frames.sequence]:

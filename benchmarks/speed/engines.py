@@ -76,7 +76,9 @@ def questions(folder: Path, video: str, model: Path) -> list[Query]:
     with OpenClipEncoder(OpenClipOptions(model=str(make_clip(folder / "clip")))) as encoder:
         plan, _ = planner(encoder, TEXTS, template)
         segments = read_segments(video, SEGMENTS)
-        asked = [query for segment, shown in plan.show(segments) for query in plan.queries(segment, shown)]
+        asked = [
+            query for segment, shown in plan.build_contexts(segments) for query in plan.make_queries(segment, shown)
+        ]
     limits = AutoProcessor.from_pretrained(model).image_processor.size
     sizing = Sizing(SIDE, limits["shortest_edge"], limits["longest_edge"])
     return [replace(query, images=tuple(map(sizing.resized, query.images))) for query in asked]

@@ -57,7 +57,7 @@ def test_a_stage_inside_another_is_taken_off_it() -> None:
 
 def test_what_is_iterated_is_closed_with_it() -> None:
     reader = ListReader()
-    frames = StageClock().each("decode", reader.frames(reader.probe("v")))
+    frames = StageClock().time_items("decode", reader.frames(reader.probe("v")))
     next(frames)
     frames.close()
     assert reader.n_open == 0
@@ -88,4 +88,4 @@ def test_frames_are_counted_per_text_and_as_the_paper_does() -> None:
 def test_without_a_clock_nothing_is_measured() -> None:
     assert timed(Clock()).report.speed is None
     frames = iter([1, 2])
-    assert Clock().each("decode", frames) is frames
+    assert Clock().time_items("decode", frames) is frames

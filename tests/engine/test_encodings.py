@@ -41,7 +41,7 @@ def test_no_crop_and_no_text_is_encoded_twice(n_texts: int) -> None:
     plan, remembering = planner(settings(texts=texts, segment_frames=LENGTH), encoder)
     reader = ListReader(4 * LENGTH)
     segments = list(plan.segments(reader, reader.probe("v")))
-    shown = [each for segment in segments for each in plan.show([segment])]
+    shown = [each for segment in segments for each in plan.build_contexts([segment])]
 
     n_sequence_frames = [len({at for text in texts_ for at in text.key_frames.sequence}) for _, texts_ in shown]
     assert remembering.n_crops == sum(LENGTH + n * N_WINDOWS for n in n_sequence_frames)

@@ -1,4 +1,8 @@
-"""Put a run together, and run it."""
+"""From a configuration to a loaded pipeline.
+
+``resolve`` decides every name, option and default of a run; ``capabilities`` checks that the components can do what it
+asks; ``pipeline`` creates and loads them; ``inspection`` runs one segment and keeps everything; ``run`` is for Python.
+"""
 
 from __future__ import annotations
 
@@ -36,19 +40,19 @@ def run(
 ) -> Iterator[Event | Timeline]:
     """Find events in videos: yield each video's timelines (scores per frame) and events.
 
-    ``tables`` are those of the configuration file, by the same names: ``backend="qwen-hf"`` or
-    ``backend={"name": "transformers", "model": "a/folder"}``, ``contexts=["key"]``, ``preset="paper"``,
-    ``run={"threshold": 0.4}``, ``sink=[{"path": "results.jsonl"}]``. ``plugins``: files or modules to load.
-
-    :raises AnyAnomalyError: one of its kinds, with a message for the user; for a video read in part, at the end.
+    :param videos: files, folders of images or addresses. :param texts: what to find, in plain words.
+    :param plugins: plugin files or modules to load.
+    :param tables: of the configuration file, by the same names: ``backend="qwen-hf"`` or
+        ``backend={"name": "transformers", "model": "a/folder"}``, ``contexts=["key"]``, ``preset="paper"``,
+        ``run={"threshold": 0.4}``, ``sink=[{"path": "results.jsonl"}]``.
+    :raises AnyAnomalyError: a subclass, with a message for the user; for a video read in part, at the end.
     """
-    given = {
+    settings = {
         "videos": [str(video) for video in ([videos] if isinstance(videos, str | Path) else videos)],
         "texts": [texts] if isinstance(texts, str) else list(texts),
         **tables,
     }
-    config = resolve(given)
-    with build(config, load(plugins)) as pipeline:
+    with build(resolve(settings), load(plugins)) as pipeline:
         for outcome in pipeline.run():
             if isinstance(outcome, Event | Timeline):
                 yield outcome

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from anyanomaly.assemble.pipeline import Pipeline
 from anyanomaly.engine.collect import read_score
 from anyanomaly.engine.observer import Observer
-from anyanomaly.engine.plan import Shown
+from anyanomaly.engine.plan import TextContexts
 from anyanomaly.types import Answer, Query, QueryId, Score, Segment, SegmentScore
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InspectedText:
-    """One event text: what it showed, and for each question its answer and the score read from it, in order."""
+    """One event text: its key frames and contexts, and for each query its answer and the score read from it."""
 
-    shown: Shown
+    view: TextContexts
     queries: tuple[Query, ...]
     answers: tuple[Answer, ...]
     scores: tuple[Score, ...]
@@ -25,7 +25,7 @@ class InspectedText:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inspection:
-    """One segment with its frames, and what each event text made of it."""
+    """One segment with its frames, and each event text's contexts, queries, answers and scores."""
 
     segment: Segment
     texts: tuple[InspectedText, ...]
@@ -40,31 +40,31 @@ def inspect(pipeline: Pipeline, *, at_s: float | None = None, segment: int | Non
     """
     with pipeline:
         record = _Record()
-        chosen = pipeline.find_segment(at_s, segment)
-        outcomes = pipeline.run_segment(chosen, record)
+        inspected = pipeline.find_segment(at_s, segment)
+        outcomes = pipeline.run_segment(inspected, record)
         scores = {outcome.text: outcome for outcome in outcomes if isinstance(outcome, SegmentScore)}
         scoring = pipeline.settings.scoring
     texts = []
-    for shown in record.shown:
-        score = scores[shown.text.text]
+    for view in record.views:
+        score = scores[view.text.text]
         fused = {part.id: part for part in score.scores.values()}  # these have the reasons
         queries = tuple(query for query in record.queries if query.id.text == score.text)
         answers = tuple(record.answers[query.id] for query in queries)
         parts = tuple(fused.get(answer.id) or read_score(answer, scoring) for answer in answers)
-        texts.append(InspectedText(shown, queries, answers, parts, score.value))
-    return Inspection(chosen, tuple(texts))
+        texts.append(InspectedText(view, queries, answers, parts, score.value))
+    return Inspection(inspected, tuple(texts))
 
 
 class _Record(Observer):
     """Keeps the questions and answers of one segment."""
 
     def __init__(self) -> None:
-        self.shown: Sequence[Shown] = ()
+        self.views: Sequence[TextContexts] = ()
         self.queries: Sequence[Query] = ()
         self.answers: dict[QueryId, Answer] = {}
 
-    def on_questions(self, segment: Segment, shown: Sequence[Shown], queries: Sequence[Query]) -> None:
-        self.shown, self.queries = shown, queries
+    def on_queries(self, segment: Segment, views: Sequence[TextContexts], queries: Sequence[Query]) -> None:
+        self.views, self.queries = views, queries
 
     def on_answer(self, answer: Answer) -> None:
         self.answers[answer.id] = answer

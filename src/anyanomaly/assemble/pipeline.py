@@ -1,4 +1,4 @@
-"""Names to objects: a configuration in, a pipeline out that loads what it needs."""
+"""A run with its components: created from a resolved run, loaded on entering, freed on leaving."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -20,6 +20,7 @@ from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.assemble.capabilities import check_backend, check_capabilities
 from anyanomaly.assemble.resolve import ResolvedComponent, resolve_run
+from anyanomaly.assemble.video_ids import check_addresses, distinguish_ids
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.observer import Observer
@@ -56,6 +57,7 @@ class Pipeline:
         """
         if not config.texts:
             raise UsageError("Say what to find, for example: -t bicycle")
+        check_addresses(config.videos)
         self.resolved = resolve_run(config, registry)
         check_capabilities(self.resolved)
         self.settings = self.resolved.settings
@@ -164,9 +166,9 @@ class Pipeline:
         yield from run
 
     def _open(self) -> None:
-        """Open what is cheap and likely to fail first; models last, the encoder before the backend.
+        """Open first what is cheap and likely to fail, and models last, the encoder before the backend.
 
-        An engine that reserves a share of GPU memory measures what is free when it starts.
+        An engine that reserves a fraction of the GPU memory measures what is free when it starts.
         """
         errors: list[VideoError] = []
         for uri, reader in self._readers:
@@ -181,7 +183,7 @@ class Pipeline:
             raise errors[0]
         self.report.problems = [str(error) for error in errors]
         if self._ids is None:
-            self._sources = _with_distinct_ids(self._sources)
+            self._sources = distinguish_ids(self._sources)
         for component in (*self._sinks, self.encoder, self.selector, *self.contexts, self.backend):
             if component is not None:
                 self._stack.enter_context(component)
@@ -215,29 +217,8 @@ class _SegmentPlanner(Planner):
         yield self.segment
 
 
-def _with_distinct_ids(sources: Sequence[Source]) -> list[Source]:
-    """Name each video by as little of its path's end as tells it from the others."""
-    depth = 0
-    ids = [video.id for _, video in sources]
-    uris = [video.uri for _, video in sources]
-    if len(set(uris)) < len(uris):
-        twice = next(uri for uri in uris if uris.count(uri) > 1)
-        raise UsageError(f"The video {twice} is given twice.")
-    parents = [PurePath(os.path.abspath(uri)).parent.parts for uri in uris]
-    while len(set(ids)) < len(ids):
-        depth += 1
-        clashing = {id for id in ids if ids.count(id) > 1}
-        ids = [
-            "/".join((*parts[-depth:], video.id)) if id in clashing else id
-            for id, parts, (_, video) in zip(ids, parents, sources, strict=True)
-        ]
-        if depth > 64:  # the same file under two names
-            ids = uris
-    return [(reader, replace(video, id=id)) for (reader, video), id in zip(sources, ids, strict=True)]
-
-
 def cache_folder() -> Path:
-    """Return the folder for what can be made again: ``ANYANOMALY_CACHE_DIR``, or the user's cache folder."""
+    """Return the cache folder: ``ANYANOMALY_CACHE_DIR``, or the one in the user's cache."""
     from platformdirs import user_cache_path
 
     return Path(os.environ.get("ANYANOMALY_CACHE_DIR") or user_cache_path("anyanomaly"))

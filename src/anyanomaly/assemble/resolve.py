@@ -244,7 +244,7 @@ def _resolve_reader(config: RunConfig, registry: Registry, uri: str) -> Resolved
     if table.name != "auto":
         return resolve_named(config, registry, "reader")
     spec = registry.reader_for(uri)
-    fields = {each.name: set(registry.options_model(each).model_fields) for each in registry.specs("reader")}
+    fields = {reader.name: set(registry.options_model(reader).model_fields) for reader in registry.specs("reader")}
     foreign = set().union(*fields.values()) - fields[spec.name]
     options = {name: value for name, value in table.options.items() if name not in foreign}
     return resolve_component(config, registry, "reader", spec.name, options)

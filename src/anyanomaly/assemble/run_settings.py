@@ -1,26 +1,22 @@
-"""A configuration to what the engine is told; prompt templates from their files."""
+"""A configuration to the settings of the engine."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from importlib.resources import files
-from pathlib import Path
-from typing import Any
 
-from anyanomaly.config.load import read_toml
+from anyanomaly.assemble.prompts import load_template, scoring_prompt
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.events import EventRule
 from anyanomaly.core.expected import SCORES, YES_NO
-from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.settings import ReasonRule, RunSettings
-from anyanomaly.errors import InvalidOption, UsageError
+from anyanomaly.errors import UsageError
 from anyanomaly.types import Sampling
 
 
 def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) -> RunSettings:
-    """Return the engine's settings. ``weights``: per context.
+    """Return the engine's settings.
 
+    :param weights: of the contexts' scores, by name. :param backend: name of the run's backend, never ``auto``.
     :raises UsageError: when the weights are all 0 or a segment is shorter than the step between frames read.
     """
     run = config.run
@@ -39,7 +35,7 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
         )
     return RunSettings(
         texts=config.texts,
-        template=_template(config, scoring_prompt(config, backend)),
+        template=load_template(config, scoring_prompt(config, backend)),
         weights=weights,
         scoring=run.scoring,
         sampling=Sampling(
@@ -52,7 +48,7 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
         ),
         reason=None
         if run.reason_above is None
-        else ReasonRule(run.reason_above, _template(config, config.prompt.reason)),
+        else ReasonRule(run.reason_above, load_template(config, config.prompt.reason)),
         segment_frames=run.segment_frames,
         segment_seconds=run.segment_seconds,
         every=run.every,
@@ -63,37 +59,3 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
         lookahead_bytes=run.lookahead_mib * 2**20,
         max_unreadable=run.max_unreadable,
     )
-
-
-def scoring_prompt(config: RunConfig, backend: str) -> str:
-    """Return the name, or file, of the template that asks for the score.
-
-    :param backend: name of the run's backend, never ``auto``: a preset may hold a template of its own for it.
-    """
-    if template := (config.prompt.per_backend or {}).get(backend):
-        return template
-    if config.prompt.name != "auto":
-        return config.prompt.name
-    return {"expected": "consideration", "yes-no": "yes-no"}.get(config.run.scoring, "reason-consideration")
-
-
-def _template(config: RunConfig, name: str) -> PromptTemplate:
-    choice = config.prompt
-    fields = _read(name)
-    given = {"output_word": choice.output_word, "system": choice.system, "text_first": choice.text_first}
-    fields |= {key: value for key, value in given.items() if value is not None}
-    try:
-        return PromptTemplate(name=Path(name).stem, **fields)
-    except (TypeError, ValueError) as error:
-        raise InvalidOption(f"Prompt '{name}' cannot be used: {error}.") from error
-
-
-def _read(name: str) -> dict[str, Any]:
-    """Read a template: one of ours by name, or a file of the same form."""
-    if name.endswith(".toml"):
-        return read_toml(Path(name), "prompt file")
-    known = files("anyanomaly") / "prompts"
-    names = sorted(each.name.removesuffix(".toml") for each in known.iterdir() if each.name.endswith(".toml"))
-    if name not in names:
-        raise InvalidOption(f"There is no prompt '{name}'. Use one of {', '.join(names)}, or a .toml file.")
-    return tomllib.loads((known / f"{name}.toml").read_text(encoding="utf-8"))

@@ -114,7 +114,7 @@ def _segments(pipeline: Pipeline, n_frames: int) -> Iterator[Segment]:
 def _latency(pipeline: Pipeline, segment: Segment) -> float:
     """Return the seconds from a segment's frames to its last answer."""
     began = time.perf_counter()
-    ((_, shown),) = pipeline.planner.show([segment])
-    for _ in pipeline.backend.answer(pipeline.planner.queries(segment, shown)):
+    ((_, views),) = pipeline.planner.build_contexts([segment])
+    for _ in pipeline.backend.answer(pipeline.planner.make_queries(segment, views)):
         pass
     return time.perf_counter() - began

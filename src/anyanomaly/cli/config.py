@@ -49,8 +49,8 @@ def add(app: typer.Typer, call: Call) -> None:
 
 def _show(call: Call, settings: Resolved) -> None:
     """Print the settings as a run takes them: what `auto` stands for, and every option of every component."""
+    from anyanomaly.assemble.prompts import scoring_prompt
     from anyanomaly.assemble.resolve import fill_in, resolve_components, resolve_readers, resolve_sinks
-    from anyanomaly.assemble.run_settings import scoring_prompt
 
     registry, config, origins = call.registry, settings.config, dict(settings.origins)
     readers = {reader.name: reader for reader in resolve_readers(config, registry).values()}

@@ -52,17 +52,17 @@ def _write_text(segment: Segment, asked: InspectedText, folder: Path, prefix: st
     """Write the images of one event text; return its part of the page."""
     frames = [
         _write(folder, f"{prefix}frame-{position}.png", segment.frames[position].image, _caption(segment, position))
-        for position in asked.shown.key_frames.sequence
+        for position in asked.view.key_frames.sequence
     ]
-    main = segment.frames[asked.shown.key_frames.primary]
-    primary = _write(folder, f"{prefix}primary.png", main.image, _caption(segment, asked.shown.key_frames.primary))
+    main = segment.frames[asked.view.key_frames.primary]
+    primary = _write(folder, f"{prefix}primary.png", main.image, _caption(segment, asked.view.key_frames.primary))
     parts = [
-        f"<h2>{escape(asked.shown.text.text)} <span class=score>{_number(asked.value)}</span></h2>",
+        f"<h2>{escape(asked.view.text.text)} <span class=score>{_number(asked.value)}</span></h2>",
         f"<h3>Key frame</h3><div class='row wide'>{_figures([primary])}</div>",
         f"<h3>Sequence</h3><div class=row>{_figures(frames)}</div>",
     ]
     for context, query, answer, score in zip(
-        asked.shown.contexts, asked.queries, asked.answers, asked.scores, strict=True
+        asked.view.contexts, asked.queries, asked.answers, asked.scores, strict=True
     ):
         name = f"{context.name} {query.id.index + 1}" if query.id.index else context.name
         pictures = list(_write_context(context, main.image, folder, f"{prefix}{name}"))
@@ -150,10 +150,10 @@ def _told(inspection: Inspection) -> Mapping[str, Any]:
         "stop": segment.stop,
         "texts": [
             {
-                "text": asked.shown.text.text,
+                "text": asked.view.text.text,
                 "score": _or_null(asked.value),
-                "primary": segment.frames[asked.shown.key_frames.primary].index,
-                "sequence": [segment.frames[position].index for position in asked.shown.key_frames.sequence],
+                "primary": segment.frames[asked.view.key_frames.primary].index,
+                "sequence": [segment.frames[position].index for position in asked.view.key_frames.sequence],
                 "contexts": [
                     {
                         "context": query.id.context,

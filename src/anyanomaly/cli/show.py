@@ -77,7 +77,7 @@ def _print(inspection: Inspection) -> None:
     segment = inspection.segment
     print(f"segment {segment.index}: {segment.times_s[0]:.2f} s to {segment.times_s[-1]:.2f} s of {segment.video.uri}")
     for asked in inspection.texts:
-        print(f"\n{asked.shown.text.text}: {told(asked.value)}")
+        print(f"\n{asked.view.text.text}: {told(asked.value)}")
         for query, answer, score in zip(asked.queries, asked.answers, asked.scores, strict=True):
             print(f"\n  {query.id.context}: {told(score.value)}")
             for title, text in (("question", query.prompt), ("answer", answer.text)):

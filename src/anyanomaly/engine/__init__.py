@@ -1,1 +1,7 @@
-"""The method run over streams: plan, look ahead, answer, collect, and hand on."""
+"""The method over streams, in the order of the data.
+
+``plan`` makes segments, key frames, contexts and queries; ``lookahead`` runs it ahead on a thread; ``store`` answers
+from disk or asks the backend; ``collect`` reads and fuses scores; ``reasons`` asks for reasons; ``track`` makes
+timelines and events; ``run`` is the loop. ``remember`` caches vectors of the encoder, ``clock`` measures the stages,
+and ``observer`` lets other code look at queries and answers.
+"""

@@ -1,4 +1,4 @@
-"""Where the time of a run goes: seconds per stage, and from them how fast the run was."""
+"""The time of a run: seconds per stage, and the speeds that follow from them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from typing import TypeVar
 T = TypeVar("T")
 
 STAGES = ("decode", "encode", "contexts", "answer", "wait")
-"""Reading frames; the encoder; selecting key frames and building contexts; the backend; the backend waiting for these.
+"""Reading frames; the encoder; selecting key frames and building contexts; the backend; waiting for queries.
 
-The first three go on ahead on their own thread, so the seconds of all may add up to more than the run took.
+The first three run on the look-ahead thread, so the seconds of all stages may add up to more than the run took.
 """
 
-_NOTHING: AbstractContextManager[None] = contextlib.nullcontext()
+_NO_STAGE: AbstractContextManager[None] = contextlib.nullcontext()
 
 
 class Clock:
-    """A clock that is off: it hands everything back as it is."""
+    """A clock that is off and costs nothing."""
 
     def stage(self, name: str) -> AbstractContextManager[None]:
-        """Count the time of the block for a stage; a stage inside another is taken off the outer one."""
-        return _NOTHING
+        """Return a context manager that adds the time of its block to a stage, and takes it off a stage around it."""
+        return _NO_STAGE
 
-    def each(self, name: str, items: Iterable[T]) -> Iterator[T]:
-        """Yield items, and count the time that each takes to come for a stage."""
+    def time_items(self, name: str, items: Iterable[T]) -> Iterator[T]:
+        """Yield items, and add the time that the next one takes to come to a stage."""
         return iter(items)
 
     def seconds(self) -> Mapping[str, float] | None:
@@ -38,7 +38,7 @@ class Clock:
 
 
 class StageClock(Clock):
-    """A clock that runs. Safe to use from several threads."""
+    """A clock that runs. It may be used from several threads."""
 
     def __init__(self) -> None:
         self._seconds = dict.fromkeys(STAGES, 0.0)
@@ -46,11 +46,11 @@ class StageClock(Clock):
         self._inner = threading.local()
 
     def stage(self, name: str) -> AbstractContextManager[None]:
-        """Count the time of the block."""
-        return self._counted(name)
+        """Return a context manager that adds the time of its block to a stage."""
+        return self._time_block(name)
 
-    def each(self, name: str, items: Iterable[T]) -> Generator[T, None, None]:
-        """Yield items; what they stand in is closed with the generator."""
+    def time_items(self, name: str, items: Iterable[T]) -> Generator[T, None, None]:
+        """Yield items; closing this generator closes the iterator that they come from."""
         iterator = iter(items)
         try:
             while True:
@@ -58,7 +58,7 @@ class StageClock(Clock):
                     item = next(iterator, _END)
                 if item is _END:
                     return
-                yield item  # type: ignore[misc]  # anything but the mark of the end
+                yield item  # type: ignore[misc]  # anything but the end marker
         finally:
             if close := getattr(iterator, "close", None):
                 close()
@@ -69,7 +69,7 @@ class StageClock(Clock):
             return dict(self._seconds)
 
     @contextlib.contextmanager
-    def _counted(self, name: str) -> Iterator[None]:
+    def _time_block(self, name: str) -> Iterator[None]:
         inner: list[float] = self._inner.__dict__.setdefault("seconds", [])  # per stage that is open on this thread
         inner.append(0.0)
         began = time.perf_counter()
@@ -89,39 +89,39 @@ _END = object()
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How fast a run was, from its first frame to its last score; loading the models is left out."""
+    """How fast a run was, from its first frame to its last score, without loading the models."""
 
     wall_s: float
     n_segments: int
     n_frames: int
-    n_whole_frames: int  # those of segments of full length: what the published implementation counts
+    n_whole_frames: int  # frames of full-length segments, as the published implementation counts
     n_texts: int
-    video_s: float  # length of what was searched
+    video_s: float  # length of the searched video
     prompt_tokens: int
     output_tokens: int
     stages_s: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def segments_per_s(self) -> float:
-        """Segments per second, all texts of each."""
+        """Segments per second, with all texts."""
         return self.n_segments / self.wall_s
 
     @property
     def frames_per_s(self) -> float:
-        """Frames per second, all texts of each."""
+        """Frames per second, with all texts."""
         return self.n_frames / self.wall_s
 
     @property
     def frames_per_s_per_text(self) -> float:
-        """Frames per second times the texts that each was searched for."""
+        """Frames per second times the number of texts."""
         return self.frames_per_s * self.n_texts
 
     @property
     def paper_fps(self) -> float:
-        """As the paper counts: frames of whole segments per second, searched for one text a time."""
+        """Frames per second as the paper counts: frames of full-length segments, one text at a time."""
         return self.n_whole_frames * self.n_texts / self.wall_s
 
     @property
     def real_time(self) -> float:
-        """Seconds of video per second, all texts of it: from 1 on a live camera is kept up with."""
+        """Seconds of video per second, with all texts; at 1 or more a live camera loses no frame."""
         return self.video_s / self.wall_s

@@ -17,7 +17,10 @@ from anyanomaly.types import Answer, QueryId, Score, SegmentScore
 
 
 def read_score(answer: Answer, scoring: Scoring) -> Score:
-    """Read an answer: a value as it is, log-probabilities as the expected score, words as ``scoring`` says."""
+    """Return the score of an answer: its value, the expected score of its log-probabilities, or the score in its words.
+
+    ``scoring`` decides how words are read. A value outside [0, 1] and words without a score give NaN.
+    """
     if answer.value is not None:
         value = answer.value if 0 <= answer.value <= 1 else math.nan
         return Score(answer.id, value, answer.text)
@@ -30,9 +33,9 @@ def read_score(answer: Answer, scoring: Scoring) -> Score:
 
 @dataclass(slots=True)
 class _Waiting:
-    """A segment whose answers are coming in."""
+    """A segment that waits for answers."""
 
-    segment: PlannedSegment  # without its queries, so that their images are free once they are answered
+    segment: PlannedSegment  # without its queries, so that their images are freed once they are answered
     ids: tuple[QueryId, ...]  # in planned order: text by text, context by context
     scores: dict[QueryId, Score] = field(default_factory=dict)
 
@@ -42,7 +45,7 @@ class _Waiting:
 
 
 class Collector:
-    """Gathers scores until a segment has all of them; gives segments in the order in which they were planned."""
+    """Gathers scores until a segment has all of them, and gives the segments in planned order."""
 
     def __init__(self, weights: Mapping[str, float], scoring: Scoring) -> None:
         self._weights = weights
@@ -53,25 +56,29 @@ class Collector:
         self.n_unreadable = 0
         self.unreadable_example = ""
         self._masses: tuple[int, float] = (0, 0.0)  # how many, and their sum
-        self.prompt_tokens = self.output_tokens = 0  # as far as the backend tells
+        self.prompt_tokens = self.output_tokens = 0  # as far as the backend reports them
 
     def expect(self, planned: PlannedSegment | VideoEnd) -> None:
-        """Take note of a segment, or a video's end, in planning order."""
+        """Register a segment, or the end of a video, in planned order."""
         if isinstance(planned, VideoEnd):
             self._order.append(planned)
             return
-        waiting = _Waiting(replace(planned, queries=(), reasons=()), tuple(query.id for query in planned.queries))
+        waiting = _Waiting(
+            replace(planned, queries=(), reason_queries=()), tuple(query.id for query in planned.queries)
+        )
         self._order.append(waiting)
         self._open.update(dict.fromkeys(waiting.ids, waiting))
 
     def add(self, answer: Answer) -> None:
         """Take an answer.
 
-        :raises BackendError: when it answers nothing that is open.
+        :raises BackendError: when no query waits for it.
         """
         waiting = self._open.pop(answer.id, None)
         if waiting is None:
-            raise BackendError(f"The backend answered a query that is not open: {answer.id}; a fault in it.")
+            raise BackendError(
+                f"The backend answered a query that nobody asked: {answer.id}. This is a bug in the backend."
+            )
         score = read_score(answer, self._scoring)
         self.n_answers += 1
         self.prompt_tokens += answer.prompt_tokens or 0
@@ -86,14 +93,14 @@ class Collector:
 
     @property
     def mean_mass(self) -> float | None:
-        """The mean probability that the model gave to the allowed answers; None when none were to choose from."""
+        """The mean probability of the allowed answers, 0 to 1; None when scores are read from words."""
         n_masses, total = self._masses
         return total / n_masses if n_masses else None
 
     def ready(self) -> Iterator[SegmentScore | VideoEnd]:
-        """Yield what is complete and has nothing incomplete before it: segment scores per text, ends of videos.
+        """Yield segment scores per text and ends of videos, as far as no segment before them is incomplete.
 
-        The order never depends on when answers came, so results are the same byte by byte.
+        The order does not depend on when answers came, so results are the same byte for byte.
         """
         while self._order:
             first = self._order[0]
@@ -103,14 +110,14 @@ class Collector:
             if isinstance(first, VideoEnd):
                 yield first
             else:
-                yield from self._fused(first)
+                yield from self._fuse(first)
 
     def check_complete(self) -> None:
-        """:raises BackendError: when the backend ended without answering all that it was asked."""
+        """:raises BackendError: when the backend ended without an answer to every query."""
         if self._open:
-            raise BackendError(f"The backend left {len(self._open)} queries without an answer; a fault in it.")
+            raise BackendError(f"The backend left {len(self._open)} queries without an answer. This is a bug in it.")
 
-    def _fused(self, waiting: _Waiting) -> Iterator[SegmentScore]:
+    def _fuse(self, waiting: _Waiting) -> Iterator[SegmentScore]:
         segment = waiting.segment
         by_text: dict[str, list[Score]] = {}
         for query_id in waiting.ids:

@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class LookAhead(Generic[T]):
-    """Iterates ``source`` on a thread of its own; what the source raises is raised at the consumer.
+    """Iterates ``source`` on a thread of its own; an exception of the source is raised in the consumer.
 
-    At most ``max_bytes`` are held, or one item when it alone is larger. Leaving the ``with`` block stops and
-    joins the thread and closes the source.
+    The queue holds at most ``max_bytes``, or one item that alone is larger. Leaving the ``with`` block stops and joins
+    the thread and closes the source.
     """
 
     def __init__(self, source: Iterator[T], size: Callable[[T], int], max_bytes: int) -> None:
@@ -64,7 +64,7 @@ class LookAhead(Generic[T]):
                     self._items.append((item, n_bytes))
                     self._held_bytes += n_bytes
                     self._changed.notify_all()
-        except BaseException as error:  # handed to the consumer
+        except BaseException as error:  # raised in the consumer
             self._error = error
         finally:
             if close := getattr(self._source, "close", None):

@@ -1,4 +1,4 @@
-"""A way to look at what a run asks and hears, without a part in it."""
+"""Hooks for code that looks at the queries and answers of a run, such as `show`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from anyanomaly.types import Answer, Query, Segment
 
 if TYPE_CHECKING:
-    from anyanomaly.engine.plan import Shown
+    from anyanomaly.engine.plan import TextContexts
 
 
 class Observer:
-    """Sees every segment with its questions, and every answer; override what is of use.
+    """Is called with every segment's queries and with every answer; override the methods that are needed.
 
-    ``on_questions`` is called on the thread that looks ahead, ``on_answer`` on the thread of the run.
+    ``on_queries`` is called on the look-ahead thread, ``on_answer`` on the thread of the run.
     """
 
-    def on_questions(self, segment: Segment, shown: Sequence[Shown], queries: Sequence[Query]) -> None:
-        """Take a segment, what each event text shows of it, and the questions for its scores, in planned order."""
+    def on_queries(self, segment: Segment, views: Sequence[TextContexts], queries: Sequence[Query]) -> None:
+        """Receive a segment, its contexts for each event text, and the queries for its scores in planned order."""
 
     def on_answer(self, answer: Answer) -> None:
-        """Take an answer to a question for a score."""
+        """Receive an answer to a query for a score."""

@@ -37,19 +37,19 @@ Source: TypeAlias = tuple[Reader[Options], Video]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedSegment:
-    """A segment without its frames, and its queries: every text, every context."""
+    """A segment without its frames, and the queries about it: text by text, context by context."""
 
     video: Video
     index: int
     start: int
     stop: int
-    times_s: TimeArray
+    times_s: TimeArray  # (stop - start,), seconds
     queries: tuple[Query, ...]
-    reasons: tuple[Query, ...] = ()  # the same with the question for a reason; asked where the score is high
+    reason_queries: tuple[Query, ...] = ()  # under the ids of `queries`; asked where the score is high
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the images that its queries hold; an image that several show counts once."""
+        """Bytes of the images of its queries; an image that several queries share counts once."""
         images = {id(image): image.nbytes for query in self.queries for image in query.images}
         return sum(images.values())
 
@@ -63,8 +63,8 @@ class VideoEnd:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """What one segment and one text show, before it becomes queries."""
+class TextContexts:
+    """The key frames and contexts of one segment for one event text: what its queries show."""
 
     text: EventText
     key_frames: KeyFrames
@@ -72,7 +72,7 @@ class Shown:
 
 
 class Planner:
-    """Makes the queries of all videos, one lazy stream; holds a few segments at a time."""
+    """Makes the queries of all videos, as one lazy stream that keeps a few segments in memory at a time."""
 
     def __init__(
         self,
@@ -92,60 +92,66 @@ class Planner:
         self._texts = [EventText(text, settings.texts) for text in settings.texts]
 
     def plan(self, sources: Iterable[Source]) -> Iterator[PlannedSegment | VideoEnd]:
-        """Yield the planned segments of each video in order, then its end. A video read in part ends early."""
+        """Yield the planned segments of each video in order, then its end, which says what could not be read."""
         for reader, video in sources:
             problem = ""
-            held: list[Segment] = []
+            group: list[Segment] = []
             try:
                 for segment in self.segments(reader, video):
-                    held.append(segment)
-                    if len(held) >= self._group_size(segment):
-                        yield from self._planned(held)
-                        held = []
+                    group.append(segment)
+                    if len(group) >= self._group_size(segment):
+                        yield from self._plan_group(group)
+                        group = []
             except VideoError as error:
                 problem = str(error)
-            yield from self._planned(held)
+            yield from self._plan_group(group)
             yield VideoEnd(video, problem)
 
     def segments(self, reader: Reader[Options], video: Video) -> Iterator[Segment]:
-        """Yield the segments of a video; what its reader could not read surfaces as VideoError after the last."""
-        late: list[VideoError] = []
+        """Yield the segments of a video.
 
-        def readable() -> Iterator[Frame]:
+        :raises VideoError: after the last segment, when the reader could not read all of the video.
+        """
+        errors: list[VideoError] = []
+
+        def read_frames() -> Iterator[Frame]:
             frames = reader.frames(video, every=self._settings.every)
             try:
-                yield from self._clock.each("decode", frames)
+                yield from self._clock.time_items("decode", frames)
             except VideoError as error:
-                late.append(error)
+                errors.append(error)
             finally:
                 if close := getattr(frames, "close", None):
                     close()
 
         yield from segments(
-            readable(),
+            read_frames(),
             length=self._settings.segment_length(video),
             every=self._settings.every,
             keep_tail=self._settings.keep_tail,
         )
-        if late:
-            raise late[0]
+        if errors:
+            raise errors[0]
 
-    def show(self, group: Sequence[Segment]) -> Iterator[tuple[Segment, list[Shown]]]:
-        """Select key frames and build contexts for a few segments, their crops encoded in as few passes as can be."""
+    def build_contexts(self, group: Sequence[Segment]) -> Iterator[tuple[Segment, list[TextContexts]]]:
+        """Yield a few segments, each with its key frames and contexts for every text.
+
+        The crops of all of them are encoded in two passes: frames for the selector, then windows for the contexts.
+        """
         self._encode(crop for segment in group for crop in self._selector.crops(segment))
-        chosen = [[self._selector.select(segment, text) for text in self._texts] for segment in group]
+        selections = [[self._selector.select(segment, text) for text in self._texts] for segment in group]
         self._encode(
             crop
-            for segment, per_text in zip(group, chosen, strict=True)
-            for key_frames in dict.fromkeys(per_text)
+            for segment, selection in zip(group, selections, strict=True)
+            for key_frames in dict.fromkeys(selection)
             for context in self._contexts
             for crop in context.crops(segment, key_frames)
         )
-        for segment, per_text in zip(group, chosen, strict=True):
+        for segment, selection in zip(group, selections, strict=True):
             yield (
                 segment,
                 [
-                    Shown(
+                    TextContexts(
                         text,
                         key_frames,
                         tuple(
@@ -154,43 +160,25 @@ class Planner:
                             for context in generator.build(segment, text, key_frames)
                         ),
                     )
-                    for text, key_frames in zip(self._texts, per_text, strict=True)
+                    for text, key_frames in zip(self._texts, selection, strict=True)
                 ],
             )
 
-    def queries(self, segment: Segment, shown: Sequence[Shown]) -> tuple[Query, ...]:
-        """Return the questions about one segment: text by text, context by context."""
-        return self._questions(segment, shown, self._settings.template, self._settings.sampling)
+    def make_queries(self, segment: Segment, views: Sequence[TextContexts]) -> tuple[Query, ...]:
+        """Return the queries for the scores of one segment: text by text, context by context."""
+        return _queries(segment, views, self._settings.template, self._settings.sampling)
 
-    def reasons(self, segment: Segment, shown: Sequence[Shown]) -> tuple[Query, ...]:
-        """Return the questions for a reason, under the ids of `queries`; none when no reason is wanted."""
+    def make_reason_queries(self, segment: Segment, views: Sequence[TextContexts]) -> tuple[Query, ...]:
+        """Return the queries for a reason, under the ids of `make_queries`; none when the run asks for no reasons."""
         if self._settings.reason is None:
             return ()
         in_words = replace(self._settings.sampling, choices=())
-        return self._questions(segment, shown, self._settings.reason.template, in_words)
+        return _queries(segment, views, self._settings.reason.template, in_words)
 
-    @staticmethod
-    def _questions(
-        segment: Segment, shown: Sequence[Shown], template: PromptTemplate, sampling: Sampling
-    ) -> tuple[Query, ...]:
-        return tuple(
-            Query(
-                id=QueryId(segment.video.id, segment.index, each.text.text, name, index),
-                images=context.images,
-                prompt=build_prompt(template, each.text.text, context.hint),
-                system=template.system,
-                text_first=template.text_first,
-                sampling=sampling,
-            )
-            for each in shown
-            for name, contexts in groupby(each.contexts, key=lambda context: context.name)
-            for index, context in enumerate(contexts)
-        )
-
-    def _planned(self, group: Sequence[Segment]) -> Iterator[PlannedSegment]:
-        for segment, shown in self._clock.each("contexts", self.show(group)):
-            queries = self.queries(segment, shown)
-            self._observer.on_questions(segment, shown, queries)
+    def _plan_group(self, group: Sequence[Segment]) -> Iterator[PlannedSegment]:
+        for segment, views in self._clock.time_items("contexts", self.build_contexts(group)):
+            queries = self.make_queries(segment, views)
+            self._observer.on_queries(segment, views, queries)
             yield PlannedSegment(
                 video=segment.video,
                 index=segment.index,
@@ -198,17 +186,39 @@ class Planner:
                 stop=segment.stop,
                 times_s=segment.times_s,
                 queries=queries,
-                reasons=self.reasons(segment, shown),
+                reason_queries=self.make_reason_queries(segment, views),
             )
 
     def _encode(self, crops: Iterable[Crop]) -> None:
-        if self._encoder and (wanted := list(crops)):
-            self._encoder.encode_crops(wanted)  # the remembering encoder keeps them for select and build
+        """Encode crops in one call; the remembering encoder keeps the vectors for ``select`` and ``build``."""
+        if self._encoder and (batch := list(crops)):
+            self._encoder.encode_crops(batch)
 
     def _group_size(self, segment: Segment) -> int:
-        """Segments per pass: what fills the encoder once with full frames, within a quarter of the look-ahead."""
+        """Return the segments per pass: so many that their frames fill the encoder once.
+
+        Their images take at most a quarter of the look-ahead; a live segment does not wait for others.
+        """
         if self._encoder is None or segment.video.live:
             return 1
         frame_bytes = sum(frame.image.nbytes for frame in segment.frames)
         by_bytes = self._settings.lookahead_bytes // 4 // frame_bytes
         return max(1, min(self._encoder.batch_size // len(segment.frames), by_bytes))
+
+
+def _queries(
+    segment: Segment, views: Sequence[TextContexts], template: PromptTemplate, sampling: Sampling
+) -> tuple[Query, ...]:
+    return tuple(
+        Query(
+            id=QueryId(segment.video.id, segment.index, view.text.text, name, index),
+            images=context.images,
+            prompt=build_prompt(template, view.text.text, context.hint),
+            system=template.system,
+            text_first=template.text_first,
+            sampling=sampling,
+        )
+        for view in views
+        for name, contexts in groupby(view.contexts, key=lambda context: context.name)
+        for index, context in enumerate(contexts)
+    )

@@ -1,9 +1,9 @@
 """A reason in words where a segment's score is high, when scores come from log-probabilities.
 
-Queries never depend on answers inside one stream: a backend may pull as far ahead as it likes. So the segments
-are cut into windows. The scores of a window are asked in one stream, which ends; then the reasons of its segments
-above the threshold in another. A window ends when its images fill a share of the look-ahead, because they are
-kept until it is known who needs a reason, and after every segment of a live video, whose events must not wait.
+Within one stream no query depends on an answer, because a backend may pull as far ahead as it likes. So the segments
+are cut into chunks: the scores of a chunk are asked for in one stream, which ends; then the reasons of its segments
+above the threshold in another. Images are kept until it is known which segment needs a reason, so a chunk ends when its
+images fill a share of the look-ahead, and after every segment of a live video, whose events must not wait.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from anyanomaly.types import Answer, Query, QueryId, SegmentScore
 Item: TypeAlias = SegmentScore | VideoEnd
 
 
-def windows(
+def split_into_chunks(
     planned: Iterable[PlannedSegment | VideoEnd], max_bytes: int
 ) -> Iterator[Iterator[PlannedSegment | VideoEnd]]:
-    """Cut a stream into windows, each to be read to its end before the next; one item may pass ``max_bytes``."""
+    """Yield a stream in chunks, each to be read to its end before the next; one item may be above ``max_bytes``."""
     stream = iter(planned)
     for first in stream:
-        yield _window(chain([first], stream), max_bytes)
+        yield _read_chunk(chain([first], stream), max_bytes)
 
 
-def _window(stream: Iterator[PlannedSegment | VideoEnd], max_bytes: int) -> Iterator[PlannedSegment | VideoEnd]:
+def _read_chunk(stream: Iterator[PlannedSegment | VideoEnd], max_bytes: int) -> Iterator[PlannedSegment | VideoEnd]:
     n_bytes = 0
     for item in stream:
         yield item
@@ -39,48 +39,51 @@ def _window(stream: Iterator[PlannedSegment | VideoEnd], max_bytes: int) -> Iter
             return
 
 
-class Reasons:
-    """Holds the segment scores of a window from the first that needs a reason on, until the reasons are there."""
+class ReasonQueue:
+    """Keeps the segment scores of a chunk, from the first that needs a reason on, until the reasons are known.
+
+    So outcomes leave in planned order.
+    """
 
     def __init__(self, rule: ReasonRule) -> None:
         self._rule = rule
-        self._questions: dict[tuple[str, int, str], dict[QueryId, Query]] = {}  # of a segment and text
-        self._held: list[Item] = []
-        self._wanted: list[Query] = []
+        self._queries: dict[tuple[str, int, str], dict[QueryId, Query]] = {}  # by video, segment and text
+        self._waiting: list[Item] = []
+        self._to_ask: list[Query] = []
 
     def expect(self, planned: PlannedSegment) -> None:
-        """Keep a segment's questions until its scores are known."""
-        for query in planned.reasons:
-            self._questions.setdefault(query.id[:3], {})[query.id] = query
+        """Keep the queries for reasons of a segment until its scores are known."""
+        for query in planned.reason_queries:
+            self._queries.setdefault(query.id[:3], {})[query.id] = query
 
-    def hold(self, item: Item) -> bool:
-        """Tell whether an item has to wait, and keep it then; take items in planned order."""
+    def add(self, item: Item) -> bool:
+        """Take the next item in planned order, and return whether it has to wait in the queue."""
         if isinstance(item, SegmentScore):
             best = highest(item.scores.values()).id
-            own = self._questions.pop(best[:3])
-            if item.value >= self._rule.above:  # NaN is not
-                self._wanted.append(own[best])
-                self._held.append(item)
+            queries = self._queries.pop(best[:3])
+            if item.value >= self._rule.above:  # never true of NaN
+                self._to_ask.append(queries[best])
+                self._waiting.append(item)
                 return True
-        if self._held:
-            self._held.append(item)
-        return bool(self._held)
+        if self._waiting:
+            self._waiting.append(item)
+        return bool(self._waiting)
 
-    def told(self, answer: Callable[[Iterable[Query]], Iterator[Answer]]) -> Iterator[Item]:
-        """Ask for the reasons, and yield what was held; nothing is held any more."""
-        words = {each.id: each.text for each in answer(self._wanted)} if self._wanted else {}
-        for item in self.left():
-            yield _with_reasons(item, words) if isinstance(item, SegmentScore) else item
+    def ask(self, answer: Callable[[Iterable[Query]], Iterator[Answer]]) -> Iterator[Item]:
+        """Ask for the reasons of the chunk, and yield the waiting items with them; the queue is empty afterwards."""
+        reasons = {reply.id: reply.text for reply in answer(self._to_ask)} if self._to_ask else {}
+        for item in self.clear():
+            yield _add_reasons(item, reasons) if isinstance(item, SegmentScore) else item
 
-    def left(self) -> list[Item]:
-        """Return what is held, as it is; nothing is held any more."""
-        held, self._held, self._wanted = self._held, [], []
-        return held
+    def clear(self) -> list[Item]:
+        """Return the waiting items without reasons; the queue is empty afterwards."""
+        waiting, self._waiting, self._to_ask = self._waiting, [], []
+        return waiting
 
 
-def _with_reasons(score: SegmentScore, words: dict[QueryId, str]) -> SegmentScore:
-    told = {
-        name: replace(each, rationale=words[each.id]) if each.id in words else each
-        for name, each in score.scores.items()
+def _add_reasons(score: SegmentScore, reasons: dict[QueryId, str]) -> SegmentScore:
+    scores = {
+        name: replace(part, rationale=reasons[part.id]) if part.id in reasons else part
+        for name, part in score.scores.items()
     }
-    return replace(score, scores=told)
+    return replace(score, scores=scores)

@@ -1,4 +1,4 @@
-"""Wrap an encoder: no crop and no text is encoded twice in a run."""
+"""An encoder that remembers, so that no crop and no text is encoded twice in a run."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ _CropKey: TypeAlias = tuple[bytes, Box | None, Fit]
 
 
 class RememberingEncoder(Encoder[Options]):
-    """Keeps vectors of crops by the image's content, box and fit (least recently used out), and of all texts.
+    """Wraps an encoder and keeps its vectors: of crops by the image's content, box and fit, and of all texts.
 
-    Crops of many frames, windows and segments go to the encoder in one call. At least ``min_kept`` vectors of crops
-    are kept, and twice as many as the largest call had. Safe to call from two threads.
-    Counts what reached the encoder: ``n_crops``, ``n_texts``, ``n_calls``.
+    It keeps at least ``min_kept`` vectors of crops, and twice as many as the largest call had; the least recently used
+    go first. It may be called from two threads. ``n_crops``, ``n_texts`` and ``n_calls`` count what the encoder got.
     """
 
     def __init__(self, encoder: Encoder[Options], *, min_kept: int = 1024, clock: Clock | None = None) -> None:
@@ -40,7 +39,7 @@ class RememberingEncoder(Encoder[Options]):
 
     @property
     def batch_size(self) -> int:  # type: ignore[override]  # the wrapped encoder decides, perhaps only in load
-        """As the wrapped encoder says."""
+        """The wrapped encoder's."""
         return self._encoder.batch_size
 
     @property
@@ -58,36 +57,36 @@ class RememberingEncoder(Encoder[Options]):
         self._encoder.load()
 
     def close(self) -> None:
-        """Forget everything and close the wrapped encoder."""
+        """Forget all vectors and close the wrapped encoder."""
         self._crops.clear()
         self._texts.clear()
         self._encoder.close()
 
     def encode_crops(self, crops: Sequence[Crop]) -> FloatArray:
-        """Encode those crops that are new, in one call, and return all (n, dim)."""
+        """Return float32 (n, dim), unit rows; crops that are new are encoded in one call."""
         with self._lock:
             keys = [self._key(crop) for crop in crops]
-            found = {key: self._crops[key] for key in keys if key in self._crops}
-            new = {key: crop for key, crop in zip(keys, crops, strict=True) if key not in found}
+            vectors = {key: self._crops[key] for key in keys if key in self._crops}
+            new = {key: crop for key, crop in zip(keys, crops, strict=True) if key not in vectors}
             if new or not crops:
                 with self._clock.stage("encode"):
                     rows = self._encoder.encode_crops(list(new.values()))
                 self.n_calls += bool(new)
                 self.n_crops += len(new)
-                found.update(zip(new, rows, strict=True))
+                vectors.update(zip(new, rows, strict=True))
                 if not crops:
                     return rows
             for key in keys:
-                self._crops[key] = found[key]
+                self._crops[key] = vectors[key]
                 self._crops.move_to_end(key)
             # a pass over the frames of some segments, then one over their windows: twice the larger covers both
-            self._n_kept = max(self._n_kept, 2 * len(found))
+            self._n_kept = max(self._n_kept, 2 * len(vectors))
             while len(self._crops) > self._n_kept:
                 self._crops.popitem(last=False)
-            return np.stack([found[key] for key in keys])
+            return np.stack([vectors[key] for key in keys])
 
     def encode_texts(self, texts: Sequence[str], *, unit: bool = True) -> FloatArray:
-        """Encode those texts that are new, in one call, and return all (n, dim)."""
+        """Return float32 (n, dim), unit rows where ``unit``; texts that are new are encoded in one call."""
         with self._lock:
             new = [text for text in dict.fromkeys(texts) if text not in self._texts]
             if new or not texts:
@@ -104,11 +103,14 @@ class RememberingEncoder(Encoder[Options]):
         return self._digest(crop.frame.image), crop.box, crop.fit
 
     def _digest(self, image: ImageArray) -> bytes:
-        """Hash an image's pixels once while the array lives; by content, because a context may alter a frame."""
+        """Return a hash of an image's pixels, computed once while the array lives.
+
+        The key is the content and not the frame, because a context may alter a frame.
+        """
         number = id(image)
-        known = self._digests.get(number)
-        if known and known[0]() is image:
-            return known[1]
+        cached = self._digests.get(number)
+        if cached and cached[0]() is image:
+            return cached[1]
         digest = hashlib.blake2b(image.data, digest_size=16, key=str(image.shape).encode()).digest()
         self._digests[number] = weakref.ref(image, lambda _: self._digests.pop(number, None)), digest
         return digest

@@ -1,4 +1,4 @@
-"""The loop: plan, look ahead, answer, collect; timelines and events; sinks; what happens on failure."""
+"""The loop of a run: plan, look ahead, answer, collect, fuse, track events, write to sinks, also after a failure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from anyanomaly.engine.collect import Collector
 from anyanomaly.engine.lookahead import LookAhead
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.plan import PlannedSegment, Planner, Source, VideoEnd
-from anyanomaly.engine.reasons import Reasons, windows
+from anyanomaly.engine.reasons import ReasonQueue, split_into_chunks
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore, StoredAnswers
 from anyanomaly.engine.track import Tracker
@@ -28,7 +28,7 @@ Outcome: TypeAlias = SegmentScore | Event | Timeline
 
 @dataclass(slots=True)
 class RunReport:
-    """What a run did, for the summary at its end."""
+    """Counts of what a run did, for the summary at its end."""
 
     n_segments: int = 0
     n_frames: int = 0
@@ -38,9 +38,9 @@ class RunReport:
     n_answers: int = 0  # to questions for a score
     n_unreadable: int = 0  # of these, how many hold no score that can be read
     unreadable_example: str = ""  # the beginning of the first of them
-    mean_mass: float | None = None  # probability that the model gave to the allowed answers; None: read from words
-    problems: list[str] = field(default_factory=list)  # videos read in part, or not at all
-    speed: Speed | None = None  # how fast it was; None: no clock ran
+    mean_mass: float | None = None  # mean probability of the allowed answers, 0 to 1; None: scores are read from words
+    problems: list[str] = field(default_factory=list)  # one sentence per video that could not be read in full
+    speed: Speed | None = None  # None: no clock ran
 
     def check_readable(self, max_unreadable: float) -> None:
         """Check how many answers hold no score.
@@ -57,7 +57,7 @@ class RunReport:
 
 
 class Run:
-    """One run over loaded components; iterate it once."""
+    """One run over loaded components. It can be iterated once."""
 
     def __init__(
         self,
@@ -80,18 +80,18 @@ class Run:
         self._clock = clock or Clock()
         self._answers = StoredAnswers(backend, store)
         self._collector = Collector(settings.weights, settings.scoring)
-        self._reasons = Reasons(settings.reason) if settings.reason else None
+        self._reasons = ReasonQueue(settings.reason) if settings.reason else None
         self._trackers: dict[str, Tracker] = {}
         self.report = RunReport()
         self._n_whole_frames, self._video_s = 0, 0.0
 
     def __iter__(self) -> Iterator[Outcome]:
-        """Yield segment scores as they are known, then each video's timelines and events.
+        """Yield segment scores as soon as they are known, then each video's timelines and events.
 
-        Whatever ends the run, the sinks get what was computed. A live video's timelines come in pieces.
+        Whatever ends the run, the sinks get all that was computed. A live video's timelines come in pieces.
 
-        :raises BackendError: when the backend cannot go on, or more answers than ``max_unreadable`` allows
-            cannot be read; the latter at the end.
+        :raises BackendError: when the backend cannot go on, or at the end, when more answers than ``max_unreadable``
+            allows cannot be read.
         """
         for sink in self._sinks:
             sink.begin(self._header)
@@ -100,29 +100,29 @@ class Run:
             with LookAhead(
                 self._planner.plan(self._sources), size=_nbytes, max_bytes=self._settings.lookahead_bytes
             ) as ahead:
-                planned = self._clock.each("wait", ahead)
+                planned = self._clock.time_items("wait", ahead)
                 if self._reasons is None:
-                    yield from self._scored(planned)
+                    yield from self._score(planned)
                 else:
-                    for window in windows(planned, self._settings.lookahead_bytes // 4):
-                        yield from self._scored(window)
-                        yield from self._finished(self._reasons.told(self._timed))
+                    for chunk in split_into_chunks(planned, self._settings.lookahead_bytes // 4):
+                        yield from self._score(chunk)
+                        yield from self._track(self._reasons.ask(self._answer_timed))
         finally:
-            self._count(time.perf_counter() - began)
-            self._salvage()
+            self._fill_in_report(time.perf_counter() - began)
+            self._finish_early()
         self.report.check_readable(self._settings.max_unreadable)
 
-    def _scored(self, planned: Iterable[PlannedSegment | VideoEnd]) -> Iterator[Outcome]:
+    def _score(self, planned: Iterable[PlannedSegment | VideoEnd]) -> Iterator[Outcome]:
         with contextlib.closing(self._answers.answer(self._queries(planned))) as answers:
-            for answer in self._clock.each("answer", answers):
+            for answer in self._clock.time_items("answer", answers):
                 self._collector.add(answer)
                 self._observer.on_answer(answer)
-                yield from self._finished(self._ready())
+                yield from self._track(self._ready())
         self._collector.check_complete()
-        yield from self._finished(self._ready())  # ends of videos, which no answer follows
+        yield from self._track(self._ready())  # ends of videos, which no answer follows
 
-    def _timed(self, queries: Iterable[Query]) -> Iterator[Answer]:
-        return self._clock.each("answer", self._answers.answer(queries))
+    def _answer_timed(self, queries: Iterable[Query]) -> Iterator[Answer]:
+        return self._clock.time_items("answer", self._answers.answer(queries))
 
     def _queries(self, planned: Iterable[PlannedSegment | VideoEnd]) -> Iterator[Query]:
         for item in planned:
@@ -134,16 +134,16 @@ class Run:
 
     def _ready(self) -> Iterator[SegmentScore | VideoEnd]:
         for item in self._collector.ready():
-            if self._reasons is None or not self._reasons.hold(item):
+            if self._reasons is None or not self._reasons.add(item):
                 yield item
 
-    def _finished(self, items: Iterable[SegmentScore | VideoEnd]) -> Iterator[Outcome]:
+    def _track(self, items: Iterable[SegmentScore | VideoEnd]) -> Iterator[Outcome]:
         for item in items:
             if isinstance(item, VideoEnd):
                 if item.problem:
                     self.report.problems.append(item.problem)
                 if tracker := self._trackers.pop(item.video.id, None):
-                    yield from self._handed(tracker.finish())
+                    yield from self._emit(tracker.finish())
                 continue
             tracker = self._trackers.setdefault(item.video.id, Tracker(item.video, self._settings))
             if item.text == self._settings.texts[0]:
@@ -152,19 +152,19 @@ class Run:
                 self._video_s += (item.stop - item.start) / item.video.fps
                 if item.stop - item.start == self._settings.segment_length(item.video):
                     self._n_whole_frames += item.stop - item.start
-            yield from self._handed(tracker.push(item))
+            yield from self._emit(tracker.push(item))
 
-    def _salvage(self) -> None:
-        """Hand on what is known of videos that the end of the run cut short."""
-        with contextlib.suppress(OutputError):  # a sink that failed is why the run ended, or a lesser trouble
-            for _ in self._finished(self._reasons.left() if self._reasons else []):
+    def _finish_early(self) -> None:
+        """Write what is known of videos that the end of the run cut short."""
+        with contextlib.suppress(OutputError):  # the run ended because of it, or because of something worse
+            for _ in self._track(self._reasons.clear() if self._reasons else []):
                 pass
             for tracker in self._trackers.values():
-                for _ in self._handed(tracker.finish()):
+                for _ in self._emit(tracker.finish()):
                     pass
 
-    def _handed(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
-        """Hand each outcome to the sinks before the caller sees it."""
+    def _emit(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        """Write each outcome to the sinks, then yield it."""
         for outcome in outcomes:
             for sink in self._sinks:
                 match outcome:
@@ -177,7 +177,7 @@ class Run:
             self.report.n_events += isinstance(outcome, Event)
             yield outcome
 
-    def _count(self, wall_s: float) -> None:
+    def _fill_in_report(self, wall_s: float) -> None:
         self.report.n_asked = self._answers.n_asked
         self.report.n_reused = self._answers.n_reused
         self.report.n_answers = self._collector.n_answers

@@ -1,4 +1,4 @@
-"""What a run is told, apart from its components."""
+"""The settings of a run, apart from its components."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Scoring = Literal["words", "expected", "yes-no", "published"]
 
 @dataclass(frozen=True, slots=True)
 class ReasonRule:
-    """Where a reason in words is asked for, and how."""
+    """When a reason in words is asked for, and with which prompt."""
 
-    above: float  # the fused score of a segment and text reaches it
+    above: float  # lowest fused score of a segment and text, 0 to 1
     template: PromptTemplate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """Lengths in frames or seconds as named, bounds in bytes, shares in [0, 1]."""
+    """Everything the engine needs to know. Lengths are in frames or seconds as named, fractions in [0, 1]."""
 
     texts: tuple[str, ...]
     template: PromptTemplate
-    weights: Mapping[str, float]  # context name to weight
+    weights: Mapping[str, float]  # by name of the context, at least 0
     scoring: Scoring = "words"
     sampling: Sampling = field(default_factory=Sampling)
     reason: ReasonRule | None = None
@@ -39,7 +39,7 @@ class RunSettings:
     smooth_frames: float | None = None  # instead of smooth_seconds
     rule: EventRule = field(default_factory=EventRule)
     lookahead_bytes: int = 512 * 2**20
-    max_unreadable: float = 0.2
+    max_unreadable: float = 0.2  # largest fraction of answers without a readable score
 
     def segment_length(self, video: Video) -> int:
         """Return the frames per segment of a video."""

@@ -1,7 +1,7 @@
-"""The answer store: a backend is not asked twice what it answered before, in this run or an earlier one.
+"""The answer store: a backend is not asked again what it has answered, in this run or an earlier one.
 
-SQLite, keyed by content: SHA-256 over the question, the images' bytes, the sampling (its seed included) and the
-backend's fingerprint. Answers are kept as soon as the backend asks for more, so a killed run loses one batch.
+An SQLite file, keyed by content: SHA-256 over the question, the images' bytes, the sampling (its seed included) and the
+backend's fingerprint. Answers are stored as soon as the backend asks for more, so a killed run loses one batch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def query_key(query: Query, fingerprint: str) -> str:
-    """Return the key of a query's answer: equal for equal content, whatever video or segment it came from."""
+    """Return the key of a query's answer: equal for equal content, whichever video or segment it is from."""
     sampling = query.sampling
     head = {
         "fingerprint": fingerprint,
@@ -48,7 +48,7 @@ def query_key(query: Query, fingerprint: str) -> str:
 
 
 class AnswerStore:
-    """Answers on disk. A store that fails (disk full, folder not writable) is left out with one warning."""
+    """Answers on disk. When the store fails (disk full, folder not writable), it warns once and stores nothing more."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -68,7 +68,7 @@ class AnswerStore:
             self._give_up(error)
 
     def get(self, key: str, query_id: QueryId) -> Answer | None:
-        """Return the answer kept under ``key``, as an answer to ``query_id``."""
+        """Return the answer stored under ``key``, as an answer to ``query_id``; None when there is none."""
         if self._connection is None:
             return None
         try:
@@ -79,7 +79,7 @@ class AnswerStore:
         return Answer(id=query_id, **json.loads(row[0])) if row else None
 
     def put(self, answers: Iterable[tuple[str, Answer]]) -> None:
-        """Keep answers, all or none of them."""
+        """Store answers, all or none of them."""
         if self._connection is None:
             return
         rows = [(key, json.dumps(_fields(answer))) for key, answer in answers]
@@ -96,7 +96,9 @@ class AnswerStore:
             self._connection = None
 
     def _give_up(self, error: Exception) -> None:
-        log.warning("The answer store %s cannot be used (%s); answers of this run are not kept.", self._path, error)
+        log.warning(
+            "The answer store %s cannot be used (%s); the answers of this run are not stored.", self._path, error
+        )
         self.close()
 
 
@@ -111,10 +113,10 @@ def _fields(answer: Answer) -> dict[str, object]:
 
 
 class StoredAnswers:
-    """Answers a stream of queries from the store where it can, and by the backend where it must.
+    """Answers a stream of queries from the store, and by the backend where the store has no answer.
 
-    A query whose content is in flight already waits for that answer instead of being asked again. Counts:
-    ``n_asked``, ``n_reused`` (from the store or from an equal query in flight).
+    A query equal to one that the backend is answering waits for that answer. ``n_asked`` counts the queries that
+    reached the backend, ``n_reused`` those answered from the store or by an equal query.
     """
 
     def __init__(self, backend: Backend[Options], store: AnswerStore | None) -> None:
@@ -129,32 +131,32 @@ class StoredAnswers:
             return
         store, fingerprint = self._store, self._backend.fingerprint
         stream = iter(queries)
-        for query in stream:  # what an earlier run answered comes at once, without waiting for the backend
-            known = store.get(query_key(query, fingerprint), query.id)
-            if known is None:
+        for query in stream:  # answers of an earlier run come at once, without waiting for the backend
+            stored = store.get(query_key(query, fingerprint), query.id)
+            if stored is None:
                 yield from self._answer_misses(chain([query], stream), store, fingerprint)
                 return
             self.n_reused += 1
-            yield known
+            yield stored
 
     def _answer_misses(self, queries: Iterable[Query], store: AnswerStore, fingerprint: str) -> Iterator[Answer]:
-        ready: list[Answer] = []  # found in the store while the backend pulled
+        ready: list[Answer] = []  # read from the store while the backend pulled
         keys: dict[QueryId, str] = {}  # in flight
         waiting: dict[str, list[QueryId]] = {}  # equal queries, per key in flight
-        fresh: list[tuple[str, Answer]] = []  # answered, not yet kept
+        fresh: list[tuple[str, Answer]] = []  # answered, not yet stored
 
         def misses() -> Iterator[Query]:
             for query in queries:
-                # Kept when the backend asks for more, whole batches at a time: a run that is killed and
-                # started again then forms the same batches, and gives the same numbers to the last bit.
+                # Stored when the backend asks for more, so in whole batches: a run that is killed and started
+                # again then forms the same batches, and gives the same numbers to the last bit.
                 store.put(fresh)
                 fresh.clear()
                 key = query_key(query, fingerprint)
                 if key in waiting:
                     waiting[key].append(query.id)
-                elif known := store.get(key, query.id):
+                elif stored := store.get(key, query.id):
                     self.n_reused += 1
-                    ready.append(known)
+                    ready.append(stored)
                 else:
                     self.n_asked += 1
                     keys[query.id] = key
@@ -165,7 +167,9 @@ class StoredAnswers:
             for answer in self._backend.answer(misses()):
                 key = keys.pop(answer.id, None)
                 if key is None:
-                    raise BackendError(f"The backend answered a query that is not open: {answer.id}; a fault in it.")
+                    raise BackendError(
+                        f"The backend answered a query that nobody asked: {answer.id}. This is a bug in the backend."
+                    )
                 fresh.append((key, answer))
                 yield answer
                 for equal in waiting.pop(key):

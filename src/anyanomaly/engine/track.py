@@ -1,4 +1,4 @@
-"""The segment scores of one video to its timelines and events: at its end, or piece by piece when it is live."""
+"""The segment scores of one video to its timelines and events: at its end, or segment by segment when it is live."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class Tracker:
         self._texts: dict[str, _LiveText | _RecordedText] = {text: track(settings) for text in settings.texts}
 
     def push(self, score: SegmentScore) -> Iterator[SegmentScore | Timeline | Event]:
-        """Take the next segment score of a text; yield it and what it completes."""
+        """Take the next segment score of a text; yield it, then the timelines and events that it completes."""
         completed = self._texts[score.text].push(score)  # first, so that a caller who stops here loses nothing
         yield score
         yield from completed
 
     def finish(self) -> Iterator[Timeline | Event]:
-        """Yield what the end of the video completes, text by text."""
+        """Yield the timelines and events that the end of the video completes, text by text."""
         for track in self._texts.values():
             yield from track.finish()
 
 
 class _RecordedText:
-    """Waits for the whole video: Gaussian smoothing looks both ways."""
+    """Waits for the whole video, because Gaussian smoothing looks both ways."""
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
@@ -60,7 +60,7 @@ class _RecordedText:
 
 
 class _LiveText:
-    """One timeline piece per segment, smoothed causally; holds the last segment only."""
+    """Gives one piece of the timeline per segment, smoothed causally; keeps the last segment only."""
 
     def __init__(self, settings: RunSettings) -> None:
         self._smoother = CausalSmoother(settings.smooth_seconds)
@@ -86,5 +86,5 @@ class _LiveText:
 
 def best_rationale(score: SegmentScore) -> str:
     """Return the reason of the context that scored highest, among those that gave one."""
-    told = [each for each in score.scores.values() if each.rationale and not np.isnan(each.value)]
-    return max(told, key=lambda each: each.value).rationale if told else ""
+    candidates = [part for part in score.scores.values() if part.rationale and not np.isnan(part.value)]
+    return max(candidates, key=lambda part: part.value).rationale if candidates else ""

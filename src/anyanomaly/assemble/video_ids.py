@@ -1,0 +1,39 @@
+"""Ids of videos: the same on every machine, and different for the videos of one run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePath
+
+from anyanomaly.engine.plan import Source
+from anyanomaly.errors import UsageError
+
+MAX_DEPTH = 64
+"""Folders of a path that an id may name; two files that still have the same id are one file under two names."""
+
+
+def check_addresses(uris: Sequence[str]) -> None:
+    """:raises UsageError: when a video is given twice."""
+    repeated = next((uri for uri in uris if uris.count(uri) > 1), None)
+    if repeated is not None:
+        raise UsageError(f"The video {repeated} is given twice. Leave one of them out.")
+
+
+def distinguish_ids(sources: Sequence[Source]) -> list[Source]:
+    """Return the sources with distinct ids: each gets as many folders of its path as tell it from the others."""
+    uris = [video.uri for _, video in sources]
+    ids = [video.id for _, video in sources]
+    parents = [PurePath(os.path.abspath(uri)).parent.parts for uri in uris]
+    depth = 0
+    while len(set(ids)) < len(ids):
+        depth += 1
+        clashing = {id for id in ids if ids.count(id) > 1}
+        ids = [
+            "/".join((*parts[-depth:], video.id)) if id in clashing else id
+            for id, parts, (_, video) in zip(ids, parents, sources, strict=True)
+        ]
+        if depth > MAX_DEPTH:
+            ids = uris
+    return [(reader, replace(video, id=id)) for (reader, video), id in zip(sources, ids, strict=True)]
