@@ -1,4 +1,4 @@
-"""Which frames the context `frames` shows, how dark `position` makes its own, and which windows `temporal` shows."""
+"""The frames of the context `frames`, the brightness of `position`, and the windows of `temporal`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from anyanomaly.types import Context, KeyFrames
 
 
 @pytest.mark.parametrize(
-    ("n_frames", "count", "places"),
+    ("n_frames", "count", "positions"),
     [(24, 4, [0, 8, 15, 23]), (24, 24, list(range(24))), (24, 2, [0, 23]), (3, 8, [0, 1, 2]), (1, 8, [0])],
 )
-def test_frames_of_the_whole_segment_are_shown_in_order(n_frames: int, count: int, places: list[int]) -> None:
+def test_frames_of_the_whole_segment_are_shown_in_order(n_frames: int, count: int, positions: list[int]) -> None:
     segment = replace(sample_segment(), frames=sample_segment().frames[:n_frames])
     (context,) = FramesContext(FramesOptions(count=count)).build(segment, TEXT, KeyFrames(0, (0,)))
-    assert len(context.images) == len(places)
-    for image, place in zip(context.images, places, strict=True):
-        np.testing.assert_array_equal(image, segment.frames[place].image)
+    assert len(context.images) == len(positions)
+    for image, position in zip(context.images, positions, strict=True):
+        np.testing.assert_array_equal(image, segment.frames[position].image)
     assert bool(context.hint) == (n_frames > 1)
 
 
@@ -54,7 +54,7 @@ def temporal(**options: object) -> list[Context]:
     return generator.build(sample_segment(), TEXT, KeyFrames(1, (1, 7, 13, 19)))
 
 
-def test_one_window_is_shown_as_published_and_more_when_asked_for() -> None:
+def test_there_is_one_window_as_published_or_as_many_as_the_option_says() -> None:
     assert len(temporal()) == 1
     first, *more = temporal(windows=5)
     assert len(more) == 4
@@ -63,14 +63,14 @@ def test_one_window_is_shown_as_published_and_more_when_asked_for() -> None:
 
 
 @pytest.mark.parametrize("stride", [False, True])
-def test_the_windows_most_like_the_text_are_shown_best_first_and_none_within_another(stride: bool) -> None:
-    shown = temporal(windows=6, stride=stride)
-    corners = [tuple(each.views["window"].tolist()) for each in shown]
-    for k, (x0, y0, x1, y1) in enumerate(corners):
-        for a0, b0, a1, b1 in corners[:k]:
+def test_several_windows_come_best_first_and_none_within_another(stride: bool) -> None:
+    contexts = temporal(windows=6, stride=stride)
+    windows = [tuple(context.views["window"].tolist()) for context in contexts]
+    for number, (x0, y0, x1, y1) in enumerate(windows):
+        for a0, b0, a1, b1 in windows[:number]:
             assert not (a0 <= x0 and b0 <= y0 and x1 <= a1 and y1 <= b1)
             assert not (x0 <= a0 and y0 <= b0 and a1 <= x1 and b1 <= y1)
-    similarity = shown[0].views["similarity"].max(axis=1)
-    order = [similarity[boxes_of(TemporalOptions(stride=stride)).index(corner)] for corner in corners]
+    similarity = contexts[0].views["similarity"].max(axis=1)
+    order = [similarity[boxes_of(TemporalOptions(stride=stride)).index(window)] for window in windows]
     assert order == sorted(order, reverse=True)
     assert order[0] == similarity.max()

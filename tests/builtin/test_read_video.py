@@ -65,9 +65,9 @@ def test_large_frames_are_scaled_down_and_small_ones_stay(tmp_path: Path) -> Non
 
 
 def test_a_file_cut_in_the_middle_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    whole = write(tmp_path / "whole.mp4", list(range(0, 12000, 40)), faststart=True)
+    complete = write(tmp_path / "whole.mp4", list(range(0, 12000, 40)), faststart=True)
     cut = tmp_path / "cut.mp4"
-    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    cut.write_bytes(complete.read_bytes()[: complete.stat().st_size * 6 // 10])
     reader = VideoReader(VideoReaderOptions())
     frames: list[Frame] = []
     with pytest.raises(VideoError, match=rf"{cut.name} breaks off: \d+ of its 300 frames"):

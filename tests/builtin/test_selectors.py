@@ -1,4 +1,4 @@
-"""What of a frame the selectors compare with the text: the whole, or its windows."""
+"""Key frames: by complete frames or windows of them, and in groups of frames."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ TINTED, SMALL = 5, 16
 
 
 def segment() -> Segment:
-    """Grey frames; one a little red all over, one with a red thing that takes a hundredth of it."""
+    """Return grey frames, one of them slightly red, and one with a red square on a hundredth of its area."""
     frames = []
-    for at, frame in enumerate(sample_segment().frames):
+    for position, frame in enumerate(sample_segment().frames):
         image = np.full((240, 240, 3), 90, dtype=np.uint8)
-        if at == TINTED:
+        if position == TINTED:
             image[..., 0] = 130
-        if at == SMALL:
+        if position == SMALL:
             image[100:124, 200:224] = (255, 0, 0)
         frames.append(replace(frame, image=image))
     return replace(sample_segment(), frames=tuple(frames))
@@ -34,9 +34,9 @@ def segment() -> Segment:
 def test_windows_find_what_is_small_in_a_frame(kind: type[TopSelector], windows: tuple[int, ...], primary: int) -> None:
     selector = kind(NearestOptions(windows=windows))
     selector.encoder = FakeEncoder()
-    chosen = selector.select(segment(), TEXT)
-    assert chosen.primary == primary
-    assert primary in chosen.sequence
+    key_frames = selector.select(segment(), TEXT)
+    assert key_frames.primary == primary
+    assert primary in key_frames.sequence
     n_windows = sum((240 // size) ** 2 for size in windows)
     assert len(selector.crops(segment())) == 24 * (n_windows or 1)
 

@@ -1,4 +1,4 @@
-"""Result files: what they hold, and that neither old nor new results get lost."""
+"""Result files: their content, and that neither old nor new results get lost."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_an_older_file_stays_until_the_new_one_is_done(tmp_path: Path) -> None:
     assert len((tmp_path / "r.csv.partial").read_text().splitlines()) == 4
     sink.close()
     assert path.read_text() != "old"
-    assert [each.name for each in tmp_path.iterdir()] == ["r.csv"]
+    assert [file.name for file in tmp_path.iterdir()] == ["r.csv"]
 
 
 def test_a_place_that_cannot_be_written_is_refused_at_load(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Smoothed scores to events."""
+"""From smoothed scores to events."""
 
 import pytest
 from hypothesis import given
@@ -21,13 +21,13 @@ def test_an_event_is_where_the_score_reaches_the_threshold() -> None:
     assert (event.peak, event.peak_s, event.rationale) == (pytest.approx(0.9), pytest.approx(0.6), "at frame 6")
 
 
-def test_close_stretches_merge_and_short_ones_vanish() -> None:
+def test_close_events_merge_and_short_ones_are_dropped() -> None:
     scores = [1, 1, 0, 1, 1] + [0] * 10 + [1]
     assert len(find(scores, EventRule(0.5, merge_s=0.2, min_s=0.2))) == 1
     assert len(find(scores, EventRule(0.5, merge_s=0.0, min_s=0.0))) == 3
 
 
-def test_a_score_that_is_missing_is_no_event() -> None:
+def test_a_missing_score_is_no_event() -> None:
     assert find([float("nan")] * 10, EventRule(0.0)) == []
 
 
@@ -37,12 +37,14 @@ def test_an_event_lasts_to_the_end_of_the_video() -> None:
 
 
 @given(st.lists(st.sampled_from([0.0, 0.4, 0.6, 1.0]), min_size=1, max_size=60), st.integers(1, 7))
-def test_pieces_give_the_same_events_as_the_whole(scores: list[float], size: int) -> None:
+def test_pieces_give_the_same_events_as_the_complete_timeline(scores: list[float], size: int) -> None:
     rule = EventRule(0.5, merge_s=0.35, min_s=0.2)
     finder = EventFinder(rule)
-    pieces = [timeline(scores[at : at + size], start=at) for at in range(0, len(scores), size)]
-    in_pieces = [event for piece in pieces for event in finder.push(piece)] + list(finder.finish(pieces[-1]))
-    whole = find(scores, rule)
-    assert len(in_pieces) == len(whole)
-    for one, other in zip(in_pieces, whole, strict=True):
-        assert (one.start_s, one.stop_s, one.peak) == pytest.approx((other.start_s, other.stop_s, other.peak))
+    pieces = [timeline(scores[start : start + size], start=start) for start in range(0, len(scores), size)]
+    piecewise = [event for piece in pieces for event in finder.push(piece)] + list(finder.finish(pieces[-1]))
+    complete = find(scores, rule)
+    assert len(piecewise) == len(complete)
+    for event, expected in zip(piecewise, complete, strict=True):
+        assert (event.start_s, event.stop_s, event.peak) == pytest.approx(
+            (expected.start_s, expected.stop_s, expected.peak)
+        )

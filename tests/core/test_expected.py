@@ -1,4 +1,4 @@
-"""Log-probabilities to an expected score."""
+"""From log-probabilities to an expected score."""
 
 import math
 
@@ -27,7 +27,7 @@ def test_without_a_usable_probability_it_is_missing() -> None:
     assert mass == 0
 
 
-def test_yes_against_no_however_they_are_written() -> None:
-    shares = dict(zip(YES_NO, (0.2, 0.1, 0.1, 0.05, 0.0, 0.05), strict=True))
-    logprobs = {answer: math.log(share) if share else -math.inf for answer, share in shares.items()}
+def test_yes_and_no_count_in_every_spelling() -> None:
+    probabilities = dict(zip(YES_NO, (0.2, 0.1, 0.1, 0.05, 0.0, 0.05), strict=True))
+    logprobs = {answer: math.log(p) if p else -math.inf for answer, p in probabilities.items()}
     assert expected_score(logprobs) == (pytest.approx(0.3 / 0.5), pytest.approx(0.5))

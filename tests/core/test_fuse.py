@@ -1,4 +1,4 @@
-"""Contexts to one value."""
+"""From the scores of contexts to one value."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Templates to questions."""
+"""From templates to questions."""
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,20 @@ TEMPLATE = PromptTemplate("t", "Is there **{text}**?\n{hint}\n- **{output}**: a 
 def test_slots_are_filled_and_an_empty_hint_leaves_no_line() -> None:
     assert build_prompt(TEMPLATE, "a car") == "Is there **a car**?\n- **Output**: a float."
     assert build_prompt(TEMPLATE, "a car", "A grid.") == "Is there **a car**?\nA grid.\n- **Output**: a float."
+
+
+def test_a_template_may_have_another_question_for_contexts_with_a_hint() -> None:
+    template = PromptTemplate("t", "A {text}?", question_with_hint="{hint}\nOne {text}?")
+    assert build_prompt(template, "car") == "A car?"
+    assert build_prompt(template, "car", "A grid.") == "A grid.\nOne car?"
+    with pytest.raises(ValueError, match="no slot"):
+        PromptTemplate("t", "A {text}?", question_with_hint="{hint}")
+
+
+def test_line_breaks_around_a_question_are_kept_on_request() -> None:
+    question = "\nA {text}? \n\n"
+    assert build_prompt(PromptTemplate("t", question), "car") == "A car? "
+    assert build_prompt(PromptTemplate("t", question, keep_line_breaks=True), "car") == "\nA car? \n\n"
 
 
 @given(st.text(min_size=1))

@@ -1,4 +1,4 @@
-"""Frames to segments."""
+"""From frames to segments."""
 
 import numpy as np
 import pytest

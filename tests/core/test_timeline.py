@@ -1,4 +1,4 @@
-"""Segment scores to scores per frame."""
+"""From segment scores to scores per frame."""
 
 import math
 
@@ -18,7 +18,7 @@ def test_every_frame_gets_its_segments_score_and_gaps_have_none() -> None:
     np.testing.assert_allclose(line.times_s, np.arange(8) / 10)
     np.testing.assert_array_equal(line.raw, np.array([0.2] * 3 + [np.nan] * 5, np.float32))
     np.testing.assert_array_equal(line.contexts["key"], line.raw)
-    np.testing.assert_allclose(line.smooth, 10, rtol=1e-6)  # handed the frame rate
+    np.testing.assert_allclose(line.smooth, 10, rtol=1e-6)  # `smooth` gets the frame rate
 
 
 def test_the_frame_rate_is_that_of_the_times_where_they_tell() -> None:

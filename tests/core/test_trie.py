@@ -22,17 +22,17 @@ def characters(text: str) -> list[int]:
     return list(text.encode())
 
 
-def table(place: Tokens) -> list[float]:
+def table(prefix: Tokens) -> list[float]:
     """Return the log-probabilities of the next token: a function of all tokens before it."""
-    logits = random.Random(str(place)).choices(range(-4, 5), k=TOKENS)
+    logits = random.Random(str(prefix)).choices(range(-4, 5), k=TOKENS)
     total = math.log(sum(map(math.exp, logits)))
     return [logit - total for logit in logits]
 
 
 @given(answers)
 def test_the_steps_are_all_that_is_needed_for_the_exact_probability_of_each_answer(choices: list[Tokens]) -> None:
-    found = {place: {token: table(place)[token] for token in tokens} for place, tokens in steps(choices).items()}
-    for answer, logprob in zip(choices, path_logprobs(choices, found), strict=True):
+    logprobs = {prefix: {token: table(prefix)[token] for token in tokens} for prefix, tokens in steps(choices).items()}
+    for answer, logprob in zip(choices, path_logprobs(choices, logprobs), strict=True):
         assert math.exp(logprob) == pytest.approx(
             math.prod(math.exp(table(answer[:length])[token]) for length, token in enumerate(answer))
         )
@@ -40,19 +40,19 @@ def test_the_steps_are_all_that_is_needed_for_the_exact_probability_of_each_answ
 
 def test_the_probabilities_of_all_strings_of_one_length_sum_to_one() -> None:
     choices = [(first, second) for first in range(TOKENS) for second in range(TOKENS)]
-    found = {place: dict(enumerate(table(place))) for place in steps(choices)}
-    assert math.fsum(map(math.exp, path_logprobs(choices, found))) == pytest.approx(1)
+    logprobs = {prefix: dict(enumerate(table(prefix))) for prefix in steps(choices)}
+    assert math.fsum(map(math.exp, path_logprobs(choices, logprobs))) == pytest.approx(1)
 
 
 @given(answers)
-def test_inner_paths_pass_through_each_place_and_none_lies_on_another(choices: list[Tokens]) -> None:
+def test_inner_paths_pass_through_each_prefix_and_none_is_part_of_another(choices: list[Tokens]) -> None:
     paths = inner_paths(choices)
-    places = {path[:length] for path in paths for length in range(1, len(path) + 1)}
-    assert places == set(steps(choices)) - {()}
+    prefixes = {path[:length] for path in paths for length in range(1, len(path) + 1)}
+    assert prefixes == set(steps(choices)) - {()}
     assert not [(a, b) for a in paths for b in paths if a != b and b[: len(a)] == a]
 
 
-def test_scores_of_three_tokens_need_five_places_on_two_paths() -> None:
+def test_scores_of_three_tokens_need_five_prefixes_on_two_paths() -> None:
     scores = choice_tokens(characters, "Score: ", SCORES)
     zero, one, dot = b"01."
     assert steps(scores) == {
@@ -70,7 +70,7 @@ def test_a_choice_that_would_merge_with_the_question_keeps_its_own_tokens() -> N
     assert choice_tokens(merging.__getitem__, "is it: ", ["yes"]) == ((3,),)
 
 
-def test_what_cannot_be_followed_is_refused() -> None:
+def test_answers_without_tokens_or_probabilities_are_refused() -> None:
     with pytest.raises(ValueError, match="no tokens"):
         choice_tokens(characters, "?", [""])
     with pytest.raises(KeyError):
@@ -79,5 +79,5 @@ def test_what_cannot_be_followed_is_refused() -> None:
         path_logprobs([(1,)], {(): {1: math.nan}})
 
 
-def test_rounding_above_zero_is_taken_away() -> None:
+def test_log_probabilities_above_zero_by_rounding_become_zero() -> None:
     assert path_logprobs([(1,)], {(): {1: 1e-7}}) == [0.0]

@@ -13,15 +13,15 @@ def video(*, fps: float = 10.0, n_frames: int | None = None, live: bool = False,
     return Video(id, f"{id}.mp4", fps, n_frames, 4, 4, live)
 
 
-def frames(of: Video, indices: Iterable[int]) -> list[Frame]:
-    return [Frame(of, index, index / of.fps, np.full((4, 4, 3), index % 256, np.uint8)) for index in indices]
+def frames(source: Video, indices: Iterable[int]) -> list[Frame]:
+    return [Frame(source, index, index / source.fps, np.full((4, 4, 3), index % 256, np.uint8)) for index in indices]
 
 
 def segment_score(
-    of: Video, segment: int, start: int, stop: int, values: Mapping[str, float], value: float
+    source: Video, segment: int, start: int, stop: int, values: Mapping[str, float], value: float
 ) -> SegmentScore:
-    scores = {name: Score(QueryId(of.id, segment, "car", name), each) for name, each in values.items()}
-    return SegmentScore(of, segment, start, stop, np.arange(start, stop) / of.fps, "car", scores, value)
+    scores = {name: Score(QueryId(source.id, segment, "car", name), score) for name, score in values.items()}
+    return SegmentScore(source, segment, start, stop, np.arange(start, stop) / source.fps, "car", scores, value)
 
 
 def timeline(smooth: Iterable[float], *, fps: float = 10.0, start: int = 0) -> Timeline:

@@ -1,4 +1,4 @@
-"""What the originals of vision-language models computed on tiny checkpoints, as the shared folder holds it."""
+"""Reference values: what the original code of vision-language models computed on tiny checkpoints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ITEMS = (
 
 
 class Oracle(NamedTuple):
-    """What an original computed, and from what."""
+    """The inputs and outputs of one original."""
 
     folder: Path
     arrays: Any
@@ -33,24 +33,24 @@ class Oracle(NamedTuple):
 
     @property
     def checkpoint(self) -> Path:
-        """Return the folder that holds the checkpoint and its tower."""
+        """Return the folder of the checkpoint and its vision tower."""
         return self.folder / "checkpoint"
 
     def picture(self, name: str) -> Image.Image:
-        """Return one of the pictures."""
+        """Return an input image by its file name."""
         with Image.open(self.folder / "inputs" / name) as picture:
             return picture.convert("RGB")
 
     def query(self, item: dict[str, Any], **sampling: Any) -> Query:
-        """Return the question of ``item`` about its picture."""
-        sampled = Sampling(**{"max_tokens": 10} | sampling)
+        """Return the query of ``item``: its question about its image."""
+        parameters = Sampling(**{"max_tokens": 10} | sampling)
         images = (np.array(self.picture(item["image"])),)
-        return Query(QueryId(item["name"], 0, item["keyword"], "key"), images, item["question"], sampling=sampled)
+        return Query(QueryId(item["name"], 0, item["keyword"], "key"), images, item["question"], sampling=parameters)
 
 
 @cache
 def read_oracle(name: str) -> Oracle:
-    """Return the oracle in the folder ``name``, or skip, saying what is missing."""
+    """Return the oracle in the folder ``name``; skip the test when it is missing."""
     folder = shared("oracle", "lvlms", name)
     values = json.loads((folder / "expected.json").read_text())["values"]
     items = json.loads((folder / "inputs" / "questions.json").read_text())["items"]

@@ -1,4 +1,4 @@
-"""Where the shared material lies: videos, labels and oracle figures that the repository does not contain."""
+"""The shared folder: videos, labels and reference values that are not part of the repository."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 
 def shared(*parts: str) -> Path:
-    """Return the path of a shared file, or skip the test, saying which one is missing."""
+    """Return the path of a shared file; skip the test when it is missing."""
     path = SHARED.joinpath(*parts)
     if not path.exists():
         pytest.skip(f"the shared file {'/'.join(parts)} is not beside this repository")

@@ -2,7 +2,7 @@
 
 ``python -m tests.support.tiny_models NAME FOLDER`` writes one. NAME is one of ``MODELS``
 (a vision-language model with processor, tokenizer and chat template) or ``clip`` (an open_clip model).
-What such a model says means nothing; that it loads, answers and is repeatable is what the tests need.
+The answers of such a model mean nothing; the tests need that it loads, answers, and repeats its answers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.support.tiny_tokenizers import byte_tokenizer, chat_template, metaspa
 SCALE = 0.15  # standard deviation of the weights: large enough that images and words change the answer
 
 
-def _text(tokenizer: Any, **more: Any) -> dict[str, Any]:
+def _text(tokenizer: Any, **changes: Any) -> dict[str, Any]:
     return {
         "vocab_size": len(tokenizer),
         "hidden_size": 64,
@@ -31,10 +31,10 @@ def _text(tokenizer: Any, **more: Any) -> dict[str, Any]:
         "bos_token_id": None,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
-    } | more
+    } | changes
 
 
-def _vision(**more: Any) -> dict[str, Any]:
+def _vision(**changes: Any) -> dict[str, Any]:
     return {
         "hidden_size": 32,
         "intermediate_size": 64,
@@ -43,26 +43,26 @@ def _vision(**more: Any) -> dict[str, Any]:
         "image_size": 56,
         "patch_size": 14,
         "initializer_range": SCALE,
-    } | more
+    } | changes
 
 
-QWEN_MARKS = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
+QWEN_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
 QWEN_IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
 
 
 def _qwen_ids(tokenizer: Any) -> dict[str, int]:
     names = ("image_token", "video_token", "vision_start_token", "vision_end_token")
-    marks = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>")
-    pairs = zip(names, marks, strict=True)
-    return {f"{name}_id": tokenizer.convert_tokens_to_ids(mark) for name, mark in pairs}
+    tokens = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>")
+    pairs = zip(names, tokens, strict=True)
+    return {f"{name}_id": tokenizer.convert_tokens_to_ids(token) for name, token in pairs}
 
 
 def qwen2_5_vl(
-    text: dict[str, Any] | None = None, vision: dict[str, Any] | None = None, **more: Any
+    text: dict[str, Any] | None = None, vision: dict[str, Any] | None = None, **changes: Any
 ) -> tuple[Any, Any]:
     """Qwen2.5-VL: windowed attention in the vision tower, three-dimensional rotary positions.
 
-    ``text``, ``vision`` and ``more`` replace sizes.
+    ``text``, ``vision`` and ``changes`` replace values of the text, the vision and the complete configuration.
     """
     from transformers import (
         Qwen2_5_VLConfig,
@@ -72,7 +72,7 @@ def qwen2_5_vl(
         Qwen2VLVideoProcessor,
     )
 
-    tokenizer = byte_tokenizer(QWEN_MARKS)
+    tokenizer = byte_tokenizer(QWEN_TOKENS)
     pixels = {"shortest_edge": 56 * 56, "longest_edge": 28 * 28 * 36}
     processor = Qwen2_5_VLProcessor(
         image_processor=Qwen2VLImageProcessor(size=pixels),
@@ -86,7 +86,7 @@ def qwen2_5_vl(
         text_config=_text(tokenizer, rope_parameters=rope, **(text or {})),
         vision_config=tower | {"fullatt_block_indexes": [1, 3], "initializer_range": SCALE} | (vision or {}),
         **_qwen_ids(tokenizer),
-        **more,
+        **changes,
     )
     return Qwen2_5_VLForConditionalGeneration(config), processor
 
@@ -123,7 +123,7 @@ def qwen3_vl() -> tuple[Any, Any]:
         Qwen3VLVideoProcessor,
     )
 
-    tokenizer = byte_tokenizer(QWEN_MARKS)
+    tokenizer = byte_tokenizer(QWEN_TOKENS)
     pixels = {"shortest_edge": 64 * 64, "longest_edge": 32 * 32 * 36}
     processor = Qwen3VLProcessor(
         image_processor=Qwen2VLImageProcessor(size=pixels, patch_size=16),
@@ -152,8 +152,8 @@ def idefics3() -> tuple[Any, Any]:
     )
 
     tiles = [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
-    marks = ["<fake_token_around_image>", "<image>", "<end_of_utterance>", "<global-img>", *tiles]
-    tokenizer = byte_tokenizer(marks, digits=False)
+    special_tokens = ["<fake_token_around_image>", "<image>", "<end_of_utterance>", "<global-img>", *tiles]
+    tokenizer = byte_tokenizer(special_tokens, digits=False)
     processor = Idefics3Processor(
         Idefics3ImageProcessor(size={"longest_edge": 112}, max_image_size={"longest_edge": 56}),
         tokenizer,
@@ -219,7 +219,7 @@ def gemma3() -> tuple[Any, Any]:
         chat_template=chat_template("<start_of_image>"),
         image_seq_length=4,
     )
-    ids = {f"{name}_index": tokenizer.convert_tokens_to_ids(mark) for name, mark in named.items()}
+    ids = {f"{name}_index": tokenizer.convert_tokens_to_ids(token) for name, token in named.items()}
     layers = ["sliding_attention", "full_attention"]
     config = Gemma3Config(
         text_config=_text(tokenizer, head_dim=16, sliding_window=32, layer_types=layers, query_pre_attn_scalar=16),
@@ -293,8 +293,8 @@ def make_clip(folder: Path, seed: int = 0) -> Path:
         model = open_clip.model.CLIP(**config)
     mean, std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
     folder.mkdir(parents=True, exist_ok=True)
-    described = {"model_cfg": config, "preprocess_cfg": {"mean": mean, "std": std}}
-    (folder / "open_clip_config.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    description = {"model_cfg": config, "preprocess_cfg": {"mean": mean, "std": std}}
+    (folder / "open_clip_config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     save_file(tensors, folder / "open_clip_model.safetensors")
     return folder
@@ -303,7 +303,7 @@ def make_clip(folder: Path, seed: int = 0) -> Path:
 def main(arguments: Sequence[str]) -> None:
     """Write the checkpoint that the command line asks for."""
     if len(arguments) != 2 or arguments[0] not in (*MODELS, "clip"):
-        sys.exit(f"use: python -m tests.support.tiny_models {'|'.join((*MODELS, 'clip'))} FOLDER")
+        sys.exit(f"usage: python -m tests.support.tiny_models {'|'.join((*MODELS, 'clip'))} FOLDER")
     name, folder = arguments[0], Path(arguments[1])
     print(make_clip(folder) if name == "clip" else make_model(name, folder))
 

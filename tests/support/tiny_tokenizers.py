@@ -14,7 +14,7 @@ QUESTION = (
 EVENT_TEXTS = ("bicycle", "car", "person running", "throwing", "jumping", "fighting", "a red square", "too close")
 SYSTEM = "You are a vision anomaly detector."
 
-# One message per turn between marks; the answer starts after the last line.
+# One message per turn between special tokens; the answer starts after the last line.
 CHAT_TEMPLATE = (
     "{%- for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}"
     "{%- if message.content is string %}{{ message.content }}{%- else %}{%- for part in message.content %}"
@@ -25,24 +25,24 @@ CHAT_TEMPLATE = (
 
 
 def chat_template(image: str) -> str:
-    """Return the chat template with ``image`` as what stands for one image."""
+    """Return the chat template in which the text ``image`` stands for an image."""
     return CHAT_TEMPLATE.replace("IMAGE", image)
 
 
 def corpus() -> list[str]:
-    """Return the texts that the tokenizers learn: the questions, and every score with one decimal."""
+    """Return the texts that the tokenizers are trained on: the questions, and every score with one decimal."""
     questions = [QUESTION.format(text=text) for text in EVENT_TEXTS]
     return [SYSTEM, *questions, *(f"The score is {tenths / 10}." for tenths in range(11)), "system user assistant"]
 
 
-# How Qwen2 cuts a text into words, each digit one of its own; llama.cpp knows the rule by the name "qwen2".
+# How Qwen2 splits a text into words, each digit on its own; llama.cpp calls this rule "qwen2".
 QWEN2_WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
 
 def byte_tokenizer(special: Sequence[str], named: dict[str, str] | None = None, *, digits: bool = True) -> Any:
-    """Return a byte-level BPE tokenizer; with ``digits`` it cuts words as Qwen2's, else as GPT-2's."""
+    """Return a byte-level BPE tokenizer; with ``digits`` it splits words as Qwen2 does, else as GPT-2."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -60,7 +60,7 @@ def byte_tokenizer(special: Sequence[str], named: dict[str, str] | None = None, 
 
 
 def metaspace_tokenizer(special: Sequence[str], named: dict[str, str] | None = None) -> Any:
-    """Return a BPE tokenizer in the manner of SentencePiece: a word starts with a mark for the space before it."""
+    """Return a BPE tokenizer like those of SentencePiece: a symbol at the start of a word stands for the space."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
@@ -74,15 +74,14 @@ def metaspace_tokenizer(special: Sequence[str], named: dict[str, str] | None = N
     return _wrap(tokenizer, special, named, unk_token="<unk>")
 
 
-def _wrap(tokenizer: Any, special: Sequence[str], named: dict[str, str] | None, **more: str) -> Any:
+def _wrap(tokenizer: Any, special: Sequence[str], named: dict[str, str] | None, **settings: str) -> Any:
     from transformers import PreTrainedTokenizerFast
 
-    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *special]
-    tokenizer.add_special_tokens(marks)
+    tokenizer.add_special_tokens(["<|endoftext|>", "<|im_start|>", "<|im_end|>", *special])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         extra_special_tokens=named or {},
-        **more,
+        **settings,
     )

@@ -18,7 +18,7 @@ from types import ModuleType
 INSTALLED_NAME = "anyanomaly_torchvision_shim"
 SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
-_kept: list[object] = []  # the declarations live as long as this object does
+_libraries: list[object] = []  # operators stay declared as long as their library exists
 
 
 def declare_operators(package_folders: list[str]) -> None:
@@ -36,7 +36,7 @@ def declare_operators(package_folders: list[str]) -> None:
     library = torch.library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         library.define(name + SCHEMA)
-    _kept.append(library)
+    _libraries.append(library)
 
 
 class _Loader(SourceFileLoader):

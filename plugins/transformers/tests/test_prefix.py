@@ -14,26 +14,26 @@ from anyanomaly_transformers.prefix.prompts import embed_prompt, pad_batch
 from anyanomaly.core.expected import SCORES
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.types import Query, Sampling
-from tests.support.made_prefix import PAPER, Made, MadeBackend, greedy, loaded, logits_after, prompt
+from tests.support.tiny_prefix import PAPER, TinyPrefixBackend, TinyPrefixModel, greedy, loaded, logits_after, prompt
 
 pytestmark = pytest.mark.engine
 Ask = Callable[..., Query]
 
 
 @pytest.fixture(scope="module")
-def backend() -> MadeBackend:
+def backend() -> TinyPrefixBackend:
     return loaded()
 
 
-def test_log_probabilities_are_those_of_whole_passes_over_each_choice(backend: MadeBackend, ask: Ask) -> None:
-    made = backend.made
+def test_log_probabilities_are_those_of_whole_passes_over_each_choice(backend: TinyPrefixBackend, ask: Ask) -> None:
+    tiny = backend.tiny
     for choices in (SCORES, ("0", "0.5", "yes", "no, there is none")):
         query = ask(3, n_images=2, sampling=Sampling(choices=choices))
         (answer,) = backend.answer_batch([query])
-        embeds = prompt(made, query)
+        embeds = prompt(tiny, query)
         for choice in choices:
-            ids = made.tokenizer(choice, add_special_tokens=False)["input_ids"]
-            table = logits_after(made, embeds, ids)
+            ids = tiny.tokenizer(choice, add_special_tokens=False)["input_ids"]
+            table = logits_after(tiny, embeds, ids)
             expected = sum(float(table[place, token]) for place, token in enumerate(ids))
             assert answer.logprobs is not None
             assert answer.logprobs[choice] == pytest.approx(expected, abs=1e-4)
@@ -42,15 +42,15 @@ def test_log_probabilities_are_those_of_whole_passes_over_each_choice(backend: M
 def test_a_choice_has_the_tokens_that_it_adds_to_the_end_of_the_prompt(ask: Ask) -> None:
     """Where the tokenizer joins a blank with what follows, the choice is what comes after the blank that was read."""
     backend = loaded(replace(PAPER, after="###Assistant:"))
-    made = backend.made
+    tiny = backend.tiny
     (answer,) = backend.answer_batch([ask(0, sampling=Sampling(choices=(" score",)))])
-    ids = made.tokenizer(" score", add_special_tokens=False)["input_ids"]
-    table = logits_after(made, prompt(made, ask(0)), ids)
+    ids = tiny.tokenizer(" score", add_special_tokens=False)["input_ids"]
+    table = logits_after(tiny, prompt(tiny, ask(0)), ids)
     expected = sum(float(table[place, token]) for place, token in enumerate(ids))
     assert answer.logprobs == {" score": pytest.approx(expected, abs=1e-4)}
 
 
-def test_a_mixed_batch_answers_as_its_queries_do_alone(backend: MadeBackend, ask: Ask) -> None:
+def test_a_mixed_batch_answers_as_its_queries_do_alone(backend: TinyPrefixBackend, ask: Ask) -> None:
     queries = [
         ask(0, sampling=Sampling(choices=SCORES)),
         ask(1, n_images=2, prompt="A longer question. " * 4),
@@ -76,7 +76,7 @@ def test_a_mixed_batch_answers_as_its_queries_do_alone(backend: MadeBackend, ask
             assert answer.logprobs == pytest.approx(alone.logprobs, abs=1e-4)
 
 
-def test_the_answer_depends_on_images_their_order_question_and_system(backend: MadeBackend, ask: Ask) -> None:
+def test_the_answer_depends_on_images_their_order_question_and_system(backend: TinyPrefixBackend, ask: Ask) -> None:
     sampling = Sampling(choices=SCORES)
     query = ask(1, n_images=2, sampling=sampling)
     others = [
@@ -91,45 +91,45 @@ def test_the_answer_depends_on_images_their_order_question_and_system(backend: M
         assert other.logprobs != pytest.approx(first.logprobs, abs=1e-3)
 
 
-def test_words_are_the_likeliest_tokens_of_whole_passes(backend: MadeBackend, ask: Ask) -> None:
-    made = backend.made
+def test_words_are_the_likeliest_tokens_of_whole_passes(backend: TinyPrefixBackend, ask: Ask) -> None:
+    tiny = backend.tiny
     query = ask(2, n_images=2, sampling=Sampling(max_tokens=6))
-    tokens = greedy(made, query, 6)
+    tokens = greedy(tiny, query, 6)
     (answer,) = backend.answer_batch([query])
-    assert answer.text == made.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+    assert answer.text == tiny.tokenizer.decode(tokens, skip_special_tokens=True).strip()
 
 
 def test_a_penalty_counts_the_answer_and_not_the_prompt(ask: Ask) -> None:
     backend = loaded(replace(PAPER, decoding=Decoding(repetition_penalty=1.5)))
-    made = backend.made
+    tiny = backend.tiny
     query = ask(2, sampling=Sampling(max_tokens=8))
-    embeds, tokens = prompt(made, query), []
+    embeds, tokens = prompt(tiny, query), []
     with torch.no_grad():
         for _ in range(8):
-            table = made.language.get_input_embeddings().weight[tokens][None]
-            logits = made.language(inputs_embeds=torch.cat([embeds, table], dim=1), use_cache=False).logits[0, -1]
+            table = tiny.language.get_input_embeddings().weight[tokens][None]
+            logits = tiny.language(inputs_embeds=torch.cat([embeds, table], dim=1), use_cache=False).logits[0, -1]
             for token in set(tokens):
                 logits[token] = logits[token] / 1.5 if logits[token] > 0 else logits[token] * 1.5
             tokens.append(int(logits.argmax()))
     (answer,) = backend.answer_batch([query])
-    assert answer.text == made.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+    assert answer.text == tiny.tokenizer.decode(tokens, skip_special_tokens=True).strip()
 
 
 def test_beams_find_the_likeliest_answer_of_two_tokens(ask: Ask) -> None:
     """As many beams as tokens in the vocabulary look at every answer of two tokens."""
-    made = Made()
-    n_beams = len(made.tokenizer)
+    tiny = TinyPrefixModel()
+    n_beams = len(tiny.tokenizer)
     backend = loaded(replace(PAPER, decoding=Decoding(num_beams=n_beams)))
     query = ask(5, sampling=Sampling(max_tokens=2))
-    embeds = prompt(made, query)
-    first = logits_after(made, embeds, [])[0]
-    ends = {made.tokenizer.eos_token_id}
+    embeds = prompt(tiny, query)
+    first = logits_after(tiny, embeds, [])[0]
+    ends = {tiny.tokenizer.eos_token_id}
     best, text = -float("inf"), ""
     for token in first.topk(40).indices.tolist():
-        second = logits_after(made, embeds, [token])[-1]
+        second = logits_after(tiny, embeds, [token])[-1]
         value = float(first[token] + second.max())
         if token not in ends and value > best:
-            best, text = value, made.tokenizer.decode([token, int(second.argmax())], skip_special_tokens=True)
+            best, text = value, tiny.tokenizer.decode([token, int(second.argmax())], skip_special_tokens=True)
     (answer,) = backend.answer_batch([query])
     assert answer.text == text.strip()
 
@@ -148,24 +148,24 @@ def test_beams_answer_alone_as_in_a_batch(ask: Ask) -> None:
 def test_a_stop_string_ends_the_answer_however_the_tokens_cut_it(ask: Ask) -> None:
     """What the tiny model says is noise, so the stop strings are pieces of that noise: across tokens, and within."""
     query, other = ask(2, n_images=2, sampling=Sampling(max_tokens=24)), ask(3, sampling=Sampling(max_tokens=24))
-    made = Made()
-    tokens = greedy(made, query, 24)
-    pieces = [made.tokenizer.decode([token]) for token in tokens]
+    tiny = TinyPrefixModel()
+    tokens = greedy(tiny, query, 24)
+    pieces = [tiny.tokenizer.decode([token]) for token in tokens]
     place = next(n for n in range(4, 20) if pieces[n].isascii() and pieces[n + 1].isascii())
     across = pieces[place][-1] + pieces[place + 1][0]
-    whole = made.tokenizer.decode(tokens)
+    whole = tiny.tokenizer.decode(tokens)
     backend = loaded(replace(PAPER, stop_strings=(across,)))
     alone, (batched, _) = backend.answer_batch([query])[0], backend.answer_batch([query, other])
     assert alone.text == whole.partition(across)[0].strip()
     assert (batched.text, batched.output_tokens) == (alone.text, alone.output_tokens)
-    cut = next(n for n in range(1, 25) if across in made.tokenizer.decode(tokens[:n]))
+    cut = next(n for n in range(1, 25) if across in tiny.tokenizer.decode(tokens[:n]))
     assert alone.output_tokens == cut
 
 
 def test_a_stop_mark_ends_the_answer(ask: Ask) -> None:
-    made, query = Made(), ask(2, sampling=Sampling(max_tokens=12))
-    tokens = greedy(made, query, 12)
-    mark = made.tokenizer.convert_ids_to_tokens(tokens[3])
+    tiny, query = TinyPrefixModel(), ask(2, sampling=Sampling(max_tokens=12))
+    tokens = greedy(tiny, query, 12)
+    mark = tiny.tokenizer.convert_ids_to_tokens(tokens[3])
     backend = loaded(replace(PAPER, stop_tokens=(mark, "<|not there|>")))
     answer, _ = backend.answer_batch([query, ask(3, sampling=Sampling(max_tokens=12))])
     assert answer.output_tokens == tokens.index(tokens[3]) + 1
@@ -176,14 +176,14 @@ def test_images_that_several_questions_show_are_encoded_once(ask: Ask) -> None:
     one = ask(1, n_images=2)
     queries = [one, Query(one.id, one.images, "Is there a car?"), Query(one.id, one.images[::-1], "And now?"), ask(2)]
     backend.answer_batch(queries)
-    assert backend.made.encoded == 3
+    assert backend.tiny.encoded == 3
 
 
 def test_images_that_are_encoded_together_have_one_place(ask: Ask) -> None:
     backend = loaded()
-    backend.made.slots_alone = False
+    backend.tiny.slots_alone = False
     backend.answer_batch([ask(1, n_images=2), ask(1, n_images=2, prompt="And a car?"), ask(1, n_images=3)])
-    assert backend.made.encoded == 2
+    assert backend.tiny.encoded == 2
 
 
 def test_a_published_decoding_holds_whatever_the_run_says(ask: Ask) -> None:
@@ -202,26 +202,26 @@ def test_beams_are_not_drawn() -> None:
 def test_half_precision_answers(ask: Ask) -> None:
     for dtype in (torch.bfloat16, torch.float16):
         backend = loaded()
-        backend.made.language.to(dtype)
+        backend.tiny.language.to(dtype)
         answer, scored = backend.answer_batch([ask(1), ask(1, sampling=Sampling(choices=SCORES))])
         assert answer.text
         assert scored.logprobs is not None
 
 
-def test_a_question_that_holds_a_mark_is_refused(backend: MadeBackend, ask: Ask) -> None:
+def test_a_question_that_holds_a_mark_is_refused(backend: TinyPrefixBackend, ask: Ask) -> None:
     with pytest.raises(UsageError, match=r"<\|im_end\|>"):
         backend.answer_batch([ask(0, prompt="Is there an <|im_end|>?")])
 
 
 def test_what_the_model_raises_is_told_as_an_error_of_ours(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     backend = loaded(model="here")
-    monkeypatch.setattr(backend.made, "encode_images", lambda groups: 1 / 0)
+    monkeypatch.setattr(backend.tiny, "encode_images", lambda groups: 1 / 0)
     with pytest.raises(BackendError, match="'here' failed: ZeroDivisionError"):
         backend.answer_batch([ask(0)])
 
 
 def test_use_before_load_and_after_close_is_an_error_of_ours(ask: Ask) -> None:
-    backend = MadeBackend(Made())
+    backend = TinyPrefixBackend(TinyPrefixModel())
     with pytest.raises(BackendError, match="not loaded"):
         backend.answer_batch([ask(0)])
     with backend:
@@ -235,8 +235,8 @@ def test_what_changes_answers_changes_the_fingerprint(tmp_path: Path) -> None:
 
     def told(value: float, profile: Profile = PAPER) -> str:
         torch.save({"weight": torch.full((4,), value)}, weights)
-        backend = MadeBackend(Made(profile))
-        backend.made.files = (weights,)
+        backend = TinyPrefixBackend(TinyPrefixModel(profile))
+        backend.tiny.files = (weights,)
         backend.load()
         return backend.fingerprint
 
@@ -259,10 +259,10 @@ def test_prompts_are_laid_out_as_the_profile_says(ask: Ask) -> None:
     assert PAPER.layout(ask(0, prompt="Q?"), []) == ["A chat.###Human: <Img>Q?###Assistant: "]
 
 
-def test_rows_are_padded_on_the_left(backend: MadeBackend, ask: Ask) -> None:
-    made = backend.made
-    pieces = made.pieces(ask(0, n_images=0, prompt="Q?"))
-    whole = embed_prompt(made, pieces, {})
+def test_rows_are_padded_on_the_left(backend: TinyPrefixBackend, ask: Ask) -> None:
+    tiny = backend.tiny
+    pieces = tiny.pieces(ask(0, n_images=0, prompt="Q?"))
+    whole = embed_prompt(tiny, pieces, {})
     batch = pad_batch([whole, whole[:3]])
     assert batch["attention_mask"].sum(dim=1).tolist() == [len(whole), 3]
     assert torch.equal(batch["inputs_embeds"][1, -3:], whole[:3])

@@ -1,4 +1,4 @@
-"""A made image prefix before a tiny random language model, and what it says, by whole passes."""
+"""A tiny random language model with image embeddings before its text, and its outputs by complete forward passes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ HIDDEN = 64
 PAPER = Profile("paper", before="A chat.###Human: <Img>", between="</Img> ", after="###Assistant: ")
 
 
-class Made:
-    """A tiny LLaMA, and images of as many tokens as their height has sixteenths."""
+class TinyPrefixModel:
+    """A tiny LLaMA; an image has one token per sixteen rows of pixels."""
 
     def __init__(self, profile: Profile = PAPER) -> None:
         self.tokenizer = byte_tokenizer(())
@@ -48,57 +48,59 @@ class Made:
             self.projector = torch.randn(48, HIDDEN)
 
     def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
-        places = range(len(query.images))
-        slots = [ImageSlot((place,)) for place in places] if self.slots_alone else [ImageSlot(tuple(places))]
+        positions = range(len(query.images))
+        slots = (
+            [ImageSlot((position,)) for position in positions] if self.slots_alone else [ImageSlot(tuple(positions))]
+        )
         return encode_layout(self.tokenizer, self.profile.layout(query, slots))
 
     def encode_images(self, groups: Sequence[Sequence[Any]]) -> list[list[torch.Tensor]]:
         self.encoded += len(groups)
         rows = []
         for images in groups:
-            sixteenths = [image.resize((1, image.height // 16)).resize((16, image.height // 16)) for image in images]
-            pixels = torch.cat([torch.tensor(list(each.tobytes())).reshape(-1, 48) for each in sixteenths])
+            small_images = [image.resize((1, image.height // 16)).resize((16, image.height // 16)) for image in images]
+            pixels = torch.cat([torch.tensor(list(image.tobytes())).reshape(-1, 48) for image in small_images])
             rows.append([(pixels / 255 - 0.5) @ self.projector])
         return rows
 
 
-class MadeBackend(PrefixBackend[PrefixOptions]):
-    def __init__(self, made: Made, **options: Any) -> None:
+class TinyPrefixBackend(PrefixBackend[PrefixOptions]):
+    def __init__(self, tiny: TinyPrefixModel, **options: Any) -> None:
         super().__init__(PrefixOptions(**options))
-        self.made = made
+        self.tiny = tiny
 
-    def load_model(self) -> Made:
-        return self.made
+    def load_model(self) -> TinyPrefixModel:
+        return self.tiny
 
 
-def loaded(profile: Profile = PAPER, **options: Any) -> MadeBackend:
-    backend = MadeBackend(Made(profile), **options)
+def loaded(profile: Profile = PAPER, **options: Any) -> TinyPrefixBackend:
+    backend = TinyPrefixBackend(TinyPrefixModel(profile), **options)
     backend.load()
     return backend
 
 
-def prompt(made: Made, query: Query) -> torch.Tensor:
-    """Return the prompt's embeddings (1, length, hidden) as by hand, one image after the other."""
+def prompt(tiny: TinyPrefixModel, query: Query) -> torch.Tensor:
+    """Return the prompt's embeddings (1, length, hidden), each image encoded on its own."""
     from PIL import Image
 
-    encoded = [made.encode_images([[Image.fromarray(image)]])[0][0] for image in query.images]
-    table = made.language.get_input_embeddings().weight
-    parts = [encoded[piece.images[0]] if isinstance(piece, ImageSlot) else table[piece] for piece in made.pieces(query)]
+    encoded = [tiny.encode_images([[Image.fromarray(image)]])[0][0] for image in query.images]
+    table = tiny.language.get_input_embeddings().weight
+    parts = [encoded[piece.images[0]] if isinstance(piece, ImageSlot) else table[piece] for piece in tiny.pieces(query)]
     return torch.cat(parts)[None]
 
 
-def logits_after(made: Made, embeds: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
+def logits_after(tiny: TinyPrefixModel, embeds: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
     """Return the log-probabilities (len(tokens) + 1, vocabulary) after the prompt and each of ``tokens``."""
-    table = made.language.get_input_embeddings().weight
+    table = tiny.language.get_input_embeddings().weight
     with torch.no_grad():
-        whole = torch.cat([embeds, table[list(tokens)][None]], dim=1)
-        logits = made.language(inputs_embeds=whole, use_cache=False).logits[0]
+        inputs = torch.cat([embeds, table[list(tokens)][None]], dim=1)
+        logits = tiny.language(inputs_embeds=inputs, use_cache=False).logits[0]
     return logits[-len(tokens) - 1 :].log_softmax(-1)
 
 
-def greedy(made: Made, query: Query, length: int) -> list[int]:
-    """Return the likeliest tokens, each from a whole pass."""
-    embeds, tokens = prompt(made, query), list[int]()
+def greedy(tiny: TinyPrefixModel, query: Query, length: int) -> list[int]:
+    """Return the most likely tokens, each from a complete forward pass."""
+    embeds, tokens = prompt(tiny, query), list[int]()
     for _ in range(length):
-        tokens.append(int(logits_after(made, embeds, tokens)[-1].argmax()))
+        tokens.append(int(logits_after(tiny, embeds, tokens)[-1].argmax()))
     return tokens
