@@ -11,7 +11,7 @@ from anyanomaly.api.dataset import Survey
 from anyanomaly.assemble.resolve import context_weights, resolve_contexts
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.events import EventRule
-from anyanomaly.errors import DatasetError
+from anyanomaly.errors import DatasetError, UsageError
 from anyanomaly.evaluation.alignment import Alignment, align, select_classes
 from anyanomaly.evaluation.hardware import hardware_card
 from anyanomaly.evaluation.result import (
@@ -70,7 +70,7 @@ def measure(
         reason_prompt=run.header.get("reason_prompt"),
         hardware=hardware_card(),
         n_videos=len({video.video for scores in report.classes for video in scores.videos}),
-        notes=(*alignment.notes, *report.notes),
+        notes=(*run.notes, *alignment.notes, *report.notes),
         problems=tuple(dict.fromkeys([*run.problems, *alignment.problems])),
         protocols=protocol_results(report),
         answers=run.answers,
@@ -80,8 +80,13 @@ def measure(
 
 
 def run_mix(config: RunConfig, registry: Registry) -> Mix:
-    """Return the weights of the contexts and the smoothing of a configuration. Errors as ``resolve_contexts``."""
+    """Return the weights of the contexts and the smoothing of a configuration.
+
+    :raises UsageError: when all weights are 0, or a context or an option of it does not exist or fit.
+    """
     weights = tuple(context_weights(resolve_contexts(config, registry)).values())
+    if not any(weights):
+        raise UsageError("All contexts have weight 0; give one a weight above 0.")
     run = config.run
     if run.smooth_frames is not None:
         return Mix(weights, run.smooth_frames, "frames")
