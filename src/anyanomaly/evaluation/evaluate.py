@@ -16,7 +16,7 @@ from anyanomaly.evaluation.measurement import measure
 from anyanomaly.evaluation.overrides import override_settings
 from anyanomaly.evaluation.result import DatasetSelection, EvaluationResult
 from anyanomaly.evaluation.scores import read_scores
-from anyanomaly.metrics.areas import sklearn_metrics
+from anyanomaly.metrics.frame_metrics import sklearn_metrics
 from anyanomaly.metrics.protocols import PROTOCOLS
 from anyanomaly.registry import load
 

@@ -22,7 +22,7 @@ RUN_SETTINGS = (
 )
 """Settings of ``[run]`` that are used after the answers."""
 
-SCORES, GIVEN = "scores", "given"
+SCORES, OVERRIDES = "scores", "overrides"
 
 
 def applies_to_scores(path: Sequence[str]) -> bool:
@@ -58,9 +58,9 @@ def override_settings(run: ScoredRun, tables: Mapping[str, Any], file: Layer | N
             notes.append(
                 f"The scores were made with other settings than {file.origin} has; not used: {', '.join(unused)}."
             )
-    merged = merge([*layers, Layer(GIVEN, tables)])
+    merged = merge([*layers, Layer(OVERRIDES, tables)])
     for setting, origin in merged.origins.items():
-        if origin == GIVEN and not applies_to_scores(setting.split(".")):
+        if origin == OVERRIDES and not applies_to_scores(setting.split(".")):
             raise UsageError(f"{setting} does not apply to existing scores; omit it, or evaluate without scores.")
     after = merged.config
     _check(before, after)
