@@ -27,7 +27,7 @@ from anyanomaly_demo.scenes import CLASSES, Scene, make_scene
 from anyanomaly_demo.search_settings import CONTEXTS, MIXES, SELECTOR, SMOOTH_S, WEIGHTS
 
 import anyanomaly
-from anyanomaly.metrics.areas import area
+from anyanomaly.metrics.frame_metrics import roc_auc
 
 sys.path.insert(0, str(Path(__file__).parent / "speed"))
 from results import record, table
@@ -88,7 +88,7 @@ def scene_of(video: str) -> Scene:
 def pooled(frames: Iterable[tuple[Any, Any]]) -> float:
     """Return the AUC over the frames of all videos."""
     scores, truth = map(np.concatenate, zip(*frames, strict=True))
-    return area(scores, truth)
+    return roc_auc(scores, truth)
 
 
 def calibration(timelines: Sequence[Any], labels: Labels) -> list[tuple[float, int, float]]:

@@ -20,7 +20,7 @@ from anyanomaly_demo.measure import SMALL_HEIGHT
 from anyanomaly_demo.search_settings import CONTEXTS, MIXES, SELECTOR
 from demo import arguments, keep, search, small_frames
 
-from anyanomaly.metrics.resampling import LEVEL, N_DRAWS, PairCounts, compare, draw_videos
+from anyanomaly.metrics.resampling import LEVEL, N_RESAMPLES, PairCounts, compare_paired, resample_videos
 
 sys.path.insert(0, str(Path(__file__).parent / "speed"))
 from results import record, table
@@ -34,13 +34,13 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     timelines, labels, _ = search("appearance", given, SELECTOR, contexts)
     frames = {title: small_frames(timelines, labels, MIXES[title]).values() for title in (ALONE, BOTH)}
     counts = {title: PairCounts(*zip(*each, strict=True)) for title, each in frames.items()}
-    found = compare([counts[BOTH]], [counts[ALONE]], [draw_videos(len(frames[ALONE]), seed=0)])
+    found = compare_paired([counts[BOTH]], [counts[ALONE]], [resample_videos(len(frames[ALONE]), seed=0)])
     return {
         "split": given.split,
         "clips": given.clips,
         "score": given.scoring,
         "event frames": int(counts[ALONE].n_positives.sum()),
-        **{title: each.area for title, each in counts.items()},
+        **{title: each.auc for title, each in counts.items()},
         "difference": found.difference,
         "interval": found.interval,
         "p": found.p,
@@ -58,7 +58,7 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
     ]
     return (
         f"Micro AUC over all frames, videos and texts; events at most {SMALL_HEIGHT} of 240 pixels high. Interval: of "
-        f"{LEVEL:.0%} of the differences when the clips are drawn anew, with replacement, {N_DRAWS} times; p: how "
+        f"{LEVEL:.0%} of the differences when the clips are drawn anew, with replacement, {N_RESAMPLES} times; p: how "
         f"often, at worst, draws say otherwise, of both sides.\n\n{table(rows)}"
     )
 

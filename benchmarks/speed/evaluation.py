@@ -19,8 +19,8 @@ from results import record, table
 
 from anyanomaly.core.events import EventRule
 from anyanomaly.evaluation.measurement import protocol_results
+from anyanomaly.metrics.estimates import estimate_classes, mean_auc, null_auc
 from anyanomaly.metrics.protocols import PROTOCOLS
-from anyanomaly.metrics.report import evaluate, mean_area, null_auc
 from anyanomaly.metrics.resampling import Interval
 from anyanomaly.metrics.values import ClassScores, Mix, VideoScores
 
@@ -50,7 +50,7 @@ def cost(folder: Path) -> list[dict[str, str]]:
     n_frames = sum(map(len, classes[0].labels))
     for wanted in (("fixed",), ("cross-class", "cross-video"), ("paper",), ("paper-oracle",)):
         wall, cpu = time.perf_counter(), time.process_time()
-        protocol_results(evaluate(classes, PAPER, EventRule(), wanted))
+        protocol_results(estimate_classes(classes, PAPER, EventRule(), wanted))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         total_wall, total_cpu = total_wall + wall, total_cpu + cpu
         rows.append({"protocol": ", ".join(wanted), "wall s": f"{wall:.1f}", "CPU s": f"{cpu:.1f}"})
@@ -70,14 +70,14 @@ def chance(folder: Path, n_seeds: int) -> list[dict[str, str]]:
     for seed in range(n_seeds):
         paths = sorted(folder.glob("avenue_*_label.h5"))
         classes = [noise(path, 100 * seed + at) for at, path in enumerate(paths)]
-        report = evaluate(classes, PAPER, EventRule(), PROTOCOLS, seed)
+        report = estimate_classes(classes, PAPER, EventRule(), PROTOCOLS, seed)
         for name, judged in report.protocols.items():
-            value, bounds = mean_area(judged)
+            value, bounds = mean_auc(judged)
             means[name].append(value)
             floors[name].append(null_auc(judged)[0])
             held[name].append(_holds_chance(bounds))
             each_held[name] += [_holds_chance(each.interval) for each in judged]
-            highest[name] = max(highest[name], *(each.measured.area for each in judged))
+            highest[name] = max(highest[name], *(each.measurement.auc for each in judged))
         print(seed, {name: round(float(np.mean(each)), 3) for name, each in means.items()}, flush=True)
     return [
         {

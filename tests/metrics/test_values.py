@@ -1,4 +1,4 @@
-"""Scores of contexts to one series: as a run makes it; labels that do not fit are refused."""
+"""Scores of contexts become one series as in a run; labels that do not fit are refused."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from anyanomaly.core.fuse import fuse
 from anyanomaly.errors import DatasetError
-from anyanomaly.metrics.values import ClassScores, Mix, VideoScores, fused, mixed
-from tests.metrics.made import CONTEXTS, runs
+from anyanomaly.metrics.values import ClassScores, Mix, VideoScores, apply_mix, fuse_frames
+from tests.metrics.synthetic import CONTEXTS, make_labels
 
 
 def test_fusion_is_that_of_a_run_also_where_scores_are_missing() -> None:
@@ -20,14 +20,14 @@ def test_fusion_is_that_of_a_run_also_where_scores_are_missing() -> None:
     expected = [
         fuse(dict(zip(CONTEXTS, row, strict=True)), dict(zip(CONTEXTS, weights, strict=True))) for row in contexts.T
     ]
-    assert fused(contexts, weights).tolist() == pytest.approx(expected, nan_ok=True)
-    assert any(math.isnan(each) for each in expected)
+    assert fuse_frames(contexts, weights).tolist() == pytest.approx(expected, nan_ok=True)
+    assert any(math.isnan(value) for value in expected)
 
 
 def test_smoothing_stays_within_a_video_and_seconds_follow_the_frame_rate() -> None:
-    step = VideoScores("a", 10.0, runs(40), np.repeat([[0.0, 1.0]], 20, axis=1))
-    flat = VideoScores("b", 20.0, runs(40), np.zeros((1, 40)))
-    series = mixed([step, flat], Mix((1.0,), 0.5, "seconds"))
+    step = VideoScores("a", 10.0, make_labels(40), np.repeat([[0.0, 1.0]], 20, axis=1))
+    flat = VideoScores("b", 20.0, make_labels(40), np.zeros((1, 40)))
+    series = apply_mix([step, flat], Mix((1.0,), 0.5, "seconds"))
     assert 0 < series[0][19] < 0.5
     assert not series[1].any()
     assert Mix((1.0,), 0.5, "seconds").sigma_frames(20.0) == 10
@@ -35,7 +35,7 @@ def test_smoothing_stays_within_a_video_and_seconds_follow_the_frame_rate() -> N
 
 def test_labels_of_another_length_than_scores_name_the_video() -> None:
     with pytest.raises(DatasetError, match=r"Video '07' has 30 labels and 24 frames with scores"):
-        VideoScores("07", 24.0, runs(30), np.zeros((3, 24)))
+        VideoScores("07", 24.0, make_labels(30), np.zeros((3, 24)))
 
 
 def test_a_class_with_one_label_only_says_which() -> None:

@@ -98,7 +98,7 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, places: Places,
     from anyanomaly.bench.cells import make_cells
     from anyanomaly.bench.ledger import Ledger
     from anyanomaly.bench.report import facts_of, write_report
-    from anyanomaly.metrics.areas import sklearn_metrics
+    from anyanomaly.metrics.frame_metrics import sklearn_metrics
 
     facts = facts_of(recipe, path)
     cells = make_cells(recipe, places, call.registry)

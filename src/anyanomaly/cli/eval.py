@@ -16,7 +16,8 @@ from anyanomaly.cli.call import Call
 from anyanomaly.cli.figures import print_comparison, print_figures
 from anyanomaly.cli.flags import Flag, field_flags, with_flags
 from anyanomaly.cli.output import tell
-from anyanomaly.cli.run_flags import Given, resolved, run_flags
+from anyanomaly.cli.run_flags import Given, config_tables, resolved, run_flags
+from anyanomaly.config.load import find_file, read_file
 from anyanomaly.errors import DatasetError, InputError, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ HELP = """Measure one configuration on one labelled dataset.
 Runs the dataset's videos as `run` would, and prints the AUC of every class under each protocol, with the 95 % bootstrap
 interval over videos and the null AUC, which circularly shifted labels reach. -t names classes of the dataset (none:
 all). -o takes FILE.json for all figures, and FILE.jsonl or FILE.csv for the scores. After an interruption, run it
-again: stored answers are reused. --scores FILE.jsonl measures the scores of an earlier run, without a model."""
+again: stored answers are reused. --scores FILE.jsonl measures the scores of an earlier run, without a model; threshold,
+smoothing, weights and --context then replace those of the run."""
 
 
 def add(app: typer.Typer, call: Call) -> None:
@@ -62,23 +64,39 @@ def add(app: typer.Typer, call: Call) -> None:
             if ("texts",) in given or scores or against or protocol:
                 raise UsageError("--check covers the whole dataset; omit -t, --scores, --against and --protocol.")
             return _check(call, given, dataset)
+        if scores:
+            _check_flags(given, flags)
         return _evaluate(call, given, dataset, scores or [], against or [], protocol or [])
 
-    flags = run_flags(call)
-    app.command("eval", help=HELP)(with_flags(evaluate, [*flags, *_dataset_flags(call)]))
+    flags = [*run_flags(call), *_dataset_flags(call)]
+    app.command("eval", help=HELP)(with_flags(evaluate, flags))
 
 
-def _check(call: Call, given: Given, name: str) -> int:
+def _check(call: Call, flag_values: Given, name: str) -> int:
     from anyanomaly.api.safe_file import SafeFile
     from anyanomaly.cli.check_report import report_check
     from anyanomaly.evaluation.dataset_check import check_by_name
 
-    files = [SafeFile(path) for path in given.get(("output",), [])]
+    files = [SafeFile(path) for path in flag_values.get(("output",), [])]
     for file in files:
         file.check()
-    run_settings = {path: value for path, value in given.items() if path[0] not in ("dataset", "output")}
+    run_settings = {path: value for path, value in flag_values.items() if path[0] not in ("dataset", "output")}
     config = resolved(call, run_settings).config
-    return report_check(check_by_name(_select(given, name), config, call.registry), files)
+    return report_check(check_by_name(_select(flag_values, name), config, call.registry), files)
+
+
+def _check_flags(flag_values: Given, flags: Sequence[Flag]) -> None:
+    """:raises UsageError: for a flag that does not apply to existing scores."""
+    from anyanomaly.evaluation.overrides import applies_to_scores
+
+    names = {flag.path: flag.names[-1].split("/") for flag in flags}
+    for path, value in flag_values.items():
+        if path[0] not in ("dataset", "texts", "output") and not applies_to_scores(path):
+            name = names[path][-1 if value is False else 0]
+            raise UsageError(f"{name} does not apply to existing scores; omit it, or evaluate without --scores.")
+    for output in flag_values.get(("output",), []):
+        if not output.endswith(".json"):
+            raise UsageError(f"-o {output}: --scores makes no new scores; use -o FILE.json for the figures.")
 
 
 def _dataset_flags(call: Call) -> list[Flag]:
@@ -92,30 +110,39 @@ def _dataset_flags(call: Call) -> list[Flag]:
 
 
 def _evaluate(
-    call: Call, given: Given, name: str, scores: Sequence[str], against: Sequence[str], protocol_names: Sequence[str]
+    call: Call,
+    flag_values: Given,
+    name: str,
+    scores: Sequence[str],
+    against: Sequence[str],
+    protocol_names: Sequence[str],
 ) -> int:
     from anyanomaly.api.safe_file import SafeFile
     from anyanomaly.evaluation.dataset_run import load_survey
     from anyanomaly.evaluation.evaluate import check_protocols
     from anyanomaly.evaluation.measurement import measure
+    from anyanomaly.evaluation.overrides import override_settings
     from anyanomaly.evaluation.scores import read_scores
-    from anyanomaly.metrics.areas import sklearn_metrics
+    from anyanomaly.metrics.frame_metrics import sklearn_metrics
 
     protocols = check_protocols(protocol_names)
     sklearn_metrics()  # fail now, not after hours of inference
-    outputs = given.get(("output",), [])
+    outputs = flag_values.get(("output",), [])
     result_files = [SafeFile(path) for path in outputs if path.endswith(".json")]
     for file in result_files:
         file.check()
-    selection = _select(given, name)
+    selection = _select(flag_values, name)
     survey = load_survey(selection, call.registry)
     baseline = read_scores(against) if against else None
     start = time.perf_counter()
     dataset_run = None
+    settings = {path: value for path, value in flag_values.items() if path[0] not in ("dataset", "texts", "output")}
     if scores:
-        scored_run = read_scores(scores)
+        # a config file that is merely found is about runs; the description of the scores is more specific
+        config_path = find_file(call.config_file) if call.config_file else None
+        layer = read_file(config_path) if config_path else None
+        scored_run = override_settings(read_scores(scores), config_tables(settings), layer)
     else:
-        settings = {path: value for path, value in given.items() if path[0] not in ("dataset", "texts", "output")}
         if score_files := [path for path in outputs if not path.endswith(".json")]:
             settings[("output",)] = score_files
         dataset_run = _run(call, settings, selection, survey)
@@ -139,11 +166,11 @@ def _evaluate(
     return _print_end(call, result, dataset_run)
 
 
-def _select(given: Given, name: str) -> DatasetSelection:
+def _select(flag_values: Given, name: str) -> DatasetSelection:
     from anyanomaly.evaluation.result import DatasetSelection
 
-    options = {path[1]: value for path, value in given.items() if path[0] == "dataset"}
-    return DatasetSelection(name, options, tuple(given.get(("texts",), ())))
+    options = {path[1]: value for path, value in flag_values.items() if path[0] == "dataset"}
+    return DatasetSelection(name, options, tuple(flag_values.get(("texts",), ())))
 
 
 def _run(call: Call, settings: Given, selection: DatasetSelection, survey: Survey) -> DatasetRun:

@@ -79,10 +79,10 @@ def resolved(call: Call, given: Given) -> Resolved:
     """
     path = find_file(call.config_file)
     layers = [read_file(path)] if path else []
-    return merge(with_preset([*layers, Layer("flag", _tables(given))]))
+    return merge(with_preset([*layers, Layer("flag", config_tables(given))]))
 
 
-def _tables(given: Given) -> dict[str, Any]:
+def config_tables(given: Given) -> dict[str, Any]:
     """Return the values given as the tables of a config file."""
     tables: dict[str, Any] = {}
     sinks: dict[str, dict[str, Any]] = {name: {"name": name} for name in given.get(("sink",), [])}

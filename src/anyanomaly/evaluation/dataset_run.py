@@ -81,7 +81,7 @@ class DatasetRun:
     def scored_run(self) -> ScoredRun:
         """The scores so far, with problems and counts."""
         answers = AnswerCounts(self._n_asked, self._n_reused, self._n_unreadable)
-        return ScoredRun(self._header, self._table, tuple(self._problems), answers)
+        return ScoredRun(self._header, self._table, problems=tuple(self._problems), answers=answers)
 
     def run(self) -> Iterator[Outcome]:
         """Yield the outcomes of the run, videos of the same texts together.

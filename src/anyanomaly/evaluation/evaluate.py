@@ -13,8 +13,10 @@ from anyanomaly.config.model import ComponentChoice
 from anyanomaly.errors import UsageError
 from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
 from anyanomaly.evaluation.measurement import measure
+from anyanomaly.evaluation.overrides import override_settings
 from anyanomaly.evaluation.result import DatasetSelection, EvaluationResult
-from anyanomaly.metrics.areas import sklearn_metrics
+from anyanomaly.evaluation.scores import read_scores
+from anyanomaly.metrics.frame_metrics import sklearn_metrics
 from anyanomaly.metrics.protocols import PROTOCOLS
 from anyanomaly.registry import load
 
@@ -25,6 +27,8 @@ def evaluate(
     root: str | Path | None = None,
     classes: str | Sequence[str] = (),
     protocols: str | Sequence[str] = PROTOCOLS,
+    scores: str | Path | Sequence[str | Path] = (),
+    against: str | Path | Sequence[str | Path] = (),
     plugins: Sequence[str] = (),
     **tables: Any,
 ) -> EvaluationResult:
@@ -39,11 +43,15 @@ def evaluate(
     :param root: folder of the dataset; None: its default.
     :param classes: to measure; empty: all.
     :param protocols: of ``anyanomaly.metrics.protocols.PROTOCOLS``.
+    :param scores: .jsonl files of an earlier run, which are measured in place of a new run. ``tables`` then hold only
+        what follows the answers: threshold, smoothing, weights, contexts among those of the run.
+    :param against: .jsonl files of another run, to compare with.
     :param plugins: files or modules to load.
     :raises UsageError: for an unknown dataset, class or protocol, or settings that do not go together.
     :raises MissingRequirement: without scikit-learn or SciPy, or a component's own requirement.
     :raises DatasetNotFound: when the dataset is missing, with where to get it.
     :raises DatasetError: when nothing can be measured, with the reasons.
+    :raises InputError: when a file of scores cannot be read.
     :raises BackendError: when the backend fails at several videos in a row, or too many answers are unreadable.
     """
     protocols = check_protocols(_as_tuple(protocols))
@@ -51,14 +59,18 @@ def evaluate(
         raise UsageError(f"evaluate() takes no '{misplaced[0]}': the dataset names its videos and event texts.")
     sklearn_metrics()  # fail now, not after hours of inference
     selection = _select(dataset, root, _as_tuple(classes))
-    config, registry = resolve(tables), load(plugins)
+    baseline = read_scores(_as_paths(against)) if against else None
+    registry = load(plugins)
     survey = load_survey(selection, registry)
+    if scores:
+        scored_run = override_settings(read_scores(_as_paths(scores)), tables)
+        return measure(scored_run, survey, selection, registry, protocols=protocols, baseline=baseline)
     start = time.perf_counter()
-    dataset_run = DatasetRun(config, registry, survey.videos, selection.classes)
+    dataset_run = DatasetRun(resolve(tables), registry, survey.videos, selection.classes)
     for _ in dataset_run.run():
         pass
     dataset_run.check_readable()
-    result = measure(dataset_run.scored_run, survey, selection, registry, protocols=protocols)
+    result = measure(dataset_run.scored_run, survey, selection, registry, protocols=protocols, baseline=baseline)
     return replace(result, seconds=round(time.perf_counter() - start, 1))
 
 
@@ -80,3 +92,7 @@ def check_protocols(names: Sequence[str]) -> Sequence[str]:
 
 def _as_tuple(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _as_paths(paths: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
+    return (str(paths),) if isinstance(paths, str | Path) else tuple(map(str, paths))

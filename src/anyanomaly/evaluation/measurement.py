@@ -11,7 +11,7 @@ from anyanomaly.api.dataset import Survey
 from anyanomaly.assemble.resolve import context_weights, resolve_contexts
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.events import EventRule
-from anyanomaly.errors import DatasetError
+from anyanomaly.errors import DatasetError, UsageError
 from anyanomaly.evaluation.alignment import Alignment, align, select_classes
 from anyanomaly.evaluation.hardware import hardware_card
 from anyanomaly.evaluation.result import (
@@ -28,12 +28,12 @@ from anyanomaly.evaluation.result import (
     ProtocolResult,
 )
 from anyanomaly.evaluation.scores import ScoredRun
-from anyanomaly.metrics.areas import average_precision, best_f1, equal_error_rate, per_video
-from anyanomaly.metrics.detections import detections
-from anyanomaly.metrics.protocols import PROTOCOLS, Measured
-from anyanomaly.metrics.report import Judged, Report, compare_reports, evaluate, mean_area, null_auc
+from anyanomaly.metrics.detections import match_events
+from anyanomaly.metrics.estimates import Estimate, Estimates, compare_estimates, estimate_classes, mean_auc, null_auc
+from anyanomaly.metrics.frame_metrics import average_precision, best_f1, equal_error_rate, video_aucs
+from anyanomaly.metrics.protocols import PROTOCOLS, Measurement
 from anyanomaly.metrics.resampling import Difference
-from anyanomaly.metrics.values import ClassScores, Mix, joined
+from anyanomaly.metrics.values import ClassScores, Mix, join_videos
 from anyanomaly.registry import Registry
 
 
@@ -56,7 +56,7 @@ def measure(
     :raises UsageError: when the dataset has no such class.
     :raises MissingRequirement: without scikit-learn or SciPy.
     """
-    alignment, report = _measure_protocols(run, survey, selection, registry, protocols)
+    alignment, estimates = _measure_protocols(run, survey, selection, registry, protocols)
     config = run.header["config"]
     return EvaluationResult(
         dataset=selection,
@@ -69,41 +69,48 @@ def measure(
         prompt=run.header.get("prompt"),
         reason_prompt=run.header.get("reason_prompt"),
         hardware=hardware_card(),
-        n_videos=len({video.video for scores in report.classes for video in scores.videos}),
-        notes=(*alignment.notes, *report.notes),
+        n_videos=len({video.video for scores in estimates.classes for video in scores.videos}),
+        notes=(*run.notes, *alignment.notes, *estimates.notes),
         problems=tuple(dict.fromkeys([*run.problems, *alignment.problems])),
-        protocols=protocol_results(report),
+        protocols=protocol_results(estimates),
         answers=run.answers,
-        comparison=None if baseline is None else _compare(report, baseline, survey, selection, registry),
-        groups=_group_results(report, groups or {}),
+        comparison=None if baseline is None else _compare(estimates, baseline, survey, selection, registry),
+        groups=_group_results(estimates, groups or {}),
     )
 
 
 def run_mix(config: RunConfig, registry: Registry) -> Mix:
-    """Return the weights of the contexts and the smoothing of a configuration. Errors as ``resolve_contexts``."""
+    """Return the weights of the contexts and the smoothing of a configuration.
+
+    :raises UsageError: when all weights are 0, or a context or an option of it does not exist or fit.
+    """
     weights = tuple(context_weights(resolve_contexts(config, registry)).values())
+    if not any(weights):
+        raise UsageError("All contexts have weight 0; give one a weight above 0.")
     run = config.run
     if run.smooth_frames is not None:
         return Mix(weights, run.smooth_frames, "frames")
     return Mix(weights, run.smooth_seconds, "seconds")
 
 
-def protocol_results(report: Report) -> dict[str, ProtocolResult]:
+def protocol_results(estimates: Estimates) -> dict[str, ProtocolResult]:
     """Return the figures of each protocol, by its name."""
-    scores_by_class = {scores.name: scores for scores in report.classes}
+    scores_by_class = {scores.name: scores for scores in estimates.classes}
     results = {}
-    for name, judged_classes in report.protocols.items():
+    for name, class_estimates in estimates.protocols.items():
         classes = {
-            judged.measured.name: _class_result(judged, scores_by_class[judged.measured.name], report.rule)
-            for judged in judged_classes
+            estimate.measurement.name: _class_result(
+                estimate, scores_by_class[estimate.measurement.name], estimates.rule
+            )
+            for estimate in class_estimates
         }
-        results[name] = ProtocolResult(_mean_result(judged_classes) if judged_classes else None, classes)
+        results[name] = ProtocolResult(_mean_result(class_estimates) if class_estimates else None, classes)
     return results
 
 
 def _measure_protocols(
     run: ScoredRun, survey: Survey, selection: DatasetSelection, registry: Registry, protocols: Sequence[str]
-) -> tuple[Alignment, Report]:
+) -> tuple[Alignment, Estimates]:
     """:raises DatasetError: when no class can be measured, with the reasons."""
     config = RunConfig.model_validate({**run.header["config"], "videos": (), "sink": ()})
     classes = select_classes(survey.videos, selection.classes)
@@ -111,18 +118,18 @@ def _measure_protocols(
     alignment.notes[:0] = [finding.message for finding in survey.findings if finding.kind == "note"]
     alignment.problems[:0] = [finding.message for finding in survey.findings if finding.kind == "error"]
     rule = EventRule(config.run.threshold, config.run.merge_seconds, config.run.min_event_seconds)
-    report = evaluate(alignment.classes, run_mix(config, registry), rule, protocols)
-    if not report.classes:
-        reasons = [*alignment.problems, *alignment.notes, *report.notes]
+    estimates = estimate_classes(alignment.classes, run_mix(config, registry), rule, protocols)
+    if not estimates.classes:
+        reasons = [*alignment.problems, *alignment.notes, *estimates.notes]
         raise DatasetError(f"Nothing can be measured. {' '.join(reasons[:5])}")
-    return alignment, report
+    return alignment, estimates
 
 
 def _compare(
-    report: Report, baseline: ScoredRun, survey: Survey, selection: DatasetSelection, registry: Registry
+    estimates: Estimates, baseline: ScoredRun, survey: Survey, selection: DatasetSelection, registry: Registry
 ) -> Comparison:
-    _, baseline_report = _measure_protocols(baseline, survey, selection, registry, ["fixed"])
-    class_differences, mean = compare_reports(report, baseline_report)
+    _, baseline_estimates = _measure_protocols(baseline, survey, selection, registry, ["fixed"])
+    class_differences, mean = compare_estimates(estimates, baseline_estimates)
     return Comparison(
         {name: _difference(difference) for name, difference in class_differences.items()}, _difference(mean)
     )
@@ -132,40 +139,40 @@ def _difference(difference: Difference) -> AucDifference:
     return AucDifference(difference.difference, difference.interval, difference.p)
 
 
-def _group_results(report: Report, groups: Mapping[str, Sequence[str]]) -> dict[str, dict[str, GroupResult]]:
+def _group_results(estimates: Estimates, groups: Mapping[str, Sequence[str]]) -> dict[str, dict[str, GroupResult]]:
     """Return the mean over the classes of each group, by group and protocol; a group without a class has none."""
     results: dict[str, dict[str, GroupResult]] = {}
     for group, names in groups.items():
-        for protocol, judged_classes in report.protocols.items():
-            members = [judged for judged in judged_classes if judged.measured.name in names]
+        for protocol, class_estimates in estimates.protocols.items():
+            members = [estimate for estimate in class_estimates if estimate.measurement.name in names]
             if members:
-                auc, interval = mean_area(members)
+                auc, interval = mean_auc(members)
                 results.setdefault(group, {})[protocol] = GroupResult(_or_none(auc), interval)
     return results
 
 
-def _mean_result(judged_classes: Sequence[Judged]) -> MeanResult:
-    auc, interval = mean_area(judged_classes)
-    null_mean, null_quantile = null_auc(judged_classes)
+def _mean_result(class_estimates: Sequence[Estimate]) -> MeanResult:
+    auc, interval = mean_auc(class_estimates)
+    null_mean, null_quantile = null_auc(class_estimates)
     return MeanResult(_or_none(auc), interval, _or_none(null_mean), _or_none(null_quantile))
 
 
-def _class_result(judged: Judged, scores: ClassScores, rule: EventRule) -> ClassResult:
-    measured = judged.measured
-    joint, labels = joined(measured.series, scores.labels)
-    null_mean, null_quantile = null_auc([judged])
+def _class_result(estimate: Estimate, scores: ClassScores, rule: EventRule) -> ClassResult:
+    measurement = estimate.measurement
+    joint, labels = join_videos(measurement.series, scores.labels)
+    null_mean, null_quantile = null_auc([estimate])
     f1, threshold = best_f1(joint, labels)
-    video_aucs = per_video(measured.series, scores.labels)
-    padded_aucs = per_video(measured.series, scores.labels, padded=True)
+    aucs_per_video = video_aucs(measurement.series, scores.labels)
+    padded_aucs = video_aucs(measurement.series, scores.labels, padded=True)
     n_frames = sum(map(len, scores.labels))
-    alone = measured.key_alone
+    alone = measurement.first_context_alone
     return ClassResult(
-        auc=_or_none(measured.area),
-        interval=judged.interval,
+        auc=_or_none(measurement.auc),
+        interval=estimate.interval,
         null_auc=_or_none(null_mean),
         null_auc_95=_or_none(null_quantile),
-        p_null=_or_none(judged.p_null),
-        macro_auc=_or_none(_mean_of_numbers(video_aucs)),
+        p_null=_or_none(estimate.p_null),
+        macro_auc=_or_none(_mean_of_numbers(aucs_per_video)),
         macro_auc_padded=_or_none(_mean_of_numbers(padded_aucs)),
         ap=_or_none(average_precision(joint, labels)),
         eer=_or_none(equal_error_rate(joint, labels)),
@@ -176,25 +183,25 @@ def _class_result(judged: Judged, scores: ClassScores, rule: EventRule) -> Class
         n_without_score=n_frames - len(labels),
         mixes=tuple(
             MixResult(dict(zip(scores.contexts, mix.weights, strict=True)), mix.sigma, mix.unit)
-            for mix in measured.mixes
+            for mix in measurement.mixes
         ),
-        first_context_alone=ContextAlone(scores.contexts[0], _or_none(alone.area), alone.mix.sigma) if alone else None,
+        first_context_alone=ContextAlone(scores.contexts[0], _or_none(alone.auc), alone.mix.sigma) if alone else None,
         # the published protocols scale scores over all videos: the run's threshold does not apply to them
-        events=None if alone else _count_events(scores, measured, rule),
-        video_auc={video.video: _or_none(auc) for video, auc in zip(scores.videos, video_aucs, strict=True)},
+        events=None if alone else _count_events(scores, measurement, rule),
+        video_auc={video.video: _or_none(auc) for video, auc in zip(scores.videos, aucs_per_video, strict=True)},
     )
 
 
-def _count_events(scores: ClassScores, measured: Measured, rule: EventRule) -> EventCounts:
-    counts = detections(scores.videos, measured.series, rule)
+def _count_events(scores: ClassScores, measurement: Measurement, rule: EventRule) -> EventCounts:
+    counts = match_events(scores.videos, measurement.series, rule)
     return EventCounts(
         threshold=rule.threshold,
-        n_labelled=counts.n_events,
-        n_detected=counts.n_found,
+        n_labelled=counts.n_labelled,
+        n_detected=counts.n_detected,
         recall=_or_none(counts.recall),
         mean_delay_s=_or_none(counts.mean_delay_s),
-        n_false_alarms=counts.n_false,
-        false_alarms_per_hour=_or_none(counts.false_per_hour),
+        n_false_alarms=counts.n_false_alarms,
+        false_alarms_per_hour=_or_none(counts.false_alarms_per_hour),
     )
 
 

@@ -50,6 +50,10 @@ class ScoreTable:
         """Return the segments of one video and text in order of time; empty: there are none."""
         return [row for _, row in sorted(self._rows.get((video, text), {}).items())]
 
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return each video and event text that has segments."""
+        return list(self._rows)
+
     @property
     def videos(self) -> set[str]:
         """Ids of the videos that have segments."""
@@ -62,6 +66,7 @@ class ScoredRun:
 
     header: Mapping[str, Any]  # as in the first line of a .jsonl file: config, versions, encoder, backend
     table: ScoreTable
+    notes: tuple[str, ...] = ()  # what limits the figures, a sentence each
     problems: tuple[str, ...] = ()  # videos without scores, a sentence each
     answers: AnswerCounts | None = None  # None: read from files
 

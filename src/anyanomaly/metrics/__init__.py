@@ -1,7 +1,8 @@
-"""How well scores tell labelled frames from others, and how sure that is. Reads no file and runs no model.
+"""How well scores separate labelled frames from all others, and how certain that is. No file is read, no model run.
 
-``values`` what is measured; ``areas`` AUC, AP, EER, F1; ``resampling`` intervals and paired comparisons; ``search``
-many mixes of contexts at once; ``published`` the published arithmetic; ``protocols`` what may be chosen on which
-labels; ``detections`` recall, delay and false alarms of events. scikit-learn and SciPy (``anyanomaly[eval]``) are
-imported when they are first needed.
+``values``: scores and labels of a class. ``frame_metrics``: AUC, AP, EER, F1. ``protocols``: what may be chosen on
+which labels. ``search``: AUCs of many mixes of contexts at once. ``published``: the published arithmetic.
+``resampling``: bootstrap intervals and paired comparisons. ``detections``: recall, delay and false alarms of events.
+``estimates``: all protocols with intervals and null distributions. scikit-learn and SciPy (``anyanomaly[eval]``) are
+imported on first use.
 """

@@ -1,9 +1,9 @@
-"""What may be chosen on which labels.
+"""Protocols: what may be chosen on which labels.
 
-``fixed``: nothing is chosen; the weights and the smoothing of the run. ``cross-class``: for each class what is best on
-average for the other classes. ``cross-video``: for each fifth of the videos what is best on the others. ``paper``: the
-published arithmetic with the published fixed values' place taken by the run's weights and 15 frames.
-``paper-oracle``: the published search on the labels under test, which inflates.
+``fixed``: nothing is chosen; the run's own weights and smoothing. ``cross-class``: for each class the mix that is best
+on average for the other classes. ``cross-video``: for each fifth of the videos the mix that is best on the other four.
+``paper``: the published arithmetic with the run's weights and 15 frames of smoothing. ``paper-oracle``: the published
+search on the labels under test, which inflates.
 """
 
 from __future__ import annotations
@@ -16,156 +16,172 @@ import numpy as np
 import numpy.typing as npt
 
 from anyanomaly.core.smooth import gaussian_smooth
-from anyanomaly.metrics.areas import area
-from anyanomaly.metrics.published import SIGMA, Published, measure_published, search_published
-from anyanomaly.metrics.search import AreaTable, gaussian, mixes, stride, tenths
-from anyanomaly.metrics.values import BoolArray, ClassScores, DoubleArray, Mix, joined, mixed
+from anyanomaly.metrics.frame_metrics import roc_auc
+from anyanomaly.metrics.published import SIGMA, PublishedMeasurement, measure_published, search_published
+from anyanomaly.metrics.search import AucTable, frame_stride, iterate_mixes, scipy_gaussian, weights_in_tenths
+from anyanomaly.metrics.values import BoolArray, ClassScores, DoubleArray, Mix, apply_mix, join_videos
 
 PROTOCOLS = ("fixed", "cross-class", "cross-video", "paper", "paper-oracle")
 SIGMAS = tuple(range(1, 30, 2))
-"""In frames: every other one of the published search, since a Gaussian of 14 frames is one of 15."""
+"""In frames: every other sigma of the published search; neighbouring ones have nearly the same AUC."""
 N_FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class Measurement:
     """One class under one protocol."""
 
-    name: str
-    area: float  # micro AUC
-    series: tuple[npt.NDArray[Any], ...]  # the scores that it is of, per video
-    mixes: tuple[Mix, ...]  # what was chosen; several: per fold
-    null: DoubleArray = field(default_factory=lambda: np.empty(0))  # the same protocol on shifted labels
-    n_blind: int = 0  # folds whose other videos do not show the event: the run's own mix was taken
-    key_alone: Published | None = None  # the published protocols measure the first context alone too
+    name: str  # of the class
+    auc: float  # micro AUC, 0 to 1
+    series: tuple[npt.NDArray[Any], ...]  # the measured scores per video, (n_frames,) each
+    mixes: tuple[Mix, ...]  # the chosen mix, or one per fold
+    null: DoubleArray = field(default_factory=lambda: np.empty(0))  # AUCs of the protocol on shifted labels (n_shifts,)
+    n_blind_folds: int = 0  # folds whose other videos do not show the event: the run's own mix is used there
+    first_context_alone: PublishedMeasurement | None = None  # published protocols only
 
 
-def fixed(classes: Sequence[ClassScores], mix: Mix) -> list[Measured]:
-    """Measure the run as it was."""
-    return [_measured(each, mix) for each in classes]
+def measure_fixed(classes: Sequence[ClassScores], mix: Mix) -> list[Measurement]:
+    """Measure the run with its own mix."""
+    return [_measure_mix(scores, mix) for scores in classes]
 
 
-def paper(classes: Sequence[ClassScores], mix: Mix) -> list[Measured]:
+def measure_paper(classes: Sequence[ClassScores], mix: Mix) -> list[Measurement]:
     """Measure as published without the search: the run's weights, 15 frames, all videos joined."""
-    found = []
-    for each in classes:
-        alone = measure_published(each, Mix(_first_alone(each), SIGMA))
-        found.append(_published(each, measure_published(each, Mix(mix.weights, SIGMA)), alone))
-    return found
+    measurements = []
+    for scores in classes:
+        alone = measure_published(scores, Mix(_first_alone(scores), SIGMA))
+        measurements.append(_from_published(scores, measure_published(scores, Mix(mix.weights, SIGMA)), alone))
+    return measurements
 
 
-def paper_oracle(classes: Sequence[ClassScores]) -> list[Measured]:
+def measure_paper_oracle(classes: Sequence[ClassScores]) -> list[Measurement]:
     """Search as published, on the labels under test."""
-    return [_published(each, search_published(each), search_published(each, [_first_alone(each)])) for each in classes]
+    return [
+        _from_published(scores, search_published(scores), search_published(scores, [_first_alone(scores)]))
+        for scores in classes
+    ]
 
 
-def cross_class(classes: Sequence[ClassScores], tables: Sequence[Tables]) -> list[Measured]:
-    """Choose for each class the mix with the highest mean AUC of the other classes; nothing for one class alone."""
-    found: list[Measured] = []
+def measure_cross_class(classes: Sequence[ClassScores], tables: Sequence[MixTable]) -> list[Measurement]:
+    """Choose for each class the mix with the highest mean AUC of the other classes; empty for a single class.
+
+    :param tables: one per class.
+    """
     if len(classes) == 1:
-        return found
-    for at, (each, own) in enumerate(zip(classes, tables, strict=True)):
-        others = np.mean([table.areas[:, 0] for other, table in enumerate(tables) if other != at], axis=0)
-        chosen = others.argmax(axis=0)  # per shift
-        null = np.array([own.areas[mix, 0, shift] for shift, mix in enumerate(chosen)])[1:]
-        found.append(_measured(each, own.options[chosen[0]], null))
-    return found
+        return []
+    measurements = []
+    for index, (scores, own_table) in enumerate(zip(classes, tables, strict=True)):
+        other_aucs = [table.aucs[:, 0] for table_index, table in enumerate(tables) if table_index != index]
+        best = np.mean(other_aucs, axis=0).argmax(axis=0)  # per shift
+        null = np.array([own_table.aucs[mix, 0, shift] for shift, mix in enumerate(best)])[1:]
+        measurements.append(_measure_mix(scores, own_table.mixes[best[0]], null))
+    return measurements
 
 
-def cross_video(classes: Sequence[ClassScores], tables: Sequence[Tables], mix: Mix) -> list[Measured]:
+def measure_cross_video(classes: Sequence[ClassScores], tables: Sequence[MixTable], mix: Mix) -> list[Measurement]:
     """Choose for each fold of the videos the mix with the highest AUC on the other folds.
 
-    Where the others have one label only there is nothing to choose by, and ``mix`` is taken. A class of one video
-    is left out.
+    Where the other folds have one label only, no mix can be chosen, and ``mix`` is used. A class of one video is
+    skipped.
+
+    :param tables: one per class.
     """
-    return [_over_folds(each, table, mix) for each, table in zip(classes, tables, strict=True) if len(each.videos) > 1]
+    return [
+        _measure_folds(scores, table, mix)
+        for scores, table in zip(classes, tables, strict=True)
+        if len(scores.videos) > 1
+    ]
 
 
-class Tables:
-    """The AUCs of all mixes for one class, over all videos and without each fold, on labels as they are and shifted.
+class MixTable:
+    """The AUCs of all mixes for one class, over all videos and without each fold, on true and on shifted labels.
 
-    ``areas``: (n_mixes, 1 + n_folds, 1 + n_shifts).
+    ``aucs``: (n_mixes, 1 + n_folds, 1 + n_shifts).
     """
 
     def __init__(self, scores: ClassScores) -> None:
-        self.weights = tenths(len(scores.contexts))
-        self.options = [Mix(each, sigma) for sigma in SIGMAS for each in self.weights]
-        self.folds = fold_numbers(scores.labels)
+        self.weights = weights_in_tenths(len(scores.contexts))
+        self.mixes = [Mix(weights, sigma) for sigma in SIGMAS for weights in self.weights]
+        self.folds = assign_folds(scores.labels)
         labels = np.concatenate(scores.labels)
-        self._every = stride(labels)
-        self.labels = labels[:: self._every]
-        self.fold_of_frame = np.repeat(self.folds, [len(each) for each in scores.labels])[:: self._every]
-        self.smoothed = [self._context_series(scores, sigma) for sigma in SIGMAS]
-        kept = [self.fold_of_frame != fold for fold in range(self.folds.max() + 1)] if self.folds.any() else []
-        table = AreaTable(self.labels, kept=kept)
-        self.areas = np.stack([table.areas(series) for series in mixes(self.smoothed, self.weights)])
+        self._stride = frame_stride(labels)
+        self.labels = labels[:: self._stride]
+        n_frames = [len(video_labels) for video_labels in scores.labels]
+        self.fold_of_frame = np.repeat(self.folds, n_frames)[:: self._stride]
+        self.smoothed = [self._smooth_contexts(scores, sigma) for sigma in SIGMAS]
+        subsets = [self.fold_of_frame != fold for fold in range(self.folds.max() + 1)] if self.folds.any() else []
+        table = AucTable(self.labels, subsets=subsets)
+        self.aucs = np.stack([table.aucs(series) for series in iterate_mixes(self.smoothed, self.weights)])
 
-    def series(self, option: int) -> npt.NDArray[np.float32]:
-        """Return the series of a mix, joined and thinned."""
-        sigma, weights = divmod(option, len(self.weights))
-        found: npt.NDArray[np.float32] = np.asarray(self.weights[weights], np.float32) @ self.smoothed[sigma]
-        return found
+    def series(self, mix_index: int) -> npt.NDArray[np.float32]:
+        """Return the scores (n_strided_frames,) of a mix, over all videos joined."""
+        sigma_index, weights_index = divmod(mix_index, len(self.weights))
+        weights = np.asarray(self.weights[weights_index], np.float32)
+        series: npt.NDArray[np.float32] = weights @ self.smoothed[sigma_index]
+        return series
 
-    def _context_series(self, scores: ClassScores, sigma: float) -> npt.NDArray[np.float32]:
-        """Smooth each context by itself, video by video; what is missing takes no part, or is 0 all along."""
-        series = np.concatenate([_each_smoothed(video.contexts, sigma) for video in scores.videos], axis=1)
-        return series[:, :: self._every].astype(np.float32)
+    def _smooth_contexts(self, scores: ClassScores, sigma: float) -> npt.NDArray[np.float32]:
+        """Return each context smoothed by itself, video by video: (n_contexts, n_strided_frames)."""
+        series = np.concatenate([_smooth_video(video.contexts, sigma) for video in scores.videos], axis=1)
+        return series[:, :: self._stride].astype(np.float32)
 
 
-def fold_numbers(labels: Sequence[BoolArray]) -> npt.NDArray[np.int64]:
-    """Deal the videos out into folds: first those with the event, then the others, so that each fold gets of both."""
-    order = sorted(range(len(labels)), key=lambda at: (not labels[at].any(), at))
+def assign_folds(labels: Sequence[BoolArray]) -> npt.NDArray[np.int64]:
+    """Return the fold of each video (n_videos,), 0 to 4.
+
+    Videos with the event are dealt out in turn, then the videos without it, so that each fold gets of both.
+    """
+    order = sorted(range(len(labels)), key=lambda video: (not labels[video].any(), video))
     folds = np.empty(len(labels), np.int64)
     folds[order] = np.arange(len(labels)) % N_FOLDS
     return folds
 
 
-def _each_smoothed(contexts: DoubleArray, sigma: float) -> DoubleArray:
+def _smooth_video(contexts: DoubleArray, sigma: float) -> DoubleArray:
+    """Return smoothed contexts (n_contexts, n_frames); missing scores are skipped, a context without any is 0."""
     if not np.isnan(contexts).any():
-        return gaussian(contexts, sigma)
-    return np.nan_to_num(np.stack([gaussian_smooth(each.astype(np.float32), sigma) for each in contexts]))
+        return scipy_gaussian(contexts, sigma)
+    return np.nan_to_num(np.stack([gaussian_smooth(context.astype(np.float32), sigma) for context in contexts]))
 
 
-def _over_folds(scores: ClassScores, table: Tables, mix: Mix) -> Measured:
-    without = table.areas[:, 1:]  # (n_mixes, n_folds, 1 + n_shifts)
-    blind: BoolArray = np.asarray(np.isnan(without).all(axis=0))
-    chosen = np.where(np.isnan(without), -1.0, without).argmax(axis=0)
-    options = [mix if blind[fold, 0] else table.options[chosen[fold, 0]] for fold in range(len(chosen))]
-    series = [mixed([video], options[fold])[0] for video, fold in zip(scores.videos, table.folds, strict=True)]
-    null = [
-        AreaTable(table.labels).areas(_composed(table, chosen[:, shift]))[0, shift]
-        for shift in range(1, chosen.shape[1])
-    ]
-    return Measured(
-        scores.name,
-        area(*joined(series, scores.labels)),
-        tuple(series),
-        tuple(options),
-        np.array(null),
-        int(blind[:, 0].sum()),
-    )
+def _measure_folds(scores: ClassScores, table: MixTable, mix: Mix) -> Measurement:
+    aucs = table.aucs[:, 1:]  # without each fold: (n_mixes, n_folds, 1 + n_shifts)
+    is_blind: BoolArray = np.asarray(np.isnan(aucs).all(axis=0))
+    best = np.where(np.isnan(aucs), -1.0, aucs).argmax(axis=0)  # (n_folds, 1 + n_shifts)
+    fold_mixes = [mix if is_blind[fold, 0] else table.mixes[best[fold, 0]] for fold in range(len(best))]
+    series = [apply_mix([video], fold_mixes[fold])[0] for video, fold in zip(scores.videos, table.folds, strict=True)]
+    null_table, n_columns = AucTable(table.labels), best.shape[1]
+    null = [null_table.aucs(_compose_folds(table, best[:, shift]))[0, shift] for shift in range(1, n_columns)]
+    auc = roc_auc(*join_videos(series, scores.labels))
+    n_blind_folds = int(is_blind[:, 0].sum())
+    return Measurement(scores.name, auc, tuple(series), tuple(fold_mixes), np.array(null), n_blind_folds)
 
 
-def _composed(table: Tables, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """Return the joined series in which each fold has its own mix."""
-    found = np.empty(len(table.labels), np.float32)
-    for option in set(chosen.tolist()):
-        where = np.isin(table.fold_of_frame, np.flatnonzero(chosen == option))
-        found[where] = table.series(option)[where]
-    return found
+def _compose_folds(table: MixTable, mix_of_fold: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Return the scores (n_strided_frames,) in which each fold has its own mix.
+
+    :param mix_of_fold: index of the mix of each fold (n_folds,).
+    """
+    series = np.empty(len(table.labels), np.float32)
+    for mix_index in set(mix_of_fold.tolist()):
+        is_in_folds = np.isin(table.fold_of_frame, np.flatnonzero(mix_of_fold == mix_index))
+        series[is_in_folds] = table.series(mix_index)[is_in_folds]
+    return series
 
 
-def _measured(scores: ClassScores, mix: Mix, null: DoubleArray | None = None) -> Measured:
-    series = mixed(scores.videos, mix)
-    joint, labels = joined(series, scores.labels)
+def _measure_mix(scores: ClassScores, mix: Mix, null: DoubleArray | None = None) -> Measurement:
+    """Measure one mix. ``null``: (n_shifts,); None: of this mix on shifted labels."""
+    series = apply_mix(scores.videos, mix)
+    joint_series, labels = join_videos(series, scores.labels)
     if null is None:
-        null = AreaTable(labels).areas(joint)[0, 1:]
-    return Measured(scores.name, area(joint, labels), tuple(series), (mix,), null)
+        null = AucTable(labels).aucs(joint_series)[0, 1:]
+    return Measurement(scores.name, roc_auc(joint_series, labels), tuple(series), (mix,), null)
 
 
-def _published(scores: ClassScores, found: Published, alone: Published) -> Measured:
-    return Measured(scores.name, found.area, found.scores, (found.mix,), found.null, key_alone=alone)
+def _from_published(scores: ClassScores, published: PublishedMeasurement, alone: PublishedMeasurement) -> Measurement:
+    mixes = (published.mix,)
+    return Measurement(scores.name, published.auc, published.scores, mixes, published.null, first_context_alone=alone)
 
 
 def _first_alone(scores: ClassScores) -> tuple[float, ...]:
-    return tuple(float(at == 0) for at in range(len(scores.contexts)))
+    return tuple(float(context == 0) for context in range(len(scores.contexts)))

@@ -1,8 +1,8 @@
-"""AUCs of hundreds of mixes of contexts, of shifted labels and of parts of the videos, at a fraction of the cost.
+"""AUCs of hundreds of mixes of contexts, on all videos or parts of them, with true and with shifted labels.
 
-Smoothing is linear, so each context is smoothed once per sigma and the mixes are weighted sums. For shifted labels and
-parts of the videos, frames are ranked by counting: scores become one of 8,192 levels, without sorting. That is good
-enough to choose by (an AUC is off by a few 1e-4), and what is chosen is then measured exactly.
+Gaussian smoothing is linear: each context is smoothed once per sigma, and the mixes are weighted sums of these. For
+parts of the videos and shifted labels, scores are sorted into 8,192 bins instead of ranked. That is enough to choose a
+mix (an AUC is off by a few 1e-4); the AUC of the chosen mix is then computed exactly.
 """
 
 from __future__ import annotations
@@ -16,109 +16,121 @@ from anyanomaly.errors import MissingRequirement
 from anyanomaly.install import install_command
 from anyanomaly.metrics.values import BoolArray, DoubleArray
 
-LEVELS = 1 << 13
+N_BINS = 1 << 13
 N_SHIFTS = 50
-N_ENOUGH = 8_000
+MIN_FRAMES = 8_000
+"""Frames that are enough to choose a mix and to estimate a null distribution; of more, every n-th is used."""
 
 
-def even_shifts(n_frames: int, n_shifts: int = N_SHIFTS) -> npt.NDArray[np.int64]:
-    """Return 0 and then ``n_shifts`` shifts, evenly over all that there are."""
+def circular_shifts(n_frames: int, n_shifts: int = N_SHIFTS) -> npt.NDArray[np.int64]:
+    """Return 0 and then ``n_shifts`` shifts in frames (1 + n_shifts,), evenly spaced over the series."""
     return np.arange(n_shifts + 1) * n_frames // (n_shifts + 1)
 
 
-def stride(labels: BoolArray) -> int:
-    """Return every which frame is enough to choose a mix by, or to find a floor: labels last longer than that.
+def frame_stride(labels: BoolArray) -> int:
+    """Return the frame stride, 1 to 4, that is enough to rank mixes or to estimate a null distribution.
 
-    Of labels (n,) of both kinds, both are left.
+    Of labels (n_frames,) of both kinds, both remain: the stride is at most the longest stretch of each label.
     """
     ends = np.flatnonzero(np.append(labels[1:] != labels[:-1], True))
-    lengths = np.diff(ends, prepend=-1)  # of stretches with and without the event in turn
-    return int(np.clip(min(len(labels) // N_ENOUGH, lengths[::2].max(), lengths[1::2].max()), 1, 4))
+    lengths = np.diff(ends, prepend=-1)  # of stretches of equal labels, the two labels in turn
+    return int(np.clip(min(len(labels) // MIN_FRAMES, lengths[::2].max(), lengths[1::2].max()), 1, 4))
 
 
-def tenths(n_contexts: int) -> list[tuple[float, ...]]:
-    """Return all weights in steps of 0.1 whose sum is 1."""
+def weights_in_tenths(n_contexts: int) -> list[tuple[float, ...]]:
+    """Return all weights (n_contexts,) in steps of 0.1 whose sum is 1."""
 
-    def parts(total: int, n_parts: int) -> Iterator[tuple[int, ...]]:
+    def compositions(total: int, n_parts: int) -> Iterator[tuple[int, ...]]:
         if n_parts == 1:
             yield (total,)
             return
         for first in range(total + 1):
-            for rest in parts(total - first, n_parts - 1):
-                yield (first, *rest)
+            for tail in compositions(total - first, n_parts - 1):
+                yield (first, *tail)
 
-    return [tuple(part / 10 for part in each) for each in parts(10, n_contexts)]
+    return [tuple(part / 10 for part in parts) for parts in compositions(10, n_contexts)]
 
 
-def gaussian(values: DoubleArray, sigma: float) -> DoubleArray:
-    """Smooth along the last axis, without missing values: SciPy's, with its defaults.
+def scipy_gaussian(values: DoubleArray, sigma: float) -> DoubleArray:
+    """Return values (..., n_frames) without NaN, smoothed along the last axis by SciPy with its defaults.
 
+    :param sigma: in frames.
     :raises MissingRequirement: when SciPy is not installed.
     """
     try:
         from scipy.ndimage import gaussian_filter1d
     except ImportError as error:
         raise MissingRequirement(f"Searching needs SciPy. Run: {install_command('anyanomaly[eval]')}") from error
-    found: DoubleArray = gaussian_filter1d(values, sigma)
-    return found
+    smoothed: DoubleArray = gaussian_filter1d(values, sigma)
+    return smoothed
 
 
-class AreaTable:
-    """AUCs against one set of labels: over all frames or those kept, with the labels as they are and shifted.
+class AucTable:
+    """AUCs against one set of labels: over all frames and over subsets of them, with true and with shifted labels.
 
-    Labels shifted circularly over the joined videos know nothing of the scores, but change as rarely: what a
-    protocol finds with them is its floor.
+    Labels shifted circularly over the joined videos are unrelated to the scores, but have as many events, as long. The
+    AUCs with them are the null distribution of a protocol.
     """
 
-    def __init__(self, labels: BoolArray, n_shifts: int = N_SHIFTS, kept: Sequence[BoolArray] = ()) -> None:
-        """:param kept: sets of frames (n,) to measure on, beside all."""
+    def __init__(self, labels: BoolArray, n_shifts: int = N_SHIFTS, subsets: Sequence[BoolArray] = ()) -> None:
+        """:param labels: (n_frames,) of the joined videos.
+        :param subsets: masks (n_frames,) of the frames to measure on, beside all frames.
+        """
         n_frames = len(labels)
-        borders = np.flatnonzero(np.diff(np.concatenate(([False], labels, [False])).astype(np.int8)))
-        at = borders.reshape(-1, 2)[None] + even_shifts(n_frames, n_shifts)[:, None, None]  # (n_shifts, n_runs, 2)
-        self._places = at % n_frames
-        self._n_wrapped = ((at // n_frames) @ (-1, 1)).sum(axis=1)  # times that the end of the series lies within a run
-        self._kept = np.stack([np.ones(n_frames), *kept]).astype(np.float64)
-        self._n_positives = np.stack([self._over_positives(each) for each in self._kept])
-        self._pairs = self._n_positives * (self._kept.sum(axis=1)[:, None] - self._n_positives)
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], labels, [False])).astype(np.int8)))
+        # start and stop of each labelled stretch, per shift: (1 + n_shifts, n_stretches, 2)
+        shifted_edges = edges.reshape(-1, 2)[None] + circular_shifts(n_frames, n_shifts)[:, None, None]
+        self._edges = shifted_edges % n_frames
+        self._n_wrapped = ((shifted_edges // n_frames) @ (-1, 1)).sum(axis=1)  # stretches over the end of the series
+        self._subsets = np.stack([np.ones(n_frames), *subsets]).astype(np.float64)
+        self._n_positives = np.stack([self._sum_over_positives(subset) for subset in self._subsets])
+        self._n_pairs = self._n_positives * (self._subsets.sum(axis=1)[:, None] - self._n_positives)
 
-    def areas(self, scores: npt.NDArray[np.floating]) -> DoubleArray:
-        """Return the AUC (n_sets, 1 + n_shifts) of scores (n,) without NaN; NaN where one label only occurs."""
+    def aucs(self, scores: npt.NDArray[np.floating]) -> DoubleArray:
+        """Return AUCs (1 + n_subsets, 1 + n_shifts) of scores (n_frames,) without NaN.
+
+        NaN where only one label occurs. The sum of ranks of the positive frames gives the AUC (Mann and Whitney 1947);
+        equal scores, and scores of one bin, count half.
+        """
         low, high = float(scores.min()), float(scores.max())
-        levels = ((scores - low) * ((LEVELS - 1) / max(high - low, 1e-12))).astype(np.int64)
-        right = np.empty_like(self._pairs)
-        for at, kept in enumerate(self._kept):
-            counts = np.bincount(levels, weights=kept, minlength=LEVELS)
-            below = np.cumsum(counts) - counts / 2  # equal ones count half, the frame itself among them
-            right[at] = self._over_positives(below[levels] * kept)
-        right -= self._n_positives**2 / 2  # pairs of two positives
-        return np.where(self._pairs > 0, right / np.where(self._pairs > 0, self._pairs, 1), np.nan)
+        bins = ((scores - low) * ((N_BINS - 1) / max(high - low, 1e-12))).astype(np.int64)
+        wins = np.empty_like(self._n_pairs)
+        for row, subset in enumerate(self._subsets):
+            counts = np.bincount(bins, weights=subset, minlength=N_BINS)
+            ranks = np.cumsum(counts) - counts / 2  # frames below, and half of the equal ones with the frame itself
+            wins[row] = self._sum_over_positives(ranks[bins] * subset)
+        wins -= self._n_positives**2 / 2  # pairs of two positive frames
+        return np.where(self._n_pairs > 0, wins / np.where(self._n_pairs > 0, self._n_pairs, 1), np.nan)
 
-    def _over_positives(self, values: DoubleArray) -> DoubleArray:
-        """Return the sum (n_shifts,) of values (n,) over the frames that shifted labels call positive."""
-        until = np.concatenate(([0.0], np.cumsum(values)))
-        sums = until[self._places].sum(axis=1)  # over runs: (1 + n_shifts, 2)
-        total: DoubleArray = sums[:, 1] - sums[:, 0] + self._n_wrapped * until[-1]
-        return total
+    def _sum_over_positives(self, values: DoubleArray) -> DoubleArray:
+        """Return the sums (1 + n_shifts,) of values (n_frames,) over the frames that each shift labels positive."""
+        cumulative = np.concatenate(([0.0], np.cumsum(values)))
+        sums = cumulative[self._edges].sum(axis=1)  # over stretches: (1 + n_shifts, 2)
+        totals: DoubleArray = sums[:, 1] - sums[:, 0] + self._n_wrapped * cumulative[-1]
+        return totals
 
 
-def sorted_areas(mixed: Iterable[npt.NDArray[np.floating]], labels: BoolArray) -> DoubleArray:
-    """Return the AUC of each series (n,): only the frames without the event are sorted, and those with it looked up."""
+def exact_aucs(mixed_series: Iterable[npt.NDArray[np.floating]], labels: BoolArray) -> DoubleArray:
+    """Return the AUC of each series (n_frames,), exactly; labels (n_frames,) of both kinds.
+
+    Only the frames without the event are sorted; those with it are looked up among them.
+    """
     positive, negative = np.flatnonzero(labels), np.flatnonzero(~labels)
-    right = []
-    for series in mixed:
-        below, asked = np.sort(series[negative]), np.sort(series[positive])
-        right.append(sum(int(np.searchsorted(below, asked, side).sum()) for side in ("left", "right")) / 2)
-    return np.array(right) / (len(positive) * len(negative))
+    wins = []
+    for series in mixed_series:
+        negatives, positives = np.sort(series[negative]), np.sort(series[positive])
+        wins.append(sum(int(np.searchsorted(negatives, positives, side).sum()) for side in ("left", "right")) / 2)
+    return np.array(wins) / (len(positive) * len(negative))
 
 
-def mixes(
+def iterate_mixes(
     smoothed: Sequence[npt.NDArray[np.floating]], weights: Iterable[Sequence[float]]
 ) -> Iterator[npt.NDArray[np.floating]]:
-    """Yield the series (n,) of every mix: all weights for the first sigma, then for the next.
+    """Yield the series (n_frames,) of every mix: all weights for the first sigma, then for the next.
 
-    :param smoothed: per sigma, contexts (n_contexts, n).
+    :param smoothed: per sigma, contexts (n_contexts, n_frames).
     """
-    factors = [np.asarray(each, smoothed[0].dtype) for each in weights]
+    weight_rows = [np.asarray(row, smoothed[0].dtype) for row in weights]
     for contexts in smoothed:
-        for each in factors:
-            yield each @ contexts
+        for row in weight_rows:
+            yield row @ contexts

@@ -1,4 +1,4 @@
-"""What is measured: per class and video the scores of the contexts and the labels; how they become one series."""
+"""What is measured: per class and video the scores of the contexts and the labels, and how they become one series."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from anyanomaly.types import FloatArray
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 DoubleArray: TypeAlias = npt.NDArray[np.float64]
 Series: TypeAlias = Sequence[npt.NDArray[Any]]
-"""One array of scores per video, (n_frames,) each; NaN where there is none."""
+"""One array of scores per video, (n_frames,) each; NaN: no score."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoScores:
-    """One video and one class: a label per frame, and a score per context and frame."""
+    """One video and one class.
+
+    :raises DatasetError: when labels and scores are not of the same number of frames.
+    """
 
     video: str
-    fps: float
-    labels: BoolArray  # (n,)
-    contexts: DoubleArray  # (n_contexts, n); NaN: no score could be read
+    fps: float  # frames per second
+    labels: BoolArray  # (n_frames,)
+    contexts: DoubleArray  # scores (n_contexts, n_frames); NaN: no score could be read
 
     def __post_init__(self) -> None:
         if self.contexts.shape[1:] != self.labels.shape:
@@ -38,35 +41,35 @@ class VideoScores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassScores:
-    """One class of a data set: its videos, in the order of their names."""
+    """One class of a dataset over its videos, in the order of their names."""
 
     name: str
-    contexts: tuple[str, ...]
+    contexts: tuple[str, ...]  # names of the rows of each video's scores
     videos: tuple[VideoScores, ...]
 
     @property
     def labels(self) -> list[BoolArray]:
-        """The labels of each video."""
+        """Labels (n_frames,) of each video."""
         return [video.labels for video in self.videos]
 
     @property
     def problem(self) -> str:
         """Why the class has no AUC; empty: it has one."""
-        scored = [each.labels[~np.isnan(each.contexts).all(axis=0)] for each in self.videos]
-        n_positive, n_frames = sum(int(each.sum()) for each in scored), sum(map(len, scored))
+        labels = [video.labels[~np.isnan(video.contexts).all(axis=0)] for video in self.videos]
+        n_positive, n_frames = sum(int(video_labels.sum()) for video_labels in labels), sum(map(len, labels))
         if 0 < n_positive < n_frames:
             return ""
         if not n_frames:
-            return f"Class '{self.name}' has no AUC: no frame has a score that could be read."
+            return f"Class '{self.name}' has no AUC: no frame has a readable score."
         return f"Class '{self.name}' has no AUC: its {n_frames:,} labels are all {int(n_positive > 0)}."
 
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """How contexts become one series: their weights, and the width of the Gaussian over time."""
+    """How contexts become one series: weights of their fusion, and sigma of the Gaussian over time."""
 
     weights: tuple[float, ...]  # one per context, at least 0
-    sigma: float
+    sigma: float  # at least 0
     unit: Literal["frames", "seconds"] = "frames"
 
     def sigma_frames(self, fps: float) -> float:
@@ -74,24 +77,27 @@ class Mix:
         return self.sigma * fps if self.unit == "seconds" else self.sigma
 
 
-def fused(contexts: DoubleArray, weights: Sequence[float]) -> DoubleArray:
-    """Return the weighted mean (n,) over the contexts (n_contexts, n) that have a number, as `core.fuse` does."""
-    weighed = np.where(np.isnan(contexts), 0.0, np.asarray(weights, np.float64)[:, None])
-    total = weighed.sum(axis=0)
-    value = (weighed * np.nan_to_num(contexts)).sum(axis=0)
-    return np.where(total > 0, value / np.where(total > 0, total, 1.0), np.nan)
+def fuse_frames(contexts: DoubleArray, weights: Sequence[float]) -> DoubleArray:
+    """Return the fused scores (n_frames,) of contexts (n_contexts, n_frames), as `core.fuse` does for one segment.
+
+    It is the weighted mean over the contexts that have a score (paper, section 3.4); NaN where none has.
+    """
+    weights_per_frame = np.where(np.isnan(contexts), 0.0, np.asarray(weights, np.float64)[:, None])
+    totals = weights_per_frame.sum(axis=0)
+    sums = (weights_per_frame * np.nan_to_num(contexts)).sum(axis=0)
+    return np.where(totals > 0, sums / np.where(totals > 0, totals, 1.0), np.nan)
 
 
-def mixed(videos: Iterable[VideoScores], mix: Mix) -> list[FloatArray]:
-    """Fuse and smooth, video by video, as a run does."""
+def apply_mix(videos: Iterable[VideoScores], mix: Mix) -> list[FloatArray]:
+    """Return the fused and smoothed scores (n_frames,) of each video, as a run computes them."""
     return [
-        gaussian_smooth(fused(each.contexts, mix.weights).astype(np.float32), mix.sigma_frames(each.fps))
-        for each in videos
+        gaussian_smooth(fuse_frames(video.contexts, mix.weights).astype(np.float32), mix.sigma_frames(video.fps))
+        for video in videos
     ]
 
 
-def joined(series: Series, labels: Sequence[BoolArray]) -> tuple[npt.NDArray[Any], BoolArray]:
-    """Join the videos; frames without a score are left out."""
-    scores, truth = np.concatenate(series), np.concatenate(labels)
-    known = ~np.isnan(scores)
-    return scores[known], truth[known]
+def join_videos(series: Series, labels: Sequence[BoolArray]) -> tuple[npt.NDArray[Any], BoolArray]:
+    """Return scores and labels (n_scored_frames,) of all videos joined; frames without a score are dropped."""
+    joint_series, joint_labels = np.concatenate(series), np.concatenate(labels)
+    has_score = ~np.isnan(joint_series)
+    return joint_series[has_score], joint_labels[has_score]

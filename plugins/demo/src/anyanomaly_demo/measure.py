@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from anyanomaly.core.smooth import gaussian_smooth
 from anyanomaly.core.timeline import frame_rate
-from anyanomaly.metrics.areas import area
-from anyanomaly.metrics.values import fused
+from anyanomaly.metrics.frame_metrics import roc_auc
+from anyanomaly.metrics.values import fuse_frames
 from anyanomaly.types import FloatArray, Timeline
 from anyanomaly_demo.search_settings import SMOOTH_S
 
@@ -26,7 +26,7 @@ def fuse_contexts(timeline: Timeline, weights: Mapping[str, float], smooth_s: fl
     :param weights: contexts to fuse with their weights.
     :param smooth_s: standard deviation of the smoothing in seconds; 0: none.
     """
-    series = fused(np.stack([timeline.contexts[name] for name in weights]), list(weights.values()))
+    series = fuse_frames(np.stack([timeline.contexts[name] for name in weights]), list(weights.values()))
     return gaussian_smooth(series.astype(np.float32), smooth_s * frame_rate(timeline.times_s, timeline.video.fps))
 
 
@@ -36,7 +36,7 @@ def auc(timelines: Iterable[Timeline], labels: Labels, weights: Mapping[str, flo
     for timeline in timelines:
         scores.append(fuse_contexts(timeline, weights))
         truth.append(labels[timeline.video.id, timeline.text][timeline.start : timeline.start + len(scores[-1])])
-    return area(np.concatenate(scores), np.concatenate(truth))
+    return roc_auc(np.concatenate(scores), np.concatenate(truth))
 
 
 def auc_per_text(timelines: Sequence[Timeline], labels: Labels, weights: Mapping[str, float]) -> dict[str, float]:
