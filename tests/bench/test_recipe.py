@@ -1,4 +1,4 @@
-"""What a recipe may say, what is refused and how, and that those that ship mean what they say."""
+"""Reading recipes, their cells and keys; the recipes that ship, and their published figures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from anyanomaly.bench.results import Results
 from anyanomaly.bench.tables import Figure, result_table
 from anyanomaly.errors import UsageError
 from anyanomaly.registry import load
-from tests.bench.made import RECIPE, made, write_recipe
+from tests.bench.examples import RECIPE, recipe_and_cells, write_recipe
 
 RECIPES = Path(__file__).parents[2] / "benchmarks" / "recipes"
 SHIPPED = sorted(RECIPES.glob("*.toml"))
@@ -31,7 +31,7 @@ N_PUBLISHED = {  # figures of the paper that a table shows: AUCs, frames per sec
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('label = "Red"', 'label = "Red"\nnmae = "x"', "There is no setting 'backend.nmae'."),
         ('title = "Scenes', 'titel = "Scenes', "There is no setting 'titel'. Did you mean 'title'?"),
@@ -47,61 +47,61 @@ N_PUBLISHED = {  # figures of the paper that a table shows: AUCs, frames per sec
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_the_place(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_an_invalid_recipe_is_refused_with_its_file(tmp_path: Path, old: str, new: str, message: str) -> None:
     path = write_recipe(tmp_path, RECIPE.replace(old, new, 1))
     with pytest.raises(UsageError, match="recipe") as error:
         read_recipe(path)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert str(path) in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('config.backend = "red"', 'config.backend = "rde"', "Unknown backend 'rde'. Did you mean 'red'?"),
-        ('name = "scenes"', 'name = "scense"', "has no data set 'scenes'"),
+        ('name = "scenes"', 'name = "scense"', "has no dataset 'scenes'"),
         ('fail = "bug"', "lvl = 2", "Backend 'red' has no option 'lvl'"),
         ('["key"]', '["kay"]', "Unknown context 'kay'"),
         ("smooth_seconds = 0", "smoth_seconds = 0", "In the recipe: There is no setting 'run.smoth_seconds'"),
-        ('selector = "middle"', 'texts = ["car"]', "'texts' has no place in a recipe"),
+        ('selector = "middle"', 'texts = ["car"]', "'texts' cannot be set in a recipe"),
     ],
 )
-def test_unknown_components_and_settings_are_told_before_anything_runs(
-    tmp_path: Path, old: str, new: str, said: str
+def test_unknown_components_and_settings_are_refused_before_anything_runs(
+    tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     with pytest.raises(UsageError) as error:
-        made(tmp_path, RECIPE.replace(old, new, 1))
-    assert said in str(error.value)
+        recipe_and_cells(tmp_path, RECIPE.replace(old, new, 1))
+    assert message in str(error.value)
 
 
-def test_what_only_has_to_be_installed_is_left_to_its_cell(tmp_path: Path) -> None:
-    _, cells = made(tmp_path, RECIPE.replace('config.backend = "red"', 'config.backend = "lacking"'))
+def test_a_missing_package_fails_only_its_own_cell(tmp_path: Path) -> None:
+    _, cells = recipe_and_cells(tmp_path, RECIPE.replace('config.backend = "red"', 'config.backend = "lacking"'))
     assert len(cells) == 4
 
 
-def test_the_cells_are_all_combinations_that_are_run(tmp_path: Path) -> None:
-    _, cells = made(tmp_path)
+def test_the_cells_are_all_combinations_without_cited_entries(tmp_path: Path) -> None:
+    _, cells = recipe_and_cells(tmp_path)
     labels = ["Red · Scenes · w/o context", "Red · Scenes · proposed"]
-    assert [cell.label for cell in cells] == [*labels, *(each.replace("Red", "Dead") for each in labels)]
+    assert [cell.label for cell in cells] == [*labels, *(label.replace("Red", "Dead") for label in labels)]
     assert len({cell.key for cell in cells}) == 4
-    assert len({cell.models for cell in cells}) == 2
+    assert len({cell.model_key for cell in cells}) == 2
     assert cells[0].config.contexts == ("key",)
-    assert cells[0].data.options["root"] == str(tmp_path)
+    assert cells[0].selection.options["root"] == str(tmp_path)
 
 
-def test_a_key_changes_with_what_changes_figures(tmp_path: Path) -> None:
-    keys = {made(tmp_path)[1][0].key}
+def test_a_key_changes_with_every_setting_that_can_change_figures(tmp_path: Path) -> None:
+    keys = {recipe_and_cells(tmp_path)[1][0].key}
     for old, new in (("segment_frames = 8", "segment_frames = 4"), ("segments = 2", "segments = 3")):
-        keys.add(made(tmp_path, RECIPE.replace(old, new))[1][0].key)
+        keys.add(recipe_and_cells(tmp_path, RECIPE.replace(old, new))[1][0].key)
     assert len(keys) == 3
-    assert made(tmp_path, RECIPE.replace("Scenes & more", "Renamed"))[1][0].key in keys
+    assert recipe_and_cells(tmp_path, RECIPE.replace("Scenes & more", "Renamed"))[1][0].key in keys
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_the_recipes_that_ship_can_be_run_and_show_the_published_figures(path: Path) -> None:
+def test_the_recipes_that_ship_can_run_and_show_the_published_figures(path: Path) -> None:
     recipe = read_recipe(path)
     if path.stem.startswith("demo"):
-        return  # its components are offered once their weights are there
+        return  # its components exist only where the demo plugin is installed
     results = Results(recipe, facts_of(recipe, path), make_cells(recipe, {}, load()), {})
     combinations = product(results.combinations(recipe.rows), results.combinations(recipe.columns))
     places = [results.place(row | column) for row, column in combinations]
@@ -134,7 +134,7 @@ PUBLISHED_LINES = {  # as printed in the paper
 
 
 @pytest.mark.parametrize("name", PUBLISHED_LINES)
-def test_published_figures_stand_as_in_the_paper(name: str) -> None:
+def test_tables_show_published_figures_as_the_paper_prints_them(name: str) -> None:
     path = RECIPES / f"{name}.toml"
     recipe = read_recipe(path)
     table = result_table(Results(recipe, facts_of(recipe, path), [], {}))

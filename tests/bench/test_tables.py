@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from anyanomaly.bench.facts import Facts
-from anyanomaly.bench.plot import Point, draw, pareto
+from anyanomaly.bench.plot import Point, draw, pareto_front
 from anyanomaly.bench.render import comma_separated, latex, markdown
-from anyanomaly.bench.speeds import speed_rows
+from anyanomaly.bench.speed_table import speed_rows
 from anyanomaly.bench.tables import Entry, Figure, ResultTable, result_table
-from tests.bench.made import RECIPE, result, results
+from tests.bench.examples import RECIPE, cell_result, make_results
 
 
 def _entries(table: ResultTable, row: str, source: str) -> tuple[Entry, ...]:
@@ -22,11 +22,11 @@ def _entries(table: ResultTable, row: str, source: str) -> tuple[Entry, ...]:
     return line.entries
 
 
-FOUND = {0: result(0.7, 30.0), 1: result(0.8, 10.0, 0.9)}  # of the backend Red
+RESULTS = {0: cell_result(0.7, 30.0), 1: cell_result(0.8, 10.0, 0.9)}  # of the backend Red
 
 
 def test_a_line_for_the_published_figures_and_one_per_protocol(tmp_path: Path) -> None:
-    table = result_table(results(tmp_path, FOUND))
+    table = result_table(make_results(tmp_path, RESULTS))
     assert table.columns == ("Scenes · w/o context", "Scenes · proposed", "FPS w/o context", "FPS proposed")
     lines = {(line.row, line.source): line.entries for line in table.lines}
     assert lines["Red", "published"] == (Figure(80), Figure(85.5), None, Figure(6.67, digits=2))
@@ -42,8 +42,8 @@ def test_a_line_for_the_published_figures_and_one_per_protocol(tmp_path: Path) -
     assert lines["Red", "null AUC of paper-oracle"][0] == Figure(pytest.approx(60))  # type: ignore[arg-type]
 
 
-def test_what_failed_and_what_is_only_cited_is_marked(tmp_path: Path) -> None:
-    table = result_table(results(tmp_path, FOUND))
+def test_failed_and_cited_rows_are_marked(tmp_path: Path) -> None:
+    table = result_table(make_results(tmp_path, RESULTS))
     lines = {(line.row, line.source): line.entries for line in table.lines}
     assert lines["Dead", "fixed"][:2] == ("failed", "failed")
     assert lines["Other", "cited"][:2] == (Figure(70), Figure(71))
@@ -52,18 +52,18 @@ def test_what_failed_and_what_is_only_cited_is_marked(tmp_path: Path) -> None:
 
 def test_classes_and_their_groups_can_be_the_lines(tmp_path: Path) -> None:
     text = RECIPE.replace('facts = "facts.json"', 'rows = ["class", "backend"]\nclasses = "all"\nfacts = "facts.json"')
-    table = result_table(results(tmp_path, FOUND, text))
+    table = result_table(make_results(tmp_path, RESULTS, text))
     rows = list(dict.fromkeys(line.row for line in table.lines if "Red" in line.row))
     assert rows == ["red · Red", "action average · Red", "average · Red"]
 
 
 def test_a_row_of_another_model_than_the_published_one_shows_no_difference(tmp_path: Path) -> None:
     unlike = RECIPE.replace('label = "Red"', 'label = "Red"\nsame_model = false')
-    table = result_table(results(tmp_path, FOUND, unlike))
+    table = result_table(make_results(tmp_path, RESULTS, unlike))
     assert [figure.difference for figure in table.figures if figure.difference is not None] == []
     assert "difference" not in latex(table)
     alike = unlike.replace('label = "proposed"', 'label = "proposed"\nsame_model = true')
-    without, proposed, *_ = _entries(result_table(results(tmp_path, FOUND, alike)), "Red", "fixed")
+    without, proposed, *_ = _entries(result_table(make_results(tmp_path, RESULTS, alike)), "Red", "fixed")
     assert isinstance(without, Figure)
     assert isinstance(proposed, Figure)
     assert without.difference is None
@@ -74,7 +74,7 @@ def test_the_improvement_of_one_column_over_another_has_a_column_of_its_own(tmp_
     text = RECIPE.replace(
         "[config]", 'improvement = { base = "w/o context", of = "proposed" }\ndigits = 2\n[config]', 1
     )
-    table = result_table(results(tmp_path, FOUND, text))
+    table = result_table(make_results(tmp_path, RESULTS, text))
     at = table.columns.index("Scenes improvement %")
     assert _entries(table, "Red", "published")[at] == Figure(pytest.approx(100 * 5.5 / 80), digits=2)  # type: ignore[arg-type]
     assert _entries(table, "Red", "fixed")[at] == Figure(pytest.approx(100 * 10 / 70), digits=2)  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ def test_the_improvement_of_one_column_over_another_has_a_column_of_its_own(tmp_
 def test_where_ablations_are_rows_each_is_compared_with_the_base(tmp_path: Path) -> None:
     text = RECIPE.replace("[config]", 'improvement.base = "w/o context"\n[config]', 1)
     text = text.replace("title", 'rows = ["backend", "ablation"]\ncolumns = ["dataset"]\ntitle', 1)
-    table = result_table(results(tmp_path, FOUND, text))
+    table = result_table(make_results(tmp_path, RESULTS, text))
     at = table.columns.index("Scenes improvement %")
     assert _entries(table, "Red · w/o context", "fixed")[at] is None
     assert _entries(table, "Red · proposed", "fixed")[at] == Figure(pytest.approx(100 * 10 / 70))  # type: ignore[arg-type]
@@ -107,7 +107,7 @@ value = "{ablation} is easier"
 [config]""",
         1,
     )
-    table = result_table(results(tmp_path, FOUND, text))
+    table = result_table(make_results(tmp_path, RESULTS, text))
     assert "| Other | cited | yes | 70.0† | 71.0 |" in markdown(table)
     assert "| Red | published | no | 80.0 | 85.5 |" in markdown(table)
     assert "|  | fixed |  | 70.0" in markdown(table)  # said once per row
@@ -117,13 +117,12 @@ value = "{ablation} is easier"
     assert r"$\dagger$: easier." in latex(table)
 
 
-def test_markdown_csv_and_latex_say_the_same(tmp_path: Path) -> None:
-    table = result_table(results(tmp_path, FOUND))
-    told = "80.0 [70.0, 85.0] (-5.5)"
-    assert told in markdown(table)
+def test_markdown_csv_and_latex_hold_the_same_figures(tmp_path: Path) -> None:
+    table = result_table(make_results(tmp_path, RESULTS))
+    assert "80.0 [70.0, 85.0] (-5.5)" in markdown(table)
     rows = list(csv.DictReader(io.StringIO(comma_separated(table))))
     (row,) = [
-        each for each in rows if (each["row"], each["column"], each["source"]) == ("Red", "Scenes · proposed", "fixed")
+        row for row in rows if (row["row"], row["column"], row["source"]) == ("Red", "Scenes · proposed", "fixed")
     ]
     values = [float(row[name]) for name in ("value", "low", "high", "difference")]
     assert values == pytest.approx([80, 70, 85, -5.5])
@@ -135,8 +134,8 @@ def test_markdown_csv_and_latex_say_the_same(tmp_path: Path) -> None:
     assert all(len(re.findall(r"(?<!\\)&", line)) == n_columns - 1 for line in bodies)
 
 
-def test_speed_has_a_row_per_cell_and_no_empty_column(tmp_path: Path) -> None:
-    rows = speed_rows(results(tmp_path, FOUND))
+def test_the_speed_table_has_a_row_per_cell_and_no_empty_column(tmp_path: Path) -> None:
+    rows = speed_rows(make_results(tmp_path, RESULTS))
     assert [row["cell"] for row in rows] == ["Red · Scenes · w/o context", "Red · Scenes · proposed"]
     assert rows[1]["published"] == "6.67"
     assert rows[0]["LVLM ms/frame"] == "20"
@@ -154,15 +153,15 @@ def test_published_figures_are_found_by_path(tmp_path: Path) -> None:
     assert facts.figure("", {}) is None
 
 
-def test_the_front_holds_what_nothing_beats() -> None:
-    points = [Point(*each, "", "") for each in ((1, 90), (5, 80), (4, 70), (10, 60), (5, 75))]
-    assert [(each.fps, each.auc) for each in pareto(points)] == [(1, 90), (5, 80), (10, 60)]
+def test_the_pareto_front_holds_the_points_that_no_other_beats() -> None:
+    points = [Point(fps, auc, "", "") for fps, auc in ((1, 90), (5, 80), (4, 70), (10, 60), (5, 75))]
+    assert [(point.fps, point.auc) for point in pareto_front(points)] == [(1, 90), (5, 80), (10, 60)]
 
 
-def test_the_plot_is_drawn_twice(tmp_path: Path) -> None:
-    svg, png = draw(results(tmp_path, FOUND), "Title", "a machine", tmp_path)
+def test_the_plot_is_written_as_svg_and_png(tmp_path: Path) -> None:
+    svg, png = draw(make_results(tmp_path, RESULTS), "Title", "a machine", tmp_path)
     assert png.read_bytes().startswith(b"\x89PNG")
     text = svg.read_text()
     assert "Red" in text
     assert "Other" in text  # published, in grey
-    assert draw(results(tmp_path, {}), "Title", "a machine", tmp_path) == []
+    assert draw(make_results(tmp_path, {}), "Title", "a machine", tmp_path) == []

@@ -8,7 +8,7 @@ import pytest
 
 from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.errors import OutputError
-from tests.bench.made import RECIPE, write_recipe
+from tests.bench.examples import RECIPE, write_recipe
 from tests.cli.conftest import Cli
 
 SCENES = str(Path(__file__).with_name("fake_dataset.py"))

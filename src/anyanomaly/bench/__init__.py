@@ -1,6 +1,7 @@
-"""A recipe, that is a matrix of configurations over data sets, to tables and a plot.
+"""Run a recipe, that is a matrix of configurations on datasets, and write tables and a plot.
 
-``recipe`` what a recipe says; ``cells`` the configurations it stands for; ``ledger`` finished cells on disk;
-``work`` runs cells in a process of their own, which ``bench`` starts and outlives; ``speed`` and ``memory`` measure;
-``facts`` published figures; ``tables``, ``render`` and ``plot`` show.
+``recipe``: what a recipe holds; ``overrides``: changes to it from the command line; ``cells``: its configurations;
+``bench``: runs cells in processes of ``worker``, with ``ledger`` for finished cells on disk; ``speed`` and ``memory``:
+measurements; ``cell_result``: what a cell gives; ``facts``: published figures; ``results``: both, looked up for
+``tables``, ``speed_table``, ``render``, ``plot`` and ``report``.
 """

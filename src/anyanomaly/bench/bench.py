@@ -1,4 +1,4 @@
-"""Run the cells of a recipe: those that are not finished, past those that fail."""
+"""Run the cells of a recipe that have no result yet; a cell that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from anyanomaly.bench.cells import Cell, Places
+from anyanomaly.bench.cell_result import CellResult
+from anyanomaly.bench.cells import Cell, DatasetFolders
 from anyanomaly.bench.ledger import Ledger
 from anyanomaly.bench.recipe import Recipe
 from anyanomaly.errors import BackendError, OutputError
 
-PATIENCE_S = 10.0
+TERMINATION_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,113 +28,115 @@ class Failure:
     """Why a cell has no result."""
 
     reason: str
-    code: int  # exit code of its kind of error
+    code: int  # the exit code of its kind of error
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that happened to a cell."""
+    """Progress of one cell."""
 
     cell: Cell
-    what: Literal["kept", "share", "done", "failed"]  # kept: finished in an earlier run
-    share: float = 0.0  # of the cell
+    state: Literal["stored", "running", "finished", "failed"]  # stored: finished in an earlier run
+    fraction: float = 0.0  # of the cell, from 0 to 1
 
 
 @dataclass(slots=True)
 class Bench:
-    """A recipe's cells on their way. Iterate ``run``; ``results`` and ``failures`` follow along, by number."""
+    """A recipe's cells and what they have given so far: ``run`` fills ``results`` and ``failures``, by cell number."""
 
     recipe: Recipe
     cells: Sequence[Cell]
     ledger: Ledger
-    places: Places = field(default_factory=dict)
+    folders: DatasetFolders = field(default_factory=dict)
     plugins: Sequence[str] = ()
-    results: dict[int, dict[str, Any]] = field(default_factory=dict)
+    results: dict[int, CellResult] = field(default_factory=dict)
     failures: dict[int, Failure] = field(default_factory=dict)
 
     def run(self) -> Iterator[Step]:
-        """Run what is not finished; each result is on disk before it is told.
+        """Run the cells without a result; each result is on disk before its step is yielded.
 
-        :raises OutputError: when a result cannot be written; what is finished stays, and a rerun goes on from there.
+        :raises OutputError: when a result cannot be written; finished cells stay, and a rerun continues from there.
         """
         self.ledger.check()
-        left: dict[str, list[Cell]] = {}  # by models, so that each is loaded once
+        unfinished: dict[str, list[Cell]] = {}  # by models, so that each model is loaded once
         for cell in self.cells:
-            if found := self.ledger.get(cell):
-                self.results[cell.number] = found
-                yield Step(cell, "kept")
+            if result := self.ledger.get(cell):
+                self.results[cell.number] = result
+                yield Step(cell, "stored")
             else:
-                left.setdefault(cell.models, []).append(cell)
-        for cells in left.values():
+                unfinished.setdefault(cell.model_key, []).append(cell)
+        for cells in unfinished.values():
             while cells:
-                yield from self._job(cells)
+                yield from self._run_in_one_process(cells)
                 cells = [cell for cell in cells if cell.number not in {*self.results, *self.failures}]
 
-    def _job(self, cells: Sequence[Cell]) -> Generator[Step, None, None]:
-        """Run cells in one process until they are done, or one of them ends it."""
+    def _run_in_one_process(self, cells: Sequence[Cell]) -> Generator[Step, None, None]:
+        """Run cells until all are finished, or one of them ends the process."""
         by_number = {cell.number: cell for cell in cells}
-        at = cells[0]
-        log = self.ledger.log(at)
+        current = cells[0]
+        log = self.ledger.log(current)
         with contextlib.closing(self._messages(cells, log)) as messages:
             for message in messages:
-                if "ended" in message:
+                if "exit_code" in message:
                     break
                 if "stop" in message:
                     raise OutputError(
                         f"{message['stop']} Finished cells are kept in {self.ledger.folder}; run it again."
                     )
-                at = by_number[message["cell"]]
+                current = by_number[message["cell"]]
                 if "result" in message:
-                    self.ledger.put(at, message["result"])
-                    self.results[at.number] = message["result"]
-                    yield Step(at, "done", 1.0)
+                    result = CellResult.from_json(message["result"])
+                    self.ledger.put(current, result)
+                    self.results[current.number] = result
+                    yield Step(current, "finished", 1.0)
                 elif "failed" in message:
-                    self.failures[at.number] = Failure(message["failed"], message["code"])
-                    yield Step(at, "failed")
+                    self.failures[current.number] = Failure(message["failed"], message["code"])
+                    yield Step(current, "failed")
                     return
                 else:
-                    yield Step(at, "share", message["share"])
+                    yield Step(current, "running", message["fraction"])
         if not all(cell.number in self.results for cell in cells):
-            self.failures[at.number] = Failure(_ended(log, message["ended"]), BackendError.exit_code)
-            yield Step(at, "failed")
+            reason = _describe_exit(log, message["exit_code"])
+            self.failures[current.number] = Failure(reason, BackendError.exit_code)
+            yield Step(current, "failed")
 
     def _messages(self, cells: Sequence[Cell], log: Path) -> Generator[dict[str, Any], None, None]:
-        """Start a process for some cells and yield what it reports, at last its exit code; its words go to ``log``."""
+        """Start a process for some cells and yield its messages, at last its exit code; its output goes to ``log``."""
         job = {
             "recipe": self.recipe.model_dump(mode="json"),
-            "places": self.places,
+            "folders": self.folders,
             "plugins": list(self.plugins),
             "cells": [cell.number for cell in cells],
         }
-        reading, writing = os.pipe()
-        with log.open("wb", buffering=0) as words, os.fdopen(reading, "rb", buffering=0):
+        read_end, write_end = os.pipe()
+        with log.open("wb", buffering=0) as output, os.fdopen(read_end, "rb", buffering=0):
             process = subprocess.Popen(
-                [sys.executable, "-m", "anyanomaly.bench.work", str(writing)],
+                [sys.executable, "-m", "anyanomaly.bench.worker", str(write_end)],
                 stdin=subprocess.PIPE,
-                stdout=words,
-                stderr=words,
-                pass_fds=(writing,),
-                start_new_session=True,  # an interruption comes to us, and we end it with all that it started
+                stdout=output,
+                stderr=output,
+                pass_fds=(write_end,),
+                start_new_session=True,  # Ctrl-C reaches only us, and we end the process with all that it started
             )
-            os.close(writing)
+            os.close(write_end)
             try:
-                assert process.stdin is not None  # a pipe, as asked
+                assert process.stdin is not None  # stdin=PIPE
                 with contextlib.suppress(BrokenPipeError), process.stdin:
                     process.stdin.write(json.dumps(job).encode())
-                for line in _lines(reading, process):
+                for line in _read_lines(read_end, process):
                     yield json.loads(line)
-                yield {"ended": process.wait()}
+                yield {"exit_code": process.wait()}
             finally:
-                _end(process)
+                _terminate(process)
 
 
-def _lines(pipe: int, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    """Yield what comes until the pipe is closed, or the process is gone: what it started may hold the pipe open."""
-    held = b""
+def _read_lines(pipe: int, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Yield lines until the pipe is closed, or the process has ended: its children may keep the pipe open."""
+    unfinished = b""
     while True:
         if select.select([pipe], [], [], 1.0)[0]:
             part = os.read(pipe, 1 << 16)
-            *lines, held = (held + part).split(b"\n")
+            *lines, unfinished = (unfinished + part).split(b"\n")
             yield from lines
             if not part:
                 return
@@ -141,18 +144,18 @@ def _lines(pipe: int, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
             return
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process with all that it started."""
-    for how in (signal.SIGTERM, signal.SIGKILL):
+def _terminate(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all its descendants."""
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, how)
+            os.killpg(process.pid, signal_number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE_S)
+            process.wait(TERMINATION_TIMEOUT_S)
 
 
-def _ended(log: Path, code: int) -> str:
-    """Say how a process ended that reported nothing: by its own last words."""
+def _describe_exit(log: Path, code: int) -> str:
+    """Describe how a process ended that sent no message about it, with the last line of its log."""
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    how = {-9: "it was killed, perhaps for want of memory", -11: "it crashed (segmentation fault)"}
-    said = f"; its last words: {lines[-1].strip()[:200]}" if lines else ""
-    return f"Its process ended: {how.get(code, f'exit code {code}')}{said}. All of them: {log}"
+    causes = {-9: "killed (possibly out of memory)", -11: "crashed (segmentation fault)"}
+    last_line = f"; last log line: {lines[-1].strip()[:200]}" if lines else ""
+    return f"Its process ended: {causes.get(code, f'exit code {code}')}{last_line}. Whole log: {log}"

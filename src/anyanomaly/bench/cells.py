@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from anyanomaly.bench.contents import contents
+from anyanomaly.bench.digests import content_digests
 from anyanomaly.bench.recipe import AblationEntry, BackendEntry, DatasetEntry, Recipe
 from anyanomaly.config.load import Layer, merge, with_preset
 from anyanomaly.config.model import RunConfig
@@ -20,74 +20,86 @@ from anyanomaly.errors import MissingRequirement, UsageError
 from anyanomaly.evaluation.result import DatasetSelection
 from anyanomaly.registry import Registry
 
-Places: TypeAlias = Mapping[str, Mapping[str, str]]
+DatasetFolders: TypeAlias = Mapping[str, Mapping[str, str]]
+"""Options that say where a dataset is (``root``, ``labels``), by the dataset's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One configuration over one data set. ``key`` changes with all that can change its figures."""
+    """One configuration on one dataset."""
 
     number: int  # in the recipe's order
     backend: BackendEntry
     dataset: DatasetEntry
     ablation: AblationEntry
     config: RunConfig
-    data: DatasetSelection
-    key: str
+    selection: DatasetSelection
+    key: str  # a digest of everything that can change the figures
 
     @property
     def label(self) -> str:
-        """How it is called in messages."""
-        return " · ".join(each.label for each in (self.backend, self.dataset, self.ablation) if each.label)
+        """Its name in messages."""
+        return " · ".join(entry.label for entry in (self.backend, self.dataset, self.ablation) if entry.label)
 
     @property
-    def file(self) -> str:
-        """The name of its file, without a suffix: it stays when cells are put before it."""
+    def file_stem(self) -> str:
+        """The name of its file without a suffix; the same when cells are put before it in the recipe."""
         words = re.sub(r"[^a-z0-9]+", "-", self.label.lower()).strip("-")
         return f"{words[:80]}-{self.key[:8]}"
 
     @property
-    def models(self) -> str:
-        """Names the models that it loads: cells of the same models share a process."""
+    def model_key(self) -> str:
+        """A digest of the models that it loads: cells with the same one share a process."""
         return _digest([self.config.backend.model_dump(), self.config.encoder.model_dump(), self.config.run.device])
 
 
-def make_cells(recipe: Recipe, places: Places, registry: Registry) -> list[Cell]:
-    """Return the cells of a recipe, each checked as far as that goes without loading anything.
+def make_cells(recipe: Recipe, folders: DatasetFolders, registry: Registry) -> list[Cell]:
+    """Return the cells of a recipe, each checked as far as that is possible without loading anything.
 
-    :param places: options that say where a data set is, by its name.
+    :param folders: options that say where a dataset is, by its name.
     :raises UsageError: for a component, a setting or an option that does not exist, naming the cell.
     """
-    known = {choice.name for choice in recipe.dataset}
-    if unknown := sorted(set(places) - known):
-        raise UsageError(f"The recipe has no data set '{unknown[0]}'; it has {', '.join(sorted(known))}.")
+    dataset_names = {dataset.name for dataset in recipe.dataset}
+    if unknown_names := sorted(set(folders) - dataset_names):
+        raise UsageError(f"The recipe has no dataset '{unknown_names[0]}'; it has {', '.join(sorted(dataset_names))}.")
     versions = registry.versions()
-    choices = product(recipe.backend, recipe.dataset, recipe.ablation)
-    run = [each for each in choices if not any(choice.cited for choice in each)]
-    cells = []
-    for number, (backend, dataset, ablation) in enumerate(run):
+    cells: list[Cell] = []
+    for backend, dataset, ablation in product(recipe.backend, recipe.dataset, recipe.ablation):
+        if backend.cited or dataset.cited or ablation.cited:
+            continue
         layers = [
-            Layer(place, tables)
-            for place, tables in (
-                ("the recipe", recipe.config),
-                (f"dataset '{dataset.label}'", dataset.config),
-                (f"backend '{backend.label}'", backend.config),
-                (f"ablation '{ablation.label}'", ablation.config),
-            )
+            Layer("the recipe", recipe.config),
+            Layer(f"dataset '{dataset.label}'", dataset.config),
+            Layer(f"backend '{backend.label}'", backend.config),
+            Layer(f"ablation '{ablation.label}'", ablation.config),
         ]
         for layer in layers:
             _check_layer(layer)
         config = merge(with_preset(layers)).config
-        options = {**dataset.options, **places.get(dataset.name, {})}
-        data = DatasetSelection(dataset.name, options, dataset.classes)
-        what = [config.model_dump(mode="json"), data.name, dict(data.options), data.classes, recipe.protocols]
-        speed = recipe.speed.model_dump(exclude={"published"}) if recipe.speed else None
-        groups = {name: list(each) for name, each in dataset.groups.items()}
-        cell = Cell(number, backend, dataset, ablation, config, data, "")
-        _check(cell, registry)
-        files = contents(_files(cell, registry))
-        cells.append(replace(cell, key=_digest([*what, speed, ablation.speed_texts, groups, versions, files])))
+        options = {**dataset.options, **folders.get(dataset.name, {})}
+        selection = DatasetSelection(dataset.name, options, dataset.classes)
+        cell = Cell(len(cells), backend, dataset, ablation, config, selection, "")
+        _check_components(cell, registry)
+        cells.append(replace(cell, key=_cell_key(cell, recipe, versions, registry)))
     return cells
+
+
+def _cell_key(cell: Cell, recipe: Recipe, versions: Mapping[str, str], registry: Registry) -> str:
+    selection = cell.selection
+    return _digest(
+        [
+            cell.config.model_dump(mode="json"),
+            selection.name,
+            dict(selection.options),
+            selection.classes,
+            recipe.protocols,
+            recipe.speed.model_dump(exclude={"published"}) if recipe.speed else None,
+            cell.ablation.speed_texts,
+            {group: list(names) for group, names in cell.dataset.groups.items()},
+            versions,
+            content_digests(_files(cell, registry)),
+        ]
+    )
 
 
 def _check_layer(layer: Layer) -> None:
@@ -95,12 +107,14 @@ def _check_layer(layer: Layer) -> None:
         RunConfig.model_validate(layer.tables)
     except UsageError as error:
         raise type(error)(f"In {layer.origin}: {error}") from error
-    if given := sorted({"texts", "videos", "sink"} & set(layer.tables)):
-        raise UsageError(f"In {layer.origin}: '{given[0]}' has no place in a recipe; the data set says what is run.")
+    if misplaced := sorted({"texts", "videos", "sink"} & set(layer.tables)):
+        raise UsageError(
+            f"In {layer.origin}: '{misplaced[0]}' cannot be set in a recipe; texts and videos come from the dataset."
+        )
 
 
-def _check(cell: Cell, registry: Registry) -> None:
-    """Look for the components and check their options; what only lacks something to install fails when it is run."""
+def _check_components(cell: Cell, registry: Registry) -> None:
+    """Check that components exist and take their options. A missing package fails later, in the cell's own process."""
     for role, name, options in _components(cell):
         with suppress(MissingRequirement):
             spec = registry.find(role, name)
@@ -112,19 +126,20 @@ def _check(cell: Cell, registry: Registry) -> None:
 
 
 def _files(cell: Cell, registry: Registry) -> Iterator[Path]:
-    """Yield the weights, prompts and the like that a cell takes from files."""
+    """Yield the files and folders of weights, prompts and the like that a cell names."""
     prompt = cell.config.prompt
     templates = (prompt.name, prompt.reason, *(prompt.per_backend or {}).values())
     yield from (Path(name) for name in templates if name.endswith(".toml") and Path(name).is_file())
     for role, name, options in _components(cell):
-        if role != "dataset":  # its files are no part of a configuration, and may be a whole archive
+        if role != "dataset":  # its files are not part of a configuration, and may be many gigabytes
             with suppress(MissingRequirement):
                 yield from registry.options_model(registry.find(role, name)).checked(options, name).named_files()
 
 
 def _components(cell: Cell) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Yield role, name and options of each component of a cell."""
     config = cell.config
-    yield "dataset", cell.data.name, cell.data.options
+    yield "dataset", cell.selection.name, cell.selection.options
     yield "selector", config.selector.name, config.selector.options
     yield "encoder", config.encoder.name, config.encoder.options
     if config.backend.name != "auto":
@@ -133,6 +148,6 @@ def _components(cell: Cell) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         yield "context", name, config.context.get(name, {})
 
 
-def _digest(what: Any) -> str:
-    text = json.dumps(what, sort_keys=True, default=list)
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=list)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Frames per second against AUC: ours in colour with the Pareto front, published points in grey."""
+"""Frames per second against AUC: our points in colour with the Pareto front, published points in grey."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GREY = "0.55"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One configuration on one data set."""
+    """One configuration on one dataset."""
 
     fps: float
     auc: float  # percent
@@ -29,7 +29,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One data set."""
+    """One dataset."""
 
     title: str
     ours: tuple[Point, ...]
@@ -37,42 +37,42 @@ class Panel:
 
 
 def panels(results: Results) -> list[Panel]:
-    """Return what there is to plot, data set by data set."""
-    protocol = next((each for each in results.recipe.protocols if each != ORACLE), ORACLE)
-    found = []
+    """Return the points to plot, dataset by dataset."""
+    protocol = next((name for name in results.recipe.protocols if name != ORACLE), ORACLE)
+    all_panels = []
     for dataset in results.recipe.dataset:
         ours, published = [], []
         for entries in results.combinations(("backend", "ablation")):
             place = results.place({**entries, "dataset": dataset, "class": ClassEntry("average")})
-            names = (place.backend.label, place.ablation.label)
+            labels = (place.backend.label, place.ablation.label)
             fps, auc = results.fps(place), results.auc(place, protocol)
             if fps is not None and auc is not None:
                 oracle = results.auc(place, ORACLE)
-                ours.append(Point(fps, auc[0], *names, auc[1], oracle[0] if oracle else None))
-            published_auc, published_fps = results.published_auc(place), results.published_fps(place)
-            if published_auc is not None and published_fps is not None:
-                published.append(Point(published_fps, published_auc, *names))
+                ours.append(Point(fps, auc[0], *labels, auc[1], oracle[0] if oracle else None))
+            published_fps, published_auc = results.published_fps(place), results.published_auc(place)
+            if published_fps is not None and published_auc is not None:
+                published.append(Point(published_fps, published_auc, *labels))
         if ours or published:
-            found.append(Panel(dataset.label, tuple(ours), tuple(published)))
-    return found
+            all_panels.append(Panel(dataset.label, tuple(ours), tuple(published)))
+    return all_panels
 
 
-def pareto(points: Sequence[Point]) -> list[Point]:
-    """Return the points that no other beats in both speed and AUC, from the slowest on."""
+def pareto_front(points: Sequence[Point]) -> list[Point]:
+    """Return the points that no other beats in both speed and AUC, the slowest first."""
     front: list[Point] = []
-    for point in sorted(points, key=lambda each: (-each.fps, -each.auc)):
+    for point in sorted(points, key=lambda point: (-point.fps, -point.auc)):
         if not front or point.auc > front[-1].auc:
             front.append(point)
     return front[::-1]
 
 
 def draw(results: Results, title: str, machine: str, folder: Path) -> list[Path]:
-    """Write ``fps-auc.svg`` and ``fps-auc.png``; nothing when no speed was measured.
+    """Write ``fps-auc.svg`` and ``fps-auc.png``, and return their paths; none when no speed was measured.
 
     :raises MissingRequirement: without matplotlib. :raises OutputError: when a file cannot be written.
     """
-    shown = panels(results)
-    if not any(panel.ours for panel in shown):
+    all_panels = panels(results)
+    if not any(panel.ours for panel in all_panels):
         return []
     try:
         import matplotlib
@@ -82,13 +82,14 @@ def draw(results: Results, title: str, machine: str, folder: Path) -> list[Path]
     matplotlib.rcParams.update({"svg.hashsalt": "anyanomaly", "font.size": 9, "svg.fonttype": "none"})
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(shown), figsize=(5.2 * len(shown), 4.2), squeeze=False, layout="constrained")
-    colours = {choice.label: f"C{at % 10}" for at, choice in enumerate(results.recipe.backend)}
-    markers = {choice.label: MARKERS[at % len(MARKERS)] for at, choice in enumerate(results.recipe.ablation)}
-    for axis, panel in zip(axes[0], shown, strict=True):
-        _panel(axis, panel, colours, markers)
+    n_panels = len(all_panels)
+    figure, axes = pyplot.subplots(1, n_panels, figsize=(5.2 * n_panels, 4.2), squeeze=False, layout="constrained")
+    colours = {entry.label: f"C{number % 10}" for number, entry in enumerate(results.recipe.backend)}
+    markers = {entry.label: MARKERS[number % len(MARKERS)] for number, entry in enumerate(results.recipe.ablation)}
+    for axis, panel in zip(axes[0], all_panels, strict=True):
+        _draw_panel(axis, panel, colours, markers)
     axes[0][0].set_ylabel("AUC in %, nothing tuned on test labels")
-    _legend(figure, shown, colours, markers)
+    _draw_legend(figure, all_panels, colours, markers)
     figure.suptitle(f"{title}\n{machine}", fontsize=9)
     paths = [folder / f"fps-auc.{suffix}" for suffix in ("svg", "png")]
     try:
@@ -101,7 +102,7 @@ def draw(results: Results, title: str, machine: str, folder: Path) -> list[Path]
     return paths
 
 
-def _panel(axis: Any, panel: Panel, colours: dict[str, str], markers: dict[str, str]) -> None:
+def _draw_panel(axis: Any, panel: Panel, colours: dict[str, str], markers: dict[str, str]) -> None:
     for point in panel.published:
         axis.plot(point.fps, point.auc, "D", color=GREY, markersize=5)
         axis.annotate(point.backend, (point.fps, point.auc), xytext=(5, 4), textcoords="offset points",
@@ -116,31 +117,33 @@ def _panel(axis: Any, panel: Panel, colours: dict[str, str], markers: dict[str, 
             axis.errorbar(point.fps, point.auc, yerr=[[max(point.auc - low, 0)], [max(high - point.auc, 0)]],
                           color=colour, lw=0.8, capsize=3, alpha=0.45)  # fmt: skip
         axis.plot(point.fps, point.auc, marker, color=colour, markersize=7)
-    front = pareto(panel.ours)
+    front = pareto_front(panel.ours)
     if len(front) > 1:
-        axis.step([p.fps for p in front], [p.auc for p in front], where="pre", color="0.2", lw=1, ls="--", zorder=0)
+        front_fps, front_aucs = [point.fps for point in front], [point.auc for point in front]
+        axis.step(front_fps, front_aucs, where="pre", color="0.2", lw=1, ls="--", zorder=0)
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     low, high = axis.get_xlim()
-    told = "2345678" if high < 10 * low else "25" if high < 200 * low else ""  # what there is room for, beside 1
-    axis.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in told else "")
+    labelled_digits = "2345678" if high < 10 * low else "25" if high < 200 * low else ""  # those that fit beside the 1
+    axis.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in labelled_digits else "")
     axis.set_xlabel("frames per second, as the paper counts")
     axis.set_title(panel.title)
     axis.grid(alpha=0.25, which="both", lw=0.5)
 
 
-def _legend(figure: Any, shown: Sequence[Panel], colours: dict[str, str], markers: dict[str, str]) -> None:
+def _draw_legend(figure: Any, all_panels: Sequence[Panel], colours: dict[str, str], markers: dict[str, str]) -> None:
     from matplotlib.lines import Line2D
 
-    ours = [point for panel in shown for point in panel.ours]
+    ours = [point for panel in all_panels for point in panel.ours]
     backends = [name for name in colours if name and any(point.backend == name for point in ours)]
     ablations = [name for name in markers if name and any(point.ablation == name for point in ours)]
-    entries = [Line2D([], [], color=colours[name], marker="s", ls="", label=name) for name in backends]
-    entries += [Line2D([], [], color="0.3", marker=markers[name], ls="", label=name) for name in ablations]
+    handles = [Line2D([], [], color=colours[name], marker="s", ls="", label=name) for name in backends]
+    handles += [Line2D([], [], color="0.3", marker=markers[name], ls="", label=name) for name in ablations]
     if any(point.oracle is not None for point in ours):
-        entries.append(Line2D([], [], color="0.3", marker="o", mfc="white", ls="", label=f"{ORACLE}: tuned on labels"))
-    if any(len(pareto(panel.ours)) > 1 for panel in shown):
-        entries.append(Line2D([], [], color="0.2", ls="--", lw=1, label="Pareto front"))
-    if any(panel.published for panel in shown):
-        entries.append(Line2D([], [], color=GREY, marker="D", ls="", label="published, on the authors' machine"))
-    figure.legend(handles=entries, loc="outside lower center", ncols=2 * len(shown), fontsize=8, frameon=False)
+        handles.append(Line2D([], [], color="0.3", marker="o", mfc="white", ls="", label=f"{ORACLE}: tuned on labels"))
+    if any(len(pareto_front(panel.ours)) > 1 for panel in all_panels):
+        handles.append(Line2D([], [], color="0.2", ls="--", lw=1, label="Pareto front"))
+    if any(panel.published for panel in all_panels):
+        handles.append(Line2D([], [], color=GREY, marker="D", ls="", label="published, on the authors' machine"))
+    n_columns = 2 * len(all_panels)
+    figure.legend(handles=handles, loc="outside lower center", ncols=n_columns, fontsize=8, frameon=False)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeAlias
 
+from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell
 from anyanomaly.bench.facts import Facts, same_words
 from anyanomaly.bench.recipe import AblationEntry, BackendEntry, DatasetEntry, Recipe, RecipeEntry
+from anyanomaly.evaluation.result import Bounds, ClassResult, GroupResult, MeanResult
 
 ORACLE = "paper-oracle"
-
-Bounds: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Results:
     """The results of a recipe's cells, beside the published figures."""
 
     def __init__(
-        self, recipe: Recipe, facts: Facts, cells: Sequence[Cell], by_number: Mapping[int, Mapping[str, Any]]
+        self, recipe: Recipe, facts: Facts, cells: Sequence[Cell], by_number: Mapping[int, CellResult]
     ) -> None:
         self.recipe = recipe
         self.facts = facts
@@ -61,11 +61,11 @@ class Results:
         self._by_number = by_number
         self._numbers = {(cell.backend.label, cell.dataset.label, cell.ablation.label): cell.number for cell in cells}
 
-    def of_cell(self, cell: Cell) -> Mapping[str, Any] | None:
+    def of_cell(self, cell: Cell) -> CellResult | None:
         """Return the result of a cell; None: not run, or failed."""
         return self._by_number.get(cell.number)
 
-    def at(self, place: Place) -> Mapping[str, Any] | None:
+    def at(self, place: Place) -> CellResult | None:
         """Return the result of the cell at a place; None: not run, or failed."""
         number = self._numbers.get(place.labels)
         return None if number is None else self._by_number.get(number)
@@ -76,21 +76,23 @@ class Results:
 
     def auc(self, place: Place, protocol: str) -> tuple[float, Bounds | None] | None:
         """Return our AUC at a place and its 95 % interval, in percent; None: there is none."""
-        part = self._figures(place, protocol)
-        if part is None or part["auc"] is None:
+        measured = self._measured(place, protocol)
+        if measured is None or measured.auc is None:
             return None
-        bounds = part["interval"]
-        return 100 * part["auc"], None if bounds is None else (100 * bounds[0], 100 * bounds[1])
+        bounds = measured.interval
+        return 100 * measured.auc, None if bounds is None else (100 * bounds[0], 100 * bounds[1])
 
     def null_auc(self, place: Place, protocol: str) -> float | None:
         """Return the AUC in percent that a protocol reaches on circularly shifted labels; None: there is none."""
-        part = self._figures(place, protocol)
-        return None if part is None or part.get("null_auc") is None else 100 * part["null_auc"]
+        measured = self._measured(place, protocol)
+        if not isinstance(measured, ClassResult | MeanResult) or measured.null_auc is None:
+            return None
+        return 100 * measured.null_auc
 
     def fps(self, place: Place) -> float | None:
         """Return our frames per second, counted as in the paper."""
         result = self.at(place)
-        return result["speed"]["paper_fps"] if result and result["speed"] else None
+        return result.speed.throughput.paper_fps if result and result.speed else None
 
     def published_auc(self, place: Place) -> float | None:
         """Return the published AUC at a place, in percent."""
@@ -163,28 +165,23 @@ class Results:
         by_axis: dict[str, Any] = {**first, **entries}
         return Place(by_axis["backend"], by_axis["dataset"], by_axis["ablation"], by_axis["class"])
 
-    def _figures(self, place: Place, protocol: str) -> Mapping[str, Any] | None:
+    def _measured(self, place: Place, protocol: str) -> ClassResult | GroupResult | MeanResult | None:
+        """Return the figures of the class, the group or all classes at a place; None: there are none."""
         result, entry = self.at(place), place.class_entry
-        part: Mapping[str, Any] | None = None
-        if result is not None:
-            measured = result["protocols"].get(protocol, {})
-            if entry.name:
-                part = measured.get("classes", {}).get(entry.name)
-            elif entry.group:
-                part = result["groups"].get(entry.group, {}).get(protocol)
-            else:
-                part = measured.get("mean")
-        return part
+        if result is None or protocol not in result.evaluation.protocols:
+            return None
+        measured = result.evaluation.protocols[protocol]
+        if entry.name:
+            return measured.classes.get(entry.name)
+        if entry.group:
+            return result.evaluation.groups.get(entry.group, {}).get(protocol)
+        return measured.mean
 
     def _measured_classes(self) -> list[str]:
-        return list(
-            dict.fromkeys(
-                name
-                for result in self._by_number.values()
-                for measured in result["protocols"].values()
-                for name in measured["classes"]
-            )
-        )
+        """Return the names of all classes that any cell has measured."""
+        protocols = [protocol for result in self._by_number.values() for protocol in
+                     result.evaluation.protocols.values()]  # fmt: skip
+        return list(dict.fromkeys(name for protocol in protocols for name in protocol.classes))
 
     def _replacements(self, place: Place) -> dict[str, str]:
         backend, dataset, ablation = (entry.published or entry.label for entry in place.entries)

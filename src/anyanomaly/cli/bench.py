@@ -1,4 +1,4 @@
-"""``anyanomaly bench``: run a recipe, that is a matrix of configurations over data sets."""
+"""``anyanomaly bench``: run a recipe, that is a matrix of configurations on datasets."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from anyanomaly.install import install_command
 
 if TYPE_CHECKING:
     from anyanomaly.bench.bench import Bench, Step
-    from anyanomaly.bench.cells import Places
+    from anyanomaly.bench.cells import DatasetFolders
     from anyanomaly.bench.recipe import Recipe
 
-HELP = """Run a recipe: backends, data sets, classes and ablations to a table and a plot.
+HELP = """Run a recipe: backends, datasets and ablations to a table and a plot.
 
 Prints the table in Markdown; the folder gets table.md, table.csv, table.tex, result.json and the plot of speed against
-AUC. Run again after an interruption it goes on where it stopped. A cell that fails is named and the others go on; the
+AUC. After an interruption the same command continues where it stopped. A cell that fails does not stop the others; the
 exit code is then that of its error."""
 
 
@@ -37,63 +37,66 @@ def add(app: typer.Typer, call: Call) -> None:
         ],
         folder: Annotated[
             Path | None,
-            typer.Option("-d", "--directory", metavar="DIR", help="where results go [default: bench/NAME OF RECIPE]"),
+            typer.Option("-d", "--directory", metavar="DIR", help="folder of the results [default: bench/RECIPE]"),
         ] = None,
         root: Annotated[
-            list[str] | None, typer.Option(metavar="NAME=DIR", help="folder of a data set (repeatable)")
+            list[str] | None, typer.Option(metavar="NAME=DIR", help="folder of a dataset (repeatable)")
         ] = None,
         labels: Annotated[
-            list[str] | None, typer.Option(metavar="NAME=DIR", help="its labels, when they are elsewhere (repeatable)")
+            list[str] | None,
+            typer.Option(metavar="NAME=DIR", help="folder of its labels, where it is another one (repeatable)"),
         ] = None,
         model: Annotated[
             list[str] | None,
-            typer.Option(metavar="NAME=DIR", help="weights of the rows that run backend NAME (repeatable)"),
+            typer.Option(metavar="NAME=DIR", help="weights of all rows that run backend NAME (repeatable)"),
         ] = None,
         dataset: Annotated[
-            str | None, typer.Option(metavar="NAME", help="run over this data set, for example demo, not the recipe's")
+            str | None, typer.Option(metavar="NAME", help="run on this dataset, for example demo, not on the recipe's")
         ] = None,
         settings: Annotated[
             list[str] | None,
             typer.Option(
                 "--set",
                 metavar="KEY=VALUE",
-                help="a setting as in a config file, over the recipe's; dataset.KEY: of the data sets (repeatable)",
+                help="a setting as in a config file, instead of the recipe's; dataset.KEY: of datasets (repeatable)",
             ),
         ] = None,
         show_cells: Annotated[
-            bool, typer.Option("--list", help="list the cells and what is done; run nothing")
+            bool, typer.Option("--list", help="list the cells and which are finished; run nothing")
         ] = False,
     ) -> int:
-        from anyanomaly.bench.changes import with_dataset, with_models, with_settings
+        from anyanomaly.bench.overrides import with_dataset, with_models, with_settings
         from anyanomaly.bench.recipe import read_recipe
 
-        asked = with_models(read_recipe(recipe), _pairs("model", model, "chat-univi=checkpoints/7b"))
-        asked = with_settings(with_dataset(asked, dataset) if dataset else asked, settings or ())
-        places = _places({"root": root, "labels": labels})
-        return _bench(call, recipe, asked, folder or Path("bench") / recipe.stem, places, show_cells)
+        changed = with_models(read_recipe(recipe), _parse_pairs("model", model, "chat-univi=checkpoints/7b"))
+        if dataset:
+            changed = with_dataset(changed, dataset)
+        changed = with_settings(changed, settings or ())
+        folders = _dataset_folders({"root": root, "labels": labels})
+        return _bench(call, recipe, changed, folder or Path("bench") / recipe.stem, folders, show_cells)
 
 
-def _places(given: Mapping[str, list[str] | None]) -> Places:
-    """Return the options that say where data sets are, by name."""
-    found: dict[str, dict[str, str]] = {}
-    for option, pairs in given.items():
-        for name, folder in _pairs(option, pairs, "c-avenue=data/avenue").items():
-            found.setdefault(name, {})[option] = folder
-    return found
+def _dataset_folders(pairs_by_option: Mapping[str, list[str] | None]) -> DatasetFolders:
+    """Return the options that say where datasets are, by the dataset's name."""
+    folders: dict[str, dict[str, str]] = {}
+    for option, pairs in pairs_by_option.items():
+        for name, folder in _parse_pairs(option, pairs, "c-avenue=data/avenue").items():
+            folders.setdefault(name, {})[option] = folder
+    return folders
 
 
-def _pairs(option: str, given: list[str] | None, example: str) -> dict[str, str]:
-    """Return what NAME=DIR options say."""
-    pairs = {}
-    for pair in given or ():
+def _parse_pairs(option: str, pairs: list[str] | None, example: str) -> dict[str, str]:
+    """Return folder by name from NAME=DIR options."""
+    folders = {}
+    for pair in pairs or ():
         name, _, folder = pair.partition("=")
         if not name or not folder:
             raise UsageError(f"--{option} takes NAME=DIR, for example --{option} {example}; got '{pair}'.")
-        pairs[name] = folder
-    return pairs
+        folders[name] = folder
+    return folders
 
 
-def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, places: Places, only_list: bool) -> int:
+def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: DatasetFolders, only_list: bool) -> int:
     from anyanomaly.bench.bench import Bench
     from anyanomaly.bench.cells import make_cells
     from anyanomaly.bench.ledger import Ledger
@@ -101,63 +104,64 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, places: Places,
     from anyanomaly.metrics.frame_metrics import sklearn_metrics
 
     facts = facts_of(recipe, path)
-    cells = make_cells(recipe, places, call.registry)
-    running = Bench(recipe, cells, Ledger(folder), places, call.plugins)
+    cells = make_cells(recipe, folders, call.registry)
+    bench = Bench(recipe, cells, Ledger(folder), folders, call.plugins)
     if only_list:
         for cell in cells:
-            print(f"{'done' if running.ledger.get(cell) else '-'}\t{cell.label}")
+            print(f"{'done' if bench.ledger.get(cell) else '-'}\t{cell.label}")
         return 0
-    sklearn_metrics()  # missing, it is better missed now than after hours
+    sklearn_metrics()  # fail now, not after hours of inference
     if recipe.speed and not call.quiet:
-        _miss_matplotlib()
-    untold: tuple[type[AnyAnomalyError], ...] = (MissingRequirement,)  # the plot's: told at the start
+        _warn_without_matplotlib()
+    suppressed: tuple[type[AnyAnomalyError], ...] = (MissingRequirement,)  # of matplotlib: the user was warned
     try:
-        _run(running, call)
+        _run(bench, call)
     except OutputError:
-        untold += (OutputError,)  # what has no room for a result has none for a table
+        suppressed += (OutputError,)  # a folder that takes no result takes no table
         raise
-    finally:  # an interruption leaves a table of what is there
-        text = ""
-        if running.results or running.failures:
-            with contextlib.suppress(*untold):
-                text = write_report(running, recipe, facts)
-    print(text or (folder / "table.md").read_text(encoding="utf-8"), end="")
-    for number, failure in sorted(running.failures.items()):
+    finally:  # after an interruption too: a table of the finished cells
+        page = ""
+        if bench.results or bench.failures:
+            with contextlib.suppress(*suppressed):
+                page = write_report(bench, recipe, facts)
+    print(page or (folder / "table.md").read_text(encoding="utf-8"), end="")
+    for number, failure in sorted(bench.failures.items()):
         tell(f"anyanomaly: {cells[number].label} failed: {failure.reason}")
     if not call.quiet:
         tell(f"Results: {folder}/")
-    return min((each.code for each in running.failures.values()), default=0)
+    return min((failure.code for failure in bench.failures.values()), default=0)
 
 
-def _run(running: Bench, call: Call) -> None:
-    """Run it, with one bar for all cells, or a line per cell where standard error is no terminal."""
+def _run(bench: Bench, call: Call) -> None:
+    """Run the cells, with a progress bar on a terminal, and a line per cell on standard error."""
     from tqdm import tqdm
 
-    terminal = sys.stderr.isatty() and not call.quiet
-    form = "{desc}: {percentage:3.0f}% |{bar}| {n:.2f}/{total} cells [{elapsed}<{remaining}]"
-    with tqdm(total=len(running.cells), disable=not terminal, file=sys.stderr, leave=False, bar_format=form) as bar:
-        for step in running.run():
+    is_terminal = sys.stderr.isatty() and not call.quiet
+    layout = "{desc}: {percentage:3.0f}% |{bar}| {n:.2f}/{total} cells [{elapsed}<{remaining}]"
+    with tqdm(total=len(bench.cells), disable=not is_terminal, file=sys.stderr, leave=False, bar_format=layout) as bar:
+        for step in bench.run():
             bar.set_description_str(step.cell.label, refresh=False)
-            done = len(running.results) + len(running.failures)
-            bar.n = done + (step.share if step.what == "share" else 0)
+            n_finished = len(bench.results) + len(bench.failures)
+            bar.n = n_finished + (step.fraction if step.state == "running" else 0)
             bar.refresh()
-            if step.what != "share" and not call.quiet:
+            if step.state != "running" and not call.quiet:
                 with tqdm.external_write_mode(file=sys.stderr):
-                    tell(_line(running, step, done))
+                    tell(_describe_step(bench, step, n_finished))
 
 
-def _line(running: Bench, step: Step, done: int) -> str:
-    """Say what became of a cell."""
-    head = f"{done}/{len(running.cells)} {step.cell.label}:"
-    if step.what == "failed":
-        return f"{head} failed: {running.failures[step.cell.number].reason}"
-    found = running.results[step.cell.number]
-    told = [f"{name} {100 * each['mean']['auc']:.1f}" for name, each in found["protocols"].items() if each.get("mean")]
-    speed = f"; {found['speed']['paper_fps']:.3g} frames/s" if found["speed"] else ""
-    return f"{head} {'kept, ' if step.what == 'kept' else ''}AUC {', '.join(told) or 'none'}{speed}"
+def _describe_step(bench: Bench, step: Step, n_finished: int) -> str:
+    """Return the line about a cell that is finished or has failed."""
+    head = f"{n_finished}/{len(bench.cells)} {step.cell.label}:"
+    if step.state == "failed":
+        return f"{head} failed: {bench.failures[step.cell.number].reason}"
+    result = bench.results[step.cell.number]
+    means = {name: protocol.mean for name, protocol in result.evaluation.protocols.items()}
+    aucs = [f"{name} {100 * mean.auc:.1f}" for name, mean in means.items() if mean and mean.auc is not None]
+    speed = f"; {result.speed.throughput.paper_fps:.3g} frames/s" if result.speed else ""
+    return f"{head} {'stored, ' if step.state == 'stored' else ''}AUC {', '.join(aucs) or 'none'}{speed}"
 
 
-def _miss_matplotlib() -> None:
+def _warn_without_matplotlib() -> None:
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:

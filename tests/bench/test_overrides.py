@@ -1,4 +1,4 @@
-"""A recipe with other weights, another data set, other settings: a rehearsal before the hours on a GPU."""
+"""A recipe with other weights, another dataset or other settings: a rehearsal before hours on a GPU."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from anyanomaly.bench.cells import Cell, make_cells
-from anyanomaly.bench.changes import with_dataset, with_models, with_settings
+from anyanomaly.bench.overrides import with_dataset, with_models, with_settings
 from anyanomaly.bench.recipe import Recipe, read_recipe
 from anyanomaly.errors import UsageError
-from tests.bench.made import RECIPE, registry, write_recipe
+from tests.bench.examples import RECIPE, load_registry, write_recipe
 
 Change = Callable[[Recipe], Recipe]
 
@@ -20,10 +20,10 @@ def cells(folder: Path, *changes: Change, text: str = RECIPE) -> Sequence[Cell]:
     recipe = read_recipe(write_recipe(folder, text))
     for change in changes:
         recipe = change(recipe)
-    return make_cells(recipe, {}, registry())
+    return make_cells(recipe, {}, load_registry())
 
 
-def test_settings_go_over_those_of_the_recipe_its_data_sets_and_its_rows(tmp_path: Path) -> None:
+def test_settings_override_those_of_the_recipe_its_datasets_and_its_rows(tmp_path: Path) -> None:
     pairs = ["run.segment_frames=12", "run.max_tokens=8", "selector=uniform", "contexts=['key']", "backend.level=2.0"]
     for cell in cells(tmp_path, lambda recipe: with_settings(recipe, pairs)):
         assert (cell.config.run.segment_frames, cell.config.run.max_tokens) == (12, 8)
@@ -33,32 +33,32 @@ def test_settings_go_over_those_of_the_recipe_its_data_sets_and_its_rows(tmp_pat
         assert cell.config.backend.options["level"] == 2.0
 
 
-def test_a_setting_of_the_data_sets_is_an_option_of_theirs(tmp_path: Path) -> None:
+def test_a_dataset_setting_is_an_option_of_every_dataset(tmp_path: Path) -> None:
     changed = with_settings(read_recipe(write_recipe(tmp_path)), ["dataset.n_videos=3", "dataset.split=test"])
     assert changed.dataset[0].options == {"n_videos": 3, "split": "test"}
 
 
 @pytest.mark.parametrize(
-    ("pairs", "said"),
+    ("pairs", "message"),
     [
         (["run.max_tokens"], "--set takes KEY=VALUE"),
         (["=3"], "--set takes KEY=VALUE"),
         (["dataset=demo"], "--dataset names another one"),
         (["run.max_tokns=3"], "There is no setting 'run.max_tokns'"),
-        (["videos=['a.mp4']"], "'videos' has no place in a recipe"),
+        (["videos=['a.mp4']"], "'videos' cannot be set in a recipe"),
     ],
 )
-def test_settings_that_do_not_exist_are_refused(tmp_path: Path, pairs: list[str], said: str) -> None:
+def test_settings_that_do_not_exist_are_refused(tmp_path: Path, pairs: list[str], message: str) -> None:
     with pytest.raises(UsageError) as error:
         cells(tmp_path, lambda recipe: with_settings(recipe, pairs))
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
-def test_weights_go_to_the_rows_of_that_backend(tmp_path: Path) -> None:
+def test_weights_apply_to_the_rows_of_that_backend(tmp_path: Path) -> None:
     text = RECIPE.replace('name = "red", fail = "bug"', 'name = "rot", fail = "bug"')
     text = text.replace('config.contexts = ["key"]', 'config = { contexts = ["key"], backend = "red" }')
     recipe = with_models(read_recipe(write_recipe(tmp_path, text)), {"rot": "there"})
-    assert [each.config for each in recipe.backend] == [
+    assert [entry.config for entry in recipe.backend] == [
         {"backend": "red"},
         {"backend": {"name": "rot", "fail": "bug", "model": "there"}},
         {},
@@ -70,9 +70,9 @@ def test_weights_go_to_the_rows_of_that_backend(tmp_path: Path) -> None:
         with_models(recipe, {"blue": "there"})
 
 
-def test_another_data_set_keeps_the_settings_and_leaves_published_figures_out(tmp_path: Path) -> None:
+def test_another_dataset_keeps_the_settings_and_drops_published_figures(tmp_path: Path) -> None:
     recipe = with_dataset(read_recipe(write_recipe(tmp_path)), "demo")
-    assert [(each.name, each.label) for each in recipe.dataset] == [("demo", "demo")]
+    assert [(entry.name, entry.label) for entry in recipe.dataset] == [("demo", "demo")]
     assert recipe.published == ""
     assert recipe.speed is not None
     assert (recipe.speed.published, recipe.speed.segments) == ("", 2)
@@ -85,8 +85,8 @@ def test_with_another_backend_no_row_runs_the_published_model(tmp_path: Path) ->
     assert [entry.same_model for entry in with_settings(recipe, ["backend.level=2.0"]).ablation] == [None, None]
 
 
-def test_a_changed_recipe_means_the_same_in_another_process(tmp_path: Path) -> None:
+def test_a_changed_recipe_has_the_same_cells_in_another_process(tmp_path: Path) -> None:
     recipe = with_settings(read_recipe(write_recipe(tmp_path)), ["run.max_tokens=8"])
     again = Recipe.model_validate_json(recipe.model_dump_json())
-    there, here = (make_cells(each, {}, registry()) for each in (again, recipe))
-    assert [cell.key for cell in there] == [cell.key for cell in here]
+    keys = [cell.key for cell in make_cells(recipe, {}, load_registry())]
+    assert [cell.key for cell in make_cells(again, {}, load_registry())] == keys

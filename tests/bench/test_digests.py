@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from anyanomaly.bench.bench import Bench
-from anyanomaly.bench.contents import contents
+from anyanomaly.bench.digests import content_digests
 from anyanomaly.bench.facts import Facts
 from anyanomaly.bench.ledger import Ledger
 from anyanomaly.bench.report import write_report
-from tests.bench.made import RECIPE, made, result
+from tests.bench.examples import RECIPE, cell_result, recipe_and_cells
 
 
 @pytest.fixture
@@ -25,38 +25,38 @@ def weights(tmp_path: Path) -> Path:
     return folder
 
 
-def test_trained_anew_they_are_others_and_copied_they_are_the_same(weights: Path, tmp_path: Path) -> None:
-    first = contents([weights])
+def test_the_digest_changes_with_training_and_not_with_copying(weights: Path, tmp_path: Path) -> None:
+    first = content_digests([weights])
     os.utime(weights / "weights.bin", (0, 0))
-    assert contents([weights.rename(tmp_path / "elsewhere")]) == first
+    assert content_digests([weights.rename(tmp_path / "elsewhere")]) == first
     trained = np.fromfile(tmp_path / "elsewhere" / "weights.bin") + 1e-6
     trained.tofile(tmp_path / "elsewhere" / "weights.bin")
-    assert contents([tmp_path / "elsewhere"]) != first
+    assert content_digests([tmp_path / "elsewhere"]) != first
 
 
-def test_a_cell_is_another_with_other_weights_and_only_one_that_uses_them(weights: Path, tmp_path: Path) -> None:
+def test_the_key_changes_of_the_cells_that_use_the_weights(weights: Path, tmp_path: Path) -> None:
     recipe = RECIPE.replace('config.backend = "red"', f'config.backend = {{ name = "red", words = "{weights}" }}')
-    before = [cell.key for cell in made(tmp_path, recipe)[1]]
+    before = [cell.key for cell in recipe_and_cells(tmp_path, recipe)[1]]
     (weights / "config.json").write_text('{"layers": 2}')
-    after = [cell.key for cell in made(tmp_path, recipe)[1]]
+    after = [cell.key for cell in recipe_and_cells(tmp_path, recipe)[1]]
     assert [old == new for old, new in zip(before, after, strict=True)] == [False, False, True, True]
 
 
-def test_a_prompt_file_counts_too(tmp_path: Path) -> None:
+def test_the_key_changes_with_a_prompt_file(tmp_path: Path) -> None:
     prompt = tmp_path / "mine.toml"
     recipe = RECIPE.replace("[config]", f'[config]\nprompt.name = "{prompt}"')
     keys = set()
     for words in ("Is there {text}?", "Do you see {text}?"):
         prompt.write_text(words)
-        keys |= {cell.key for cell in made(tmp_path, recipe)[1]}
+        keys |= {cell.key for cell in recipe_and_cells(tmp_path, recipe)[1]}
     assert len(keys) == 2 * 4
 
 
-def test_cells_that_name_the_same_model_and_had_another_are_told(tmp_path: Path) -> None:
-    recipe, cells = made(tmp_path)
+def test_cells_that_name_the_same_model_and_ran_other_weights_are_reported(tmp_path: Path) -> None:
+    recipe, cells = recipe_and_cells(tmp_path)
     bench = Bench(recipe, cells, Ledger(tmp_path / "out"))
     for number, backend in enumerate(("server/a", "server/b", "dead/a", "dead/a")):
-        bench.results[number] = {**result(0.5, 1.0), "backend": backend}
-    told = write_report(bench, recipe, Facts(None)).split("Not of the same weights:")[1]
-    assert "Red · Scenes · proposed: backend server/b, and for Red · Scenes · w/o context it was server/a." in told
-    assert "Dead" not in told
+        bench.results[number] = cell_result(0.5, 1.0, backend=backend)
+    remarks = write_report(bench, recipe, Facts(None)).split("Different weights under one name:")[1]
+    assert "Red · Scenes · proposed: backend server/b, but Red · Scenes · w/o context ran server/a." in remarks
+    assert "Dead" not in remarks

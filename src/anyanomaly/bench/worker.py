@@ -1,0 +1,163 @@
+"""Runs cells in a process of its own, so that a crash costs one cell and all memory is freed at the end.
+
+Reads a job from standard input and writes messages, one JSON object per line, to the file descriptor that it is given.
+The cells of one job use the same models, which are loaded once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from anyanomaly.api.component import Component
+from anyanomaly.api.options import Options
+from anyanomaly.bench.cell_result import CellResult
+from anyanomaly.bench.cells import Cell, make_cells
+from anyanomaly.bench.recipe import Recipe
+from anyanomaly.bench.speed import SegmentCounts, SpeedResult, measure_speed
+from anyanomaly.errors import AnyAnomalyError, BackendError, OutputError
+from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
+from anyanomaly.evaluation.measurement import measure
+from anyanomaly.registry import Registry
+from anyanomaly.specs import ComponentSpec
+from anyanomaly.types import SegmentScore
+
+PROGRESS_INTERVAL_S = 0.5
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+SendMessage = Callable[[Mapping[str, Any]], None]
+
+
+class SharingRegistry(Registry):
+    """Creates each backend and encoder once; they are loaded at first use and stay loaded until `close`."""
+
+    def __init__(self, plugins: Sequence[str]) -> None:
+        super().__init__(plugins)
+        self._components: dict[str, Component[Options]] = {}
+        self._close_functions: list[Callable[[], None]] = []
+        self.load_s: dict[str, float] = {}  # seconds to load, by role and name
+
+    def create(self, spec: ComponentSpec, options: Options | Mapping[str, Any]) -> Component[Options]:
+        """Return a component: the same backend or encoder for the same options."""
+        if spec.role not in ("backend", "encoder"):
+            return super().create(spec, options)
+        key = json.dumps([spec.role, spec.name, options], sort_keys=True, default=repr)
+        if key not in self._components:
+            self._components[key] = self._share(super().create(spec, options), f"{spec.role} {spec.name}")
+        return self._components[key]
+
+    def _share(self, component: Component[Options], name: str) -> Component[Options]:
+        load, is_loaded = component.load, False
+
+        def load_once() -> None:
+            nonlocal is_loaded
+            if not is_loaded:
+                start_s = time.perf_counter()
+                load()
+                is_loaded = True
+                self.load_s[name] = time.perf_counter() - start_s
+
+        self._close_functions.append(component.close)
+        component.load = load_once  # type: ignore[method-assign]
+        component.close = lambda: None  # type: ignore[method-assign]  # our own `close` does it
+        return component
+
+    def close(self) -> None:
+        """Close all backends and encoders."""
+        for close in self._close_functions:
+            close()
+
+
+def run_cell(cell: Cell, recipe: Recipe, registry: SharingRegistry, send: SendMessage) -> CellResult:
+    """Measure the speed of one cell, then run and measure its scores.
+
+    :raises AnyAnomalyError: when it cannot be measured.
+    """
+    survey = load_survey(cell.selection, registry)
+    running = DatasetRun(cell.config, registry, survey.videos, cell.selection.classes)
+    speed = _measure_speed(cell, running, recipe, registry)  # first, while the engine's own caches are empty
+    last_message_s = time.monotonic()
+    n_scored = 0
+    for outcome in running.run():
+        if isinstance(outcome, SegmentScore):
+            n_scored += outcome.stop - outcome.start
+            if time.monotonic() - last_message_s > PROGRESS_INTERVAL_S:
+                last_message_s = time.monotonic()
+                send({"cell": cell.number, "fraction": n_scored / (running.n_frames or n_scored)})
+    running.check_readable()
+    evaluation = measure(
+        running.scored_run,
+        survey,
+        cell.selection,
+        registry,
+        protocols=recipe.protocols,
+        groups=cell.dataset.groups,
+    )
+    return CellResult(evaluation, speed, dict(registry.load_s))
+
+
+def _measure_speed(cell: Cell, running: DatasetRun, recipe: Recipe, registry: Registry) -> SpeedResult | None:
+    plan = recipe.speed
+    if plan is None:
+        return None
+    config = running.pipeline.config
+    n_texts = cell.ablation.speed_texts or plan.texts
+    config = config.model_copy(update={"texts": config.texts[:n_texts], "sink": ()})
+    return measure_speed(config, registry, SegmentCounts(plan.segments, plan.warmup, plan.latency))
+
+
+def run_job(job: Mapping[str, Any], send: SendMessage) -> None:
+    """Run the cells of a job in turn, until one fails: an engine may be broken after an error."""
+    with contextlib.closing(SharingRegistry(job["plugins"])) as registry:
+        _run_job(job, registry, send)
+
+
+def _run_job(job: Mapping[str, Any], registry: SharingRegistry, send: SendMessage) -> None:
+    recipe = Recipe.model_validate(job["recipe"])
+    cells = {cell.number: cell for cell in make_cells(recipe, job["folders"], registry)}
+    for number in job["cells"]:
+        send({"cell": number, "fraction": 0.0})
+        try:
+            result = run_cell(cells[number], recipe, registry, send)
+        except OutputError as error:
+            send({"stop": str(error)})
+            return
+        except AnyAnomalyError as error:
+            send({"cell": number, "failed": str(error), "code": error.exit_code})
+            return
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in DISK_FULL:
+                send({"stop": f"The disk is full: {error.strerror} ({error.filename})."})
+                return
+            with contextlib.suppress(OSError):  # the log may be on a full disk
+                traceback.print_exc()
+            first_line = next(iter(str(error).strip().splitlines()), "")
+            reason = f"{type(error).__name__}: {first_line}"
+            send({"cell": number, "failed": reason, "code": BackendError.exit_code})
+            return
+        send({"cell": number, "result": result.to_json()})
+
+
+def main() -> None:
+    """Run the job on standard input."""
+    logging.basicConfig(format="anyanomaly: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    descriptor = int(sys.argv[1])
+    os.set_inheritable(descriptor, False)  # an engine's own processes must not hold it open
+    with os.fdopen(descriptor, "w", encoding="utf-8") as pipe:
+
+        def send(message: Mapping[str, Any]) -> None:
+            print(json.dumps(message), file=pipe, flush=True)
+
+        run_job(json.load(sys.stdin), send)
+
+
+if __name__ == "__main__":
+    main()
