@@ -14,7 +14,7 @@ import pytest
 from anyanomaly_llamacpp import decoder
 from anyanomaly_llamacpp.backend import GgufBackend
 from anyanomaly_llamacpp.chunks import open_prompt
-from anyanomaly_llamacpp.engine import Native
+from anyanomaly_llamacpp.engine import NativeModel
 from anyanomaly_llamacpp.generation import penalise
 from anyanomaly_llamacpp.options import GgufOptions
 
@@ -33,8 +33,8 @@ def walked(backend: GgufBackend, query: Query) -> dict[str, float]:
     running = backend._running
     assert running is not None
     text = running._chat.render(query)
-    assert running._size is not None
-    images = [running._size.resized(image) for image in query.images]
+    assert running._sizing is not None
+    images = [running._sizing.resize(image) for image in query.images]
     found = {}
     for choice in query.sampling.choices:
         tokens = running._native.encode(choice)
@@ -43,7 +43,7 @@ def walked(backend: GgufBackend, query: Query) -> dict[str, float]:
         found[choice] = 0.0
         for n, token in enumerate(tokens):
             found[choice] += row[token] - np.logaddexp.reduce(row)
-            row = running._decoder.follow(token, n)
+            row = running._decoder.append(token, n)
     return found
 
 
@@ -157,7 +157,7 @@ def test_the_context_grows_to_what_is_asked_and_says_what_does_not_fit(files: Fi
 def test_ctrl_c_ends_the_work_and_the_backend_can_go_on(
     files: Files, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Native, "ends", lambda self, token: False)
+    monkeypatch.setattr(NativeModel, "is_end", lambda self, token: False)
     with GgufBackend(GgufOptions(model=str(files.model))) as backend:
         query = ask(0)
         before = backend.answer_batch([query])

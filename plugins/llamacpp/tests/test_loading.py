@@ -88,8 +88,8 @@ def test_the_projector_beside_the_model_is_found_and_a_choice_is_left_to_the_use
     ("architecture", "values", "says"),
     [
         ("clip", {}, "is a projector"),
-        ("llama", {"clip__projector_type": "qwen2.5vl_merger"}, "does not belong to.*a llama"),
-        ("qwen2vl", {"clip__projector_type": "idefics3"}, "does not belong to.*a qwen2vl"),
+        ("llama", {"clip__projector_type": "qwen2.5vl_merger"}, "does not fit.*architecture llama"),
+        ("qwen2vl", {"clip__projector_type": "idefics3"}, "does not fit.*architecture qwen2vl"),
         ("qwen2vl", {"clip__projector_type": "qwen2.5vl_merger", "clip__has_vision_encoder": False}, "does not see"),
         ("llama", {"clip__projector_type": "idefics3"}, "no chat template"),
         ("llama", {"general": "text"}, "is not a projector"),
@@ -140,7 +140,7 @@ def test_a_hub_model_and_its_projector_are_named_with_their_commit(
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("keep", "error", "says"),
-    [(3, UsageError, "not a GGUF file"), (500, BackendError, "broken or cut short"), (-5000, BackendError, "loaded")],
+    [(3, UsageError, "not a GGUF file"), (500, BackendError, "truncated or damaged"), (-5000, BackendError, "loaded")],
 )
 @pytest.mark.parametrize("which", ["model", "mmproj"])
 def test_broken_files(
@@ -158,7 +158,7 @@ def test_a_projector_of_another_width(files: Files, tmp_path: Path) -> None:
     from tests.support.tiny_models import make_model
 
     other = export(make_model("qwen2_5_vl_wide", tmp_path / "wide"), tmp_path, "f16")
-    with pytest.raises(UsageError, match=r"does not belong to.*their widths differ"):
+    with pytest.raises(UsageError, match=r"does not fit.*their widths differ"):
         load(files.model, mmproj=str(other.mmproj))
 
 
@@ -168,7 +168,7 @@ def test_a_device_and_memory_that_are_not_there(
 ) -> None:
     with pytest.raises(UsageError, match=r"built for the CPU.*--backend\.device auto"):
         load(files.model, device="cuda")
-    with pytest.raises(UsageError, match=r"knows questions of up to 4096 tokens.*--backend\.context-size"):
+    with pytest.raises(UsageError, match=r"takes questions of up to 4096 tokens.*--backend\.context-size"):
         load(files.model, context_size=10**9)
     monkeypatch.setattr("anyanomaly_llamacpp.decoder.free_memory", lambda: 1000.0)
     with (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from anyanomaly_llamacpp.engine import IMAGE
-from anyanomaly_llamacpp.images import Sizing, read_sizing
+from anyanomaly_llamacpp.images import ImageSizing, read_sizing
 from anyanomaly_llamacpp.machine import free_memory, usable_cores
 from anyanomaly_llamacpp.options import GgufOptions
 from anyanomaly_llamacpp.prompts import Chat
@@ -81,11 +81,11 @@ def test_sizes_are_those_of_the_image_processor() -> None:
 
     random = np.random.default_rng(0)
     for low, high, factor in ((3136, 28224, 28), (3136, 12845056, 28), (65536, 262144, 32)):
-        size = Sizing(factor, low, high)
+        size = ImageSizing(factor, low, high)
         for height, width in [*random.integers(8, 1200, (300, 2)).tolist(), [13, 700], [224, 224], [240, 320]]:
             assert size.size(height, width) == smart_resize(height, width, factor, low, high)
     with pytest.raises(UsageError, match="too elongated"):
-        Sizing(28, 3136, 28224).size(10, 2001)
+        ImageSizing(28, 3136, 28224).size(10, 2001)
 
 
 @pytest.mark.engine
@@ -95,22 +95,22 @@ def test_pixels_are_those_of_the_image_processor() -> None:
     from torchvision.transforms.v2.functional import InterpolationMode, resize
 
     image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
-    ours = Sizing(28, 3136, 252 * 196).resized(image)
+    ours = ImageSizing(28, 3136, 252 * 196).resize(image)
     theirs = resize(
         torch.from_numpy(image).permute(2, 0, 1), list(ours.shape[:2]), InterpolationMode.BICUBIC, antialias=True
     )
     assert ours.shape == (168, 252, 3)
     assert np.abs(ours.astype(int) - theirs.permute(1, 2, 0).numpy()).max() <= 1
-    assert Sizing(28, 3136, 224 * 224).resized(ours) is ours
+    assert ImageSizing(28, 3136, 224 * 224).resize(ours) is ours
 
 
 def test_limits_come_from_the_file_the_options_or_the_published_model() -> None:
     header = {"clip.projector_type": "qwen2.5vl_merger", "clip.vision.patch_size": 14}
-    assert read_sizing(header, GgufOptions()) == Sizing(28, 3136, 12845056)
+    assert read_sizing(header, GgufOptions()) == ImageSizing(28, 3136, 12845056)
     named = header | {"clip.vision.image_min_pixels": 5000, "clip.vision.image_max_pixels": 9000}
-    assert read_sizing(named, GgufOptions()) == Sizing(28, 5000, 9000)
-    assert read_sizing(named, GgufOptions(max_pixels=4000)) == Sizing(28, 4000, 4000)
-    assert read_sizing(named, GgufOptions(min_pixels=10000)) == Sizing(28, 10000, 10000)
+    assert read_sizing(named, GgufOptions()) == ImageSizing(28, 5000, 9000)
+    assert read_sizing(named, GgufOptions(max_pixels=4000)) == ImageSizing(28, 4000, 4000)
+    assert read_sizing(named, GgufOptions(min_pixels=10000)) == ImageSizing(28, 10000, 10000)
     others = {"clip.projector_type": "idefics3", "clip.vision.patch_size": 14}
     assert read_sizing(others, GgufOptions()) is None
     with pytest.raises(UsageError, match=r"by their area.*--backend\.max-pixels"):

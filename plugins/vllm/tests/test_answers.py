@@ -46,7 +46,7 @@ def test_prompts_are_those_of_transformers_token_for_token(
     assert reference._loaded is not None
     processor = reference._loaded.processor
     for query in varied(ask):
-        (output,) = backend._engine.ask([(backend._engine.read(messages(query)), sampling_params(query))])
+        (output,) = backend._engine.ask([(backend._engine.render(messages(query)), sampling_params(query))])
         assert (
             output.prompt_token_ids
             == encode_batch(processor, [query], [render_prompt(processor, query)])["input_ids"][0].tolist()
@@ -78,7 +78,7 @@ def test_what_the_cache_holds_is_asked_for_and_the_score_stays_the_same(backend:
     assert backend._model is not None
     block = backend._engine._llm.llm_engine.vllm_config.cache_config.block_size
     chosen = Sampling(choices=SCORES)
-    measure = backend._model.measure
+    measure = backend._model.sizer
     questions = (ask(6, prompt="bicycle " * count, sampling=chosen) for count in range(1, 2 * block))
     query = next(each for each in questions if (measure.size([each]).tokens - len("0.0")) % block == block - 1)
     (first,) = backend.answer_batch([query])

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 from anyanomaly_vllm import anyanomaly_register_backends
 from anyanomaly_vllm.backend import VllmBackend
-from anyanomaly_vllm.engine import _tell_of_death
+from anyanomaly_vllm.engine import _report_death
 from anyanomaly_vllm.errors import translate_errors
 from anyanomaly_vllm.options import MiniCpmOptions, VllmOptions
-from anyanomaly_vllm.sizes import Size
+from anyanomaly_vllm.sizes import QuerySize
 from packaging.requirements import Requirement
 from pydantic import ValidationError
 
@@ -124,16 +124,16 @@ def test_limits_of_the_pixels_change_how_long_a_query_is(options: VllmOptions, a
         with VllmBackend(options.model_copy(update=limits)) as backend:
             assert backend._model is not None
             assert "mm_processor_kwargs" in backend._model.arguments
-            lengths.append(backend._model.measure.size([ask(3)]).tokens)
+            lengths.append(backend._model.sizer.size([ask(3)]).tokens)
     assert lengths[0] < lengths[1]
 
 
 def test_an_engine_holds_what_is_no_larger_in_any_part() -> None:
-    engine = Size(512, 2, 64, 64)
-    assert engine.holds(Size(512, 1, 999, 999))
-    assert not engine.holds(Size(513, 1))
-    assert not engine.holds(Size(1, 3))
-    assert engine.joined(Size(100, 3)) == Size(512, 3, 64, 64)
+    engine = QuerySize(512, 2, 64, 64)
+    assert engine.holds(QuerySize(512, 1, 999, 999))
+    assert not engine.holds(QuerySize(513, 1))
+    assert not engine.holds(QuerySize(1, 3))
+    assert engine.union(QuerySize(100, 3)) == QuerySize(512, 3, 64, 64)
 
 
 class EngineDeadError(Exception):
@@ -147,7 +147,13 @@ STARTED = RuntimeError("Engine core initialization failed. See root cause above.
 @pytest.mark.parametrize(
     ("raised", "log", "running", "error", "says"),
     [
-        (STARTED, "ValueError: To serve at least one request, 1 GiB KV cache is needed", False, BackendError, "keys"),
+        (
+            STARTED,
+            "ValueError: To serve at least one request, 1 GiB KV cache is needed",
+            False,
+            BackendError,
+            "key-value cache",
+        ),
         (STARTED, "torch.OutOfMemoryError: CUDA out of memory.", False, BackendError, "Memory ran out"),
         (STARTED, "ValueError: Free memory on device cuda:0 (1/80 GiB)", False, BackendError, "--backend.memory-share"),
         (STARTED, LOG, False, BackendError, "cannot be loaded: RuntimeError: first cause$"),
@@ -158,8 +164,14 @@ STARTED = RuntimeError("Engine core initialization failed. See root cause above.
             BackendError,
             "died.*first cause.*run the same",
         ),
-        (EngineDeadError("EngineCore encountered an issue"), "", True, BackendError, "answered. What is finished is"),
-        (ChildProcessError("a process ended"), "", True, BackendError, "answered. What is finished is kept"),
+        (
+            EngineDeadError("EngineCore encountered an issue"),
+            "",
+            True,
+            BackendError,
+            "answered. Finished segments are kept",
+        ),
+        (ChildProcessError("a process ended"), "", True, BackendError, "answered. Finished segments are kept"),
         (ValueError("please pass trust_remote_code=True"), "", False, UsageError, "--backend.trust-remote-code"),
         (ValueError("The decoder prompt is longer than the maximum model length"), "", True, BackendError, "max-side"),
         (KeyError("x"), "", True, BackendError, "KeyError"),
@@ -182,7 +194,7 @@ def test_a_process_that_is_killed_is_told_to_who_waits_for_its_output() -> None:
     process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
     process.start()
     outputs: queue.Queue[Exception] = queue.Queue()
-    threading.Thread(target=_tell_of_death, args=([process], outputs), daemon=True).start()
+    threading.Thread(target=_report_death, args=([process], outputs), daemon=True).start()
     assert outputs.empty()
     process.kill()
     assert isinstance(outputs.get(timeout=60), ChildProcessError)
