@@ -14,8 +14,8 @@ import pytest
 from anyanomaly_openai import anyanomaly_register_backends
 from anyanomaly_openai.backend import OpenAiBackend
 from anyanomaly_openai.options import OpenAiOptions
-from anyanomaly_openai.scoring import _negligible
-from anyanomaly_openai.top_tokens import Step, follow
+from anyanomaly_openai.scoring import _is_negligible
+from anyanomaly_openai.top_tokens import Step, choice_logprobs
 from PIL import Image
 
 from anyanomaly.core.expected import SCORES, expected_score
@@ -190,7 +190,7 @@ def test_all_ways_in_which_tokens_make_an_answer_count() -> None:
         places.append(place)
         return place, [Step("?", tops[place])]
 
-    found = follow(["0.5", "1.0"], ask, 3)
+    found = choice_logprobs(["0.5", "1.0"], ask, 3)
     assert places == ["", "0", "0."]
     assert {choice: math.exp(logprob) for choice, logprob in found.items()} == pytest.approx(
         {"0.5": 0.4 * 0.5 + 0.2 * 0.25, "1.0": 0.1}
@@ -207,7 +207,7 @@ def test_no_request_is_made_for_what_cannot_move_the_score() -> None:
             way = ["0", ".", "2"] if not place else [".", "0"]
             return place, [Step(token, tops.get(place + "".join(way[:at]), {})) for at, token in enumerate(way)]
 
-        follow(("0.2", "1.0"), ask, 2)
+        choice_logprobs(("0.2", "1.0"), ask, 2)
         return places
 
     assert asked(4e-4) == [""]  # 0.5 is known to end in an answer
@@ -218,6 +218,6 @@ def test_what_is_negligible_is_measured_by_the_answers_that_are_known() -> None:
     """A beginning is likely; that it ends in an allowed answer is not."""
     answers = ((0, 2), (1, 2))
     found = {(): {0: math.log(0.9), 1: math.log(5e-4)}, (0,): {2: math.log(0.5)}}
-    assert not _negligible((1,), answers, found)
-    assert _negligible((1,), answers, found | {(0,): {2: math.log(0.9)}})
-    assert not _negligible((), answers, {})
+    assert not _is_negligible((1,), answers, found)
+    assert _is_negligible((1,), answers, found | {(0,): {2: math.log(0.9)}})
+    assert not _is_negligible((), answers, {})

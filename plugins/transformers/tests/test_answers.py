@@ -23,7 +23,9 @@ def brute_force(backend: TransformersBackend, query: Query) -> dict[str, float]:
     model, processor, *_ = backend._loaded
     text = render_prompt(processor, query)
     values = {}
-    for choice, ids in zip(query.sampling.choices, backend._loaded.encode_choices(text, query.sampling.choices), strict=True):
+    for choice, ids in zip(
+        query.sampling.choices, backend._loaded.encode_choices(text, query.sampling.choices), strict=True
+    ):
         inputs = dict(encode_batch(processor, [query], [text]))
         for name, value in inputs.items():
             if name in {"input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids"}:
