@@ -72,7 +72,7 @@ def test_the_expected_score_costs_three_tokens_where_a_score_has_three(backend: 
     assert 0 < mass <= 1
 
 
-def test_what_the_cache_holds_is_asked_for_and_the_score_stays_the_same(backend: VllmBackend, ask: Ask) -> None:
+def test_a_repeated_query_costs_more_requests_and_scores_the_same(backend: VllmBackend, ask: Ask) -> None:
     """A question that ends one token before a block of the cache does: asked again, the block has its "0" as well."""
     assert backend._engine is not None
     assert backend._model is not None
@@ -97,7 +97,7 @@ def test_greedy_words_are_those_of_transformers(
     assert [answer.output_tokens for answer in ours] == [answer.output_tokens for answer in theirs]
 
 
-def test_the_seed_decides_a_drawn_answer(backend: VllmBackend, ask: Ask) -> None:
+def test_a_sampled_answer_depends_on_the_seed(backend: VllmBackend, ask: Ask) -> None:
     def drawn(seed: int) -> str:
         return backend.answer_batch([ask(0, sampling=Sampling(max_tokens=12, temperature=1.5, seed=seed))])[0].text
 
@@ -105,7 +105,7 @@ def test_the_seed_decides_a_drawn_answer(backend: VllmBackend, ask: Ask) -> None
     assert len({drawn(seed) for seed in range(4)}) == 4
 
 
-def test_a_question_with_a_mark_of_the_model_is_refused(backend: VllmBackend, ask: Ask) -> None:
+def test_a_question_with_a_special_token_is_refused(backend: VllmBackend, ask: Ask) -> None:
     with pytest.raises(UsageError, match="special token of this model"):
         backend.answer_batch([ask(0, prompt="a <|image_pad|> of it")])
 
