@@ -36,7 +36,7 @@ from transformers import AutoProcessor
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from anyanomaly_llamacpp.images import Sizing  # noqa: E402
+from anyanomaly_llamacpp.images import ImageSizing  # noqa: E402
 from anyanomaly_openai.backend import OpenAiBackend  # noqa: E402
 from anyanomaly_openai.options import OpenAiOptions  # noqa: E402
 from anyanomaly_openai.prompts import messages as as_json  # noqa: E402
@@ -80,8 +80,8 @@ def questions(folder: Path, video: str, model: Path) -> list[Query]:
             query for segment, shown in plan.build_contexts(segments) for query in plan.make_queries(segment, shown)
         ]
     limits = AutoProcessor.from_pretrained(model).image_processor.size
-    sizing = Sizing(SIDE, limits["shortest_edge"], limits["longest_edge"])
-    return [replace(query, images=tuple(map(sizing.resized, query.images))) for query in asked]
+    sizing = ImageSizing(SIDE, limits["shortest_edge"], limits["longest_edge"])
+    return [replace(query, images=tuple(map(sizing.resize, query.images))) for query in asked]
 
 
 def opened(stack: ExitStack, engine: str, precision: str, model: Path, work: Path) -> Any:
@@ -129,13 +129,13 @@ def prompts(engine: str, backend: Any, queries: Sequence[Query], pad: int) -> li
     if engine == "vllm":
         from anyanomaly_vllm.prompts import messages
 
-        return [list(backend._engine.read(messages(query))["prompt_token_ids"]) for query in queries]
+        return [list(backend._engine.render(messages(query))["prompt_token_ids"]) for query in queries]
     if engine == "gguf":
         from anyanomaly_llamacpp.chunks import open_prompt as pieces_of
 
         running, told = backend._running, []
         for query in queries:
-            images = [running._size.resized(image) for image in query.images]
+            images = [running._sizing.resize(image) for image in query.images]
             with pieces_of(running._native, running._chat.render(query), images) as pieces:
                 told.append([token for piece in pieces for token in (piece.tokens or (pad,) * piece.n_tokens)])
         return told

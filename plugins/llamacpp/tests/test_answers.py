@@ -14,7 +14,7 @@ import pytest
 from anyanomaly_llamacpp import decoder
 from anyanomaly_llamacpp.backend import GgufBackend
 from anyanomaly_llamacpp.chunks import open_prompt
-from anyanomaly_llamacpp.engine import Native
+from anyanomaly_llamacpp.engine import NativeModel
 from anyanomaly_llamacpp.generation import penalise
 from anyanomaly_llamacpp.options import GgufOptions
 
@@ -33,8 +33,8 @@ def walked(backend: GgufBackend, query: Query) -> dict[str, float]:
     running = backend._running
     assert running is not None
     text = running._chat.render(query)
-    assert running._size is not None
-    images = [running._size.resized(image) for image in query.images]
+    assert running._sizing is not None
+    images = [running._sizing.resize(image) for image in query.images]
     found = {}
     for choice in query.sampling.choices:
         tokens = running._native.encode(choice)
@@ -43,12 +43,12 @@ def walked(backend: GgufBackend, query: Query) -> dict[str, float]:
         found[choice] = 0.0
         for n, token in enumerate(tokens):
             found[choice] += row[token] - np.logaddexp.reduce(row)
-            row = running._decoder.follow(token, n)
+            row = running._decoder.append(token, n)
     return found
 
 
 @pytest.mark.parametrize("choices", [SCORES, UNEVEN, ("yes",)], ids=["scores", "uneven", "one"])
-def test_log_probabilities_are_those_of_walking_each_answer(
+def test_log_probabilities_equal_those_of_decoding_each_answer(
     qwen: GgufBackend, ask: Ask, choices: tuple[str, ...]
 ) -> None:
     query = ask(3, n_images=2, sampling=Sampling(choices=choices))
@@ -58,7 +58,7 @@ def test_log_probabilities_are_those_of_walking_each_answer(
     assert list(answer.logprobs or ()) == list(choices)
 
 
-def test_the_eleven_scores_cost_one_short_reading_after_the_prompt(
+def test_eleven_scores_cost_one_small_batch_after_the_prefill(
     qwen: GgufBackend, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[int] = []
@@ -84,7 +84,7 @@ def test_transformers_gives_the_same_answers(folder: Any, qwen: GgufBackend, ask
             assert expected_score(ours.logprobs) == pytest.approx(expected_score(other.logprobs), abs=0.02)
 
 
-def test_what_was_asked_before_changes_nothing(qwen: GgufBackend, ask: Ask) -> None:
+def test_answers_do_not_depend_on_earlier_queries(qwen: GgufBackend, ask: Ask) -> None:
     scores = Sampling(choices=SCORES)
     image = ask(0).images
     queries = [
@@ -101,7 +101,7 @@ def test_what_was_asked_before_changes_nothing(qwen: GgufBackend, ask: Ask) -> N
     assert len({repr(answer) for answer in together}) == len(queries)
 
 
-def test_one_image_is_encoded_once_however_often_it_is_asked_about(
+def test_an_image_of_many_questions_is_encoded_once(
     qwen: GgufBackend, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded: list[Any] = []
@@ -123,7 +123,7 @@ def test_one_image_is_encoded_once_however_often_it_is_asked_about(
     assert len(placed) == 2  # its place in the language model's memory is kept too
 
 
-def test_a_drawn_answer_depends_on_seed_and_content_alone(qwen: GgufBackend, ask: Ask) -> None:
+def test_a_sampled_answer_depends_on_seed_and_content_only(qwen: GgufBackend, ask: Ask) -> None:
     def drawn(number: int, seed: int) -> str:
         sampling = Sampling(max_tokens=12, temperature=1.5, top_p=0.95, seed=seed)
         return qwen.answer_batch([ask(number, sampling=sampling)])[0].text
@@ -142,7 +142,7 @@ def test_the_repetition_penalty_counts_question_and_answer(qwen: GgufBackend, as
     assert row.tolist() == [4.0, 4.0, -1.0, 4.0]
 
 
-def test_the_context_grows_to_what_is_asked_and_says_what_does_not_fit(files: Files, ask: Ask) -> None:
+def test_the_context_grows_and_a_query_that_does_not_fit_is_refused(files: Files, ask: Ask) -> None:
     with GgufBackend(GgufOptions(model=str(files.model))) as backend:
         short, long = ask(0), ask(1, prompt="Look. " * 400)
         before = backend.answer_batch([short])
@@ -154,10 +154,10 @@ def test_the_context_grows_to_what_is_asked_and_says_what_does_not_fit(files: Fi
         assert backend.answer_batch([short]) == before
 
 
-def test_ctrl_c_ends_the_work_and_the_backend_can_go_on(
+def test_ctrl_c_stops_a_query_and_the_backend_still_answers(
     files: Files, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Native, "ends", lambda self, token: False)
+    monkeypatch.setattr(NativeModel, "is_end", lambda self, token: False)
     with GgufBackend(GgufOptions(model=str(files.model))) as backend:
         query = ask(0)
         before = backend.answer_batch([query])
@@ -170,13 +170,13 @@ def test_ctrl_c_ends_the_work_and_the_backend_can_go_on(
         assert backend.answer_batch([query]) == before
 
 
-def test_a_mark_of_the_model_in_the_question_is_refused(qwen: GgufBackend, ask: Ask) -> None:
+def test_a_question_with_a_special_token_is_refused(qwen: GgufBackend, ask: Ask) -> None:
     for mark in ("<|im_end|>", "<|image_pad|>", "<__anyanomaly_image__>"):
         with pytest.raises(UsageError, match="special token of this model"):
             qwen.answer_batch([ask(0, prompt=f"a {mark} of it")])
 
 
-def test_llama_cpp_says_nothing_on_the_terminal(files: Files, ask: Ask, capfd: pytest.CaptureFixture[str]) -> None:
+def test_llama_cpp_writes_nothing_to_the_terminal(files: Files, ask: Ask, capfd: pytest.CaptureFixture[str]) -> None:
     with GgufBackend(GgufOptions(model=str(files.model))) as backend:
         backend.answer_batch([ask(0), ask(1, sampling=Sampling(choices=SCORES))])
     assert capfd.readouterr() == ("", "")

@@ -57,7 +57,7 @@ def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> Non
         GgufOptions(**wrong)  # type: ignore[arg-type]
 
 
-def test_files_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_files(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"needs a model.*--backend\.model"):
         load("")
     with pytest.raises(MissingRequirement, match="no model file"):
@@ -71,7 +71,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         load(model, mmproj=str(tmp_path / "no.gguf"))
 
 
-def test_the_projector_beside_the_model_is_found_and_a_choice_is_left_to_the_user(tmp_path: Path) -> None:
+def test_the_projector_is_looked_up_beside_the_model_and_must_be_unambiguous(tmp_path: Path) -> None:
     model = header_only(tmp_path / "model.gguf", "llama")
     options = GgufOptions(model=str(model))
     one = header_only(tmp_path / "mmproj-model-Q8_0.gguf", "clip")
@@ -88,16 +88,14 @@ def test_the_projector_beside_the_model_is_found_and_a_choice_is_left_to_the_use
     ("architecture", "values", "says"),
     [
         ("clip", {}, "is a projector"),
-        ("llama", {"clip__projector_type": "qwen2.5vl_merger"}, "does not belong to.*a llama"),
-        ("qwen2vl", {"clip__projector_type": "idefics3"}, "does not belong to.*a qwen2vl"),
-        ("qwen2vl", {"clip__projector_type": "qwen2.5vl_merger", "clip__has_vision_encoder": False}, "does not see"),
+        ("llama", {"clip__projector_type": "qwen2.5vl_merger"}, "does not fit.*architecture llama"),
+        ("qwen2vl", {"clip__projector_type": "idefics3"}, "does not fit.*architecture qwen2vl"),
+        ("qwen2vl", {"clip__projector_type": "qwen2.5vl_merger", "clip__has_vision_encoder": False}, "not take images"),
         ("llama", {"clip__projector_type": "idefics3"}, "no chat template"),
         ("llama", {"general": "text"}, "is not a projector"),
     ],
 )
-def test_files_that_do_not_belong_together(
-    tmp_path: Path, architecture: str, values: dict[str, object], says: str
-) -> None:
+def test_files_that_do_not_fit(tmp_path: Path, architecture: str, values: dict[str, object], says: str) -> None:
     model = header_only(tmp_path / "model.gguf", architecture)
     is_text = "general" in values
     seen = {} if is_text else {"clip__has_vision_encoder": True} | values
@@ -106,7 +104,7 @@ def test_files_that_do_not_belong_together(
         load(model)
 
 
-def test_a_hub_file_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_file_that_cannot_be_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(*_: object, **__: object) -> None:
         raise OSError("We couldn't connect to the hub\nand more")
 
@@ -140,10 +138,10 @@ def test_a_hub_model_and_its_projector_are_named_with_their_commit(
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("keep", "error", "says"),
-    [(3, UsageError, "not a GGUF file"), (500, BackendError, "broken or cut short"), (-5000, BackendError, "loaded")],
+    [(3, UsageError, "not a GGUF file"), (500, BackendError, "truncated or damaged"), (-5000, BackendError, "loaded")],
 )
 @pytest.mark.parametrize("which", ["model", "mmproj"])
-def test_broken_files(
+def test_damaged_files(
     files: Files, tmp_path: Path, which: str, keep: int, error: type[AnyAnomalyError], says: str
 ) -> None:
     copies = {name: Path(shutil.copy(path, tmp_path)) for name, path in files._asdict().items()}
@@ -158,17 +156,17 @@ def test_a_projector_of_another_width(files: Files, tmp_path: Path) -> None:
     from tests.support.tiny_models import make_model
 
     other = export(make_model("qwen2_5_vl_wide", tmp_path / "wide"), tmp_path, "f16")
-    with pytest.raises(UsageError, match=r"does not belong to.*their widths differ"):
+    with pytest.raises(UsageError, match=r"does not fit.*their widths differ"):
         load(files.model, mmproj=str(other.mmproj))
 
 
 @pytest.mark.engine
-def test_a_device_and_memory_that_are_not_there(
+def test_a_missing_device_and_too_little_memory(
     files: Files, ask: Callable[..., Query], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UsageError, match=r"built for the CPU.*--backend\.device auto"):
         load(files.model, device="cuda")
-    with pytest.raises(UsageError, match=r"knows questions of up to 4096 tokens.*--backend\.context-size"):
+    with pytest.raises(UsageError, match=r"takes questions of up to 4096 tokens.*--backend\.context-size"):
         load(files.model, context_size=10**9)
     monkeypatch.setattr("anyanomaly_llamacpp.decoder.free_memory", lambda: 1000.0)
     with (
@@ -179,7 +177,7 @@ def test_a_device_and_memory_that_are_not_there(
 
 
 @pytest.mark.engine
-def test_limits_of_the_pixels_change_what_the_model_reads(files: Files, ask: Callable[..., Query]) -> None:
+def test_pixel_limits_change_the_models_input(files: Files, ask: Callable[..., Query]) -> None:
     n_tokens = []
     for limits in ({"max_pixels": 3136}, {}, {"min_pixels": 20000}):
         with GgufBackend(GgufOptions(model=str(files.model), **limits)) as backend:
@@ -188,7 +186,7 @@ def test_limits_of_the_pixels_change_what_the_model_reads(files: Files, ask: Cal
 
 
 @pytest.mark.engine
-def test_the_fingerprint_names_content_and_not_place(files: Files, tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_content_and_not_on_the_path(files: Files, tmp_path: Path) -> None:
     def mark(model: Path, **options: object) -> str:
         with GgufBackend(GgufOptions(model=str(model), **options)) as backend:  # type: ignore[arg-type]
             return backend.fingerprint

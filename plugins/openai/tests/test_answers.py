@@ -14,8 +14,8 @@ import pytest
 from anyanomaly_openai import anyanomaly_register_backends
 from anyanomaly_openai.backend import OpenAiBackend
 from anyanomaly_openai.options import OpenAiOptions
-from anyanomaly_openai.scoring import _negligible
-from anyanomaly_openai.top_tokens import Step, follow
+from anyanomaly_openai.scoring import _is_negligible
+from anyanomaly_openai.top_tokens import Step, choice_logprobs
 from PIL import Image
 
 from anyanomaly.core.expected import SCORES, expected_score
@@ -40,7 +40,7 @@ class TestOpenAI(BackendContract):
             yield OpenAiBackend(OpenAiOptions(base_url=server.url, max_inflight=3))
 
 
-def test_a_question_goes_out_whole_and_its_images_exact(opened: Opened) -> None:
+def test_a_request_holds_the_question_and_exact_images(opened: Opened) -> None:
     backend, server = opened(good)
     sampling = Sampling(max_tokens=9, temperature=0.5, top_p=0.9, repetition_penalty=1.1, seed=3)
     query = Query(QUERY.id, QUERY.images, "Is it there?", "You look.", sampling=sampling)
@@ -59,7 +59,7 @@ def test_a_question_goes_out_whole_and_its_images_exact(opened: Opened) -> None:
     assert (answer.text, answer.prompt_tokens, answer.output_tokens) == ("0.5. It is grey.", 7, 3)
 
 
-def test_the_question_comes_first_where_the_prompt_says_so(opened: Opened) -> None:
+def test_the_question_comes_first_with_text_first(opened: Opened) -> None:
     backend, server = opened(good, image_format="jpeg")
     backend.answer_batch([Query(QUERY.id, QUERY.images, "Is it there?", text_first=True)])
     (user,) = server.asked[0]["messages"]
@@ -67,7 +67,7 @@ def test_the_question_comes_first_where_the_prompt_says_so(opened: Opened) -> No
     assert user["content"][1]["image_url"]["url"].startswith("data:image/jpeg;base64,")
 
 
-def test_as_many_requests_as_allowed_are_in_flight_and_a_slow_one_holds_up_nobody(opened: Opened) -> None:
+def test_requests_run_in_parallel_and_a_slow_one_delays_no_other(opened: Opened) -> None:
     def script(handler: Any, content: dict[str, Any] | None) -> None:
         if content is not None:
             time.sleep(1.0 if len(server.asked) == 1 else 0.1)
@@ -81,7 +81,7 @@ def test_as_many_requests_as_allowed_are_in_flight_and_a_slow_one_holds_up_nobod
     assert ids.index(queries[0].id) > 3 or ids[0] != queries[0].id
 
 
-def test_when_one_request_fails_what_the_others_answered_is_not_lost(opened: Opened) -> None:
+def test_a_failed_request_does_not_lose_the_answers_of_others(opened: Opened) -> None:
     def script(handler: Any, content: dict[str, Any] | None) -> None:
         if content is not None and len(server.asked) == 3:
             time.sleep(0.5)
@@ -103,14 +103,14 @@ def test_when_one_request_fails_what_the_others_answered_is_not_lost(opened: Ope
         ({"data": []}, {}, "none listed"),
     ],
 )
-def test_a_model_has_to_be_named_when_it_is_not_the_only_one(
+def test_the_model_must_be_named_unless_it_is_the_only_one(
     models: dict[str, Any], options: dict[str, Any], says: str
 ) -> None:
     with serving(lambda handler, _: handler.say(models)) as server, pytest.raises(UsageError, match=says):
         OpenAiBackend(OpenAiOptions(base_url=server.url, **options)).load()
 
 
-def test_another_kind_of_service_is_told_from_a_server() -> None:
+def test_a_service_that_is_not_openai_compatible_is_refused() -> None:
     with (
         serving(lambda handler, _: handler.say({"hello": 1})) as server,
         pytest.raises(BackendError, match="no models"),
@@ -118,7 +118,7 @@ def test_another_kind_of_service_is_told_from_a_server() -> None:
         OpenAiBackend(OpenAiOptions(base_url=server.url)).load()
 
 
-def test_scores_of_three_tokens_take_two_requests_where_a_grammar_holds_the_answer(opened: Opened) -> None:
+def test_scores_of_three_tokens_take_two_requests_with_a_grammar(opened: Opened) -> None:
     backend, server = opened(good)
     (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
     assert len(server.asked) == 2
@@ -127,7 +127,7 @@ def test_scores_of_three_tokens_take_two_requests_where_a_grammar_holds_the_answ
     assert {choice: math.exp(logprob) for choice, logprob in answer.logprobs.items()} == pytest.approx(expected)
 
 
-def test_what_is_not_among_the_likeliest_is_lost_and_not_guessed(opened: Opened) -> None:
+def test_probability_beyond_the_likeliest_tokens_is_missing_and_not_estimated(opened: Opened) -> None:
     backend, _ = opened(good, top_logprobs=3)
     (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
     logprobs = answer.logprobs or {}
@@ -141,7 +141,7 @@ def test_a_server_without_log_probabilities(opened: Opened) -> None:
         backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
 
 
-def test_a_server_that_cannot_be_led_is_followed_where_it_goes_by_itself(opened: Opened) -> None:
+def test_of_a_server_without_continuation_only_the_generated_answer_is_read(opened: Opened) -> None:
     def script(handler: Any, content: dict[str, Any] | None) -> None:
         if content is None:
             handler.say({"data": [{"id": "tiny", "owned_by": "system"}]})
@@ -158,7 +158,7 @@ def test_a_server_that_cannot_be_led_is_followed_where_it_goes_by_itself(opened:
 
 
 @pytest.mark.parametrize("server", ["sglang", "ollama"])
-def test_a_server_that_continues_an_answer_is_led_by_its_beginning(opened: Opened, server: str) -> None:
+def test_a_server_that_continues_an_answer_gets_its_prefix(opened: Opened, server: str) -> None:
     def script(handler: Any, content: dict[str, Any] | None) -> None:
         if content is None:
             handler.say(MODELS)
@@ -177,7 +177,7 @@ def test_a_server_that_continues_an_answer_is_led_by_its_beginning(opened: Opene
     assert math.exp((answer.logprobs or {})["1.0"]) == pytest.approx(0.25 * 0.25)
 
 
-def test_all_ways_in_which_tokens_make_an_answer_count() -> None:
+def test_all_token_sequences_that_spell_an_answer_count() -> None:
     """Tokens of several characters, and two ways to the same text."""
     tops = {
         "": {"0": math.log(0.4), "0.": math.log(0.2), "1.0": math.log(0.1), "yes": math.log(0.3)},
@@ -190,14 +190,14 @@ def test_all_ways_in_which_tokens_make_an_answer_count() -> None:
         places.append(place)
         return place, [Step("?", tops[place])]
 
-    found = follow(["0.5", "1.0"], ask, 3)
+    found = choice_logprobs(["0.5", "1.0"], ask, 3)
     assert places == ["", "0", "0."]
     assert {choice: math.exp(logprob) for choice, logprob in found.items()} == pytest.approx(
         {"0.5": 0.4 * 0.5 + 0.2 * 0.25, "1.0": 0.1}
     )
 
 
-def test_no_request_is_made_for_what_cannot_move_the_score() -> None:
+def test_negligible_prefixes_get_no_request() -> None:
     def asked(of_one: float) -> list[str]:
         tops = {"": {"0": 0.0, "1": math.log(of_one)}, "0": {".": 0.0}, "0.": {"2": math.log(0.5)}, "1": {".": 0.0}}
         places: list[str] = []
@@ -207,17 +207,17 @@ def test_no_request_is_made_for_what_cannot_move_the_score() -> None:
             way = ["0", ".", "2"] if not place else [".", "0"]
             return place, [Step(token, tops.get(place + "".join(way[:at]), {})) for at, token in enumerate(way)]
 
-        follow(("0.2", "1.0"), ask, 2)
+        choice_logprobs(("0.2", "1.0"), ask, 2)
         return places
 
     assert asked(4e-4) == [""]  # 0.5 is known to end in an answer
     assert asked(6e-4) == ["", "1"]
 
 
-def test_what_is_negligible_is_measured_by_the_answers_that_are_known() -> None:
+def test_negligible_is_relative_to_the_known_answers() -> None:
     """A beginning is likely; that it ends in an allowed answer is not."""
     answers = ((0, 2), (1, 2))
     found = {(): {0: math.log(0.9), 1: math.log(5e-4)}, (0,): {2: math.log(0.5)}}
-    assert not _negligible((1,), answers, found)
-    assert _negligible((1,), answers, found | {(0,): {2: math.log(0.9)}})
-    assert not _negligible((), answers, {})
+    assert not _is_negligible((1,), answers, found)
+    assert _is_negligible((1,), answers, found | {(0,): {2: math.log(0.9)}})
+    assert not _is_negligible((), answers, {})

@@ -79,7 +79,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def test_scores_are_those_of_transformers_and_a_killed_server_is_one_sentence(
+def test_scores_equal_those_of_transformers_and_a_killed_server_is_a_one_line_error(
     server: tuple[subprocess.Popen[bytes], str], folder: Path
 ) -> None:
     from anyanomaly_transformers.backend import TransformersBackend

@@ -23,7 +23,9 @@ def brute_force(backend: TransformersBackend, query: Query) -> dict[str, float]:
     model, processor, *_ = backend._loaded
     text = render_prompt(processor, query)
     values = {}
-    for choice, ids in zip(query.sampling.choices, backend._tokens_of(text, query.sampling.choices), strict=True):
+    for choice, ids in zip(
+        query.sampling.choices, backend._loaded.encode_choices(text, query.sampling.choices), strict=True
+    ):
         inputs = dict(encode_batch(processor, [query], [text]))
         for name, value in inputs.items():
             if name in {"input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids"}:
@@ -36,7 +38,7 @@ def brute_force(backend: TransformersBackend, query: Query) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("choices", [SCORES, UNEVEN, ("yes",)], ids=["scores", "uneven", "one"])
-def test_logprobs_are_those_of_whole_passes_over_each_choice(
+def test_logprobs_equal_those_of_a_full_pass_per_choice(
     backend: TransformersBackend, ask: Ask, choices: tuple[str, ...]
 ) -> None:
     query = ask(3, n_images=2, sampling=Sampling(choices=choices))
@@ -45,7 +47,7 @@ def test_logprobs_are_those_of_whole_passes_over_each_choice(
     assert list(answer.logprobs or ()) == list(choices)
 
 
-def test_a_mixed_batch_answers_as_its_queries_do_alone(backend: TransformersBackend, ask: Ask) -> None:
+def test_a_mixed_batch_gives_the_answers_of_single_queries(backend: TransformersBackend, ask: Ask) -> None:
     queries = [
         ask(0, sampling=Sampling(choices=SCORES)),
         ask(1, n_images=2, prompt="A longer question. " * 4),
@@ -90,7 +92,7 @@ def test_the_same_batch_gives_the_same_numbers(backend: TransformersBackend, ask
     assert backend.answer_batch(queries) == backend.answer_batch(queries)
 
 
-def test_words_are_the_likeliest_tokens_whatever_the_checkpoint_says(backend: TransformersBackend, ask: Ask) -> None:
+def test_greedy_words_ignore_the_sampling_defaults_of_the_checkpoint(backend: TransformersBackend, ask: Ask) -> None:
     """The first greedy token must be the likeliest one of a whole pass."""
     assert backend._loaded is not None
     model, processor, *_ = backend._loaded

@@ -59,7 +59,7 @@ def test_each_layout_is_read(tmp_path: Path, layout: str) -> None:
     assert same(Tensors(write(tmp_path, layout)))
 
 
-def test_one_file_is_read_with_its_tensors_deep_inside_and_in_the_old_format_too(tmp_path: Path) -> None:
+def test_one_file_with_nested_tables_is_read_in_both_pickle_formats(tmp_path: Path) -> None:
     torch.save({"model": VALUES, "epoch": 3}, tmp_path / "deep.pth")
     torch.save(VALUES, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     assert same(Tensors(tmp_path / "deep.pth", inside=("model",)))
@@ -75,7 +75,7 @@ def cut(path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_checkpoint_cut_short_is_told(tmp_path: Path, layout: str) -> None:
+def test_a_truncated_checkpoint_is_an_error(tmp_path: Path, layout: str) -> None:
     write(tmp_path, layout)
     broken = sorted(path for path in tmp_path.iterdir() if path.suffix != ".json")[-1]
     cut(broken)
@@ -83,7 +83,7 @@ def test_a_checkpoint_cut_short_is_told(tmp_path: Path, layout: str) -> None:
         same(Tensors(tmp_path))
 
 
-def test_an_old_pickle_cut_short_is_told(tmp_path: Path) -> None:
+def test_a_truncated_old_pickle_is_an_error(tmp_path: Path) -> None:
     torch.save(VALUES, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     cut(tmp_path / "old.pth")
     with pytest.raises(BackendError, match="cut short or damaged"):
@@ -99,7 +99,7 @@ def test_a_missing_part_is_named(tmp_path: Path, layout: str) -> None:
         Tensors(tmp_path)
 
 
-def test_a_part_that_lacks_what_the_index_places_there_is_told(tmp_path: Path) -> None:
+def test_a_part_without_a_tensor_of_the_index_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, "model.safetensors parts")
     save_file({"two.weight": VALUES["two.weight"]}, tmp_path / "model-00002-of-00002.safetensors")
     with pytest.raises(BackendError, match=r"lacks the tensor 'three'"):
@@ -123,7 +123,7 @@ def test_code_in_a_pickle_is_refused_and_not_run(
     assert not trace.exists()
 
 
-def test_folders_that_hold_no_weights_or_another_model_are_told(tmp_path: Path) -> None:
+def test_folders_without_weights_or_with_another_model_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingRequirement, match="holds no weights"):
         Tensors(tmp_path)
     with pytest.raises(MissingRequirement, match="There is no file"):
@@ -141,7 +141,7 @@ def test_folders_that_hold_no_weights_or_another_model_are_told(tmp_path: Path) 
         Tensors(tmp_path)
 
 
-def test_models_are_found_or_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_model_is_an_error_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_checkpoint(str(tmp_path)) == tmp_path
     for name, error, says in (
         ("", UsageError, "--backend.model"),
@@ -191,7 +191,7 @@ def weights() -> dict[str, torch.Tensor]:
     }
 
 
-def test_a_module_is_filled_with_exactly_its_tensors() -> None:
+def test_a_module_gets_exactly_its_tensors() -> None:
     module, given = build_empty(Two), weights()
     load_weights(module, given, label="the tower")
     assert all(torch.equal(module.state_dict()[name], given[name]) for name in given)
@@ -199,13 +199,13 @@ def test_a_module_is_filled_with_exactly_its_tensors() -> None:
     assert not any(parameter.requires_grad for parameter in module.parameters())
 
 
-def test_a_module_is_filled_in_the_precision_asked_for() -> None:
+def test_a_module_gets_the_requested_precision() -> None:
     module = build_empty(Two)
     load_weights(module, weights(), label="the tower", dtype=torch.bfloat16)
     assert {tensor.dtype for tensor in module.state_dict().values()} == {torch.bfloat16, torch.long}
 
 
-def test_a_tied_weight_stays_one() -> None:
+def test_tied_weights_stay_tied() -> None:
     module, given = build_empty(lambda: Two(tied=True)), weights()
     del given["second.weight"]
     load_weights(module, given, label="the tower")
@@ -222,9 +222,7 @@ def test_a_tied_weight_stays_one() -> None:
         ({"second.weight": torch.ones(3, 4)}, r"'second.weight' is \(3, 4\) in the file and \(3, 3\) by the config"),
     ],
 )
-def test_what_is_not_the_modules_is_told_and_nothing_is_filled(
-    change: dict[str, torch.Tensor | None], says: str
-) -> None:
+def test_wrong_tensors_are_an_error_and_change_nothing(change: dict[str, torch.Tensor | None], says: str) -> None:
     given = {name: tensor for name, tensor in (weights() | change).items() if tensor is not None}
     module = Two()
     before = module.first.weight.clone()
@@ -233,7 +231,7 @@ def test_what_is_not_the_modules_is_told_and_nothing_is_filled(
     assert torch.equal(module.first.weight, before)
 
 
-def test_names_are_mapped_and_the_known_ignorable_left_out() -> None:
+def test_tensors_are_renamed_or_dropped() -> None:
     mapped = rename_tensors(VALUES, lambda name: None if name == "three" else f"model.{name}")
     assert set(mapped) == {"model.one.weight", "model.two.weight"}
 
@@ -260,7 +258,7 @@ def test_a_language_model_is_loaded_from_its_tensors(tmp_path: Path, tied: bool)
     assert {parameter.dtype for parameter in half.parameters()} == {torch.float16}
 
 
-def test_a_language_model_that_is_not_whole_is_told(tmp_path: Path) -> None:
+def test_an_incomplete_language_model_is_an_error(tmp_path: Path) -> None:
     config, _ = llama(tmp_path)
     tensors = dict(Tensors(tmp_path))
     options = PrefixOptions(model="here", device="cpu")

@@ -67,7 +67,7 @@ def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> Non
         ("llava", {"max_pixels": 5000}, UsageError, "by their area"),
     ],
 )
-def test_what_cannot_work_is_said_before_weights_are_read(
+def test_options_that_cannot_work_fail_before_weights_are_read(
     checkpoint: Checkpoint, tmp_path: Path, model: str, options: dict[str, object], error: type[Exception], says: str
 ) -> None:
     place = tmp_path if model == "EMPTY" else checkpoint(model) if model.isidentifier() else model
@@ -83,7 +83,7 @@ def test_a_package_that_an_option_needs_is_named(checkpoint: Checkpoint, monkeyp
 
 
 @pytest.mark.engine
-def test_a_hub_model_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_model_that_cannot_be_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(*_: object, **__: object) -> None:
         raise OSError("We couldn't connect to the hub\nand more")
 
@@ -107,7 +107,7 @@ def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
-def test_code_that_comes_with_a_model_does_not_run_unasked(tmp_path: Path) -> None:
+def test_code_that_comes_with_a_model_needs_permission(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     (tmp_path / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}))
@@ -117,7 +117,7 @@ def test_code_that_comes_with_a_model_does_not_run_unasked(tmp_path: Path) -> No
 
 
 @pytest.mark.engine
-def test_weights_that_lack_tensors_do_not_answer_at_random(checkpoint: Checkpoint, tmp_path: Path) -> None:
+def test_weights_that_lack_tensors_are_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
     folder = copy(checkpoint("qwen2_5_vl"), tmp_path)
     tensors = load_file(folder / "model.safetensors")
     tensors.pop("lm_head.weight")
@@ -127,7 +127,7 @@ def test_weights_that_lack_tensors_do_not_answer_at_random(checkpoint: Checkpoin
 
 
 @pytest.mark.engine
-def test_broken_weights_are_an_error_of_ours(checkpoint: Checkpoint, tmp_path: Path) -> None:
+def test_damaged_weights_are_an_error_of_ours(checkpoint: Checkpoint, tmp_path: Path) -> None:
     folder = copy(checkpoint("qwen2_5_vl"), tmp_path)
     (folder / "model.safetensors").write_bytes(b"not weights at all")
     with pytest.raises(BackendError, match="cannot be loaded"):
@@ -154,7 +154,9 @@ def test_the_checkpoints_own_sampling_defaults_do_not_apply(
 
 
 @pytest.mark.engine
-def test_the_seed_and_the_content_decide_a_drawn_answer(qwen: TransformersBackend, ask: Callable[..., Query]) -> None:
+def test_a_sampled_answer_depends_on_seed_and_content_only(
+    qwen: TransformersBackend, ask: Callable[..., Query]
+) -> None:
     def drawn(number: int, seed: int) -> str:
         sampling = Sampling(max_tokens=12, temperature=1.5, seed=seed)
         return qwen.answer_batch([ask(number, sampling=sampling)])[0].text
@@ -164,7 +166,7 @@ def test_the_seed_and_the_content_decide_a_drawn_answer(qwen: TransformersBacken
 
 
 @pytest.mark.engine
-def test_a_system_text_reaches_a_model_whose_template_knows_no_system_turn(
+def test_a_template_without_a_system_turn_still_gets_the_system_text(
     checkpoint: Checkpoint, tmp_path: Path, ask: Callable[..., Query]
 ) -> None:
     from anyanomaly_transformers.prompts import render_prompt
@@ -184,7 +186,7 @@ def test_a_system_text_reaches_a_model_whose_template_knows_no_system_turn(
     ("raised", "says"),
     [(torch.OutOfMemoryError("CUDA out of memory"), "--backend.batch-size"), (KeyError("x"), "KeyError")],
 )
-def test_what_the_engine_raises_becomes_our_error(
+def test_exceptions_of_the_engine_become_errors_of_ours(
     qwen: TransformersBackend, ask: Callable[..., Query], monkeypatch: pytest.MonkeyPatch, raised: Exception, says: str
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -206,7 +208,7 @@ def test_use_before_load_and_closing_twice(ask: Callable[..., Query]) -> None:
 
 
 @pytest.mark.engine
-def test_the_fingerprint_names_content_and_not_place(checkpoint: Checkpoint, tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_content_and_not_on_the_path(checkpoint: Checkpoint, tmp_path: Path) -> None:
     original = checkpoint("qwen2_5_vl")
     folder = copy(original, tmp_path)
     first = load(original).fingerprint
@@ -221,7 +223,7 @@ def test_the_fingerprint_names_content_and_not_place(checkpoint: Checkpoint, tmp
 
 
 @pytest.mark.engine
-def test_limits_of_the_pixels_change_what_the_model_reads(checkpoint: Checkpoint, ask: Callable[..., Query]) -> None:
+def test_pixel_limits_change_the_models_input(checkpoint: Checkpoint, ask: Callable[..., Query]) -> None:
     query = ask(3)
     small, large = (
         load(checkpoint("qwen2_5_vl"), **limits) for limits in ({"max_pixels": 3136}, {"min_pixels": 20000})
@@ -266,7 +268,7 @@ def test_loading_and_answering_log_nothing_and_leave_the_level_alone(
     assert logging.get_verbosity() == before
 
 
-def test_the_repetition_penalty_leaves_padding_out() -> None:
+def test_the_repetition_penalty_ignores_padding() -> None:
     """A token that only stands in the padding keeps its score; image marks beyond the vocabulary do no harm."""
     ids, mask = torch.tensor([[0, 0, 2, 9], [0, 1, 2, 9]]), torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
     penalty = RepetitionPenalty(mask, 2.0)

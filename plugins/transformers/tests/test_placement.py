@@ -30,7 +30,7 @@ def whole(model: str) -> Iterator[TransformersBackend]:
     ("options", "within"),
     [({"device_map": "auto"}, 0), ({"quantization": "8bit"}, 0.2), ({"quantization": "4bit"}, 4)],
 )
-def test_placed_weights_answer_alike(
+def test_device_map_and_quantisation_give_close_answers(
     whole: TransformersBackend,
     model: str,
     ask: Callable[..., Query],

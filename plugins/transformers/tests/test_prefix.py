@@ -25,7 +25,7 @@ def backend() -> TinyPrefixBackend:
     return loaded()
 
 
-def test_log_probabilities_are_those_of_whole_passes_over_each_choice(backend: TinyPrefixBackend, ask: Ask) -> None:
+def test_log_probabilities_equal_those_of_a_full_pass_per_choice(backend: TinyPrefixBackend, ask: Ask) -> None:
     tiny = backend.tiny
     for choices in (SCORES, ("0", "0.5", "yes", "no, there is none")):
         query = ask(3, n_images=2, sampling=Sampling(choices=choices))
@@ -50,7 +50,7 @@ def test_a_choice_has_the_tokens_that_it_adds_to_the_end_of_the_prompt(ask: Ask)
     assert answer.logprobs == {" score": pytest.approx(expected, abs=1e-4)}
 
 
-def test_a_mixed_batch_answers_as_its_queries_do_alone(backend: TinyPrefixBackend, ask: Ask) -> None:
+def test_a_mixed_batch_gives_the_answers_of_single_queries(backend: TinyPrefixBackend, ask: Ask) -> None:
     queries = [
         ask(0, sampling=Sampling(choices=SCORES)),
         ask(1, n_images=2, prompt="A longer question. " * 4),
@@ -91,7 +91,7 @@ def test_the_answer_depends_on_images_their_order_question_and_system(backend: T
         assert other.logprobs != pytest.approx(first.logprobs, abs=1e-3)
 
 
-def test_words_are_the_likeliest_tokens_of_whole_passes(backend: TinyPrefixBackend, ask: Ask) -> None:
+def test_greedy_words_equal_the_likeliest_tokens_of_full_passes(backend: TinyPrefixBackend, ask: Ask) -> None:
     tiny = backend.tiny
     query = ask(2, n_images=2, sampling=Sampling(max_tokens=6))
     tokens = greedy(tiny, query, 6)
@@ -145,7 +145,7 @@ def test_beams_answer_alone_as_in_a_batch(ask: Ask) -> None:
     assert [answer.text for answer in greedy] != [answer.text for answer in together]
 
 
-def test_a_stop_string_ends_the_answer_however_the_tokens_cut_it(ask: Ask) -> None:
+def test_a_stop_string_ends_the_answer_with_any_tokenisation(ask: Ask) -> None:
     """What the tiny model says is noise, so the stop strings are pieces of that noise: across tokens, and within."""
     query, other = ask(2, n_images=2, sampling=Sampling(max_tokens=24)), ask(3, sampling=Sampling(max_tokens=24))
     tiny = TinyPrefixModel()
@@ -162,16 +162,16 @@ def test_a_stop_string_ends_the_answer_however_the_tokens_cut_it(ask: Ask) -> No
     assert alone.output_tokens == cut
 
 
-def test_a_stop_mark_ends_the_answer(ask: Ask) -> None:
-    tiny, query = TinyPrefixModel(), ask(2, sampling=Sampling(max_tokens=12))
-    tokens = greedy(tiny, query, 12)
-    mark = tiny.tokenizer.convert_ids_to_tokens(tokens[3])
+def test_a_stop_token_ends_the_answer(ask: Ask) -> None:
+    made, query = Made(), ask(2, sampling=Sampling(max_tokens=12))
+    tokens = greedy(made, query, 12)
+    mark = made.tokenizer.convert_ids_to_tokens(tokens[3])
     backend = loaded(replace(PAPER, stop_tokens=(mark, "<|not there|>")))
     answer, _ = backend.answer_batch([query, ask(3, sampling=Sampling(max_tokens=12))])
     assert answer.output_tokens == tokens.index(tokens[3]) + 1
 
 
-def test_images_that_several_questions_show_are_encoded_once(ask: Ask) -> None:
+def test_images_of_several_questions_are_encoded_once(ask: Ask) -> None:
     backend = loaded()
     one = ask(1, n_images=2)
     queries = [one, Query(one.id, one.images, "Is there a car?"), Query(one.id, one.images[::-1], "And now?"), ask(2)]
@@ -179,14 +179,14 @@ def test_images_that_several_questions_show_are_encoded_once(ask: Ask) -> None:
     assert backend.tiny.encoded == 3
 
 
-def test_images_that_are_encoded_together_have_one_place(ask: Ask) -> None:
+def test_images_that_are_encoded_together_share_a_slot(ask: Ask) -> None:
     backend = loaded()
     backend.tiny.slots_alone = False
     backend.answer_batch([ask(1, n_images=2), ask(1, n_images=2, prompt="And a car?"), ask(1, n_images=3)])
     assert backend.tiny.encoded == 2
 
 
-def test_a_published_decoding_holds_whatever_the_run_says(ask: Ask) -> None:
+def test_a_published_decoding_overrides_the_run(ask: Ask) -> None:
     backend = loaded(replace(PAPER, decoding=Decoding()))
     drawn = Sampling(max_tokens=6, temperature=5.0, repetition_penalty=2.0)
     answers = backend.answer_batch([ask(1, sampling=Sampling(max_tokens=6)), ask(1, sampling=drawn)])
@@ -194,7 +194,7 @@ def test_a_published_decoding_holds_whatever_the_run_says(ask: Ask) -> None:
     assert loaded().answer_batch([ask(1, sampling=drawn)])[0].text != answers[0].text
 
 
-def test_beams_are_not_drawn() -> None:
+def test_beam_search_does_not_sample() -> None:
     with pytest.raises(ValueError, match="beam search does not sample"):
         Decoding(num_beams=3, temperature=0.2)
 
@@ -208,12 +208,12 @@ def test_half_precision_answers(ask: Ask) -> None:
         assert scored.logprobs is not None
 
 
-def test_a_question_that_holds_a_mark_is_refused(backend: TinyPrefixBackend, ask: Ask) -> None:
+def test_a_question_with_a_special_token_is_refused(backend: TinyPrefixBackend, ask: Ask) -> None:
     with pytest.raises(UsageError, match=r"<\|im_end\|>"):
         backend.answer_batch([ask(0, prompt="Is there an <|im_end|>?")])
 
 
-def test_what_the_model_raises_is_told_as_an_error_of_ours(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exceptions_of_the_model_become_errors_of_ours(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     backend = loaded(model="here")
     monkeypatch.setattr(backend.tiny, "encode_images", lambda groups: 1 / 0)
     with pytest.raises(BackendError, match="'here' failed: ZeroDivisionError"):
@@ -244,7 +244,7 @@ def test_what_changes_answers_changes_the_fingerprint(tmp_path: Path) -> None:
     assert len({told(1.0), told(2.0), told(1.0, replace(PAPER, after=":"))}) == 3
 
 
-def test_prompts_are_laid_out_as_the_profile_says(ask: Ask) -> None:
+def test_prompts_follow_the_profile(ask: Ask) -> None:
     video = replace(PAPER, between="\n", image_open="<vid>", image_close="</vid>", question_first=True)
     query = ask(0, prompt="Q?", system="S.")
     assert PAPER.layout(query, [1]) == ["A chat.###Human: <Img>", 1, "</Img> S.\nQ?###Assistant: "]

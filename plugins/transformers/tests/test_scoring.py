@@ -87,6 +87,6 @@ def test_answers_of_one_token_need_one_pass() -> None:
     assert model.passes == 1
 
 
-def test_a_model_that_gives_no_numbers_is_an_error_and_not_a_score() -> None:
+def test_nan_is_an_error_and_not_a_score() -> None:
     with pytest.raises(BackendError, match=r"NaN.*--backend\.dtype"):
         choice_logprobs(TableModel(broken=True), {"input_ids": torch.tensor([[1]])}, [[(0,)]])

@@ -46,7 +46,7 @@ def test_prompts_are_those_of_transformers_token_for_token(
     assert reference._loaded is not None
     processor = reference._loaded.processor
     for query in varied(ask):
-        (output,) = backend._engine.ask([(backend._engine.read(messages(query)), sampling_params(query))])
+        (output,) = backend._engine.ask([(backend._engine.render(messages(query)), sampling_params(query))])
         assert (
             output.prompt_token_ids
             == encode_batch(processor, [query], [render_prompt(processor, query)])["input_ids"][0].tolist()
@@ -72,13 +72,13 @@ def test_the_expected_score_costs_three_tokens_where_a_score_has_three(backend: 
     assert 0 < mass <= 1
 
 
-def test_what_the_cache_holds_is_asked_for_and_the_score_stays_the_same(backend: VllmBackend, ask: Ask) -> None:
+def test_a_repeated_query_costs_more_requests_and_scores_the_same(backend: VllmBackend, ask: Ask) -> None:
     """A question that ends one token before a block of the cache does: asked again, the block has its "0" as well."""
     assert backend._engine is not None
     assert backend._model is not None
     block = backend._engine._llm.llm_engine.vllm_config.cache_config.block_size
     chosen = Sampling(choices=SCORES)
-    measure = backend._model.measure
+    measure = backend._model.sizer
     questions = (ask(6, prompt="bicycle " * count, sampling=chosen) for count in range(1, 2 * block))
     query = next(each for each in questions if (measure.size([each]).tokens - len("0.0")) % block == block - 1)
     (first,) = backend.answer_batch([query])
@@ -97,7 +97,7 @@ def test_greedy_words_are_those_of_transformers(
     assert [answer.output_tokens for answer in ours] == [answer.output_tokens for answer in theirs]
 
 
-def test_the_seed_decides_a_drawn_answer(backend: VllmBackend, ask: Ask) -> None:
+def test_a_sampled_answer_depends_on_the_seed(backend: VllmBackend, ask: Ask) -> None:
     def drawn(seed: int) -> str:
         return backend.answer_batch([ask(0, sampling=Sampling(max_tokens=12, temperature=1.5, seed=seed))])[0].text
 
@@ -105,7 +105,7 @@ def test_the_seed_decides_a_drawn_answer(backend: VllmBackend, ask: Ask) -> None
     assert len({drawn(seed) for seed in range(4)}) == 4
 
 
-def test_a_question_with_a_mark_of_the_model_is_refused(backend: VllmBackend, ask: Ask) -> None:
+def test_a_question_with_a_special_token_is_refused(backend: VllmBackend, ask: Ask) -> None:
     with pytest.raises(UsageError, match="special token of this model"):
         backend.answer_batch([ask(0, prompt="a <|image_pad|> of it")])
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 from anyanomaly_vllm import anyanomaly_register_backends
 from anyanomaly_vllm.backend import VllmBackend
-from anyanomaly_vllm.engine import _tell_of_death
+from anyanomaly_vllm.engine import _report_death
 from anyanomaly_vllm.errors import translate_errors
 from anyanomaly_vllm.options import MiniCpmOptions, VllmOptions
-from anyanomaly_vllm.sizes import Size
+from anyanomaly_vllm.sizes import QuerySize
 from packaging.requirements import Requirement
 from pydantic import ValidationError
 
@@ -49,7 +49,7 @@ def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> Non
         VllmOptions(**wrong)  # type: ignore[arg-type]
 
 
-def test_the_authors_code_is_asked_for_before_anything_is_downloaded() -> None:
+def test_own_code_needs_permission_before_any_download() -> None:
     with pytest.raises(UsageError, match=r"with your rights.*--backend\.trust-remote-code"):
         VllmBackend(MiniCpmOptions()).load()
 
@@ -64,18 +64,18 @@ def test_use_before_load_and_closing_twice(ask: Callable[..., Query]) -> None:
 
 
 @pytest.mark.parametrize(("model", "says"), [("", "needs a model.*--backend.model"), ("EMPTY", r"no config\.json")])
-def test_a_model_that_is_none(tmp_path: Path, model: str, says: str) -> None:
+def test_an_empty_name_and_a_folder_without_a_model_are_refused(tmp_path: Path, model: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         VllmBackend(VllmOptions(model=str(tmp_path) if model else "")).load()
 
 
-def test_a_folder_that_is_not_there() -> None:
+def test_a_missing_folder() -> None:
     with pytest.raises(MissingRequirement, match="no model folder"):
         VllmBackend(VllmOptions(model="./not/there")).load()
 
 
 @pytest.mark.engine
-def test_a_hub_model_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_model_that_cannot_be_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(*_: object, **__: object) -> None:
         raise OSError("We couldn't connect to the hub\nand more")
 
@@ -106,7 +106,9 @@ def test_an_architecture_that_vllm_does_not_serve(folder: Path, tmp_path: Path) 
 
 
 @pytest.mark.engine
-def test_the_fingerprint_names_content_and_not_place(options: VllmOptions, folder: Path, tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_content_and_not_on_the_path(
+    options: VllmOptions, folder: Path, tmp_path: Path
+) -> None:
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
     prints = []
     for changed in ({}, {"model": str(copy)}, {"dtype": "bfloat16"}, {"max_pixels": 9000}):
@@ -118,22 +120,22 @@ def test_the_fingerprint_names_content_and_not_place(options: VllmOptions, folde
 
 
 @pytest.mark.engine
-def test_limits_of_the_pixels_change_how_long_a_query_is(options: VllmOptions, ask: Callable[..., Query]) -> None:
+def test_pixel_limits_change_the_length_of_a_query(options: VllmOptions, ask: Callable[..., Query]) -> None:
     lengths = []
     for limits in ({"max_pixels": 3136}, {"min_pixels": 20000}):
         with VllmBackend(options.model_copy(update=limits)) as backend:
             assert backend._model is not None
             assert "mm_processor_kwargs" in backend._model.arguments
-            lengths.append(backend._model.measure.size([ask(3)]).tokens)
+            lengths.append(backend._model.sizer.size([ask(3)]).tokens)
     assert lengths[0] < lengths[1]
 
 
-def test_an_engine_holds_what_is_no_larger_in_any_part() -> None:
-    engine = Size(512, 2, 64, 64)
-    assert engine.holds(Size(512, 1, 999, 999))
-    assert not engine.holds(Size(513, 1))
-    assert not engine.holds(Size(1, 3))
-    assert engine.joined(Size(100, 3)) == Size(512, 3, 64, 64)
+def test_an_engine_takes_queries_that_are_larger_in_no_field() -> None:
+    engine = QuerySize(512, 2, 64, 64)
+    assert engine.holds(QuerySize(512, 1, 999, 999))
+    assert not engine.holds(QuerySize(513, 1))
+    assert not engine.holds(QuerySize(1, 3))
+    assert engine.union(QuerySize(100, 3)) == QuerySize(512, 3, 64, 64)
 
 
 class EngineDeadError(Exception):
@@ -147,7 +149,13 @@ STARTED = RuntimeError("Engine core initialization failed. See root cause above.
 @pytest.mark.parametrize(
     ("raised", "log", "running", "error", "says"),
     [
-        (STARTED, "ValueError: To serve at least one request, 1 GiB KV cache is needed", False, BackendError, "keys"),
+        (
+            STARTED,
+            "ValueError: To serve at least one request, 1 GiB KV cache is needed",
+            False,
+            BackendError,
+            "key-value cache",
+        ),
         (STARTED, "torch.OutOfMemoryError: CUDA out of memory.", False, BackendError, "Memory ran out"),
         (STARTED, "ValueError: Free memory on device cuda:0 (1/80 GiB)", False, BackendError, "--backend.memory-share"),
         (STARTED, LOG, False, BackendError, "cannot be loaded: RuntimeError: first cause$"),
@@ -158,14 +166,20 @@ STARTED = RuntimeError("Engine core initialization failed. See root cause above.
             BackendError,
             "died.*first cause.*run the same",
         ),
-        (EngineDeadError("EngineCore encountered an issue"), "", True, BackendError, "answered. What is finished is"),
-        (ChildProcessError("a process ended"), "", True, BackendError, "answered. What is finished is kept"),
+        (
+            EngineDeadError("EngineCore encountered an issue"),
+            "",
+            True,
+            BackendError,
+            "answered. Finished segments are kept",
+        ),
+        (ChildProcessError("a process ended"), "", True, BackendError, "answered. Finished segments are kept"),
         (ValueError("please pass trust_remote_code=True"), "", False, UsageError, "--backend.trust-remote-code"),
         (ValueError("The decoder prompt is longer than the maximum model length"), "", True, BackendError, "max-side"),
         (KeyError("x"), "", True, BackendError, "KeyError"),
     ],
 )
-def test_what_vllm_raises_becomes_one_sentence_of_ours(
+def test_exceptions_of_vllm_become_one_line_errors(
     tmp_path: Path, raised: Exception, log: str, running: bool, error: type[AnyAnomalyError], says: str
 ) -> None:
     (tmp_path / "log").write_text(log)
@@ -178,11 +192,11 @@ def test_what_vllm_raises_becomes_one_sentence_of_ours(
     assert "\n" not in str(caught.value)
 
 
-def test_a_process_that_is_killed_is_told_to_who_waits_for_its_output() -> None:
+def test_a_killed_process_puts_an_error_into_the_output_queue() -> None:
     process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
     process.start()
     outputs: queue.Queue[Exception] = queue.Queue()
-    threading.Thread(target=_tell_of_death, args=([process], outputs), daemon=True).start()
+    threading.Thread(target=_report_death, args=([process], outputs), daemon=True).start()
     assert outputs.empty()
     process.kill()
     assert isinstance(outputs.get(timeout=60), ChildProcessError)

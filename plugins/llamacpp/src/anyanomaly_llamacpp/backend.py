@@ -1,4 +1,4 @@
-"""The backend ``gguf``: a vision-language model over llama.cpp, one question after the other."""
+"""The backend ``gguf``: a vision-language model over llama.cpp, one query after the other."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from anyanomaly.types import Answer, Query
 from anyanomaly_llamacpp.checkpoint import check_pair, find_files
 from anyanomaly_llamacpp.chunks import Chunk, open_prompt
 from anyanomaly_llamacpp.decoder import Decoder
-from anyanomaly_llamacpp.engine import IMAGE, Native, Stop, load_native
+from anyanomaly_llamacpp.engine import IMAGE, NativeModel, StopFlag, load_native_model
 from anyanomaly_llamacpp.generation import penalise, token_chooser
 from anyanomaly_llamacpp.header import read_header
-from anyanomaly_llamacpp.images import Sizing, read_sizing
+from anyanomaly_llamacpp.images import ImageSizing, read_sizing
 from anyanomaly_llamacpp.machine import usable_cores
 from anyanomaly_llamacpp.options import GgufOptions
 from anyanomaly_llamacpp.prompts import Chat
@@ -32,16 +32,19 @@ class GgufBackend(Backend[GgufOptions]):
     def __init__(self, options: GgufOptions) -> None:
         super().__init__(options)
         self.batch_size = options.batch_size
-        self._running: _Running | None = None
+        self._running: _RunningModel | None = None
         self._worker: ThreadPoolExecutor | None = None
-        self._stop = Stop()
+        self._stop = StopFlag()
         self._fingerprint = ""
 
     def load(self) -> None:
-        """Load both files; download them when they are not there."""
+        """Load model and projector; download what is missing.
+
+        :raises AnyAnomalyError: when the model cannot be loaded; the message says why and what to do.
+        """
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="llama.cpp")
         try:
-            self._in_worker(self._load)
+            self._run_in_worker(self._load)
         except BaseException:
             self.close()
             raise
@@ -50,10 +53,10 @@ class GgufBackend(Backend[GgufOptions]):
         model, mmproj = find_files(self.options)
         text, vision = read_header(model.path), read_header(mmproj.path)
         check_pair(text, vision, model.path.name, mmproj.path.name)
-        size = read_sizing(vision, self.options)
+        sizing = read_sizing(vision, self.options)
         threads = self.options.threads or usable_cores()
         chat = Chat(text, model.path.name)
-        native = load_native(model.path, mmproj.path, self.options, size, threads)
+        native = load_native_model(model.path, mmproj.path, self.options, sizing, threads)
         decoder = Decoder(
             native,
             self._stop,
@@ -61,16 +64,16 @@ class GgufBackend(Backend[GgufOptions]):
             chunk_tokens=self.options.chunk_tokens,
             context_size=self.options.context_size,
         )
-        self._running = _Running(native, decoder, chat, size)
+        self._running = _RunningModel(native, decoder, chat, sizing)
         self._fingerprint = fingerprint(
             "gguf",
             f"{model.identity}/{mmproj.identity}",
-            pixels=f"{size.min_pixels}-{size.max_pixels}" if size else "",
+            pixels=f"{sizing.min_pixels}-{sizing.max_pixels}" if sizing else "",
             **{"llama-cpp-python": llama_cpp.__version__},
         )
 
     def close(self) -> None:
-        """Give all memory back."""
+        """Free all memory, and end the thread."""
         if self._worker is not None:
             self._worker.shutdown()
             self._worker = None
@@ -80,7 +83,7 @@ class GgufBackend(Backend[GgufOptions]):
 
     @property
     def fingerprint(self) -> str:
-        """Weights, projector, sizes and release. Known once loaded.
+        """Weights, projector, pixel limits and release; known after `load`.
 
         :raises BackendError: before `load`.
         """
@@ -88,17 +91,21 @@ class GgufBackend(Backend[GgufOptions]):
         return self._fingerprint
 
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
-        """Answer in order; questions about the same images are put one after the other, and share their reading.
+        """Answer in order; queries about the same images run one after the other, and share their prefill.
 
         :raises BackendError: before `load`, when memory runs out, or when the model fails.
+        :raises UsageError: when a question holds a special token of the model, or does not fit the context.
         """
         running = require_loaded(self._running)
-        return self._in_worker(
-            lambda: answer_in_groups(queries, _alike, lambda group: [running.answer(query) for query in group])
+        return self._run_in_worker(
+            lambda: answer_in_groups(queries, _prefix_key, lambda group: [running.answer(query) for query in group])
         )
 
-    def _in_worker(self, work: Callable[[], T]) -> T:
-        """Return what ``work`` returns. While llama.cpp computes in its own thread, this one hears Ctrl-C."""
+    def _run_in_worker(self, work: Callable[[], T]) -> T:
+        """Return the result of ``work``, run in the thread of llama.cpp, so that this thread takes Ctrl-C.
+
+        :raises KeyboardInterrupt: after the operation that llama.cpp is in.
+        """
         assert self._worker is not None
         self._stop.set(False)
         future = self._worker.submit(work)
@@ -106,15 +113,15 @@ class GgufBackend(Backend[GgufOptions]):
             return future.result()
         except KeyboardInterrupt:
             self._stop.set(True)
-            future.exception()  # it ends after the operation that it is in
+            future.exception()  # waits for the end of that operation
             raise
 
 
-class _Running:
-    """What is there once loaded."""
+class _RunningModel:
+    """A loaded model with its chat template and decoder."""
 
-    def __init__(self, native: Native, decoder: Decoder, chat: Chat, size: Sizing | None) -> None:
-        self._native, self._decoder, self._chat, self._size = native, decoder, chat, size
+    def __init__(self, native: NativeModel, decoder: Decoder, chat: Chat, sizing: ImageSizing | None) -> None:
+        self._native, self._decoder, self._chat, self._sizing = native, decoder, chat, sizing
         self._encode_choices = ChoiceEncoder(native.encode)
 
     def close(self) -> None:
@@ -122,46 +129,47 @@ class _Running:
         self._native.free()
 
     def answer(self, query: Query) -> Answer:
-        text = self._chat.render(query)
-        images = [self._size.resized(image) if self._size else image for image in query.images]
-        with open_prompt(self._native, text, images) as pieces:
+        prompt = self._chat.render(query)
+        images = [self._sizing.resize(image) if self._sizing else image for image in query.images]
+        with open_prompt(self._native, prompt, images) as chunks:
             if query.sampling.choices:
-                return self._choose(query, text.rpartition(IMAGE)[2], pieces)
-            return self._write(query, pieces)
+                return self._score_choices(query, prompt.rpartition(IMAGE)[2], chunks)
+            return self._generate(query, chunks)
 
-    def _choose(self, query: Query, tail: str, pieces: list[Chunk]) -> Answer:
+    def _score_choices(self, query: Query, last_text: str, chunks: list[Chunk]) -> Answer:
         choices = query.sampling.choices
-        answers = self._encode_choices(tail, choices)
-        root = self._decoder.read(pieces, sum(map(len, inner_paths(answers))))
-        values = answer_logprobs(answers, self._decoder.spread(root, answers), "Use a less quantised file of it.")
-        logprobs = dict(zip(choices, values, strict=True))
-        return Answer(query.id, logprobs=logprobs, prompt_tokens=_n_tokens(pieces), output_tokens=0)
+        answers = self._encode_choices(last_text, choices)
+        root = self._decoder.read(chunks, sum(map(len, inner_paths(answers))))
+        token_logprobs = self._decoder.choice_logprobs(root, answers)
+        logprobs = answer_logprobs(answers, token_logprobs, "Use a less quantised file of it.")
+        by_choice = dict(zip(choices, logprobs, strict=True))
+        return Answer(query.id, logprobs=by_choice, prompt_tokens=_count_tokens(chunks), output_tokens=0)
 
-    def _write(self, query: Query, pieces: list[Chunk]) -> Answer:
-        choose, sampling = token_chooser(query), query.sampling
-        seen = {token for piece in pieces for token in piece.tokens}
-        row = self._decoder.read(pieces, sampling.max_tokens)
-        new: list[int] = []
+    def _generate(self, query: Query, chunks: list[Chunk]) -> Answer:
+        choose_token, sampling = token_chooser(query), query.sampling
+        used_tokens = {token for chunk in chunks for token in chunk.tokens}
+        logits = self._decoder.read(chunks, sampling.max_tokens)
+        tokens: list[int] = []
         while True:
-            token = choose(penalise(row, seen, sampling.repetition_penalty))
-            new.append(token)
-            seen.add(token)
-            if len(new) >= sampling.max_tokens or self._native.ends(token):
+            token = choose_token(penalise(logits, used_tokens, sampling.repetition_penalty))
+            tokens.append(token)
+            used_tokens.add(token)
+            if len(tokens) >= sampling.max_tokens or self._native.is_end(token):
                 break
-            row = self._decoder.follow(token, len(new) - 1)
+            logits = self._decoder.append(token, len(tokens) - 1)
         return Answer(
             query.id,
-            text=self._native.decode(new).strip(),
-            prompt_tokens=_n_tokens(pieces),
-            output_tokens=len(new),
+            text=self._native.decode(tokens).strip(),
+            prompt_tokens=_count_tokens(chunks),
+            output_tokens=len(tokens),
         )
 
 
-def _n_tokens(pieces: Sequence[Chunk]) -> int:
-    return sum(piece.n_tokens for piece in pieces)
+def _count_tokens(chunks: Sequence[Chunk]) -> int:
+    return sum(chunk.n_tokens for chunk in chunks)
 
 
-def _alike(query: Query) -> tuple[Any, ...]:
-    """Return what sorts questions so that those with the same beginning are neighbours."""
+def _prefix_key(query: Query) -> tuple[Any, ...]:
+    """Return a key by which queries with the same beginning become neighbours, to share their prefill."""
     images = tuple(hash(image.tobytes()) for image in query.images)
     return (query.text_first, query.system, images, query.prompt)

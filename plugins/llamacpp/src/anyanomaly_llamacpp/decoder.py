@@ -1,10 +1,11 @@
-"""The running model: reads prompts, keeps what the next prompt shares, gives the next token's log-probabilities."""
+"""The running model: prefills prompts, reuses what the next prompt shares, gives the logits of the next token."""
 
 from __future__ import annotations
 
 import ctypes
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import llama_cpp
@@ -15,47 +16,50 @@ from llama_cpp import mtmd_cpp
 from anyanomaly.core.trie import Tokens, inner_paths, steps
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly_llamacpp.chunks import Chunk
-from anyanomaly_llamacpp.engine import Native, Stop, reason
+from anyanomaly_llamacpp.engine import NativeModel, StopFlag, take_error
 from anyanomaly_llamacpp.machine import free_memory
 
-Row = npt.NDArray[np.float64]  # (n_words,)
+Logits = npt.NDArray[np.float64]  # (n_vocabulary,)
 
-MOST_PATHS = 15  # of the allowed answers, read at once, each as a sequence of its own beside the prompt's
-MOST_OUTPUTS = 128  # tokens of those paths; each costs a row of the vocabulary
-KEPT_IMAGES = 32  # encoded images remembered
+MAX_PATHS = 15  # paths of the allowed answers in one batch, each a sequence of its own beside the prompt's
+MAX_OUTPUTS = 128  # tokens of those paths; each costs a row of logits
+MAX_IMAGES = 32  # encoded images in the cache
 CONTEXT_STEP = 1024  # tokens by which the context grows
 
 
 class Step(NamedTuple):
-    """A token to read."""
+    """A token to decode."""
 
     token: int
     position: int
     sequence: int = 0
-    asked: bool = False  # whether the distribution after it is wanted
+    needs_logits: bool = False  # whether the distribution after it is needed
 
 
 class Decoder:
-    """One llama.cpp context. Its memory holds the last prompt, piece by piece; one that starts alike goes on there.
+    """One llama.cpp context. It holds the last prompt, chunk by chunk, as a prefix cache for the next one.
 
-    Pieces are always read one by one, so that numbers do not depend on what was read before.
+    Each chunk is decoded by itself, so that numbers do not depend on what the context held before.
     """
 
-    def __init__(self, native: Native, stop: Stop, *, threads: int, chunk_tokens: int, context_size: int) -> None:
+    def __init__(
+        self, native: NativeModel, stop: StopFlag, *, threads: int, chunk_tokens: int, context_size: int
+    ) -> None:
+        """:raises UsageError: when ``context_size`` is larger than the model's."""
         self._native = native
         self._stop = stop
         self._threads = threads
-        self._chunk = chunk_tokens
-        self._most = context_size or native.longest
-        if self._most > native.longest:
+        self._batch_tokens = chunk_tokens
+        self._max_size = context_size or native.max_tokens
+        if self._max_size > native.max_tokens:
             raise UsageError(
-                f"The model knows questions of up to {native.longest} tokens, and --backend.context-size asks for "
-                f"{context_size}. Use a smaller one, or leave it out."
+                f"The model takes questions of up to {native.max_tokens} tokens, and --backend.context-size is "
+                f"{context_size}. Use a smaller one, or remove the option."
             )
         self._context: Any = None
-        self._room = context_size  # tokens that the context holds
-        self._held: list[Hashable] = []  # pieces in memory
-        self._ends: list[int] = []  # position after each of them
+        self._size = context_size  # tokens that the context holds
+        self._chunk_keys: list[Hashable] = []  # of the chunks in the context
+        self._chunk_ends: list[int] = []  # position after each of them
         self._images: OrderedDict[Hashable, npt.NDArray[np.float32]] = OrderedDict()
 
     def close(self) -> None:
@@ -63,83 +67,86 @@ class Decoder:
         if self._context is not None:
             llama_cpp.llama_free(self._context)
         self._context = None
-        self._held, self._ends = [], []
+        self._chunk_keys, self._chunk_ends = [], []
 
-    def read(self, pieces: Sequence[Chunk], n_more: int) -> Row:
-        """Read a prompt, keeping room for ``n_more`` tokens, and return the logits of the next token.
+    def read(self, chunks: Sequence[Chunk], n_more: int) -> Logits:
+        """Prefill a prompt, with room for ``n_more`` tokens, and return the logits of the next token.
 
         :raises UsageError: when it does not fit the context.
+        :raises BackendError: when memory runs out, or llama.cpp fails.
         """
-        self._make_room(pieces, n_more)
-        shared = next(
-            (place for place, (old, new) in enumerate(zip(self._held, pieces, strict=False)) if old != new.key),
-            min(len(self._held), len(pieces)),
-        )
-        shared = min(shared, len(pieces) - 1)  # the last is read anew: what follows it is asked
-        start = self._ends[shared - 1] if shared else 0
-        if not llama_cpp.llama_memory_seq_rm(self._memory, 0, start, -1):  # a model whose memory cannot go back
+        self._ensure_room(chunks, n_more)
+        pairs = zip(self._chunk_keys, chunks, strict=False)
+        n_shared = len(list(takewhile(lambda pair: pair[0] == pair[1].key, pairs)))
+        n_shared = min(n_shared, len(chunks) - 1)  # decode the last one again: its logits are needed
+        start = self._chunk_ends[n_shared - 1] if n_shared else 0
+        if not llama_cpp.llama_memory_seq_rm(self._memory, 0, start, -1):  # a model whose cache cannot be truncated
             llama_cpp.llama_memory_clear(self._memory, True)
-            shared = start = 0
-        del self._held[shared:], self._ends[shared:]
-        for piece in pieces[shared:]:
-            start = self._read_piece(piece, start, asked=piece is pieces[-1])
-            self._held.append(piece.key)
-            self._ends.append(start)
+            n_shared = start = 0
+        del self._chunk_keys[n_shared:], self._chunk_ends[n_shared:]
+        for chunk in chunks[n_shared:]:
+            start = self._decode_chunk(chunk, start, needs_logits=chunk is chunks[-1])
+            self._chunk_keys.append(chunk.key)
+            self._chunk_ends.append(start)
         return self._logits(-1)
 
-    def follow(self, token: int, n_before: int) -> Row:
-        """Read ``token``, the answer's next after ``n_before`` others, and return the logits after it."""
-        self._decode([Step(token, self._ends[-1] + n_before, asked=True)])
+    def append(self, token: int, n_before: int) -> Logits:
+        """Decode the answer's next token, which follows ``n_before`` others, and return the logits after it."""
+        self._decode([Step(token, self._chunk_ends[-1] + n_before, needs_logits=True)])
         return self._logits(-1)
 
-    def spread(self, root: Row, answers: Sequence[Tokens]) -> Mapping[Tokens, Mapping[int, float]]:
-        """Return, per place of the trie of ``answers``, the log-probability of each token wanted there.
+    def choice_logprobs(self, root: Logits, answers: Sequence[Tokens]) -> Mapping[Tokens, Mapping[int, float]]:
+        """Return, per prefix of ``answers``, the natural-log probability of each token that may follow.
 
-        :param root: the logits right after the prompt, which was read last.
+        :param root: the logits after the prompt, which was read last.
         """
-        rows: dict[Tokens, Row] = {(): root}
-        for paths in _groups(inner_paths(answers)):
-            rows |= self._read_paths(paths)
-        return {place: _logprobs(rows[place], tokens) for place, tokens in steps(answers).items()}
+        logits: dict[Tokens, Logits] = {(): root}
+        for paths in _split_paths(inner_paths(answers)):
+            logits |= self._decode_paths(paths)
+        return {prefix: _logprobs(logits[prefix], tokens) for prefix, tokens in steps(answers).items()}
 
-    def _read_paths(self, paths: Sequence[Tokens]) -> dict[Tokens, Row]:
-        """Read the paths side by side, each after the prompt, and return the logits after each of their tokens."""
-        start = self._ends[-1]
+    def _decode_paths(self, paths: Sequence[Tokens]) -> dict[Tokens, Logits]:
+        """Decode the paths in one batch, each after the prompt, and return the logits after each of their prefixes."""
+        start = self._chunk_ends[-1]
         for sequence in range(1, len(paths) + 1):
             llama_cpp.llama_memory_seq_cp(self._memory, 0, sequence, -1, -1)  # shares the cells, copies nothing
-        steps_ = [
-            Step(token, start + place, sequence, asked=True)
+        batch = [
+            Step(token, start + index, sequence, needs_logits=True)
             for sequence, path in enumerate(paths, 1)
-            for place, token in enumerate(path)
+            for index, token in enumerate(path)
         ]
         try:
-            self._decode(steps_)
+            self._decode(batch)
         finally:
             for sequence in range(1, len(paths) + 1):
                 llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
-        places = [path[: length + 1] for path in paths for length in range(len(path))]
-        return {place: self._logits(number) for number, place in enumerate(places)}
+        prefixes = [path[: length + 1] for path in paths for length in range(len(path))]
+        return {prefix: self._logits(row) for row, prefix in enumerate(prefixes)}
 
-    def _read_piece(self, piece: Chunk, start: int, asked: bool) -> int:
-        if not piece.tokens:
-            return self._read_image(piece, start)
-        last = piece.n_tokens - 1
-        read = [Step(token, start + n, asked=asked and n == last) for n, token in enumerate(piece.tokens)]
-        for begin in range(0, len(read), self._chunk):
-            self._decode(read[begin : begin + self._chunk])
-        return start + piece.n_positions
+    def _decode_chunk(self, chunk: Chunk, start: int, needs_logits: bool) -> int:
+        """Decode a chunk from position ``start`` on; return the position after it."""
+        if not chunk.tokens:
+            return self._decode_image(chunk, start)
+        last = chunk.n_tokens - 1
+        batch = [
+            Step(token, start + index, needs_logits=needs_logits and index == last)
+            for index, token in enumerate(chunk.tokens)
+        ]
+        for begin in range(0, len(batch), self._batch_tokens):
+            self._decode(batch[begin : begin + self._batch_tokens])
+        return start + chunk.n_positions
 
-    def _read_image(self, piece: Chunk, start: int) -> int:
-        values = self._encoded(piece)
+    def _decode_image(self, chunk: Chunk, start: int) -> int:
+        embeddings = self._encode_image(chunk)
         end = llama_cpp.llama_pos(start)
         code = mtmd_cpp.mtmd_helper_decode_image_chunk(
             self._native.vision,
             self._context,
-            piece.handle,
-            values.ctypes.data_as(ctypes.POINTER(ctypes.c_float)),
+            chunk.handle,
+            embeddings.ctypes.data_as(ctypes.POINTER(ctypes.c_float)),
             start,
             0,
-            self._chunk,
+            self._batch_tokens,
             ctypes.byref(end),
             mtmd_cpp.mtmd_helper_post_decode_callback(),
             None,
@@ -147,95 +154,102 @@ class Decoder:
         self._check(code)
         return int(end.value)
 
-    def _encoded(self, piece: Chunk) -> npt.NDArray[np.float32]:
-        """Return the image's tokens as the projector gives them: remembered, or made now."""
-        if piece.key in self._images:
-            self._images.move_to_end(piece.key)
-            return self._images[piece.key]
-        if mtmd_cpp.mtmd_encode_chunk(self._native.vision, piece.handle):
-            raise BackendError(f"llama.cpp could not encode an image: {reason()}.")
+    def _encode_image(self, chunk: Chunk) -> npt.NDArray[np.float32]:
+        """Return the projector's embeddings (n_tokens, embedding size) of an image, from the cache or computed."""
+        if chunk.key in self._images:
+            self._images.move_to_end(chunk.key)
+            return self._images[chunk.key]
+        if mtmd_cpp.mtmd_encode_chunk(self._native.vision, chunk.handle):
+            raise BackendError(f"llama.cpp failed to encode an image: {take_error()}.")
         values = mtmd_cpp.mtmd_get_output_embd(self._native.vision)
-        self._images[piece.key] = np.ctypeslib.as_array(values, (piece.n_tokens, self._native.n_values)).copy()
-        if len(self._images) > KEPT_IMAGES:
+        shape = (chunk.n_tokens, self._native.embedding_size)
+        self._images[chunk.key] = np.ctypeslib.as_array(values, shape).copy()
+        if len(self._images) > MAX_IMAGES:
             self._images.popitem(last=False)
-        return self._images[piece.key]
+        return self._images[chunk.key]
 
-    def _decode(self, read: Sequence[Step]) -> None:
-        batch = llama_cpp.llama_batch_init(len(read), 0, 1)
+    def _decode(self, batch: Sequence[Step]) -> None:
+        native_batch = llama_cpp.llama_batch_init(len(batch), 0, 1)
         try:
-            batch.n_tokens = len(read)
-            for n, step in enumerate(read):
-                batch.token[n], batch.pos[n] = step.token, step.position
-                batch.n_seq_id[n], batch.seq_id[n][0] = 1, step.sequence
-                batch.logits[n] = step.asked
-            self._check(llama_cpp.llama_decode(self._context, batch))
+            native_batch.n_tokens = len(batch)
+            for index, step in enumerate(batch):
+                native_batch.token[index], native_batch.pos[index] = step.token, step.position
+                native_batch.n_seq_id[index], native_batch.seq_id[index][0] = 1, step.sequence
+                native_batch.logits[index] = step.needs_logits
+            self._check(llama_cpp.llama_decode(self._context, native_batch))
         finally:
-            llama_cpp.llama_batch_free(batch)
+            llama_cpp.llama_batch_free(native_batch)
 
     def _check(self, code: int) -> None:
+        """Raise when llama.cpp returned an error code: BackendError, or KeyboardInterrupt after a stop."""
         if not code:
             return
-        llama_cpp.llama_memory_clear(self._memory, True)  # what was half read is worth nothing
-        self._held, self._ends = [], []
+        llama_cpp.llama_memory_clear(self._memory, True)  # a chunk may be half decoded
+        self._chunk_keys, self._chunk_ends = [], []
         if self._stop:
             raise KeyboardInterrupt
-        raise BackendError(f"llama.cpp could not go on: {reason()}.")
+        raise BackendError(f"llama.cpp failed: {take_error()}.")
 
-    def _logits(self, place: int) -> Row:
-        values = llama_cpp.llama_get_logits_ith(self._context, place)
-        return np.ctypeslib.as_array(values, (self._native.n_words,)).astype(np.float64)
+    def _logits(self, row: int) -> Logits:
+        values = llama_cpp.llama_get_logits_ith(self._context, row)
+        return np.ctypeslib.as_array(values, (self._native.n_vocabulary,)).astype(np.float64)
 
     @property
     def _memory(self) -> Any:
         return llama_cpp.llama_get_memory(self._context)
 
-    def _make_room(self, pieces: Sequence[Chunk], n_more: int) -> None:
-        n_images = sum(piece.n_tokens for piece in pieces if not piece.tokens)
-        needed = sum(piece.n_tokens for piece in pieces) + n_more
-        if needed > self._most:
+    def _ensure_room(self, chunks: Sequence[Chunk], n_more: int) -> None:
+        n_images = sum(chunk.n_tokens for chunk in chunks if not chunk.tokens)
+        needed = sum(chunk.n_tokens for chunk in chunks) + n_more
+        if needed > self._max_size:
             raise UsageError(
                 f"A question needs {needed} tokens, {n_images} of them for its images, and the context holds "
-                f"{self._most}. Use a larger --backend.context-size (the model knows {self._native.longest}), or "
+                f"{self._max_size}. Use a larger --backend.context-size (at most {self._native.max_tokens}), or "
                 "smaller images: --backend.max-pixels, --reader.max-side."
             )
-        if self._context is None or needed > self._room:
+        if self._context is None or needed > self._size:
             self.close()
-            self._room = max(self._room, min(-(-needed // CONTEXT_STEP) * CONTEXT_STEP, self._most))
+            rounded = -(-needed // CONTEXT_STEP) * CONTEXT_STEP
+            self._size = max(self._size, min(rounded, self._max_size))
             self._context = self._new_context()
 
     def _new_context(self) -> Any:
-        needed, free = self._room * self._native.token_bytes, free_memory()
-        if not self._native.on_gpu and needed > free:  # llama.cpp would take it, and the system would kill something
-            raise self._no_memory(f"it takes {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} are free")
+        needed, available = self._size * self._native.token_bytes, free_memory()
+        # llama.cpp would allocate it, and the system would kill a process later.
+        if not self._native.on_gpu and needed > available:
+            raise self._memory_error(f"it takes {needed / 2**30:.1f} GiB, and {available / 2**30:.1f} are free")
         settings = llama_cpp.llama_context_default_params()
-        settings.n_ctx = self._room
-        settings.n_batch = settings.n_ubatch = min(self._chunk, self._room)
-        settings.n_seq_max = MOST_PATHS + 1
-        settings.n_outputs_max = min(MOST_OUTPUTS, settings.n_batch)
+        settings.n_ctx = self._size
+        settings.n_batch = settings.n_ubatch = min(self._batch_tokens, self._size)
+        settings.n_seq_max = MAX_PATHS + 1
+        settings.n_outputs_max = min(MAX_OUTPUTS, settings.n_batch)
         settings.n_threads = settings.n_threads_batch = self._threads
         settings.kv_unified = True  # sequences share the prompt's cells
-        settings.swa_full = True  # so that a prompt can be cut back to what the next one shares
+        settings.swa_full = True  # so that a prompt can be truncated to what the next one shares
         settings.no_perf = True
         settings.abort_callback, settings.abort_callback_data = self._stop.callback, self._stop.data
         context = llama_cpp.llama_init_from_model(self._native.model, settings)
         if not context:
-            raise self._no_memory(reason())
+            raise self._memory_error(take_error())
         return context
 
-    def _no_memory(self, why: str) -> BackendError:
+    def _memory_error(self, reason: str) -> BackendError:
         return BackendError(
-            f"There is no memory for a context of {self._room} tokens: {why}. "
+            f"There is no memory for a context of {self._size} tokens: {reason}. "
             "Use a smaller --backend.context-size, smaller images, or a smaller model."
         )
 
 
-def _groups(paths: Iterable[Tokens]) -> Iterator[list[Tokens]]:
-    """Cut ``paths`` into groups that fit one reading."""
+def _split_paths(paths: Iterable[Tokens]) -> Iterator[list[Tokens]]:
+    """Split ``paths`` into groups of one batch each.
+
+    :raises UsageError: when one is too long for a batch.
+    """
     group: list[Tokens] = []
     for path in paths:
-        if len(path) > MOST_OUTPUTS:
+        if len(path) > MAX_OUTPUTS:
             raise UsageError(f"An allowed answer of {len(path) + 1} tokens is too long. Use shorter ones.")
-        if len(group) == MOST_PATHS or sum(map(len, group)) + len(path) > MOST_OUTPUTS:
+        if len(group) == MAX_PATHS or sum(map(len, group)) + len(path) > MAX_OUTPUTS:
             yield group
             group = []
         group.append(path)
@@ -243,7 +257,7 @@ def _groups(paths: Iterable[Tokens]) -> Iterator[list[Tokens]]:
         yield group
 
 
-def _logprobs(row: Row, tokens: Iterable[int]) -> dict[int, float]:
-    top = row.max()
-    total = top + np.log(np.exp(row - top).sum())
-    return {token: float(row[token] - total) for token in tokens}
+def _logprobs(logits: Logits, tokens: Iterable[int]) -> dict[int, float]:
+    largest = logits.max()
+    log_sum = largest + np.log(np.exp(logits - largest).sum())
+    return {token: float(logits[token] - log_sum) for token in tokens}

@@ -1,4 +1,4 @@
-"""llama.cpp's text model and projector, loaded; its talk kept off the terminal; a flag that stops its work."""
+"""llama.cpp's language model and projector, loaded; its log, kept off the terminal; a flag that stops its work."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ import llama_cpp
 from llama_cpp import mtmd_cpp
 
 from anyanomaly.errors import BackendError, UsageError
-from anyanomaly_llamacpp.images import Sizing
+from anyanomaly_llamacpp.images import ImageSizing
 from anyanomaly_llamacpp.options import GgufOptions
 
-IMAGE = "<__anyanomaly_image__>"  # where an image stands in a question's text
+IMAGE = "<__anyanomaly_image__>"  # stands for an image in a prompt's text
 
-_ERROR = 4  # llama.cpp's level
-_heard: deque[str] = deque(maxlen=8)
+_ERROR = 4  # log level of llama.cpp
+_error_lines: deque[str] = deque(maxlen=8)
 
 
 @llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
-def _hear(level: int, text: bytes, _data: Any) -> None:
+def _keep_error(level: int, text: bytes, _data: Any) -> None:
     if level == _ERROR and (line := text.decode("utf-8", "replace").strip()):
-        _heard.append(line)
+        _error_lines.append(line)
 
 
-def reason() -> str:
-    """Return what llama.cpp complained about first, and forget it all."""
-    said = _heard[0].splitlines()[0] if _heard else "llama.cpp gives no reason"
-    _heard.clear()
-    return said.rpartition(": ")[2].strip() or said
+def take_error() -> str:
+    """Return the first error that llama.cpp logged since the last call, and forget the others."""
+    line = _error_lines[0].splitlines()[0] if _error_lines else "llama.cpp gives no reason"
+    _error_lines.clear()
+    return line.rpartition(": ")[2].strip() or line
 
 
-class Stop:
-    """A flag that llama.cpp looks at between two operations, also while Python waits for it.
+class StopFlag:
+    """A flag that llama.cpp checks between two operations, even while Python waits for it.
 
-    It asks C's ``strlen`` for the length of one byte: a callback written in Python would wait for the interpreter's
-    lock hundreds of times per question, while another thread decodes video.
+    The callback is C's ``strlen`` on one byte: a callback in Python would wait for the interpreter's lock hundreds of
+    times per query, while another thread decodes video.
     """
 
     def __init__(self) -> None:
@@ -46,63 +46,65 @@ class Stop:
         self.data = ctypes.cast(self._byte, ctypes.c_void_p)
         self.callback = ctypes.cast(ctypes.CDLL(None).strlen, llama_cpp.ggml_abort_callback)
 
-    def set(self, asked: bool) -> None:
-        """Ask to stop, or take it back."""
-        self._byte[0] = b"\x01" if asked else b"\x00"
+    def set(self, stop: bool) -> None:
+        """Set or clear the flag."""
+        self._byte[0] = b"\x01" if stop else b"\x00"
 
     def __bool__(self) -> bool:
         return self._byte[0] != b"\x00"
 
 
-class Native(NamedTuple):
-    """Handles of what is loaded. ``free`` them once."""
+class NativeModel(NamedTuple):
+    """Handles of a loaded model. Call ``free`` once."""
 
     model: Any
-    words: Any  # the vocabulary
+    vocabulary: Any
     vision: Any  # the projector
-    n_words: int
-    n_values: int  # float32 numbers per image token
-    longest: int  # tokens that the model was trained on at most
-    token_bytes: int  # memory of one token in the context: keys and values in half precision
+    n_vocabulary: int
+    embedding_size: int  # float32 numbers per image token
+    max_tokens: int  # longest context that the model was trained on
+    token_bytes: int  # of one token in the key-value cache, in half precision
     on_gpu: bool
 
     def free(self) -> None:
-        """Give all memory back."""
+        """Free all memory."""
         mtmd_cpp.mtmd_free(self.vision)
         llama_cpp.llama_model_free(self.model)
 
     def encode(self, text: str) -> list[int]:
-        """Return the tokens of ``text``, its marks read as marks, without any of the beginning or the end."""
-        raw = text.encode()
-        room = (llama_cpp.llama_token * (len(raw) + 8))()
-        count = llama_cpp.llama_tokenize(self.words, raw, len(raw), room, len(room), False, True)
-        return list(room[:count])
+        """Return the token ids of ``text``: special tokens are recognised, none is added."""
+        encoded = text.encode()
+        buffer = (llama_cpp.llama_token * (len(encoded) + 8))()
+        count = llama_cpp.llama_tokenize(self.vocabulary, encoded, len(encoded), buffer, len(buffer), False, True)
+        return list(buffer[:count])
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """Return the words of ``tokens``, without marks."""
-        room = ctypes.create_string_buffer(1024)
-        raw = b""
+        """Return the text of ``tokens``, without special tokens."""
+        buffer = ctypes.create_string_buffer(1024)
+        encoded = b""
         for token in tokens:
-            length = llama_cpp.llama_token_to_piece(self.words, token, room, len(room), 0, False)
-            raw += room.raw[: max(length, 0)]
-        return raw.decode("utf-8", "replace")
+            length = llama_cpp.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, False)
+            encoded += buffer.raw[: max(length, 0)]
+        return encoded.decode("utf-8", "replace")
 
-    def ends(self, token: int) -> bool:
+    def is_end(self, token: int) -> bool:
         """Return whether ``token`` ends an answer."""
-        return bool(llama_cpp.llama_vocab_is_eog(self.words, token))
+        return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
 
 
-def load_native(model: Path, mmproj: Path, options: GgufOptions, sizing: Sizing | None, threads: int) -> Native:
-    """Load both files.
+def load_native_model(
+    model: Path, mmproj: Path, options: GgufOptions, sizing: ImageSizing | None, threads: int
+) -> NativeModel:
+    """Load a model and its projector.
 
-    :raises UsageError: when the device is not there, or the projector belongs to another model.
-    :raises BackendError: when a file is broken, or memory runs out.
+    :raises UsageError: when the device is missing, or the projector belongs to another model.
+    :raises BackendError: when a file is damaged, or memory runs out.
     """
-    for listen in (llama_cpp.llama_log_set, mtmd_cpp.mtmd_log_set, mtmd_cpp.mtmd_helper_log_set):
-        listen(_hear, None)
+    for set_log in (llama_cpp.llama_log_set, mtmd_cpp.mtmd_log_set, mtmd_cpp.mtmd_helper_log_set):
+        set_log(_keep_error, None)
     llama_cpp.llama_backend_init()
-    _heard.clear()
-    on_gpu = _on_gpu(options)
+    _error_lines.clear()
+    on_gpu = _uses_gpu(options)
     settings = llama_cpp.llama_model_default_params()
     settings.n_gpu_layers = options.gpu_layers if on_gpu else 0
     if options.device.startswith("cuda:"):
@@ -110,24 +112,24 @@ def load_native(model: Path, mmproj: Path, options: GgufOptions, sizing: Sizing 
         settings.split_mode = llama_cpp.LLAMA_SPLIT_MODE_NONE
     handle = llama_cpp.llama_model_load_from_file(str(model).encode(), settings)
     if not handle:
-        raise BackendError(f"The model {model.name!r} cannot be loaded: {reason()}.")
+        raise BackendError(f"The model {model.name!r} cannot be loaded: {take_error()}.")
     vision = mtmd_cpp.mtmd_init_from_file(str(mmproj).encode(), handle, _vision_settings(on_gpu, sizing, threads))
     if not vision:
         llama_cpp.llama_model_free(handle)
-        if any("mismatch" in line for line in _heard):
+        if any("mismatch" in line for line in _error_lines):
             raise UsageError(
-                f"The projector {mmproj.name!r} does not belong to {model.name!r}: their widths differ. "
+                f"The projector {mmproj.name!r} does not fit {model.name!r}: their widths differ. "
                 "Give the mmproj file that comes with the model."
             )
-        raise BackendError(f"The projector {mmproj.name!r} cannot be loaded: {reason()}.")
-    words = llama_cpp.llama_model_get_vocab(handle)
-    return Native(
+        raise BackendError(f"The projector {mmproj.name!r} cannot be loaded: {take_error()}.")
+    vocabulary = llama_cpp.llama_model_get_vocab(handle)
+    return NativeModel(
         handle,
-        words,
+        vocabulary,
         vision,
-        n_words=llama_cpp.llama_vocab_n_tokens(words),
-        n_values=llama_cpp.llama_model_n_embd_inp(handle),
-        longest=llama_cpp.llama_model_n_ctx_train(handle),
+        n_vocabulary=llama_cpp.llama_vocab_n_tokens(vocabulary),
+        embedding_size=llama_cpp.llama_model_n_embd_inp(handle),
+        max_tokens=llama_cpp.llama_model_n_ctx_train(handle),
         token_bytes=_token_bytes(handle),
         on_gpu=on_gpu,
     )
@@ -139,24 +141,24 @@ def _token_bytes(model: Any) -> int:
     return int(2 * n_numbers)
 
 
-def _on_gpu(options: GgufOptions) -> bool:
-    built = bool(llama_cpp.llama_supports_gpu_offload())
-    if options.device not in {"auto", "cpu"} and not built:
+def _uses_gpu(options: GgufOptions) -> bool:
+    has_gpu_build = bool(llama_cpp.llama_supports_gpu_offload())
+    if options.device not in {"auto", "cpu"} and not has_gpu_build:
         raise UsageError(
-            f"Device {options.device!r} is not there: the installed llama-cpp-python is built for the CPU alone. "
+            f"Device {options.device!r} is missing: the installed llama-cpp-python is built for the CPU only. "
             "Use --backend.device auto, or install a build for your GPU."
         )
-    return built and options.device != "cpu" and options.gpu_layers != 0
+    return has_gpu_build and options.device != "cpu" and options.gpu_layers != 0
 
 
-def _vision_settings(on_gpu: bool, sizing: Sizing | None, threads: int) -> Any:
+def _vision_settings(on_gpu: bool, sizing: ImageSizing | None, threads: int) -> Any:
     settings = mtmd_cpp.mtmd_context_params_default()
     settings.use_gpu = on_gpu
     settings.print_timings = False
     settings.n_threads = threads
     settings.media_marker = IMAGE.encode()
-    settings.warmup = False  # it would reserve memory for the largest image, whatever comes
-    if sizing:  # images come at their size: no limit of llama.cpp's own may resize them once more
+    settings.warmup = False  # it would reserve memory for the largest possible image
+    if sizing:  # images have the model's size: llama.cpp must not resize them again
         settings.image_min_tokens = 1
         settings.image_max_tokens = 2 * max(sizing.max_pixels, sizing.min_pixels) // sizing.factor**2
     return settings

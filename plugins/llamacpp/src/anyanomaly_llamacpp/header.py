@@ -1,4 +1,4 @@
-"""What a GGUF file says about itself, read without loading it."""
+"""The metadata of a GGUF file, read without loading it."""
 
 from __future__ import annotations
 
@@ -13,40 +13,41 @@ _STRING, _LIST = 8, 9
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Return the metadata of the GGUF file at ``path``: its name to a number, a string, or a list of them.
+    """Return the metadata of the GGUF file at ``path``: name to a number, a string, or a list of them.
 
-    :raises UsageError: when it is no GGUF file. :raises BackendError: when it is cut short or broken.
+    :raises UsageError: when it is no GGUF file. :raises BackendError: when it is truncated or damaged.
     """
     try:
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
                 raise UsageError(f"{path.name!r} is not a GGUF file. Give the .gguf file of a model.")
             _, _, n_values = struct.unpack("<IQQ", file.read(20))
-            return {_string(file): _value(file, _number(file, "I")) for _ in range(n_values)}
+            return {_read_string(file): _read_value(file, _read_number(file, "I")) for _ in range(n_values)}
     except (struct.error, UnicodeDecodeError, KeyError, MemoryError, OverflowError) as error:
-        raise BackendError(f"The GGUF file {path.name!r} is broken or cut short. Get it again.") from error
+        raise BackendError(f"The GGUF file {path.name!r} is truncated or damaged. Download it again.") from error
     except OSError as error:
         raise BackendError(f"The GGUF file {path.name!r} cannot be read: {error.strerror}.") from error
 
 
-def _number(file: BinaryIO, kind: str) -> Any:
-    return struct.unpack(f"<{kind}", file.read(struct.calcsize(kind)))[0]
+def _read_number(file: BinaryIO, form: str) -> Any:
+    return struct.unpack(f"<{form}", file.read(struct.calcsize(form)))[0]
 
 
-def _string(file: BinaryIO) -> str:
-    length = _number(file, "Q")
+def _read_string(file: BinaryIO) -> str:
+    length = _read_number(file, "Q")
     text = file.read(length)
     if len(text) != length:
         raise struct.error("the file ends here")
     return text.decode("utf-8")
 
 
-def _value(file: BinaryIO, kind: int) -> Any:
-    if kind == _STRING:
-        return _string(file)
-    if kind != _LIST:
-        return _number(file, _NUMBERS[kind])
-    of, length = _number(file, "I"), _number(file, "Q")
-    if of in {_STRING, _LIST}:
-        return [_value(file, of) for _ in range(length)]
-    return list(struct.unpack(f"<{length}{_NUMBERS[of]}", file.read(length * struct.calcsize(_NUMBERS[of]))))
+def _read_value(file: BinaryIO, value_type: int) -> Any:
+    if value_type == _STRING:
+        return _read_string(file)
+    if value_type != _LIST:
+        return _read_number(file, _NUMBERS[value_type])
+    item_type, length = _read_number(file, "I"), _read_number(file, "Q")
+    if item_type in {_STRING, _LIST}:
+        return [_read_value(file, item_type) for _ in range(length)]
+    form = _NUMBERS[item_type]
+    return list(struct.unpack(f"<{length}{form}", file.read(length * struct.calcsize(form))))

@@ -11,27 +11,27 @@ MODEL = "a GGUF file, or hub/repo:file.gguf"
 
 
 class GgufOptions(PixelOptions, HubModelOptions):
-    """What decides which weights answer, and how they run."""
+    """Weights, device, threads, context and pixel limits."""
 
     model: str = Field("", description=MODEL)
     mmproj: str = Field(
         "", description="the model's projector (mmproj), named like the model; empty: the one beside the model"
     )
     device: Device = "auto"
-    gpu_layers: int = Field(-1, ge=-1, description="layers of the text model on the GPU; -1: all")
+    gpu_layers: int = Field(-1, ge=-1, description="layers of the language model on the GPU; -1: all")
     threads: int = Field(0, ge=0, description="CPU threads; 0: one per core that this process may use")
     context_size: int = Field(
-        0, ge=0, description="most tokens of one question with its images and answer; 0: what the questions need"
+        0, ge=0, description="most tokens of one question with its images and answer; 0: as many as the questions need"
     )
     chunk_tokens: int = Field(
-        512, ge=128, description="tokens of a question that are read at once; more take more memory"
+        512, ge=128, description="tokens of a question that are decoded in one batch; more take more memory"
     )
     batch_size: int = Field(
-        16, ge=1, description="questions taken together, so that those about one image follow each other"
+        16, ge=1, description="questions sorted together, so that those about the same images share their prefill"
     )
 
     def downloads(self) -> tuple[Download, ...]:
-        """Return the files of a hub; a projector that no option names lies in the model's repository."""
+        """Return the files on the hub; a projector that no option names comes from the model's repository."""
         return (*super().downloads(), *hub_downloads(self.mmproj, self.revision, "mmproj"))
 
 

@@ -1,4 +1,4 @@
-"""Queries to text, as the chat template in the GGUF file writes it, with a mark where each image stands."""
+"""Queries to text, by the chat template in the GGUF file, with a marker for each image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from anyanomaly.kit import check_special_tokens, full_prompt, text_part
 from anyanomaly.types import Query
 from anyanomaly_llamacpp.engine import IMAGE
 
-# What templates write for one image. llama.cpp puts the marks around an image itself.
+# What templates write for one image. llama.cpp adds the tokens around an image itself.
 PLACEHOLDERS = (
     "<|vision_start|><|image_pad|><|vision_end|>",  # Qwen
     "(<image>./</image>)",  # MiniCPM-V
@@ -23,79 +23,85 @@ PLACEHOLDERS = (
     "<image>",  # SmolVLM, LLaVA
     "[IMG]",  # Pixtral
 )
-_CONTROL = 3  # the kind of token that text must not hold
+_CONTROL = 3  # token type of special tokens
 
 
 class Chat:
-    """The template and the marks of one model."""
+    """The chat template and the special tokens of one model.
+
+    :param header: metadata of its GGUF file. :param model: name of the file, for messages.
+    :raises UsageError: when the file has no chat template, or none that jinja reads.
+    """
 
     def __init__(self, header: Mapping[str, Any], model: str) -> None:
         tokens = header.get("tokenizer.ggml.tokens", [])
-        kinds = header.get("tokenizer.ggml.token_type", [])
+        token_types = header.get("tokenizer.ggml.token_type", [])
         source = header.get("tokenizer.chat_template")
         if not source:
             raise UsageError(
-                f"Model {model!r} has no chat template, so questions cannot be put to it. "
-                "Use the variant tuned to follow instructions."
+                f"Model {model!r} has no chat template, so it cannot answer questions. "
+                "Use the variant that was tuned to follow instructions."
             )
-        named = {name: header.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos")}
-        self._known = {f"{name}_token": tokens[number] for name, number in named.items() if number is not None}
-        self._begin = self._known.get("bos_token", "") if header.get("tokenizer.ggml.add_bos_token") else ""
-        self._marks = [IMAGE, *(token for token, kind in zip(tokens, kinds, strict=False) if kind == _CONTROL)]
+        ids = {name: header.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos")}
+        self._named_tokens = {f"{name}_token": tokens[index] for name, index in ids.items() if index is not None}
+        adds_bos = header.get("tokenizer.ggml.add_bos_token")
+        self._bos_token = self._named_tokens.get("bos_token", "") if adds_bos else ""
+        typed_tokens = zip(tokens, token_types, strict=False)
+        self._special_tokens = [IMAGE, *(token for token, token_type in typed_tokens if token_type == _CONTROL)]
         self._numbers_images = "<image_id>" in tokens  # MiniCPM-V 2.6
-        self._template = _compiled(source)
+        self._template = _compile_template(source)
 
     def render(self, query: Query) -> str:
-        """Return the text of ``query`` up to where the answer starts, with `IMAGE` for each image.
+        """Return the prompt of ``query`` up to where the answer starts, with `IMAGE` for each image.
 
-        A template that knows no system turn gets the system text before the question; one that takes no lists of
-        text and images gets the images as the model's authors write them, each on a line of its own.
+        For a template without a system turn the system text goes before the question; for one that does not take
+        lists of text and images each image goes on a line of its own, as the models' authors write it.
 
-        :raises UsageError: when the question holds one of the model's own marks.
+        :raises UsageError: when the question holds a special token of the model, or the template takes no images.
         """
-        check_special_tokens(query, self._marks)
+        check_special_tokens(query, self._special_tokens)
         for system, prompt in ((query.system, query.prompt), ("", full_prompt(query))):
-            for content in (self._parts(query, prompt), self._lines(query, prompt)):
+            for content in (self._list_parts(query, prompt), self._write_lines(query, prompt)):
                 try:
-                    text = self._apply(system, content)
+                    text = self._apply_template(system, content)
                 except (TemplateError, TypeError):
                     continue
-                if _complete(text, query, prompt, system):
-                    return text if text.startswith(self._begin) else self._begin + text
+                if _is_complete(text, query, prompt, system):
+                    return text if text.startswith(self._bos_token) else self._bos_token + text
         raise UsageError("The chat template of this model does not take a question with images. Use another model.")
 
-    def _apply(self, system: str, content: Any) -> str:
-        listed = not isinstance(content, str)
-        before = [{"role": "system", "content": [text_part(system)] if listed else system}] if system else []
-        turns = [*before, {"role": "user", "content": content}]
-        text = self._template.render(messages=turns, add_generation_prompt=True, **self._known)
-        found = next((each for each in PLACEHOLDERS if each in text), None)
-        return text.replace(found, IMAGE) if found else text
+    def _apply_template(self, system: str, content: str | list[dict[str, str]]) -> str:
+        system_content = system if isinstance(content, str) else [text_part(system)]
+        turns = [{"role": "system", "content": system_content}] if system else []
+        messages = [*turns, {"role": "user", "content": content}]
+        text = self._template.render(messages=messages, add_generation_prompt=True, **self._named_tokens)
+        placeholder = next((name for name in PLACEHOLDERS if name in text), None)
+        return text.replace(placeholder, IMAGE) if placeholder else text
 
-    def _parts(self, query: Query, prompt: str) -> list[dict[str, str]]:
-        images, words = [{"type": "image"} for _ in query.images], [text_part(prompt)]
-        return words + images if query.text_first else images + words
+    def _list_parts(self, query: Query, prompt: str) -> list[dict[str, str]]:
+        images, text = [{"type": "image"} for _ in query.images], [text_part(prompt)]
+        return text + images if query.text_first else images + text
 
-    def _lines(self, query: Query, prompt: str) -> str:
-        numbers = [f"<image_id>{n}</image_id>" if self._numbers_images else "" for n in range(len(query.images))]
-        images = [f"{number}{IMAGE}" for number in numbers]
+    def _write_lines(self, query: Query, prompt: str) -> str:
+        indices = range(len(query.images))
+        images = [f"<image_id>{index}</image_id>{IMAGE}" if self._numbers_images else IMAGE for index in indices]
         return "\n".join([prompt, *images] if query.text_first else [*images, prompt])
 
 
-def _complete(text: str, query: Query, prompt: str, system: str) -> bool:
+def _is_complete(text: str, query: Query, prompt: str, system: str) -> bool:
     """Return whether a template wrote all of the question, and no list as a string."""
-    whole = prompt.strip() in text and system.strip() in text and "'type': 'text'" not in text
-    return whole and text.count(IMAGE) == len(query.images)
+    has_texts = prompt.strip() in text and system.strip() in text and "'type': 'text'" not in text
+    return has_texts and text.count(IMAGE) == len(query.images)
 
 
-def _compiled(source: str) -> Template:
+def _compile_template(source: str) -> Template:
     """Compile as transformers does; the template comes with the model, so it runs in jinja's sandbox."""
 
     def raise_exception(message: str) -> None:
         raise TemplateError(message)
 
-    def to_json(value: Any, indent: int | None = None, **more: Any) -> str:
-        return json.dumps(value, ensure_ascii=more.get("ensure_ascii", False), indent=indent)
+    def to_json(value: Any, indent: int | None = None, **settings: Any) -> str:
+        return json.dumps(value, ensure_ascii=settings.get("ensure_ascii", False), indent=indent)
 
     sandbox = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]

@@ -16,23 +16,23 @@ from anyanomaly_openai.server import Server, is_loopback
 
 
 class OpenAiBackend(Backend[OpenAiOptions]):
-    """Answers in words, or with log-probabilities of the allowed answers as far as the server tells them."""
+    """Answers in words, or with log-probabilities of the allowed answers as far as the server gives them."""
 
     def __init__(self, options: OpenAiOptions) -> None:
         super().__init__(options)
         self.batch_size = options.max_inflight
-        self._open: tuple[Server, str, Kind, Scorer] | None = None
+        self._connection: tuple[Server, str, Kind, Scorer] | None = None
 
     @property
     def leaves_machine(self) -> bool:
-        """Whether images go to another machine: any address but a loopback one."""
+        """Whether images leave this machine: for every address that is no loopback address."""
         return not is_loopback(self.options.base_url)
 
     def load(self) -> None:
-        """Ask the server which models it has.
+        """Connect to the server and get its list of models.
 
-        :raises UsageError: when the model has to be named, or the key is missing.
-        :raises BackendError: when the server does not answer, or refuses.
+        :raises UsageError: when the user must name the model, or the key is missing.
+        :raises BackendError: when the server does not answer, or refuses access.
         """
         server = Server(self.options)
         try:
@@ -40,55 +40,58 @@ class OpenAiBackend(Backend[OpenAiOptions]):
         except BaseException:
             server.close()
             raise
-        self._open = (server, model, kind, Scorer(server, model, kind, self.options.top_logprobs))
+        self._connection = (server, model, kind, Scorer(server, model, kind, self.options.top_logprobs))
 
     def close(self) -> None:
-        """Drop the connections, and with them requests that are still under way."""
-        if self._open is not None:
-            self._open[0].close()
-            self._open = None
+        """Close the connections; requests in flight fail."""
+        if self._connection is not None:
+            self._connection[0].close()
+            self._connection = None
 
     @property
     def fingerprint(self) -> str:
-        """Address, model's name and all else that is known here; what weights a server has behind a name is not."""
-        server, model, kind, _ = self._ready()
+        """Address, model's name and settings; which weights a server has under that name is unknown.
+
+        :raises BackendError: before `load`.
+        """
+        server, model, kind, _ = require_loaded(self._connection)
         top = "" if kind == "vllm" else f"/top={self.options.top_logprobs}"
         return f"openai/{server.url}/{model}/{kind}/{self.options.image_format}{top}"
 
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
         """Answer in order.
 
-        :raises BackendError: when the server cannot go on.
+        :raises BackendError: before `load`, or when the server fails.
         """
         answers = {answer.id: answer for answer in self.answer(queries)}
         return [answers[query.id] for query in queries]
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Answer]:
-        """Answer as answers come in, ``max_inflight`` queries at once."""
-        self._ready()
+        """Yield answers as they arrive, with ``max_inflight`` requests at once.
+
+        :raises BackendError: before `load`, or when the server fails.
+        """
+        require_loaded(self._connection)
         return in_flight(self._answer, queries, self.options.max_inflight)
 
-    def _ready(self) -> tuple[Server, str, Kind, Scorer]:
-        return require_loaded(self._open)
-
     def _answer(self, query: Query) -> Answer:
-        server, model, kind, scorer = self._ready()
-        asked = messages(query, self.options.image_format)
+        server, model, kind, scorer = require_loaded(self._connection)
+        conversation = messages(query, self.options.image_format)
         if query.sampling.choices:
-            return Answer(query.id, logprobs=scorer.logprobs(asked, query.sampling.choices))
+            return Answer(query.id, logprobs=scorer.logprobs(conversation, query.sampling.choices))
         sampling = query.sampling
         content = {
             "model": model,
-            "messages": asked,
+            "messages": conversation,
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "seed": sampling.seed,
             **_penalty(kind, sampling.repetition_penalty),
         }
-        told = server.post("chat/completions", content)
-        message = first_choice(server.url, told).get("message") or {}
-        usage = told.get("usage") or {}
+        response = server.post("chat/completions", content)
+        message = first_choice(server.url, response).get("message") or {}
+        usage = response.get("usage") or {}
         return Answer(
             query.id,
             text=str(message.get("content") or "").strip(),
@@ -98,11 +101,14 @@ class OpenAiBackend(Backend[OpenAiOptions]):
 
 
 def _penalty(kind: Kind, value: float) -> dict[str, float]:
-    """Return the repetition penalty as a kind of server calls it; said even when it is 1, since defaults differ."""
+    """Return the repetition penalty under the name that the server knows; sent even when it is 1: defaults differ.
+
+    :raises UsageError: when the server has none.
+    """
     if kind in ("vllm", "sglang"):
         return {"repetition_penalty": value}
     if kind == "llama.cpp":
         return {"repeat_penalty": value}
     if value != 1.0:
-        raise UsageError("This server knows no repetition penalty. Use --repetition-penalty 1.")
+        raise UsageError("This server does not support a repetition penalty. Use --repetition-penalty 1.")
     return {}

@@ -1,4 +1,4 @@
-"""What a server and the way to it do wrong, as errors of ours that say what to do."""
+"""Failures of a server and of the connection to it as errors of anyanomaly that say what to do."""
 
 from __future__ import annotations
 
@@ -12,32 +12,37 @@ from typing import Any
 import httpx
 
 from anyanomaly.errors import BackendError
+from anyanomaly.kit import first_line
 
-LONGEST_WAIT_S = 300.0
-"""A server that asks for a longer wait ends the run: answers so far are kept, and a rerun goes on."""
+MAX_WAIT_S = 300.0
+"""A server that asks for a longer wait ends the run: finished segments are kept, and the same command continues."""
 
-PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+TEMPORARY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
 
-class Passing(BackendError):
-    """A fault that may be gone when tried again, after ``wait_s`` if the server says so."""
+class TemporaryError(BackendError):
+    """A failure that may not come again in a retry, after ``wait_s`` seconds if the server says so."""
 
     def __init__(self, message: str, wait_s: float | None = None) -> None:
         super().__init__(message)
         self.wait_s = wait_s
 
 
-def answered(url: str, response: httpx.Response, secret: str) -> dict[str, Any]:
-    """Return the JSON object that a server answered with.
+def read_response(url: str, response: httpx.Response, secret: str) -> dict[str, Any]:
+    """Return the JSON object in a server's response.
 
-    :raises BackendError: when it refused, with its own words. :raises Passing: when it may do better next time.
+    :param secret: the key, which is removed from messages.
+    :raises TemporaryError: when a retry may succeed. :raises BackendError: when the server refused, with its message.
     """
-    if response.status_code in PASSING:
+    if response.status_code in TEMPORARY:
         wait_s = retry_after(response.headers)
-        message = f"The server at {url} answered {_status(response)}: {_words(response, secret)}"
-        if wait_s is not None and wait_s > LONGEST_WAIT_S:
-            raise BackendError(f"{message} It asks to wait {wait_s:.0f} s; run again then, answers so far are kept.")
-        raise Passing(message, wait_s)
+        message = f"The server at {url} answered {_status(response)}: {_message(response, secret)}"
+        if wait_s is not None and wait_s > MAX_WAIT_S:
+            raise BackendError(
+                f"{message} It asks to wait {wait_s:.0f} s. Run the same command again then; finished segments "
+                "are kept."
+            )
+        raise TemporaryError(message, wait_s)
     if response.status_code in (401, 403):
         raise BackendError(
             f"The server at {url} refuses access ({_status(response)}). Name the environment variable that holds its "
@@ -45,56 +50,56 @@ def answered(url: str, response: httpx.Response, secret: str) -> dict[str, Any]:
         )
     if response.is_redirect:
         raise BackendError(
-            f"The server at {url} sends elsewhere, to {response.headers.get('location', '?')}; images follow no "
-            f"redirect. If that is the right place, give it as --backend.base-url."
+            f"The server at {url} redirects to {response.headers.get('location', '?')}; images are not sent to a "
+            f"redirect. If that is the right address, give it as --backend.base-url."
         )
     if response.status_code == 404:
         raise BackendError(
-            f"The server at {url} answered {_status(response)}: {_words(response, secret)} Check --backend.base-url, "
-            f"which mostly ends in /v1, and --backend.model."
+            f"The server at {url} answered {_status(response)}: {_message(response, secret)} Check --backend.base-url, "
+            f"which usually ends in /v1, and --backend.model."
         )
     if response.status_code >= 400:
-        raise BackendError(f"The server at {url} answered {_status(response)}: {_words(response, secret)}")
+        raise BackendError(f"The server at {url} answered {_status(response)}: {_message(response, secret)}")
     try:
         content = response.json()
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise Passing(f"The server at {url} answered with something else than JSON: {_words(response, secret)}")
+        raise TemporaryError(f"The server at {url} answered without JSON: {_message(response, secret)}")
     return content
 
 
-def unanswered(url: str, error: httpx.HTTPError, timeout_s: float) -> BackendError:
-    """Return the error for a request that got no answer."""
-    if certificate := _certificate_fault(error):
+def connection_error(url: str, error: httpx.HTTPError, timeout_s: float) -> BackendError:
+    """Return the error for a request without a response; a `TemporaryError` when a retry may succeed."""
+    if certificate := _certificate_error(error):
         return BackendError(
-            f"The certificate of {url} does not verify: {certificate}. If its authority is your own, give its "
+            f"The certificate of {url} does not verify: {certificate}. If the authority is your own, give its "
             f"certificate with --backend.ca-file FILE."
         )
     if isinstance(error, httpx.TimeoutException):
-        return Passing(
+        return TemporaryError(
             f"The server at {url} gave no answer in {timeout_s:g} s. Raise --backend.timeout-seconds, or lower "
             f"--backend.max-inflight."
         )
     if isinstance(error, httpx.ConnectError):
-        return Passing(f"Nothing answers at {url} ({error}). Start the server, or check --backend.base-url.")
-    return Passing(f"The server at {url} broke off in the middle: {str(error) or type(error).__name__}.")
+        return TemporaryError(f"Nothing answers at {url} ({error}). Start the server, or check --backend.base-url.")
+    return TemporaryError(f"The server at {url} broke off the connection: {first_line(error).rstrip('.')}.")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a server asks to wait; None when it says nothing that can be read."""
-    said = headers.get("retry-after", "").strip()
+    """Return the seconds in the header Retry-After, given as seconds or as a date; None without a valid one."""
+    value = headers.get("retry-after", "").strip()
     try:
-        return max(0.0, float(said))
+        return max(0.0, float(value))
     except ValueError:
         pass
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None
 
 
-def _certificate_fault(error: BaseException | None) -> str:
+def _certificate_error(error: BaseException | None) -> str:
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error.verify_message
@@ -108,8 +113,8 @@ def _status(response: httpx.Response) -> str:
     return f"{response.status_code} {response.reason_phrase}".strip()
 
 
-def _words(response: httpx.Response, secret: str) -> str:
-    """Return what a server said, short and without the key, which some repeat."""
+def _message(response: httpx.Response, secret: str) -> str:
+    """Return the server's message, at most 200 characters, without the key, which some servers repeat."""
     text = response.text
     try:
         content = json.loads(text)
@@ -121,4 +126,4 @@ def _words(response: httpx.Response, secret: str) -> str:
         text = text.replace(secret, "***")
     text = " ".join(text.split())
     text = f"{text[:200]}..." if len(text) > 200 else text
-    return f"{text.rstrip('.')}." if text else "nothing more."
+    return f"{text.rstrip('.')}." if text else "no message."

@@ -12,23 +12,26 @@ Kind = Literal["vllm", "sglang", "llama.cpp", "ollama", "other"]
 
 
 class OpenAiOptions(Options):
-    """Which server answers, and how it is spoken to."""
+    """Which server answers, and how requests are sent to it."""
 
     base_url: str = Field(
         "http://127.0.0.1:8000/v1", pattern=r"^https?://", description="address of the server, up to and with /v1"
     )
     model: str = Field("", description="name of the model on the server; empty: the only one it has")
     server: Literal["auto", "vllm", "sglang", "llama.cpp", "ollama", "other"] = Field(
-        "auto", description="what the server is, which decides how scores are read; auto: as it says itself"
+        "auto",
+        description="kind of server, which decides how log-probabilities are requested; auto: from its list of models",
     )
     api_key_env: str = Field(
         "", description="environment variable that holds the key, for example OPENAI_API_KEY; empty: send no key"
     )
     max_inflight: int = Field(8, ge=1, le=512, description="requests in flight at once")
-    timeout_seconds: float = Field(120.0, gt=0, description="longest wait for an answer")
-    retries: int = Field(4, ge=0, description="how often a request that failed for a passing reason is tried again")
+    timeout_seconds: float = Field(120.0, gt=0, description="timeout of a request")
+    retries: int = Field(4, ge=0, description="retries of a request after a temporary failure")
     top_logprobs: int = Field(
-        20, ge=1, description="likeliest tokens to ask for where the server cannot be asked for given ones"
+        20, ge=1, description="likeliest tokens to request from a server that cannot be asked for chosen ones"
     )
-    image_format: Literal["png", "jpeg"] = Field("png", description="how images travel: exact, or smaller")
-    ca_file: str = Field("", description="certificate authorities to trust, a PEM file; empty: the usual ones")
+    image_format: Literal["png", "jpeg"] = Field(
+        "png", description="image format in requests: png is exact, jpeg is smaller"
+    )
+    ca_file: str = Field("", description="certificate authorities to trust, a PEM file; empty: those of the system")

@@ -1,4 +1,4 @@
-"""Some pieces of work at once, each on a thread."""
+"""Calls in parallel, each in a thread."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def in_flight(work: Callable[[In], Out], items: Iterable[In], most: int) -> Iterator[Out]:
-    """Yield ``work(item)`` for each item as they finish, in any order.
+def in_flight(work: Callable[[In], Out], items: Iterable[In], limit: int) -> Iterator[Out]:
+    """Yield ``work(item)`` for each item as the calls finish, in any order.
 
-    Takes at most ``most`` items ahead of what it yielded. What ``work`` raises is raised here, after what has
-    finished by then. The threads end with the iterator, or with the process: an interrupt waits for no answer.
+    At most ``limit`` items are taken from ``items`` and not yet yielded. An exception of ``work`` is raised here, after
+    the results that are ready. The threads end with the iterator or with the process: an interrupt waits for no call.
     """
-    asked: SimpleQueue[In | None] = SimpleQueue()
-    done: SimpleQueue[tuple[Out, None] | tuple[None, BaseException]] = SimpleQueue()
+    pending: SimpleQueue[In | None] = SimpleQueue()
+    results: SimpleQueue[tuple[Out, None] | tuple[None, BaseException]] = SimpleQueue()
 
     def serve() -> None:
-        while (item := asked.get()) is not None:
+        while (item := pending.get()) is not None:
             try:
-                done.put((work(item), None))
+                results.put((work(item), None))
             except BaseException as error:
-                done.put((None, error))
+                results.put((None, error))
 
     stream = iter(items)
     n_threads = n_open = 0
@@ -33,25 +33,25 @@ def in_flight(work: Callable[[In], Out], items: Iterable[In], most: int) -> Iter
     failure: BaseException | None = None
     try:
         while True:
-            while not ended and n_open < most and done.empty():
+            while not ended and n_open < limit and results.empty():
                 if (item := next(stream, None)) is None:
                     ended = True
                     break
-                asked.put(item)
+                pending.put(item)
                 n_open += 1
                 if n_threads < n_open:
                     threading.Thread(target=serve, name="anyanomaly-openai", daemon=True).start()
                     n_threads += 1
             if not n_open:
                 return
-            result, error = done.get()
+            result, error = results.get()
             n_open -= 1
             if error is not None:
                 failure, ended = failure or error, True
             else:
                 yield result  # type: ignore[misc]  # None only beside an error
-            if failure is not None and done.empty():
+            if failure is not None and results.empty():
                 raise failure
     finally:
         for _ in range(n_threads):
-            asked.put(None)
+            pending.put(None)

@@ -1,9 +1,8 @@
-"""The log-probability of each allowed answer, from what a kind of server offers.
+"""The log-probability of each allowed answer, from what each kind of server offers.
 
-vLLM tells the probabilities of given token ids after a given beginning of the answer, over the same token strings as
-any other engine, exact but for what is negligible. The others tell the likeliest tokens: llama.cpp can be held to a
-grammar, SGLang and Ollama continue an answer that has begun; of the rest only the answer they give by themselves can be
-followed.
+vLLM gives the log-probabilities of chosen token ids after a chosen prefix of the answer: the results are exact, but for
+negligible parts. The other servers give the likeliest tokens: llama.cpp restricts the answer to a grammar, SGLang and
+Ollama continue an answer that the request begins; of other servers only the answer that they generate can be read.
 """
 
 from __future__ import annotations
@@ -18,76 +17,79 @@ from anyanomaly.core.trie import Tokens, choice_tokens, path_logprobs, steps
 from anyanomaly.errors import BackendError
 from anyanomaly_openai.options import Kind
 from anyanomaly_openai.server import Server
-from anyanomaly_openai.top_tokens import NEGLIGIBLE, Step, follow
+from anyanomaly_openai.top_tokens import NEGLIGIBLE, Step, choice_logprobs
 
-REQUESTS = 2
-"""Most requests per query where the likeliest tokens are followed: the scores start with 0 or with 1."""
+MAX_REQUESTS = 2
+"""Requests per query to a server that gives the likeliest tokens: scores start with 0 or with 1."""
 
 Messages = list[dict[str, Any]]
 
 
 class Scorer:
-    """Asks one model of one server; used by many threads at once."""
+    """Requests log-probabilities of one model on one server; safe for many threads at once."""
 
     def __init__(self, server: Server, model: str, kind: Kind, top_logprobs: int) -> None:
         self._server = server
         self._model = model
         self._kind = kind
-        self._top = top_logprobs
-        self._tokens = lru_cache(maxsize=64)(self._tokens_of)
+        self._top_logprobs = top_logprobs
+        self._encode_choices = lru_cache(maxsize=64)(self._request_tokens)
 
     def logprobs(self, messages: Messages, choices: tuple[str, ...]) -> dict[str, float]:
         """Return the natural-log probability of each choice as the answer to ``messages``.
 
-        :raises BackendError: when the server gives no log-probabilities, or cannot go on.
+        :raises BackendError: when the server gives no log-probabilities, or fails.
         """
         if self._kind == "vllm":
-            return self._exact(messages, choices)
-        return follow(choices, lambda place: self._likeliest(messages, place, choices), REQUESTS)
+            return self._exact_logprobs(messages, choices)
+        return choice_logprobs(choices, lambda prefix: self._top_steps(messages, prefix, choices), MAX_REQUESTS)
 
-    def _exact(self, messages: Messages, choices: tuple[str, ...]) -> dict[str, float]:
-        answers, texts = self._tokens(choices)
-        wanted = steps(answers)
-        ids = sorted({token for tokens in wanted.values() for token in tokens})
+    def _exact_logprobs(self, messages: Messages, choices: tuple[str, ...]) -> dict[str, float]:
+        answers, texts = self._encode_choices(choices)
+        tokens_after = steps(answers)
+        ids = sorted({token for tokens in tokens_after.values() for token in tokens})
         longest = max(map(len, answers))
-        found: dict[Tokens, dict[int, float]] = {}
-        for place, tokens in wanted.items():
-            if place in found:
+        logprobs: dict[Tokens, dict[int, float]] = {}
+        for prefix, tokens in tokens_after.items():
+            if prefix in logprobs:
                 continue
-            if _negligible(place, answers, found):
-                found[place] = dict.fromkeys(tokens, -math.inf)
+            if _is_negligible(prefix, answers, logprobs):
+                logprobs[prefix] = dict.fromkeys(tokens, -math.inf)
                 continue
-            # Of these tokens it mostly makes an allowed answer, and leads through places that then need no request.
-            told = self._ask(
-                begun(messages, texts[place]),
-                max_tokens=longest - len(place),
+            # Restricted to these tokens it usually generates an allowed answer, whose prefixes then need no request.
+            generated = self._request_steps(
+                with_answer(messages, texts[prefix]),
+                max_tokens=longest - len(prefix),
                 logprob_token_ids=ids,
                 allowed_token_ids=ids,
                 return_tokens_as_token_ids=True,
             )
-            at = place
-            for step in told:
-                found[at] = {_token_id(token): logprob for token, logprob in step.top.items()}
-                at = (*at, _token_id(step.token))
-                if at not in wanted:
+            path = prefix
+            for step in generated:
+                logprobs[path] = {_token_id(token): logprob for token, logprob in step.top.items()}
+                path = (*path, _token_id(step.token))
+                if path not in tokens_after:
                     break
         try:
-            return dict(zip(choices, path_logprobs(answers, found), strict=True))
+            return dict(zip(choices, path_logprobs(answers, logprobs), strict=True))
         except (KeyError, ValueError) as error:
-            raise BackendError(f"The server at {self._server.url} leaves tokens out that it was asked for.") from error
+            raise BackendError(
+                f"The server at {self._server.url} gives no log-probability for some of the requested tokens. "
+                f"Use --backend.server other."
+            ) from error
 
-    def _tokens_of(self, choices: tuple[str, ...]) -> tuple[tuple[Tokens, ...], dict[Tokens, str]]:
-        """Return each choice's token ids, as the server writes them after its chat template, and each place's text."""
+    def _request_tokens(self, choices: tuple[str, ...]) -> tuple[tuple[Tokens, ...], dict[Tokens, str]]:
+        """Return each choice's token ids after the server's chat template, and the text of each of their prefixes."""
 
         @cache
-        def encode(words: str) -> tuple[int, ...]:
-            asked: Messages = [{"role": "user", "content": "?"}]
-            more = continued("vllm") if words else {}
-            content = {"model": self._model, "messages": begun(asked, words), **more}
+        def encode(answer: str) -> tuple[int, ...]:
+            question: Messages = [{"role": "user", "content": "?"}]
+            settings = continuation_settings("vllm") if answer else {}
+            content = {"model": self._model, "messages": with_answer(question, answer), **settings}
             tokens = self._server.post("/tokenize", content).get("tokens")
             if not isinstance(tokens, list):
                 raise BackendError(
-                    f"The server at {self._server.url} does not tell its tokens; try --backend.server other."
+                    f"The server at {self._server.url} does not give its tokens. Use --backend.server other."
                 )
             return tuple(tokens)
 
@@ -97,59 +99,66 @@ class Scorer:
         for choice, answer in zip(choices, answers, strict=True):
             for length in range(1, len(choice)):
                 texts.setdefault(encode(choice[:length])[start:], choice[:length])
-            if lost := next((n for n in range(1, len(answer)) if answer[:n] not in texts), 0):
+            if split := next((n for n in range(1, len(answer)) if answer[:n] not in texts), 0):
                 raise BackendError(
-                    f"The model's tokens cut the allowed answer {choice!r} where no text begins (after {lost} tokens); "
-                    f"use --backend.server other, which follows the likeliest tokens instead."
+                    f"The first {split} tokens of the allowed answer {choice!r} are no prefix of its text. "
+                    f"Use --backend.server other, which reads the likeliest tokens instead."
                 )
         return answers, texts
 
-    def _likeliest(self, messages: Messages, place: str, choices: Sequence[str]) -> tuple[str, list[Step]]:
-        open_choices = [choice for choice in choices if choice.startswith(place)]
+    def _top_steps(self, messages: Messages, prefix: str, choices: Sequence[str]) -> tuple[str, list[Step]]:
+        open_choices = [choice for choice in choices if choice.startswith(prefix)]
+        top = self._top_logprobs
         if self._kind == "llama.cpp":
             grammar = "root ::= " + " | ".join(json.dumps(choice) for choice in open_choices)
-            return "", self._ask(messages, max_tokens=max(map(len, choices)), top_logprobs=self._top, grammar=grammar)
-        if place and self._kind == "other":
-            return place, []
-        longest = max(map(len, open_choices)) - len(place)
-        return place, self._ask(begun(messages, place), max_tokens=longest, top_logprobs=self._top)
+            max_tokens = max(map(len, choices))
+            return "", self._request_steps(messages, max_tokens=max_tokens, top_logprobs=top, grammar=grammar)
+        if prefix and self._kind == "other":
+            return prefix, []
+        max_tokens = max(map(len, open_choices)) - len(prefix)
+        return prefix, self._request_steps(with_answer(messages, prefix), max_tokens=max_tokens, top_logprobs=top)
 
-    def _ask(self, messages: Messages, **more: Any) -> list[Step]:
-        last = messages[-1]["role"] == "assistant"
-        content = {"model": self._model, "messages": messages, "temperature": 0, "logprobs": True, **more}
-        choice = first_choice(
-            self._server.url, self._server.post("chat/completions", content | (continued(self._kind) if last else {}))
-        )
-        told = (choice.get("logprobs") or {}).get("content")
-        if not told:
+    def _request_steps(self, messages: Messages, **settings: Any) -> list[Step]:
+        """Return the tokens that the server generates after ``messages``, with the log-probabilities of each."""
+        if messages[-1]["role"] == "assistant":
+            settings |= continuation_settings(self._kind)
+        content = {"model": self._model, "messages": messages, "temperature": 0, "logprobs": True, **settings}
+        choice = first_choice(self._server.url, self._server.post("chat/completions", content))
+        entries = (choice.get("logprobs") or {}).get("content")
+        if not entries:
             raise BackendError(
                 f"The server at {self._server.url} gives no log-probabilities with model {self._model!r}, which "
-                f"--scoring expected and yes-no need. Use --scoring words, or a server that has them."
+                f"--scoring expected and yes-no need. Use --scoring words, or a server that gives them."
             )
         try:
-            return [
-                Step(each["token"], {t["token"]: float(t["logprob"]) for t in each["top_logprobs"]}) for each in told
-            ]
+            return [Step(entry["token"], _top_tokens(entry)) for entry in entries]
         except (KeyError, TypeError, ValueError) as error:
             raise BackendError(
-                f"The server at {self._server.url} gives log-probabilities that cannot be read."
+                f"The log-probabilities of the server at {self._server.url} cannot be read. Use --scoring words."
             ) from error
 
 
-def _negligible(place: Tokens, answers: Sequence[Tokens], found: dict[Tokens, dict[int, float]]) -> bool:
-    def reached(tokens: Tokens) -> float:
-        return math.exp(sum(found[tokens[:length]][token] for length, token in enumerate(tokens)))
-
-    return reached(place) < NEGLIGIBLE * sum(reached(answer) for answer in answers if answer[:-1] in found)
+def _top_tokens(entry: dict[str, Any]) -> dict[str, float]:
+    return {candidate["token"]: float(candidate["logprob"]) for candidate in entry["top_logprobs"]}
 
 
-def begun(messages: Messages, answer: str) -> Messages:
-    """Return the conversation with an answer that has begun, if it has."""
+def _is_negligible(prefix: Tokens, answers: Sequence[Tokens], logprobs: dict[Tokens, dict[int, float]]) -> bool:
+    """Return whether a prefix is unlikely beside the answers whose probabilities are known."""
+
+    def probability(tokens: Tokens) -> float:
+        return math.exp(sum(logprobs[tokens[:length]][token] for length, token in enumerate(tokens)))
+
+    mass = sum(probability(answer) for answer in answers if answer[:-1] in logprobs)
+    return probability(prefix) < NEGLIGIBLE * mass
+
+
+def with_answer(messages: Messages, answer: str) -> Messages:
+    """Return the conversation followed by the beginning of an answer, if there is one."""
     return [*messages, {"role": "assistant", "content": answer}] if answer else messages
 
 
-def continued(kind: Kind) -> dict[str, Any]:
-    """Return what a request needs besides for its last message to be continued, not answered."""
+def continuation_settings(kind: Kind) -> dict[str, Any]:
+    """Return what a request needs for the server to continue its last message instead of answering it."""
     return {"add_generation_prompt": False, "continue_final_message": True} if kind in ("vllm", "sglang") else {}
 
 
@@ -160,7 +169,10 @@ def first_choice(url: str, content: dict[str, Any]) -> dict[str, Any]:
     """
     choices = content.get("choices")
     if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
-        raise BackendError(f"The server at {url} answered without an answer in it; it does not speak OpenAI's API.")
+        raise BackendError(
+            f"The response of the server at {url} holds no answer, so it is not OpenAI-compatible. "
+            f"Check --backend.base-url."
+        )
     return choices[0]
 
 

@@ -1,8 +1,8 @@
-"""Allowed answers followed token by token in what a server tells: the likeliest tokens after each place.
+"""Probabilities of allowed answers from a server that gives the likeliest tokens at each position.
 
-A server of this kind takes no token ids, so a place is the text answered so far, and whatever tokens lead on to
-an allowed answer count. What is not among the likeliest tokens, and what lies behind a place that could not be
-looked at, is lost: it lowers the mass, and is never guessed.
+Such a server takes no token ids, so a prefix of the answer is a text, and every token that continues it to a prefix of
+an allowed answer counts. The probability of tokens that are not among the likeliest, and of what follows a prefix that
+was not requested, is missing: it lowers the mass and is never estimated.
 """
 
 from __future__ import annotations
@@ -13,66 +13,71 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 NEGLIGIBLE = 1e-3
-"""A place that less than this share of what is known to end in an allowed answer reaches is not looked at.
+"""Prefixes whose probability is below this fraction of the mass found so far are not requested.
 
-It would move an expected score by less than this, and cost a request with all its images.
+They would move an expected score by less than this, and each costs a request with all its images.
 """
 
-Ask: TypeAlias = "Callable[[str], tuple[str, Sequence[Step]]]"
+RequestSteps: TypeAlias = "Callable[[str], tuple[str, Sequence[Step]]]"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One token that a server generated, and the natural-log probabilities of the likeliest in its place."""
+    """One generated token, and the natural-log probabilities of the likeliest tokens at its position."""
 
     token: str
     top: dict[str, float]
 
 
-def follow(choices: Sequence[str], ask: Ask, most: int) -> dict[str, float]:
-    """Return the natural-log probability of each choice, as far as ``most`` requests tell.
+def choice_logprobs(choices: Sequence[str], request_steps: RequestSteps, max_requests: int) -> dict[str, float]:
+    """Return the natural-log probability of each choice, as far as ``max_requests`` requests show it; else -inf.
 
-    :param ask: from a place to where its answer starts, and the steps from there; the first place is "".
+    :param request_steps: takes a prefix of the answer; returns the text before the first step, and the steps from
+        there on. The first prefix is "".
     """
-    known: dict[str, dict[str, float]] = {}
-    for _ in range(most):
-        place = _unknown(choices, known)
-        if place is None:
+    top_tokens: dict[str, dict[str, float]] = {}  # by prefix
+    for _ in range(max_requests):
+        prefix = _likeliest_unknown(choices, top_tokens)
+        if prefix is None:
             break
-        at, steps = ask(place)
+        text, steps = request_steps(prefix)
         for step in steps:
-            known[at] = step.top
-            at += step.token
-            if not _inner(at, choices):
+            top_tokens[text] = step.top
+            text += step.token
+            if not _is_inner(text, choices):
                 break
-        if place not in known:  # the server said something else: to ask again would not help
+        if prefix not in top_tokens:  # the server generated something else: a second request would too
             break
-    reached = _reached(choices, known)
-    return {choice: math.log(min(reached[choice], 1.0)) if reached.get(choice) else -math.inf for choice in choices}
+    probabilities = _probabilities(choices, top_tokens)
+    return {
+        choice: math.log(min(probabilities[choice], 1.0)) if probabilities.get(choice) else -math.inf
+        for choice in choices
+    }
 
 
-def _inner(place: str, choices: Sequence[str]) -> bool:
-    return any(choice.startswith(place) and choice != place for choice in choices)
+def _is_inner(prefix: str, choices: Sequence[str]) -> bool:
+    return any(choice.startswith(prefix) and choice != prefix for choice in choices)
 
 
-def _reached(choices: Sequence[str], known: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Return the probability with which the answer passes through, or ends at, each text on the way to a choice."""
-    reached = {"": 1.0}
-    for place in sorted(known, key=len):
-        for token, logprob in known[place].items():
-            text = place + token
-            if token and place in reached and any(choice.startswith(text) for choice in choices):
-                reached[text] = reached.get(text, 0.0) + reached[place] * math.exp(min(logprob, 0.0))
-    return reached
+def _probabilities(choices: Sequence[str], top_tokens: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Return the probability that the answer starts with each prefix of a choice, along all ways to write it."""
+    probabilities = {"": 1.0}
+    for prefix in sorted(top_tokens, key=len):
+        for token, logprob in top_tokens[prefix].items():
+            text = prefix + token
+            if token and prefix in probabilities and any(choice.startswith(text) for choice in choices):
+                step_probability = math.exp(min(logprob, 0.0))
+                probabilities[text] = probabilities.get(text, 0.0) + probabilities[prefix] * step_probability
+    return probabilities
 
 
-def _unknown(choices: Sequence[str], known: dict[str, dict[str, float]]) -> str | None:
-    """Return the place that most of the probability reaches and nothing is known about."""
-    reached = _reached(choices, known)
-    least = NEGLIGIBLE * sum(reached.get(choice, 0.0) for choice in choices)
+def _likeliest_unknown(choices: Sequence[str], top_tokens: dict[str, dict[str, float]]) -> str | None:
+    """Return the likeliest prefix whose next tokens are unknown; None when only negligible ones are left."""
+    probabilities = _probabilities(choices, top_tokens)
+    threshold = NEGLIGIBLE * sum(probabilities.get(choice, 0.0) for choice in choices)
     unknown = [
-        place
-        for place, probability in reached.items()
-        if place not in known and probability >= least and _inner(place, choices)
+        prefix
+        for prefix, probability in probabilities.items()
+        if prefix not in top_tokens and probability >= threshold and _is_inner(prefix, choices)
     ]
-    return max(unknown, key=lambda place: reached[place], default=None)
+    return max(unknown, key=lambda prefix: probabilities[prefix], default=None)

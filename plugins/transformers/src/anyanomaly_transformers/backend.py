@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from anyanomaly.api import Backend
-from anyanomaly.errors import AnyAnomalyError
 from anyanomaly.kit import answer_in_groups, require_loaded
 from anyanomaly.types import Answer, Query
-from anyanomaly_transformers.errors import run_error
+from anyanomaly_transformers.errors import translate_run_errors
 from anyanomaly_transformers.fingerprints import model_fingerprint
 from anyanomaly_transformers.generation import generate, sampling_key
-from anyanomaly_transformers.loading import Loaded, load, quiet_logs
+from anyanomaly_transformers.loading import Loaded, free_gpu_memory, load, quiet_logs
 from anyanomaly_transformers.options import TransformersOptions
 from anyanomaly_transformers.prompts import encode_batch, render_prompt
 from anyanomaly_transformers.scoring import choice_logprobs
@@ -36,14 +35,10 @@ class TransformersBackend(Backend[TransformersOptions]):
         self._fingerprint = model_fingerprint(self.options, self._loaded.model, self._loaded.commit)
 
     def close(self) -> None:
-        """Free the weights and the GPU memory that torch keeps for reuse."""
-        if self._loaded is None:
-            return
-        self._loaded = None
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        """Free the weights and their GPU memory."""
+        if self._loaded is not None:
+            self._loaded = None
+            free_gpu_memory()
 
     @property
     def fingerprint(self) -> str:
@@ -61,13 +56,8 @@ class TransformersBackend(Backend[TransformersOptions]):
         :raises UsageError: when a question holds a special token of the model.
         """
         loaded = require_loaded(self._loaded)
-        try:
-            with quiet_logs():
-                return answer_in_groups(queries, _batch_key, lambda group: _answer_group(loaded, group))
-        except AnyAnomalyError:
-            raise
-        except Exception as error:
-            raise run_error(self.options.model, error) from error
+        with translate_run_errors(self.options.model), quiet_logs():
+            return answer_in_groups(queries, _batch_key, lambda group: _answer_group(loaded, group))
 
 
 def _answer_group(loaded: Loaded, queries: Sequence[Query]) -> list[Answer]:

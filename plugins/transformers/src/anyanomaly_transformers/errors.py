@@ -48,8 +48,22 @@ def _load_error(model: str, error: Exception) -> AnyAnomalyError:
     return BackendError(f"Model {model!r} cannot be loaded: {type(error).__name__}: {first_line(error)}")
 
 
-def run_error(model: str, error: Exception) -> BackendError:
-    """Return the error of anyanomaly for an exception of a model that was answering."""
+@contextmanager
+def translate_run_errors(model: str) -> Iterator[None]:
+    """Turn what a model raises while it answers into errors of anyanomaly.
+
+    :param model: hub id or folder, for the message.
+    :raises AnyAnomalyError: in place of any other exception.
+    """
+    try:
+        yield
+    except AnyAnomalyError:
+        raise
+    except Exception as error:
+        raise _run_error(model, error) from error
+
+
+def _run_error(model: str, error: Exception) -> BackendError:
     import torch
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):

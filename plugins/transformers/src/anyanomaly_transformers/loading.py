@@ -196,6 +196,14 @@ def reset_generation_config(model: Any, tokenizer: Any) -> Any:
     return model
 
 
+def free_gpu_memory() -> None:
+    """Return the GPU memory that torch keeps for reuse to the system."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def require_package(distribution: str, option: str) -> None:
     """Check that a package is installed.
 

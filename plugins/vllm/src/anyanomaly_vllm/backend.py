@@ -1,35 +1,43 @@
-"""The backend ``vllm``: the offline engine, with the queries of many segments and videos in flight at once."""
+"""The backend ``vllm``: vLLM's offline engine, with the queries of many segments and videos in flight at once."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from anyanomaly.api import Backend
-from anyanomaly.core.trie import Tokens
 from anyanomaly.errors import BackendError
 from anyanomaly.kit import require_loaded
 from anyanomaly.types import Answer, Query
 from anyanomaly_vllm.engine import Engine, Prompt, new_log, quiet
 from anyanomaly_vllm.errors import translate_errors
 from anyanomaly_vllm.generation import sampling_params
-from anyanomaly_vllm.loading import Model, examine
+from anyanomaly_vllm.loading import Model, inspect_model
 from anyanomaly_vllm.options import VllmOptions
 from anyanomaly_vllm.prompts import messages
-from anyanomaly_vllm.scoring import Lookup
-from anyanomaly_vllm.sizes import Size
+from anyanomaly_vllm.scoring import ChoiceLookup, Request
+from anyanomaly_vllm.sizes import QuerySize
 
 LOGGER = logging.getLogger(__name__)
 
-STEP = 256  # tokens: lengths are rounded up, so that a slightly longer question later needs no new engine
+LENGTH_STEP = 256  # tokens: lengths are rounded up, so that a slightly longer question needs no new engine
+
+
+class _Submitted(NamedTuple):
+    """A query in the engine."""
+
+    query: Query
+    n_prompt: int  # tokens
+    lookup: ChoiceLookup | None  # None: an answer in words, from one request
+    requests: list[Request]
 
 
 class VllmBackend(Backend[VllmOptions]):
     """Answers in words, or with the exact log-probability of each allowed answer.
 
-    The engine starts with the first queries, whose sizes it is made for, and again when larger ones come.
+    The engine starts with the first queries, for their sizes, and starts again when larger ones come.
     """
 
     def __init__(self, options: VllmOptions) -> None:
@@ -38,20 +46,23 @@ class VllmBackend(Backend[VllmOptions]):
         self._log: IO[bytes] | None = None
         self._model: Model | None = None
         self._engine: Engine | None = None
-        self._size = Size(0, 0)
+        self._size = QuerySize(0, 0)
 
     def load(self) -> None:
-        """Look at the model; download its configuration when it is not there. Weights follow with the first query."""
+        """Check the model; download its configuration when missing. Weights are loaded with the first query.
+
+        :raises AnyAnomalyError: when the model cannot be used; the message says why and what to do.
+        """
         self._log = new_log()
         try:
-            self._model = examine(self.options, self._log)
+            self._model = inspect_model(self.options, self._log)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """End the engine and all its processes."""
-        self._stop()
+        self._stop_engine()
         self._model = None
         if self._log is not None:
             self._log.close()
@@ -59,112 +70,122 @@ class VllmBackend(Backend[VllmOptions]):
 
     @property
     def fingerprint(self) -> str:
-        """Weights, precision, sizes and release. Known once loaded.
+        """Weights, precision, pixel limits and release; known after `load`.
 
         :raises BackendError: before `load`.
         """
-        return self._ready()[0].fingerprint
+        return require_loaded(self._model).fingerprint
 
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
-        """Answer in order; all of them are in the engine at once.
+        """Answer in order; all queries are in the engine at once.
 
         :raises BackendError: before `load`, when memory is too small, or when the engine dies.
+        :raises UsageError: when a question holds a special token of the model.
         """
-        model, log = self._ready()
+        model, log = require_loaded(self._model), require_loaded(self._log)
         try:
             with quiet():
-                size = model.measure.size(queries)
+                size = model.sizer.size(queries)
             with translate_errors(self.options.model, log, running=False):
-                engine = self._started(size)
+                engine = self._start_engine(model, log, size)
             n_videos = len({query.id.video for query in queries})
             LOGGER.info("%d queries of %d videos go to vLLM at once", len(queries), n_videos)
             with translate_errors(self.options.model, log, running=True), quiet():
-                return self._answers(engine, queries)
-        except BaseException:  # an interrupt too: what is in flight has nobody to answer to
-            self._stop()
+                return _answer(model, engine, queries)
+        except BaseException:  # an interrupt too: nobody takes the answers of requests in flight
+            self._stop_engine()
             raise
 
-    def _ready(self) -> tuple[Model, IO[bytes]]:
-        return require_loaded(self._model), require_loaded(self._log)
+    def _start_engine(self, model: Model, log: IO[bytes], size: QuerySize) -> Engine:
+        """Return an engine that takes queries of this size: the running one, or a new one.
 
-    def _started(self, size: Size) -> Engine:
-        """Return an engine that takes queries of this size: the running one, or a new one."""
+        :raises BackendError: when a query is longer than the model or the options allow.
+        """
         if self._engine is not None and self._size.holds(size):
             return self._engine
-        model, log = self._ready()
-        self._stop()
-        whole = self._size.joined(size)
-        length = self.options.max_model_len or min(-(-whole.tokens // STEP) * STEP, model.longest)
-        if whole.tokens > length:
+        self._stop_engine()
+        total = self._size.union(size)
+        rounded = -(-total.tokens // LENGTH_STEP) * LENGTH_STEP
+        length = self.options.max_model_len or min(rounded, model.max_tokens)
+        if total.tokens > length:
             raise BackendError(
-                f"A query needs {whole.tokens} tokens and model {self.options.model!r} takes {length}. Lower "
+                f"A query needs {total.tokens} tokens and model {self.options.model!r} takes {length}. Lower "
                 "--backend.max-pixels or --reader.max-side"
                 + (", or raise --backend.max-model-len." if self.options.max_model_len else ".")
             )
-        images = {"count": max(whole.images, 1), "width": whole.width, "height": whole.height}
+        images = {"count": max(total.images, 1), "width": total.width, "height": total.height}
         sizes = {"max_model_len": length, "limit_mm_per_prompt": {"image": images, "video": 0}}
         self._engine = Engine(model.arguments | sizes, log)
-        self._size = whole._replace(tokens=length)
+        self._size = total._replace(tokens=length)
         return self._engine
 
-    def _stop(self) -> None:
+    def _stop_engine(self) -> None:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.close()
 
-    def _answers(self, engine: Engine, queries: Sequence[Query]) -> list[Answer]:
-        model, _ = self._ready()
-        asked: list[tuple[int, Lookup | None, list[Tokens]]] = []  # per query: its tokens; a place for each request
 
-        def requests() -> Iterator[tuple[Prompt, Any]]:
-            for query in queries:
-                prompt = _read(engine, query)
-                length = len(prompt["prompt_token_ids"])
-                if not query.sampling.choices:
-                    asked.append((length, None, [()]))
-                    yield prompt, sampling_params(query)
-                    continue
-                lookup = Lookup(model.encode_choices(prompt["prompt"], query.sampling.choices), length)
-                wanted = lookup.first()
-                asked.append((length, lookup, [place for place, _ in wanted]))
-                yield from _after(prompt, wanted)
+def _answer(model: Model, engine: Engine, queries: Sequence[Query]) -> list[Answer]:
+    submitted: list[_Submitted] = []
 
-        outputs = iter(engine.ask(requests()))
-        written: list[Sequence[int]] = []
-        for _, lookup, places in asked:
-            told = [next(outputs) for _ in places]
-            written.append(told[0].outputs[0].token_ids)
-            for place, output in zip(places, told, strict=True):
-                if lookup is not None:
-                    lookup.hear(place, output)
-        missing = [lookup.missing() if lookup is not None else [] for _, lookup, _ in asked]
-        again = (_after(_read(engine, query), left) for query, left in zip(queries, missing, strict=True) if left)
-        outputs = iter(engine.ask(chain.from_iterable(again)))
-        answers = []
-        for query, (length, lookup, places), tokens, left in zip(queries, asked, written, missing, strict=True):
-            if lookup is None:
-                words = model.measure.tokenizer.decode(tokens, skip_special_tokens=True).strip()
-                answers.append(Answer(query.id, words, prompt_tokens=length, output_tokens=len(tokens)))
-                continue
-            for place, _ in left:
-                lookup.hear(place, next(outputs))
-            logprobs = dict(zip(query.sampling.choices, lookup.values(), strict=True))
-            n_tokens = len(places) + len(left)
-            answers.append(Answer(query.id, logprobs=logprobs, prompt_tokens=length, output_tokens=n_tokens))
-        return answers
+    def requests() -> Iterator[tuple[Prompt, Any]]:
+        for query in queries:
+            prompt = _render(engine, query)
+            n_prompt = len(prompt["prompt_token_ids"])
+            if query.sampling.choices:
+                choices = model.encode_choices(prompt["prompt"], query.sampling.choices)
+                lookup = ChoiceLookup(choices, n_prompt)
+                submitted.append(_Submitted(query, n_prompt, lookup, lookup.first_requests()))
+            else:
+                submitted.append(_Submitted(query, n_prompt, None, [((), sampling_params(query))]))
+            yield from _extended(prompt, submitted[-1].requests)
+
+    outputs = iter(engine.ask(requests()))
+    tokens: list[Sequence[int]] = []  # generated by the first request of each query
+    for item in submitted:
+        item_outputs = [next(outputs) for _ in item.requests]
+        tokens.append(item_outputs[0].outputs[0].token_ids)
+        if item.lookup is not None:
+            _record(item.lookup, item.requests, item_outputs)
+    missing = [item.lookup.missing_requests() if item.lookup is not None else [] for item in submitted]
+    repeated = (_extended(_render(engine, query), more) for query, more in zip(queries, missing, strict=True) if more)
+    outputs = iter(engine.ask(chain.from_iterable(repeated)))
+    for item, more in zip(submitted, missing, strict=True):
+        if item.lookup is not None:
+            _record(item.lookup, more, [next(outputs) for _ in more])
+    return [
+        _choice_answer(item, len(item.requests) + len(more)) if item.lookup else _word_answer(model, item, new_tokens)
+        for item, more, new_tokens in zip(submitted, missing, tokens, strict=True)
+    ]
 
 
-def _read(engine: Engine, query: Query) -> Prompt:
-    """Return the query as the engine reads it; without a system turn in the template it goes before the question."""
+def _choice_answer(item: _Submitted, n_requests: int) -> Answer:
+    logprobs = item.lookup.answer_logprobs() if item.lookup else []
+    by_choice = dict(zip(item.query.sampling.choices, logprobs, strict=True))
+    return Answer(item.query.id, logprobs=by_choice, prompt_tokens=item.n_prompt, output_tokens=n_requests)
+
+
+def _word_answer(model: Model, item: _Submitted, tokens: Sequence[int]) -> Answer:
+    text = model.sizer.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+    return Answer(item.query.id, text, prompt_tokens=item.n_prompt, output_tokens=len(tokens))
+
+
+def _record(lookup: ChoiceLookup, requests: Sequence[Request], outputs: Sequence[Any]) -> None:
+    for (prefix, _), output in zip(requests, outputs, strict=True):
+        lookup.record(prefix, output)
+
+
+def _render(engine: Engine, query: Query) -> Prompt:
+    """Return the query as the engine reads it; a template without a system turn gets the text before the question."""
     try:
-        return engine.read(messages(query))
+        return engine.render(messages(query))
     except ValueError:
         if not query.system:
             raise
-        return engine.read(messages(query, system_turn=False))
+        return engine.render(messages(query, system_turn=False))
 
 
-def _after(prompt: Prompt, wanted: Sequence[tuple[Tokens, Any]]) -> Iterator[tuple[Prompt, Any]]:
-    """Yield the question with the tokens that lead to each place, and how to ask there."""
-    for place, how in wanted:
-        yield {**prompt, "prompt_token_ids": [*prompt["prompt_token_ids"], *place]}, how
+def _extended(prompt: Prompt, requests: Sequence[Request]) -> Iterator[tuple[Prompt, Any]]:
+    """Yield the prompt followed by the tokens of each request, and the request's sampling parameters."""
+    for prefix, params in requests:
+        yield {**prompt, "prompt_token_ids": [*prompt["prompt_token_ids"], *prefix]}, params

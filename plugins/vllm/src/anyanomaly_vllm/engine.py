@@ -1,4 +1,4 @@
-"""The engine's life: its processes start without the user's script, without noise, and all of them end."""
+"""vLLM's engine: starts its processes without the user's script and without log lines, and ends all of them."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ from types import ModuleType
 from typing import IO, Any, TypeAlias
 
 Prompt: TypeAlias = Mapping[str, Any]
-"""A question as the engine reads it: token ids, and the images with their places among them."""
+"""A query as the engine reads it: token ids, and the images with their positions among them."""
 
 
-def wanted_noise() -> bool:
-    """Return whether the user asked to be told more (``-v``)."""
+def is_verbose() -> bool:
+    """Return whether the user asked for log lines (``-v``)."""
     return logging.getLogger().isEnabledFor(logging.INFO)
 
 
 @contextmanager
 def quiet(log: IO[bytes] | None = None) -> Iterator[None]:
-    """Silence vLLM for a while unless ``-v`` is on; what is written then, child processes' lines too, goes to ``log``.
+    """Silence vLLM unless ``-v`` is on.
 
-    A child keeps the outputs that it was started with, so one that is started in here stays silent for good, and
-    ``log`` holds the reason when it dies.
+    A child process keeps the outputs that it was started with: one started in this context stays silent, and ``log``
+    holds the reason when it dies.
+
+    :param log: takes all output, that of child processes too.
     """
-    # Read when vllm is imported. Standard output is for data.
+    # vllm reads these on import. Standard output is for data.
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # nothing leaves this machine unasked
-    if wanted_noise():
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # no data leaves this machine without consent
+    if is_verbose():
         yield
         return
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
@@ -43,37 +45,37 @@ def quiet(log: IO[bytes] | None = None) -> Iterator[None]:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         if log is not None:
-            stack.enter_context(_redirected(log))
+            stack.enter_context(_redirect_output(log))
         yield
-        logging.getLogger("vllm").setLevel(logging.CRITICAL)  # of this process: what it reports, we say
+        logging.getLogger("vllm").setLevel(logging.CRITICAL)  # its errors become exceptions of ours
 
 
 @contextmanager
-def _redirected(log: IO[bytes]) -> Iterator[None]:
-    """Send standard output and standard error, as the system knows them, to ``log``."""
+def _redirect_output(log: IO[bytes]) -> Iterator[None]:
+    """Send file descriptors 1 and 2, standard output and standard error, to ``log``."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    kept = {number: os.dup(number) for number in (1, 2)}
+    copies = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
     try:
-        for number in kept:
-            os.dup2(log.fileno(), number)
+        for descriptor in copies:
+            os.dup2(log.fileno(), descriptor)
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):
                 stream.flush()
-        for number, own in kept.items():
-            os.dup2(own, number)
-            os.close(own)
+        for descriptor, copy in copies.items():
+            os.dup2(copy, descriptor)
+            os.close(copy)
 
 
 @contextmanager
 def _without_main() -> Iterator[None]:
-    """Hide the program from child processes while they are started.
+    """Hide the main module from child processes while they start.
 
-    A spawned process runs the program's main file anew, which a script without ``if __name__ == "__main__"`` does
-    not outlive. The engine needs nothing of it.
+    A spawned process runs the program's main file again, which breaks a script without ``if __name__ == "__main__"``.
+    The engine does not need the main module.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -84,57 +86,66 @@ def _without_main() -> Iterator[None]:
 
 
 class Engine:
-    """A running engine of vLLM. ``log`` holds what its processes wrote, unless ``-v`` showed it."""
+    """A running engine of vLLM.
+
+    :param arguments: of ``vllm.LLM``.
+    :param log: takes the output of its processes, unless ``-v`` shows it.
+    """
 
     def __init__(self, arguments: Mapping[str, Any], log: IO[bytes]) -> None:
         self.log = log
-        self._numbers = 0
-        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"  # a fork would take over threads and a used GPU
-        others = set(multiprocessing.active_children())
+        self._n_requests = 0
+        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"  # a fork would inherit threads and the state of the GPU
+        before = set(multiprocessing.active_children())
         try:
             with quiet(log), _without_main():
                 from vllm import LLM
 
                 self._llm = LLM(**arguments)
         except BaseException:  # an interrupt too
-            _end(set(multiprocessing.active_children()) - others)
+            _end(set(multiprocessing.active_children()) - before)
             raise
-        self._processes = set(multiprocessing.active_children()) - others
+        self._processes = set(multiprocessing.active_children()) - before
         if self._processes:
             outputs = self._llm.llm_engine.engine_core.outputs_queue
-            threading.Thread(target=_tell_of_death, args=(self._processes, outputs), daemon=True).start()
+            threading.Thread(target=_report_death, args=(self._processes, outputs), daemon=True).start()
 
-    def read(self, messages: list[dict[str, Any]]) -> Prompt:
-        """Return a conversation as the engine reads it: chat template, tokens, prepared images."""
+    def render(self, messages: list[dict[str, Any]]) -> Prompt:
+        """Return a conversation as the engine reads it: in the chat template, tokenised, with preprocessed images.
+
+        :raises ValueError: when the chat template does not take it.
+        """
         from vllm.renderers import ChatParams
 
         renderer = self._llm.renderer
-        how = ChatParams(chat_template_kwargs={"add_generation_prompt": True, "tokenize": False})
+        chat = ChatParams(chat_template_kwargs={"add_generation_prompt": True, "tokenize": False})
         tokens = renderer.default_chat_tok_params.with_kwargs(add_special_tokens=False)  # the template has them
-        _, (prompt,) = renderer.render_chat([messages], how, tokens)
+        _, (prompt,) = renderer.render_chat([messages], chat, tokens)
         return dict(prompt)
 
     def ask(self, requests: Iterable[tuple[Prompt, Any]]) -> list[Any]:
         """Return vLLM's output for each prompt and its sampling parameters, in order.
 
-        The engine works on the first while the later ones are still read. Whatever was read must be asked: vLLM sends
-        the data of an image once and counts on the engine to keep it.
+        The engine works on the first requests while the next are rendered. Each rendered prompt must be submitted: vLLM
+        sends the data of an image once, and expects the engine to have it afterwards.
+
+        :raises RuntimeError: when vLLM fails on a request.
         """
-        engine, asked, done = self._llm.llm_engine, [], {}
+        engine, request_ids, outputs = self._llm.llm_engine, [], {}
         for prompt, params in requests:
-            self._numbers += 1
-            asked.append(str(self._numbers))
-            engine.add_request(asked[-1], prompt, params)
+            self._n_requests += 1
+            request_ids.append(str(self._n_requests))
+            engine.add_request(request_ids[-1], prompt, params)
         while engine.has_unfinished_requests():
-            done.update({output.request_id: output for output in engine.step() if output.finished})
-        if any(output.outputs[0].finish_reason == "error" for output in done.values()):
-            raise RuntimeError("vLLM gave a query up")
-        return [done[number] for number in asked]
+            outputs.update({output.request_id: output for output in engine.step() if output.finished})
+        if any(output.outputs[0].finish_reason == "error" for output in outputs.values()):
+            raise RuntimeError("vLLM failed on a query")
+        return [outputs[request_id] for request_id in request_ids]
 
     def close(self) -> None:
         """End the engine's processes."""
         with quiet(self.log):
-            with suppress(Exception):  # of an engine that is dead already
+            with suppress(Exception):  # of an engine that died before
                 self._llm.llm_engine.engine_core.shutdown()
             with suppress(Exception):
                 self._llm.renderer.shutdown()
@@ -142,17 +153,17 @@ class Engine:
         _end(self._processes)
 
 
-def _tell_of_death(processes: Iterable[BaseProcess], outputs: Any) -> None:
-    """Wait until one of ``processes`` ends, and put the error where the next output is waited for.
+def _report_death(processes: Iterable[BaseProcess], outputs: Any) -> None:
+    """Wait until one of ``processes`` ends, then put an error into the engine's queue of outputs.
 
-    vLLM notices a process that was killed, but its offline engine goes on waiting for what that would have said.
+    vLLM notices a killed process, but its offline engine keeps waiting for the output of that process.
     """
     wait([process.sentinel for process in processes])
     outputs.put(ChildProcessError("a process of the engine ended"))
 
 
 def _end(processes: Iterable[BaseProcess]) -> None:
-    """End processes; their own children end with them."""
+    """Terminate processes; their children end with them."""
     for process in processes:
         process.terminate()
     for process in processes:
@@ -163,5 +174,5 @@ def _end(processes: Iterable[BaseProcess]) -> None:
 
 
 def new_log() -> IO[bytes]:
-    """Return a file without a name: it goes when nobody holds it any more."""
+    """Return an unnamed temporary file, which is deleted when it is closed."""
     return tempfile.TemporaryFile()

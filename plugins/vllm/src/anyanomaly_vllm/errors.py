@@ -1,4 +1,4 @@
-"""What vLLM raises, and what its processes leave in their log, as errors of ours that say what to do."""
+"""Exceptions of vLLM, and what its processes leave in their log, as errors of anyanomaly that say what to do."""
 
 from __future__ import annotations
 
@@ -12,43 +12,54 @@ from anyanomaly.errors import AnyAnomalyError, BackendError, UsageError
 from anyanomaly.kit import download_error, first_line, own_code_error
 
 _RAISED = re.compile(r"\b([A-Z]\w*(?:Error|Exception)): (.+)")
-_EMPTY = ("Engine core initialization failed", "EngineCore encountered an issue", "WorkerProc initialization failed")
+_WITHOUT_REASON = (
+    "Engine core initialization failed",
+    "EngineCore encountered an issue",
+    "WorkerProc initialization failed",
+)
+_LOG_TAIL_BYTES = 200_000
 
 
 @contextmanager
 def translate_errors(model: str, log: IO[bytes], *, running: bool) -> Iterator[None]:
-    """Turn what vLLM raises into errors of ours; ``running``: while it answers, else while it starts."""
+    """Turn what vLLM raises into errors of anyanomaly.
+
+    :param model: hub id or folder, for the message.
+    :param log: output of the engine's processes, which holds the reason when one of them died.
+    :param running: whether the engine answers; False while it starts.
+    :raises AnyAnomalyError: in place of any other exception.
+    """
     try:
         yield
     except AnyAnomalyError:
         raise
     except Exception as error:
-        raise _error(model, error, _tail(log), running) from error
+        raise _translate(model, error, _tail(log), running) from error
 
 
-def _error(model: str, error: Exception, log: str, running: bool) -> AnyAnomalyError:
-    told = f"{_all(error)}\n{log}"
-    if "trust_remote_code" in told:
+def _translate(model: str, error: Exception, log: str, running: bool) -> AnyAnomalyError:
+    text = f"{_chained_messages(error)}\n{log}"
+    if "trust_remote_code" in text:
         return own_code_error(model)
-    if "KV cache is needed" in told or "cache blocks" in told or "No available memory" in told:
+    if "KV cache is needed" in text or "cache blocks" in text or "No available memory" in text:
         return BackendError(
-            f"The memory for keys and values does not hold one query of model {model!r}. Raise "
-            "--backend.memory-share (on a GPU) or --backend.kv-cache-gib, or lower --backend.max-pixels or "
-            "--reader.max-side."
+            f"The key-value cache does not hold one query of model {model!r}. Raise --backend.memory-share (on a GPU) "
+            "or --backend.kv-cache-gib, or lower --backend.max-pixels or --reader.max-side."
         )
-    if "out of memory" in told.lower() or "Free memory on device" in told or isinstance(error, MemoryError):
+    if "out of memory" in text.lower() or "Free memory on device" in text or isinstance(error, MemoryError):
         return BackendError(
-            f"Memory ran out with model {model!r}. Lower --backend.memory-share if others use the GPU, spread it with "
-            "--backend.tensor-parallel, shrink it with --backend.quantization, or use a smaller model."
+            f"Memory ran out with model {model!r}. Lower --backend.memory-share if other programs use the GPU, spread "
+            "the weights with --backend.tensor-parallel, shrink them with --backend.quantization, or use a smaller "
+            "model."
         )
-    if "Model architectures" in told or "does not recognize this architecture" in told:
+    if "Model architectures" in text or "does not recognize this architecture" in text:
         return UsageError(f"The installed vLLM does not serve the architecture of model {model!r}. Use another model.")
-    if "maximum model length" in told or "longer than the max" in told:
+    if "maximum model length" in text or "longer than the max" in text:
         return BackendError(
             f"A query is longer than the engine of model {model!r} takes. Raise --backend.max-model-len, or lower "
             "--backend.max-pixels or --reader.max-side."
         )
-    if not running and _not_there(error) and not Path(model).expanduser().is_dir():
+    if not running and _is_missing_file(error) and not Path(model).expanduser().is_dir():
         return download_error(f"Model {model!r}", error)
     reason = _reason(error, log)
     if not running:
@@ -57,37 +68,38 @@ def _error(model: str, error: Exception, log: str, running: bool) -> AnyAnomalyE
         why = f" ({reason})" if reason else ""
         return BackendError(
             f"The vLLM engine of model {model!r} died while it answered{why}. "
-            "What is finished is kept: run the same command again to go on."
+            "Finished segments are kept: run the same command again to continue."
         )
     return BackendError(f"Model {model!r} failed: {reason}")
 
 
-def _not_there(error: BaseException | None) -> bool:
-    """Return whether a file could not be had: the hub's client raises such errors, others wrap them."""
+def _is_missing_file(error: BaseException | None) -> bool:
+    """Return whether an OSError is in the chain: what the hub's client raises, and others wrap."""
     while error is not None and not isinstance(error, OSError):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 def _reason(error: Exception, log: str) -> str:
-    """Return what went wrong first: the log knows it where the error only says that a process ended."""
-    found = [match.group(0) for match in _RAISED.finditer(log) if not any(empty in match.group(0) for empty in _EMPTY)]
-    if found:
-        return found[0].strip()
-    if isinstance(error, ChildProcessError) or any(empty in str(error) for empty in _EMPTY):
+    """Return the first cause, from the log where the error only says that a process ended; empty when unknown."""
+    raised = [match.group(0) for match in _RAISED.finditer(log)]
+    causes = [line for line in raised if not any(phrase in line for phrase in _WITHOUT_REASON)]
+    if causes:
+        return causes[0].strip()
+    if isinstance(error, ChildProcessError) or any(phrase in str(error) for phrase in _WITHOUT_REASON):
         return ""
     return f"{type(error).__name__}: {first_line(error)}"
 
 
-def _all(error: BaseException | None) -> str:
-    told = []
+def _chained_messages(error: BaseException | None) -> str:
+    messages = []
     while error is not None:
-        told.append(str(error))
+        messages.append(str(error))
         error = error.__cause__ or error.__context__
-    return "\n".join(told)
+    return "\n".join(messages)
 
 
 def _tail(log: IO[bytes]) -> str:
     log.seek(0, 2)
-    log.seek(max(0, log.tell() - 200_000))
+    log.seek(max(0, log.tell() - _LOG_TAIL_BYTES))
     return log.read().decode(errors="replace")

@@ -1,4 +1,4 @@
-"""How vLLM samples an answer in words."""
+"""Sampling parameters of answers in words."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from anyanomaly.kit import sampling_seed
 from anyanomaly.types import Query
 
-SEED_BITS = 63  # as with transformers, so that both sample alike
+SEED_BITS = 63  # of a torch generator
 
 
 def sampling_params(query: Query) -> Any:
-    """Return vLLM's parameters for an answer in words; nothing of the checkpoint's own defaults applies."""
+    """Return vLLM's SamplingParams; the checkpoint's own sampling defaults do not apply."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -22,6 +22,6 @@ def sampling_params(query: Query) -> Any:
         top_p=sampling.top_p,
         repetition_penalty=sampling.repetition_penalty,
         seed=sampling_seed(query, SEED_BITS) if sampling.temperature > 0 else None,
-        detokenize=False,  # vLLM's own, made for streams, holds back what may be half a character
+        detokenize=False,  # vLLM's detokenizer, made for streams, holds back the bytes of an incomplete character
         output_kind=RequestOutputKind.FINAL_ONLY,
     )

@@ -1,4 +1,4 @@
-"""A model before its engine runs: that it is there, sees images and may run; how it is measured and identified."""
+"""A model before its engine starts: checks, the engine's arguments, the tokenizer and the fingerprint."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from anyanomaly.kit import (
 from anyanomaly_vllm.engine import quiet
 from anyanomaly_vllm.errors import translate_errors
 from anyanomaly_vllm.options import VllmOptions
-from anyanomaly_vllm.sizes import Measure
+from anyanomaly_vllm.sizes import QuerySizer
 
 
 class Model(NamedTuple):
-    """What is known of a model without reading its weights."""
+    """What is known about a model without its weights."""
 
-    arguments: dict[str, Any]  # of vLLM's engine, all but the sizes
-    longest: int  # tokens that the model itself takes
-    measure: Measure
+    arguments: dict[str, Any]  # of vLLM's engine, without the sizes
+    max_tokens: int  # longest query that the model takes, with its answer
+    sizer: QuerySizer
     encode_choices: ChoiceEncoder
     fingerprint: str
 
 
-def examine(options: VllmOptions, log: IO[bytes]) -> Model:
-    """Look at the model that ``options`` name.
+def inspect_model(options: VllmOptions, log: IO[bytes]) -> Model:
+    """Return what is known about the model that ``options`` name; its configuration is downloaded when missing.
 
-    :raises UsageError: when it cannot work: a model without vision, code of its own, an architecture unknown to vLLM.
-    :raises MissingRequirement: when the model cannot be had.
+    :raises UsageError: when the model takes no images, brings code of its own, or has an unknown architecture.
+    :raises MissingRequirement: when it is not on this machine and cannot be downloaded.
     """
     require_model(options.model, backend="vllm", example=MODEL, preset="qwen-vllm")
     name = folder_or_hub_id(options.model)
@@ -56,36 +56,36 @@ def examine(options: VllmOptions, log: IO[bytes]) -> Model:
                 f"Model {options.model!r} ({', '.join(config.architectures)}) does not answer questions about images. "
                 f"Give a vision-language model, for example {EXAMPLE}."
             )
-        processor, tokenizer = _processor(name, options)
+        processor, tokenizer = _load_processor(name, options)
         if options.has_pixel_limits:
-            images = getattr(processor, "image_processor", None)
-            low, high = limit_pixels(images, options, f"Model {options.model!r}")
+            image_processor = getattr(processor, "image_processor", None)
+            low, high = limit_pixels(image_processor, options, f"Model {options.model!r}")
             arguments["mm_processor_kwargs"] = {"min_pixels": low, "max_pixels": high}
         commit = str(getattr(config.hf_config, "_commit_hash", None) or "")
         return Model(
             arguments,
             config.max_model_len,
-            Measure(processor, tokenizer),
+            QuerySizer(processor, tokenizer),
             choice_encoder(tokenizer),
             _fingerprint(options, config, commit),
         )
 
 
 def _arguments(name: str, options: VllmOptions, on_cpu: bool) -> dict[str, Any]:
-    precision = options.dtype
-    if precision == "auto":
-        precision = "float32" if on_cpu else "bfloat16"
+    dtype = options.dtype
+    if dtype == "auto":
+        dtype = "float32" if on_cpu else "bfloat16"
     arguments: dict[str, Any] = {
         "model": name,
         "revision": options.revision,
         "tokenizer_revision": options.revision,
         "trust_remote_code": options.trust_remote_code,
-        "dtype": precision,
+        "dtype": dtype,
         "tensor_parallel_size": options.tensor_parallel,
         "gpu_memory_utilization": options.memory_share,
         "enforce_eager": on_cpu if options.eager is None else options.eager,
         "enable_prefix_caching": True,
-        "generation_config": "vllm",  # not the checkpoint's own sampling defaults
+        "generation_config": "vllm",  # without the checkpoint's sampling defaults
         "logprobs_mode": "raw_logprobs",
     }
     if options.quantization:
@@ -95,19 +95,19 @@ def _arguments(name: str, options: VllmOptions, on_cpu: bool) -> dict[str, Any]:
     return arguments
 
 
-def _processor(name: str, options: VllmOptions) -> tuple[Any, Any]:
-    """Return the processor, or None where only vLLM's own code can use it, and the tokenizer."""
+def _load_processor(name: str, options: VllmOptions) -> tuple[Any, Any]:
+    """Return the processor, None when only vLLM's own code can use it, and the tokenizer."""
     from transformers import AutoProcessor, AutoTokenizer
 
-    where = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
-    processor = AutoProcessor.from_pretrained(name, **where)
+    source = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
+    processor = AutoProcessor.from_pretrained(name, **source)
     if getattr(processor, "image_processor", None) is None or not getattr(processor, "chat_template", None):
-        return None, AutoTokenizer.from_pretrained(name, **where)
+        return None, AutoTokenizer.from_pretrained(name, **source)
     return processor, processor.tokenizer
 
 
 def _fingerprint(options: VllmOptions, config: Any, commit: str) -> str:
-    """Return a line that two runs share exactly when the same weights run in the same way."""
+    """Return the fingerprint: weights, precision, pixel limits and release."""
     import vllm
 
     return fingerprint(

@@ -10,29 +10,29 @@ from anyanomaly.kit import MODEL, HubModelOptions, PixelOptions, Precision
 
 
 class VllmOptions(PixelOptions, HubModelOptions):
-    """What decides which weights answer, and how they run."""
+    """Weights, precision, memory and batches."""
 
     brings_code: ClassVar[bool] = False
-    """Whether the preset's model needs Python code of its authors."""
+    """Whether the preset's model comes with Python code that it needs."""
 
     dtype: Precision = "auto"
     quantization: str = Field(
-        "", description="vLLM's name of a quantisation, such as fp8 or bitsandbytes; empty: as the checkpoint says"
+        "", description="quantisation as vLLM names it, such as fp8 or bitsandbytes; empty: that of the checkpoint"
     )
-    tensor_parallel: int = Field(1, ge=1, description="GPUs that share the weights")
-    memory_share: float = Field(0.9, gt=0, le=1, description="share of the GPU's memory that the engine may take")
+    tensor_parallel: int = Field(1, ge=1, description="number of GPUs that share the weights")
+    memory_share: float = Field(0.9, gt=0, le=1, description="fraction of the GPU's memory that the engine may use")
     kv_cache_gib: float | None = Field(
-        None, gt=0, description="GiB for keys and values; none: what memory_share leaves on a GPU, 2 on a CPU"
+        None, gt=0, description="GiB for the key-value cache; none: what memory_share leaves on a GPU, 2 on a CPU"
     )
     max_model_len: int | None = Field(
-        None, ge=1, description="longest query with its answer, in tokens; none: from the queries of the run"
+        None, ge=1, description="longest query with its answer, in tokens; none: computed from the queries"
     )
-    batch_size: int = Field(256, ge=1, description="queries handed to the engine at once")
+    batch_size: int = Field(256, ge=1, description="queries in the engine at once")
     eager: bool | None = Field(
-        None, description="start without compiling: sooner ready, slower answers; none: on a CPU yes, on a GPU no"
+        None, description="start without compilation: faster start, slower answers; none: yes on a CPU, no on a GPU"
     )
     trust_remote_code: bool = Field(
-        False, description="run Python code that comes with the model; only for authors whom you trust"
+        False, description="run Python code that comes with the model; only if you trust its authors"
     )
 
 

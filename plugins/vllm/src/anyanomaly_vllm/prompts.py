@@ -1,4 +1,4 @@
-"""Queries to what vLLM takes."""
+"""Queries as conversations in vLLM's form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from anyanomaly.types import Query
 
 
 def messages(query: Query, *, system_turn: bool = True) -> list[dict[str, Any]]:
-    """Return the conversation; without a system turn, the system text stands before the question."""
+    """Return the conversation; without a system turn, the system text goes before the question."""
     from PIL import Image
 
     images = [{"type": "image_pil", "image_pil": Image.fromarray(image)} for image in query.images]

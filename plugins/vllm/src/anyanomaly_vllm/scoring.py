@@ -1,82 +1,90 @@
-"""The log-probabilities of allowed answers, out of requests that generate one token each."""
+"""The log-probabilities of allowed answers, from requests that generate one token each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from anyanomaly.core.trie import Tokens, steps
 from anyanomaly.kit import WIDER_PRECISION, answer_logprobs
 
-MOST_TOKENS = 128  # whose log-probabilities vLLM gives at one place
+MAX_LOGPROB_TOKENS = 128  # vLLM gives the log-probabilities of this many tokens in one request
+
+Request: TypeAlias = tuple[Tokens, Any]
+"""Answer tokens to append to the prompt, and vLLM's SamplingParams."""
 
 
-class Lookup:
-    """One question's allowed answers as a trie of tokens, and what is known of its places.
+class ChoiceLookup:
+    """The allowed answers of one query as a trie of tokens, and the log-probabilities known so far.
 
-    A request for a place is the question with the tokens that lead there. The token that it generates tells what may
-    follow, before the draw; its own last tokens tell how likely they were. So ``0.0`` to ``1.0`` with a token per
-    character take three requests, for the start, ``0 .`` and ``1 .``, and what follows ``0`` and ``1`` is told on
-    the way.
+    A request is the prompt followed by a prefix of an answer. The token that it generates gives the distribution after
+    the prefix; its prompt log-probabilities give those of the prefix's own tokens. For ``0.0`` to ``1.0`` with a token
+    per character three requests are enough: for the empty prefix, ``0 .`` and ``1 .``; the last two also give what
+    follows ``0`` and ``1``.
     """
 
     def __init__(self, answers: tuple[Tokens, ...], n_prompt: int) -> None:
-        """:param n_prompt: tokens of the question."""
+        """:param answers: tokens of each allowed answer. :param n_prompt: tokens of the prompt."""
         self._answers = answers
         self._n_prompt = n_prompt
-        self._wanted = steps(answers)
-        self._found: dict[Tokens, dict[int, float]] = {}
+        self._tokens_after = steps(answers)
+        self._logprobs: dict[Tokens, dict[int, float]] = {}
 
-    def first(self) -> list[tuple[Tokens, Any]]:
-        """Return the places to ask at and the parameters: all whose tokens no deeper request tells, and the start."""
-        ends = [
-            place
-            for place, tokens in self._wanted.items()
-            if not place or any((*place, token) not in self._wanted for token in tokens)
+    def first_requests(self) -> list[Request]:
+        """Return the requests to start with: the empty prefix, and each prefix that no longer request covers."""
+        prefixes = [
+            prefix
+            for prefix, tokens in self._tokens_after.items()
+            if not prefix or any((*prefix, token) not in self._tokens_after for token in tokens)
         ]
-        return [(place, how) for place in ends for how in self._ways(place)]
+        return [(prefix, params) for prefix in prefixes for params in self._sampling_params(prefix)]
 
-    def missing(self) -> list[tuple[Tokens, Any]]:
-        """Return the same for each place that was not told on the way.
+    def missing_requests(self) -> list[Request]:
+        """Return the requests for prefixes that are still unknown.
 
-        What vLLM has in its cache it does not compute, and tells nothing about: a question asked before.
+        vLLM gives no prompt log-probabilities for tokens in its prefix cache: those of a repeated query.
         """
-        left = [place for place, tokens in self._wanted.items() if not self._found.get(place, {}).keys() >= {*tokens}]
-        return [(place, how) for place in left for how in self._ways(place)]
+        missing = [
+            prefix
+            for prefix, tokens in self._tokens_after.items()
+            if not self._logprobs.get(prefix, {}).keys() >= {*tokens}
+        ]
+        return [(prefix, params) for prefix in missing for params in self._sampling_params(prefix)]
 
-    def hear(self, place: Tokens, output: Any) -> None:
-        """Take in vLLM's answer to a request for ``place``."""
-        self._add(place, output.outputs[0].logprobs[0])
-        told, cached = output.prompt_logprobs or [], output.num_cached_tokens
-        for back in range(1, len(place)):  # the token that far from the end
-            token, before = place[-back], place[:-back]
-            row = told[-back] if back < len(told) else None
-            if cached is None or cached >= self._n_prompt + len(before) or not row or token not in row:
+    def record(self, prefix: Tokens, output: Any) -> None:
+        """Add the log-probabilities in vLLM's output of a request for ``prefix``."""
+        self._add(prefix, output.outputs[0].logprobs[0])
+        prompt_logprobs, n_cached = output.prompt_logprobs or [], output.num_cached_tokens
+        for back in range(1, len(prefix)):  # the token at this distance from the end
+            token, before = prefix[-back], prefix[:-back]
+            row = prompt_logprobs[-back] if back < len(prompt_logprobs) else None
+            if n_cached is None or n_cached >= self._n_prompt + len(before) or not row or token not in row:
                 break
             self._add(before, {token: row[token]})
 
-    def values(self) -> list[float]:
+    def answer_logprobs(self) -> list[float]:
         """Return the natural-log probability of each answer.
 
-        :raises BackendError: when the model gives no numbers.
+        :raises BackendError: when the model gives NaN.
         """
-        return answer_logprobs(self._answers, self._found, WIDER_PRECISION)
+        return answer_logprobs(self._answers, self._logprobs, WIDER_PRECISION)
 
-    def _add(self, place: Tokens, told: Any) -> None:
-        self._found.setdefault(place, {}).update({token: each.logprob for token, each in told.items()})
+    def _add(self, prefix: Tokens, logprobs: Any) -> None:
+        values = {token: entry.logprob for token, entry in logprobs.items()}
+        self._logprobs.setdefault(prefix, {}).update(values)
 
-    def _ways(self, place: Tokens) -> Iterator[Any]:
+    def _sampling_params(self, prefix: Tokens) -> Iterator[Any]:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        tokens = self._wanted[place]
-        for start in range(0, len(tokens), MOST_TOKENS):
+        tokens = self._tokens_after[prefix]
+        for start in range(0, len(tokens), MAX_LOGPROB_TOKENS):
             yield SamplingParams(
                 max_tokens=1,
                 temperature=0.0,
-                logprob_token_ids=list(tokens[start : start + MOST_TOKENS]),
-                prompt_logprobs=0 if len(place) > 1 and not start else None,
-                skip_reading_prefix_cache=False,  # else a request with prompt_logprobs reads the whole question anew
+                logprob_token_ids=list(tokens[start : start + MAX_LOGPROB_TOKENS]),
+                prompt_logprobs=0 if len(prefix) > 1 and not start else None,
+                skip_reading_prefix_cache=False,  # vLLM's default with prompt_logprobs repeats the whole prefill
                 detokenize=False,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             )

@@ -1,4 +1,4 @@
-"""What the engine must hold: how long queries are, and how many images they have, known before it starts."""
+"""Sizes of queries, known before the engine starts: their length in tokens, and their images."""
 
 from __future__ import annotations
 
@@ -9,65 +9,65 @@ from anyanomaly_transformers.api import encode_batch, refuse_special_tokens, ren
 
 from anyanomaly.types import Query
 
-UNMEASURED = 4096  # tokens taken for a query that only vLLM's own code can measure
+FALLBACK_TOKENS = 4096  # assumed for a prompt that only vLLM's own code can encode
 
 
-class Size(NamedTuple):
-    """The largest of some queries, each part by itself."""
+class QuerySize(NamedTuple):
+    """Upper bounds over some queries, each field by itself."""
 
     tokens: int  # question, images and answer
     images: int = 1
     width: int = 1  # pixels of an image
     height: int = 1
 
-    def holds(self, other: Size) -> bool:
-        """Return whether an engine of this size takes queries of the other; pixels count as tokens only."""
-        return self.tokens >= other.tokens and self.images >= other.images
+    def holds(self, size: QuerySize) -> bool:
+        """Return whether an engine of this size takes queries of ``size``; pixels count as tokens only."""
+        return self.tokens >= size.tokens and self.images >= size.images
 
-    def joined(self, other: Size) -> Size:
-        """Return the size that holds both."""
-        return Size(*map(max, self, other))
+    def union(self, size: QuerySize) -> QuerySize:
+        """Return the smallest size that holds both."""
+        return QuerySize(*map(max, self, size))
 
 
-class Measure:
-    """Measures queries with the model's own processor, once per question and picture format."""
+class QuerySizer:
+    """Computes the size of queries with the model's own processor, once per question and image shapes.
+
+    :param processor: of transformers; None when only vLLM's code can encode prompts.
+    """
 
     def __init__(self, processor: Any, tokenizer: Any) -> None:
         self._processor = processor
         self.tokenizer = tokenizer
-        self._known: dict[tuple[Any, ...], int] = {}
+        self._prompt_tokens: dict[tuple[Any, ...], int] = {}
 
-    def size(self, queries: Sequence[Query]) -> Size:
+    def size(self, queries: Sequence[Query]) -> QuerySize:
         """Return the size that holds all of ``queries``.
 
-        :raises UsageError: when a question holds a mark of the model.
+        :raises UsageError: when a question holds a special token of the model.
         """
-        whole = Size(1)
+        total = QuerySize(1)
         for query in queries:
             shapes = [image.shape for image in query.images]
             height, width = (max((shape[axis] for shape in shapes), default=1) for axis in (0, 1))
             sampling = query.sampling
-            answer = max(map(_n_bytes, sampling.choices), default=sampling.max_tokens)
-            whole = whole.joined(Size(self._prompt(query, tuple(shapes)) + answer, len(shapes), width, height))
-        return whole
+            # No tokenizer needs more tokens than bytes.
+            n_answer = max((len(choice.encode()) for choice in sampling.choices), default=sampling.max_tokens)
+            n_prompt = self._count_tokens(query, tuple(shapes))
+            total = total.union(QuerySize(n_prompt + n_answer, len(shapes), width, height))
+        return total
 
-    def _prompt(self, query: Query, shapes: tuple[Any, ...]) -> int:
+    def _count_tokens(self, query: Query, shapes: tuple[Any, ...]) -> int:
         key = (query.system, query.prompt, query.text_first, shapes)
-        if key not in self._known:
+        if key not in self._prompt_tokens:
             refuse_special_tokens(self.tokenizer, query)
-            self._known[key] = self._measured(query)
-        return self._known[key]
+            self._prompt_tokens[key] = self._encoded_length(query)
+        return self._prompt_tokens[key]
 
-    def _measured(self, query: Query) -> int:
+    def _encoded_length(self, query: Query) -> int:
         if self._processor is None:
-            return UNMEASURED
+            return FALLBACK_TOKENS
         try:
-            return int(
-                encode_batch(self._processor, [query], [render_prompt(self._processor, query)])["input_ids"].shape[1]
-            )
-        except (TypeError, ValueError, AttributeError, KeyError):  # a processor of its authors, with its own manners
-            return UNMEASURED
-
-
-def _n_bytes(words: str) -> int:
-    return len(words.encode())  # no tokenizer needs more tokens
+            prompt = render_prompt(self._processor, query)
+            return int(encode_batch(self._processor, [query], [prompt])["input_ids"].shape[1])
+        except (TypeError, ValueError, AttributeError, KeyError):  # a processor that comes with the model's own code
+            return FALLBACK_TOKENS

@@ -8,13 +8,18 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from anyanomaly.api import Backend
-from anyanomaly.errors import AnyAnomalyError
 from anyanomaly.kit import ChoiceEncoder, answer_in_groups, require_loaded
 from anyanomaly.types import Answer, ImageArray, Query
-from anyanomaly_transformers.errors import run_error
+from anyanomaly_transformers.errors import translate_run_errors
 from anyanomaly_transformers.fingerprints import files_fingerprint
 from anyanomaly_transformers.generation import end_token_ids
-from anyanomaly_transformers.loading import check_packages, choice_encoder, quiet_logs, reset_generation_config
+from anyanomaly_transformers.loading import (
+    check_packages,
+    choice_encoder,
+    free_gpu_memory,
+    quiet_logs,
+    reset_generation_config,
+)
 from anyanomaly_transformers.prefix.generation import decode_answer, generate
 from anyanomaly_transformers.prefix.model import ImageSlot, PrefixModel
 from anyanomaly_transformers.prefix.options import PrefixOptions
@@ -74,14 +79,10 @@ class PrefixBackend(Backend[P]):
         )
 
     def close(self) -> None:
-        """Free the weights and the GPU memory that torch keeps for reuse."""
-        if self._model is None:
-            return
-        self._model = self._encode_choices = None
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        """Free the weights and their GPU memory."""
+        if self._model is not None:
+            self._model = self._encode_choices = None
+            free_gpu_memory()
 
     @property
     def model(self) -> PrefixModel:
@@ -111,20 +112,15 @@ class PrefixBackend(Backend[P]):
             refuse_special_tokens(model.tokenizer, query)
         import torch
 
-        try:
-            with quiet_logs(), torch.inference_mode():
-                pieces = [model.pieces(query) for query in queries]
-                rows = _embed_prompts(model, queries, pieces)
-                prompts = [Prompt(*parts) for parts in zip(queries, pieces, rows, strict=True)]
-                return answer_in_groups(
-                    prompts,
-                    lambda prompt: _batch_key(model, prompt.query),
-                    lambda group: self._answer_group(model, group),
-                )
-        except AnyAnomalyError:
-            raise
-        except Exception as error:
-            raise run_error(self.options.model, error) from error
+        with translate_run_errors(self.options.model), quiet_logs(), torch.inference_mode():
+            pieces = [model.pieces(query) for query in queries]
+            rows = _embed_prompts(model, queries, pieces)
+            prompts = [Prompt(*parts) for parts in zip(queries, pieces, rows, strict=True)]
+            return answer_in_groups(
+                prompts,
+                lambda prompt: _batch_key(model, prompt.query),
+                lambda group: self._answer_group(model, group),
+            )
 
     def _answer_group(self, model: PrefixModel, prompts: Sequence[Prompt]) -> Iterator[Answer]:
         batch = pad_batch([prompt.embeddings for prompt in prompts])

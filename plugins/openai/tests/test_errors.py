@@ -50,7 +50,7 @@ def said(opened: Opened, script: Script, **options: object) -> str:
 @pytest.mark.parametrize(
     "fault", [status(429), status(500), status(503), garbage, nothing, half], ids=lambda fault: fault.__name__
 )
-def test_a_passing_fault_is_tried_again(opened: Opened, fault: Script) -> None:
+def test_a_temporary_error_is_retried(opened: Opened, fault: Script) -> None:
     backend, server = opened(failing(fault, fault))
     (answer,) = backend.answer_batch([QUERY])
     assert answer.text == "0.5. It is grey."
@@ -62,12 +62,12 @@ def test_a_passing_fault_is_tried_again(opened: Opened, fault: Script) -> None:
     [
         (status(429), "answered 429 Too Many Requests: no luck today."),
         (status(500, b"oops"), "answered 500 Internal Server Error: oops."),
-        (garbage, "something else than JSON: <html>A page of a proxy</html>."),
-        (nothing, "broke off in the middle"),
-        (half, "broke off in the middle"),
+        (garbage, "answered without JSON: <html>A page of a proxy</html>."),
+        (nothing, "broke off the connection"),
+        (half, "broke off the connection"),
     ],
 )
-def test_a_fault_that_stays_ends_the_run_after_the_last_try(opened: Opened, fault: Script, says: str) -> None:
+def test_an_error_that_persists_ends_the_run_after_the_last_retry(opened: Opened, fault: Script, says: str) -> None:
     assert says in said(opened, failing(*[fault] * 3))
 
 
@@ -78,20 +78,20 @@ def test_a_fault_that_stays_ends_the_run_after_the_last_try(opened: Opened, faul
         (status(403), "refuses access"),
         (status(400, {"error": {"message": "maximum context length is 2048 tokens"}}), "context length is 2048 tokens"),
         (status(404), "--backend.base-url.*--backend.model"),
-        (status(307, location="http://127.0.0.2/v1"), "sends elsewhere, to http://127.0.0.2/v1"),
-        (status(200, {"id": 1}), "without an answer in it"),
-        (status(200, {"choices": []}), "without an answer in it"),
+        (status(307, location="http://127.0.0.2/v1"), "redirects to http://127.0.0.2/v1"),
+        (status(200, {"id": 1}), "holds no answer"),
+        (status(200, {"choices": []}), "holds no answer"),
         (status(429, Retry_After="4000"), "asks to wait 4000 s"),
     ],
 )
-def test_a_fault_that_will_not_pass_is_not_tried_again(opened: Opened, fault: Script, says: str) -> None:
+def test_a_permanent_error_is_not_retried(opened: Opened, fault: Script, says: str) -> None:
     backend, server = opened(failing(fault))
     with pytest.raises(BackendError, match=says):
         backend.answer_batch([QUERY])
     assert len(server.asked) == 1
 
 
-def test_a_server_that_says_when_is_asked_then(opened: Opened) -> None:
+def test_retry_after_is_respected(opened: Opened) -> None:
     backend, server = opened(failing(status(429, Retry_After="1")))
     start = time.monotonic()
     backend.answer_batch([QUERY])
@@ -99,20 +99,20 @@ def test_a_server_that_says_when_is_asked_then(opened: Opened) -> None:
     assert len(server.asked) == 2
 
 
-def test_both_ways_of_saying_when() -> None:
+def test_retry_after_in_seconds_and_as_a_date() -> None:
     assert retry_after({"retry-after": "2.5"}) == 2.5
     assert 8 < (retry_after({"retry-after": formatdate(time.time() + 10, usegmt=True)}) or 0) <= 10
     assert retry_after({"retry-after": "soon"}) is None
     assert retry_after({}) is None
 
 
-def test_a_server_that_stays_silent(opened: Opened) -> None:
+def test_a_server_that_does_not_answer_in_time(opened: Opened) -> None:
     text = said(opened, failing(silent), timeout_seconds=0.3, retries=0)
     assert "gave no answer in 0.3 s" in text
     assert "--backend.timeout-seconds" in text
 
 
-def test_a_server_that_is_not_there() -> None:
+def test_a_missing_server() -> None:
     with serving(good) as server:
         url = server.url
     backend = OpenAiBackend(OpenAiOptions(base_url=url.replace(str(server.server_port), "9")))
@@ -150,19 +150,19 @@ def test_the_key_is_sent_and_appears_nowhere_else(opened: Opened, monkeypatch: p
     assert not any("secret-12345" in each for each in shown)
 
 
-def test_a_key_that_is_named_and_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_variable_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SOME_KEY", raising=False)
     with pytest.raises(UsageError, match=r"SOME_KEY.*is not set"):
         OpenAiBackend(OpenAiOptions(api_key_env="SOME_KEY")).load()
 
 
-def test_no_key_of_another_service_is_sent_unasked(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key_is_sent_without_the_option(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "secret-12345")
     _, server = opened(good)
     assert "Authorization" not in server.requests[0][1]
 
 
-def test_images_for_this_machine_pass_by_no_proxy(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_to_this_machine_use_no_proxy(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -212,7 +212,7 @@ def running(words: list[str], cache: Path) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def test_another_machine_needs_leave(tmp_path: Path) -> None:
+def test_another_machine_needs_allow_network(tmp_path: Path) -> None:
     video = pictures(tmp_path / "video")
     with running(command(video, "http://192.0.2.1/v1"), tmp_path) as process:
         _, err = process.communicate(timeout=120)
@@ -220,7 +220,7 @@ def test_another_machine_needs_leave(tmp_path: Path) -> None:
     assert err.splitlines()[-1].endswith("sends pictures off this machine. If that is allowed, add --allow-network.")
 
 
-def test_an_interrupt_ends_the_run_at_once_and_what_was_answered_is_kept(tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_run_at_once_and_keeps_the_answers(tmp_path: Path) -> None:
     video = pictures(tmp_path / "video")
     n_good = 4
 
@@ -246,7 +246,7 @@ def test_an_interrupt_ends_the_run_at_once_and_what_was_answered_is_kept(tmp_pat
         assert f"{12 - n_good} questions asked, {n_good} answers reused" in err
 
 
-def test_a_server_that_dies_in_the_middle_ends_the_run_and_the_rerun_completes(tmp_path: Path) -> None:
+def test_a_server_that_dies_ends_the_run_and_a_second_run_completes(tmp_path: Path) -> None:
     video = pictures(tmp_path / "video")
     with serving(failing(*[good] * 5, *[nothing] * 9)) as server:
         words = command(video, server.url, "--backend.retries", "0", "-o", str(tmp_path / "r.jsonl"))
@@ -254,7 +254,7 @@ def test_a_server_that_dies_in_the_middle_ends_the_run_and_the_rerun_completes(t
         with running(words, tmp_path) as process:
             _, err = process.communicate(timeout=120)
         assert process.returncode == 5
-        assert "broke off in the middle" in err.splitlines()[-1]
+        assert "broke off the connection" in err.splitlines()[-1]
         assert (tmp_path / "r.jsonl").read_text().count('"type": "segment"') == 5
         server.script = good
         with running(words, tmp_path) as process:
@@ -263,6 +263,6 @@ def test_a_server_that_dies_in_the_middle_ends_the_run_and_the_rerun_completes(t
         assert "7 questions asked, 5 answers reused" in err
 
 
-def test_an_answer_without_words_is_unreadable_and_not_a_fault(opened: Opened) -> None:
+def test_an_empty_answer_is_unreadable_and_no_error(opened: Opened) -> None:
     backend, _ = opened(failing(status(200, written(None))))  # type: ignore[arg-type]  # what a refusal looks like
     assert backend.answer_batch([QUERY])[0].text == ""

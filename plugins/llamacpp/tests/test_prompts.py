@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from anyanomaly_llamacpp.engine import IMAGE
-from anyanomaly_llamacpp.images import Sizing, read_sizing
+from anyanomaly_llamacpp.images import ImageSizing, read_sizing
 from anyanomaly_llamacpp.machine import free_memory, usable_cores
 from anyanomaly_llamacpp.options import GgufOptions
 from anyanomaly_llamacpp.prompts import Chat
@@ -35,7 +35,7 @@ def chat(template: str, *tokens: str, **more: object) -> Chat:
     return Chat(header | {f"tokenizer.ggml.{name}": value for name, value in more.items()}, "model")
 
 
-def test_the_templates_own_words_for_an_image_become_its_place(ask: Ask) -> None:
+def test_the_image_placeholder_of_a_template_is_replaced(ask: Ask) -> None:
     asked = ask(0, n_images=2, system="Judge.", prompt="Is it there?")
     image_first = chat(QWEN).render(asked)
     assert image_first.endswith(f"{IMAGE}{IMAGE}Is it there?<|im_end|>\n<|im_start|>assistant\n")
@@ -44,7 +44,7 @@ def test_the_templates_own_words_for_an_image_become_its_place(ask: Ask) -> None
 
 
 @pytest.mark.parametrize("template", [PLAIN, ADDED])
-def test_a_template_that_takes_words_alone_gets_images_on_lines_of_their_own(ask: Ask, template: str) -> None:
+def test_a_text_only_template_gets_images_on_separate_lines(ask: Ask, template: str) -> None:
     asked = ask(0, system="Judge.", prompt="Is it there?")
     assert chat(template).render(asked) == f"[system]Judge.[end][user]{IMAGE}\nIs it there?[end][assistant]"
     numbered = chat(template, "<image_id>").render(ask(0, n_images=2, prompt="Look."))  # MiniCPM-V 2.6
@@ -57,14 +57,14 @@ def test_a_template_without_a_system_turn_gets_the_system_text_before_the_questi
     assert f"{IMAGE}Judge.\nIs it there?" in chat(refuse + QWEN).render(ask(0, system="Judge.", prompt="Is it there?"))
 
 
-def test_the_mark_of_the_beginning_stands_once(ask: Ask) -> None:
+def test_the_begin_of_sequence_token_is_written_once(ask: Ask) -> None:
     begins = {"bos_token_id": 0, "add_bos_token": True}
     asked = ask(0, prompt="Look.")
     assert chat(PLAIN, "<s>", **begins).render(asked).startswith("<s>[user]")
     assert chat("{{ bos_token }}" + PLAIN, "<s>", **begins).render(asked).startswith("<s>[user]")
 
 
-def test_what_cannot_be_asked_is_said(ask: Ask) -> None:
+def test_templates_and_questions_that_cannot_be_used_are_refused(ask: Ask) -> None:
     with pytest.raises(UsageError, match="no chat template"):
         chat("")
     with pytest.raises(UsageError, match="cannot be read"):
@@ -81,11 +81,11 @@ def test_sizes_are_those_of_the_image_processor() -> None:
 
     random = np.random.default_rng(0)
     for low, high, factor in ((3136, 28224, 28), (3136, 12845056, 28), (65536, 262144, 32)):
-        size = Sizing(factor, low, high)
+        size = ImageSizing(factor, low, high)
         for height, width in [*random.integers(8, 1200, (300, 2)).tolist(), [13, 700], [224, 224], [240, 320]]:
             assert size.size(height, width) == smart_resize(height, width, factor, low, high)
     with pytest.raises(UsageError, match="too elongated"):
-        Sizing(28, 3136, 28224).size(10, 2001)
+        ImageSizing(28, 3136, 28224).size(10, 2001)
 
 
 @pytest.mark.engine
@@ -95,29 +95,29 @@ def test_pixels_are_those_of_the_image_processor() -> None:
     from torchvision.transforms.v2.functional import InterpolationMode, resize
 
     image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
-    ours = Sizing(28, 3136, 252 * 196).resized(image)
+    ours = ImageSizing(28, 3136, 252 * 196).resize(image)
     theirs = resize(
         torch.from_numpy(image).permute(2, 0, 1), list(ours.shape[:2]), InterpolationMode.BICUBIC, antialias=True
     )
     assert ours.shape == (168, 252, 3)
     assert np.abs(ours.astype(int) - theirs.permute(1, 2, 0).numpy()).max() <= 1
-    assert Sizing(28, 3136, 224 * 224).resized(ours) is ours
+    assert ImageSizing(28, 3136, 224 * 224).resize(ours) is ours
 
 
 def test_limits_come_from_the_file_the_options_or_the_published_model() -> None:
     header = {"clip.projector_type": "qwen2.5vl_merger", "clip.vision.patch_size": 14}
-    assert read_sizing(header, GgufOptions()) == Sizing(28, 3136, 12845056)
+    assert read_sizing(header, GgufOptions()) == ImageSizing(28, 3136, 12845056)
     named = header | {"clip.vision.image_min_pixels": 5000, "clip.vision.image_max_pixels": 9000}
-    assert read_sizing(named, GgufOptions()) == Sizing(28, 5000, 9000)
-    assert read_sizing(named, GgufOptions(max_pixels=4000)) == Sizing(28, 4000, 4000)
-    assert read_sizing(named, GgufOptions(min_pixels=10000)) == Sizing(28, 10000, 10000)
+    assert read_sizing(named, GgufOptions()) == ImageSizing(28, 5000, 9000)
+    assert read_sizing(named, GgufOptions(max_pixels=4000)) == ImageSizing(28, 4000, 4000)
+    assert read_sizing(named, GgufOptions(min_pixels=10000)) == ImageSizing(28, 10000, 10000)
     others = {"clip.projector_type": "idefics3", "clip.vision.patch_size": 14}
     assert read_sizing(others, GgufOptions()) is None
     with pytest.raises(UsageError, match=r"by their area.*--backend\.max-pixels"):
         read_sizing(others, GgufOptions(max_pixels=4000))
 
 
-def test_threads_are_cores_within_the_share_of_the_container(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_cores_within_the_cpu_limit_of_the_container(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1, 2, 3, 4, 5}, raising=False)
     assert usable_cores(tmp_path) == 6
     for number in range(6):  # two threads a core
@@ -132,7 +132,7 @@ def test_threads_are_cores_within_the_share_of_the_container(tmp_path, monkeypat
     assert usable_cores(tmp_path) == 3
 
 
-def test_free_memory_is_what_the_system_says(tmp_path) -> None:
+def test_free_memory_is_read_from_procfs(tmp_path) -> None:
     assert free_memory(tmp_path) == float("inf")
     (tmp_path / "meminfo").write_text("MemTotal:       24684676 kB\nMemAvailable:   11000000 kB\n")
     assert free_memory(tmp_path) == 11000000 * 1024
