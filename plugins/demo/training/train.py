@@ -50,7 +50,7 @@ class Sizes(NamedTuple):
 
 
 FULL = Sizes(3600, 300, 2400, 820, 1500, 1000, 1400, 2000, 300, 60, (96, 128), (64, 96), 2)
-QUICK = Sizes(24, 20, 2, 1, 1, 1, 8, 1, 1, 1, (4, 4), (4, 4), 1)
+QUICK = Sizes(24, 20, 2, 2, 2, 2, 8, 2, 2, 1, (4, 4), (4, 4), 1)
 
 
 def train_language_model(scenes: Scenes, tower: Path, work: Path, sizes: Sizes) -> None:
