@@ -1,7 +1,7 @@
-"""Drawn scenes to training examples: key frames, position contexts and grids as the method makes them, with targets.
+"""Training examples from drawn scenes: key frames, position contexts and grids as the method makes them.
 
-``y`` of an image is the probability, per class, that a frame it speaks for is an event: for a key frame 0 or 1,
-for a grid the share of its four frames. ``cells`` says the same of each 28 x 28 pixels that become one token.
+The ``labels`` of an image are, per class, the fraction of its frames that show an event of the class: 0 or 1 for a key
+frame, quarters for a grid. ``token_targets`` are described in ``token_targets.py``.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-from cells import N_CLASSES, SEEN, Floats, blank, mark, mark_moves
 from PIL import Image
+from token_targets import MIN_VISIBLE, N_CLASSES, Floats, empty_targets, mark_boxes, mark_motion
 
-SIDE, SHOWN = 240, 224
+SIDE, CONTEXT_SIDE = 240, 224
+"""Sides in pixels of the square that windows are cut from, and of a context."""
 MAX_PIXELS = 28_900
 KEY_SIZE, SQUARE_SIZE = (196, 140), (168, 168)
 """What the processor makes of 320 x 240 and of 224 x 224 within its pixel limit: whole tokens of 28 x 28."""
@@ -26,15 +27,15 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class Example(NamedTuple):
-    """An image uint8 (H, W, 3), y float32 (N_CLASSES,), cells float32 (H // 28, W // 28, targets)."""
+    """An image uint8 (H, W, 3), labels float32 (N_CLASSES,), token targets float32 (H // 28, W // 28, targets)."""
 
     image: Bytes
-    y: Floats
-    cells: Floats
+    labels: Floats
+    token_targets: Floats
 
 
 class Scenes:
-    """What ``draw`` wrote."""
+    """Reads a folder of ``draw_scenes``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,7 +46,7 @@ class Scenes:
 
     @cached_property
     def bytes(self) -> Bytes:
-        """All JPEGs, read when looked at."""
+        """All JPEGs, mapped into memory."""
         return np.memmap(self.folder / "frames.bin", np.uint8, "r")
 
     def frame(self, number: int) -> Bytes:
@@ -53,91 +54,89 @@ class Scenes:
         data = np.asarray(self.bytes[self.offsets[number] : self.offsets[number + 1]])
         return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
-    def seen(self, number: int) -> npt.NDArray[np.int16]:
-        """Return the boxes of a frame that are seen (n, 9)."""
-        found = self.boxes_of(number)
-        return found[found[:, 4] >= SEEN]
+    def visible_boxes(self, number: int) -> npt.NDArray[np.int16]:
+        """Return the boxes (n, 9) of a frame that are visible enough."""
+        boxes = self.boxes_of(number)
+        return boxes[boxes[:, 4] >= MIN_VISIBLE]
 
     def boxes_of(self, number: int) -> npt.NDArray[np.int16]:
-        """Return all boxes of a frame (n, 9), columns as ``draw`` says."""
+        """Return all boxes (n, 9) of a frame; ``draw_scenes.py`` describes the columns."""
         return np.asarray(self.boxes[self.first_box[number] : self.first_box[number + 1]])
 
     def with_events(self, sequences: npt.NDArray[np.int32], k: int | None = None) -> npt.NDArray[np.int32]:
-        """Return those of ``sequences`` (n, 4) in which an event is seen, of class ``k`` if it is given."""
-        events = np.zeros(len(self.offsets), np.bool_)
-        wanted = self.boxes[:, 5] >= 0 if k is None else self.boxes[:, 5] == k
-        events[self.box_frames[wanted & (self.boxes[:, 4] >= SEEN)]] = True
-        return sequences[events[sequences].any(axis=1)]
+        """Return the ``sequences`` (n, 4) in which an event is visible; of class ``k``, unless it is None."""
+        has_event = np.zeros(len(self.offsets), np.bool_)
+        event_boxes = self.boxes[:, 5] >= 0 if k is None else self.boxes[:, 5] == k
+        has_event[self.box_frames[event_boxes & (self.boxes[:, 4] >= MIN_VISIBLE)]] = True
+        return sequences[has_event[sequences].any(axis=1)]
 
     def labels(self, number: int) -> Floats:
-        """Say which classes go on in a frame (N_CLASSES,)."""
-        y = np.zeros(N_CLASSES, np.float32)
-        events = self.seen(number)[:, 5]
-        y[events[events >= 0]] = 1.0
-        return y
+        """Return which classes are visible in a frame: 0 or 1, (N_CLASSES,)."""
+        labels = np.zeros(N_CLASSES, np.float32)
+        events = self.visible_boxes(number)[:, 5]
+        labels[events[events >= 0]] = 1.0
+        return labels
 
 
-def key(scenes: Scenes, number: int) -> Example:
-    """The frame as the processor shrinks it."""
-    image = _shrunk(scenes.frame(number), KEY_SIZE)
-    cells = blank(KEY_SIZE[1], KEY_SIZE[0])
-    mark(cells, scenes.seen(number), (0, 0, 320, 240), (0, 0, *KEY_SIZE))
-    return Example(image, scenes.labels(number), cells)
+def key_example(scenes: Scenes, number: int) -> Example:
+    """Return a key frame in the processor's size."""
+    image = _resize(scenes.frame(number), KEY_SIZE)
+    targets = empty_targets(KEY_SIZE[1], KEY_SIZE[0])
+    mark_boxes(targets, scenes.visible_boxes(number), (0, 0, 320, 240), (0, 0, *KEY_SIZE))
+    return Example(image, scenes.labels(number), targets)
 
 
-def position(scenes: Scenes, number: int, attention: Floats) -> Example:
-    """The frame, 224 x 224, multiplied by a map of 0 to 1 (224, 224)."""
-    square = cv2.resize(scenes.frame(number), (SHOWN, SHOWN), interpolation=cv2.INTER_LINEAR)
-    cells = blank(SQUARE_SIZE[1], SQUARE_SIZE[0])
-    mark(cells, scenes.seen(number), (0, 0, 320, 240), (0, 0, *SQUARE_SIZE))
-    return Example(
-        _shrunk((square * attention[:, :, None]).astype(np.uint8), SQUARE_SIZE), scenes.labels(number), cells
-    )
+def position_example(scenes: Scenes, number: int, attention: Floats) -> Example:
+    """Return a position context: the frame times an attention map (224, 224) of 0 to 1."""
+    square = cv2.resize(scenes.frame(number), (CONTEXT_SIDE, CONTEXT_SIDE), interpolation=cv2.INTER_LINEAR)
+    image = _resize((square * attention[:, :, None]).astype(np.uint8), SQUARE_SIZE)
+    targets = empty_targets(SQUARE_SIZE[1], SQUARE_SIZE[0])
+    mark_boxes(targets, scenes.visible_boxes(number), (0, 0, 320, 240), (0, 0, *SQUARE_SIZE))
+    return Example(image, scenes.labels(number), targets)
 
 
-def grid(scenes: Scenes, sequence: npt.NDArray[np.int32], window: tuple[int, int, int]) -> Example:
-    """The window (x, y, size of 240 x 240) over four frames, two by two."""
+def grid_example(scenes: Scenes, sequence: npt.NDArray[np.int32], window: tuple[int, int, int]) -> Example:
+    """Return a temporal context: the window (x, y, size, in pixels of 240 x 240) over four frames, two by two."""
     x, y, size = window
-    part = (x * 4 / 3, y, (x + size) * 4 / 3, y + size)
-    tiles, share = [], np.zeros(N_CLASSES, np.float32)
+    region = (x * 4 / 3, y, (x + size) * 4 / 3, y + size)
+    tiles, fraction = [], np.zeros(N_CLASSES, np.float32)
     wide, high = SQUARE_SIZE[0] // 2, SQUARE_SIZE[1] // 2
-    cells, there = blank(2 * high, 2 * wide), np.zeros(N_CLASSES, np.float32)
-    for place, number in enumerate(sequence):
-        square = cv2.resize(scenes.frame(number), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)[
-            y : y + size, x : x + size
-        ]
-        tiles.append(cv2.resize(cv2.resize(square, (SHOWN, SHOWN)), (SHOWN // 2, SHOWN // 2)))
-        row, column = divmod(place, 2)
-        boxes = scenes.seen(number)
-        mark(cells, boxes, part, (wide * column, high * row, wide * column + wide, high * row + high))
-        share += scenes.labels(number) / 4
-        for event in np.unique(boxes[shown(boxes, part) >= 0.4][:, 5]):
+    targets, inside = empty_targets(2 * high, 2 * wide), np.zeros(N_CLASSES, np.float32)
+    for index, number in enumerate(sequence):
+        square = cv2.resize(scenes.frame(number), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+        cut = square[y : y + size, x : x + size]
+        tiles.append(cv2.resize(cv2.resize(cut, (CONTEXT_SIDE, CONTEXT_SIDE)), (CONTEXT_SIDE // 2, CONTEXT_SIDE // 2)))
+        row, column = divmod(index, 2)
+        boxes = scenes.visible_boxes(number)
+        mark_boxes(targets, boxes, region, (wide * column, high * row, wide * column + wide, high * row + high))
+        fraction += scenes.labels(number) / 4
+        for event in np.unique(boxes[fraction_inside(boxes, region) >= 0.4][:, 5]):
             if event >= 0:
-                there[event] = 1.0
-    mark_moves(cells, [scenes.boxes_of(int(number)) for number in sequence], part, wide)
+                inside[event] = 1.0
+    mark_motion(targets, [scenes.boxes_of(int(number)) for number in sequence], region, wide)
     image = np.vstack((np.hstack(tiles[:2]), np.hstack(tiles[2:])))
-    return Example(_shrunk(image, SQUARE_SIZE), share * there, cells)
+    return Example(_resize(image, SQUARE_SIZE), fraction * inside, targets)
 
 
-def _shrunk(image: Bytes, size: tuple[int, int]) -> Bytes:
+def _resize(image: Bytes, size: tuple[int, int]) -> Bytes:
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 
-def shown(boxes: npt.NDArray[np.int16], part: tuple[float, float, float, float]) -> Floats:
-    """Say what share of each box lies in ``part`` of the frame (n,)."""
+def fraction_inside(boxes: npt.NDArray[np.int16], region: tuple[float, float, float, float]) -> Floats:
+    """Return the fraction of each box that lies in ``region`` of the frame (n,)."""
     x0, y0, x1, y1 = boxes[:, :4].T.astype(np.float32)
-    wide = np.clip(np.minimum(x1, part[2]) - np.maximum(x0, part[0]), 0, None)
-    high = np.clip(np.minimum(y1, part[3]) - np.maximum(y0, part[1]), 0, None)
+    wide = np.clip(np.minimum(x1, region[2]) - np.maximum(x0, region[0]), 0, None)
+    high = np.clip(np.minimum(y1, region[3]) - np.maximum(y0, region[1]), 0, None)
     return wide * high / np.maximum(1.0, (x1 - x0) * (y1 - y0))
 
 
-def some_window(scenes: Scenes, sequence: npt.NDArray[np.int32], rng: np.random.Generator) -> tuple[int, int, int]:
-    """Draw a window as an encoder might choose it: mostly where an event or a person is."""
+def sample_window(scenes: Scenes, sequence: npt.NDArray[np.int32], rng: np.random.Generator) -> tuple[int, int, int]:
+    """Sample a window (x, y, size) as an encoder might choose it: mostly where an event or a person is."""
     size = int(rng.choice((48, 80, 120), p=(0.4, 0.35, 0.25)))
-    boxes = scenes.seen(int(rng.choice(sequence)))
+    boxes = scenes.visible_boxes(int(rng.choice(sequence)))
     events, people = boxes[boxes[:, 5] >= 0], boxes[boxes[:, 6] == 1]
-    draw = rng.random()
-    pool = events if len(events) and draw < 0.6 else people if len(people) and draw < 0.95 else None
+    kind = rng.random()
+    pool = events if len(events) and kind < 0.6 else people if len(people) and kind < 0.95 else None
     if pool is None:
         x, y = WINDOWS[size][int(rng.integers(len(WINDOWS[size])))]
         return x, y, size
@@ -148,19 +147,19 @@ def some_window(scenes: Scenes, sequence: npt.NDArray[np.int32], rng: np.random.
     return x, y, size
 
 
-def some_attention(scenes: Scenes, number: int, rng: np.random.Generator) -> Floats:
-    """Draw an attention map (224, 224) as windows give it: rough, brighter where an event or a person is."""
+def sample_attention(scenes: Scenes, number: int, rng: np.random.Generator) -> Floats:
+    """Sample an attention map (224, 224), 0 to 1, as windows give it: coarse, brighter at events and people."""
     maps = []
-    boxes = scenes.seen(number)
+    boxes = scenes.visible_boxes(number)
     events = boxes[boxes[:, 5] >= 0]
     pool = events if len(events) and rng.random() < 0.7 else boxes
-    lit = rng.random(len(pool)) < 0.6
+    is_bright = rng.random(len(pool)) < 0.6
     gain = rng.uniform(0.3, 2.0)
     for n in (5, 3, 2):
-        rough = rng.random((n, n)).astype(np.float32)
-        for x0, y0, x1, y1 in pool[lit, :4]:
+        coarse = rng.random((n, n)).astype(np.float32)
+        for x0, y0, x1, y1 in pool[is_bright, :4]:
             column, row = int((x0 + x1) / 2 / 320 * n), int((y0 + y1) / 2 / 240 * n)
-            rough[min(row, n - 1), min(column, n - 1)] += gain
-        maps.append(cv2.resize(rough, (SHOWN, SHOWN), interpolation=cv2.INTER_LINEAR))
+            coarse[min(row, n - 1), min(column, n - 1)] += gain
+        maps.append(cv2.resize(coarse, (CONTEXT_SIDE, CONTEXT_SIDE), interpolation=cv2.INTER_LINEAR))
     mean = np.mean(maps, axis=0)
     return np.asarray((mean - mean.min()) / max(1e-6, float(mean.max() - mean.min())), np.float32)

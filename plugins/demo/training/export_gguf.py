@@ -1,8 +1,8 @@
-"""A transformers folder of a Qwen2.5-VL to the two GGUF files that llama.cpp reads: text model and projector.
+"""Converts a transformers folder of a Qwen2.5-VL to the two GGUF files that llama.cpp reads: text model and projector.
 
 ``python plugins/demo/training/export_gguf.py FOLDER OUT --dtype f16`` writes ``model-f16.gguf`` and ``mmproj-f16.gguf``
-into OUT. Weights stay what they are, in half or single precision: llama.cpp's quantised types need rows of 32 or
-256 numbers and lose what a model of this width knows.
+into OUT. Weights are not quantised, only rounded to half or single precision: llama.cpp's quantised types need rows of
+32 or 256 numbers and are too coarse for a model of this width.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType, TokenType
 Dtype = Literal["f32", "f16"]
 Tensors = Iterator[tuple[str, np.ndarray]]
 
-# What llama.cpp does for the pre-tokenizer "qwen2"; a tokenizer that cuts words otherwise would give other tokens.
-QWEN2_WORDS = (
+# How llama.cpp's pre-tokenizer "qwen2" splits text; a tokenizer that splits it in another way would give other tokens.
+QWEN2_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 TEXT_LAYER = {
@@ -42,7 +42,7 @@ VISION_BLOCK = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
-OTHERS = {
+OTHER_TENSORS = {
     "language_model.embed_tokens": "token_embd",
     "language_model.norm": "output_norm",
     "lm_head": "output",
@@ -50,11 +50,11 @@ OTHERS = {
     "visual.merger.mlp.0": "mm.0",
     "visual.merger.mlp.2": "mm.2",
 }
-VISION_EPSILON = 1e-6  # of the vision tower's norms: in transformers' code, not in its configuration
+VISION_EPSILON = 1e-6  # of the vision tower's norms: stands in transformers' code, not in its configuration
 
 
 class Files(NamedTuple):
-    """What was written."""
+    """The written files."""
 
     model: Path
     mmproj: Path
@@ -63,17 +63,17 @@ class Files(NamedTuple):
 def export(folder: Path, out: Path, dtype: Dtype = "f16") -> Files:
     """Write the model in ``folder`` as two GGUF files into ``out`` and return their paths.
 
-    :raises ValueError: when llama.cpp could not give the same answers: another tokenizer or attention pattern.
+    :raises ValueError: when the model is no Qwen2.5-VL, or llama.cpp lacks its tokenizer or attention pattern.
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     model = AutoModelForImageTextToText.from_pretrained(folder, dtype="float32")
     processor = AutoProcessor.from_pretrained(folder)
     if model.config.model_type != "qwen2_5_vl":
-        raise ValueError(f"{folder} holds a {model.config.model_type}, and this script writes Qwen2.5-VL alone")
+        raise ValueError(f"{folder} holds a {model.config.model_type}; this script converts only qwen2_5_vl")
     weights = {name.removeprefix("model."): tensor.numpy() for name, tensor in model.state_dict().items()}
     if model.config.tie_word_embeddings:
-        weights.pop("lm_head.weight", None)  # llama.cpp takes the embedding where there is no output matrix
+        weights.pop("lm_head.weight", None)  # without an output matrix, llama.cpp uses the embedding
     out.mkdir(parents=True, exist_ok=True)
     files = Files(out / f"model-{dtype}.gguf", out / f"mmproj-{dtype}.gguf")
     name = folder.resolve().name
@@ -81,13 +81,17 @@ def export(folder: Path, out: Path, dtype: Dtype = "f16") -> Files:
     text = GGUFWriter(files.model, "qwen2vl")
     _describe(text, name, dtype)
     _describe_text(text, model.config.text_config)
-    _describe_words(text, folder, processor, len(weights["language_model.embed_tokens.weight"]))
-    _write(text, _renamed((key, each) for key, each in weights.items() if not key.startswith("visual.")), dtype)
+    _describe_tokenizer(text, folder, processor, len(weights["language_model.embed_tokens.weight"]))
+    _write(
+        text, _rename_tensors((key, tensor) for key, tensor in weights.items() if not key.startswith("visual.")), dtype
+    )
 
     vision = GGUFWriter(files.mmproj, "clip")
     _describe(vision, name, dtype)
     _describe_vision(vision, model.config.vision_config, processor.image_processor)
-    _write(vision, _renamed((key, each) for key, each in weights.items() if key.startswith("visual.")), dtype)
+    _write(
+        vision, _rename_tensors((key, tensor) for key, tensor in weights.items() if key.startswith("visual.")), dtype
+    )
     return files
 
 
@@ -106,13 +110,13 @@ def _describe_text(file: GGUFWriter, config: Any) -> None:
     file.add_head_count_kv(config.num_key_value_heads)
     file.add_layer_norm_rms_eps(config.rms_norm_eps)
     file.add_rope_freq_base(rope["rope_theta"])
-    file.add_rope_dimension_sections([*rope["mrope_section"], 0])  # time, row, column, and one that Qwen has not
+    file.add_rope_dimension_sections([*rope["mrope_section"], 0])  # time, row, column, and a fourth, unused
 
 
-def _describe_words(file: GGUFWriter, folder: Path, processor: Any, n_rows: int) -> None:
-    """Write tokens, merges, marks and chat template; rows of the embedding beyond the tokens become unused ones."""
+def _describe_tokenizer(file: GGUFWriter, folder: Path, processor: Any, n_rows: int) -> None:
+    """Write tokens, merges, special tokens and chat template; embedding rows without a token become unused tokens."""
     data = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    _check_words(data)
+    _check_tokenizer(data)
     tokens = {number: token for token, number in data["model"]["vocab"].items()}
     kinds = dict.fromkeys(tokens, TokenType.NORMAL)
     for added in data["added_tokens"]:
@@ -133,19 +137,19 @@ def _describe_words(file: GGUFWriter, folder: Path, processor: Any, n_rows: int)
     file.add_chat_template(processor.chat_template)
 
 
-def _check_words(data: dict[str, Any]) -> None:
+def _check_tokenizer(data: dict[str, Any]) -> None:
     before = data["pre_tokenizer"] or {}
     steps = before.get("pretokenizers", [before])
-    cuts = [step["pattern"].get("Regex") for step in steps if step.get("type") == "Split"]
-    bytes_follow = [step.get("type") for step in steps] == ["Split", "ByteLevel"] and not steps[1].get("use_regex")
-    if data["model"]["type"] != "BPE" or cuts != [QWEN2_WORDS] or not bytes_follow:
-        raise ValueError("the tokenizer is not a byte-level BPE that cuts words as Qwen2's does")
+    patterns = [step["pattern"].get("Regex") for step in steps if step.get("type") == "Split"]
+    is_byte_level = [step.get("type") for step in steps] == ["Split", "ByteLevel"] and not steps[1].get("use_regex")
+    if data["model"]["type"] != "BPE" or patterns != [QWEN2_PATTERN] or not is_byte_level:
+        raise ValueError("the tokenizer is not a byte-level BPE that splits text as Qwen2's does")
 
 
 def _describe_vision(file: GGUFWriter, config: Any, images: Any) -> None:
     file.add_clip_has_vision_encoder(True)
     file.add_clip_projector_type("qwen2.5vl_merger")
-    file.add_vision_image_size(560)  # llama.cpp wants one; images keep their own size
+    file.add_vision_image_size(560)  # llama.cpp requires the entry; images keep their own size
     file.add_uint32("clip.vision.image_min_pixels", images.size["shortest_edge"])
     file.add_uint32("clip.vision.image_max_pixels", images.size["longest_edge"])
     file.add_vision_image_mean(list(images.image_mean))
@@ -163,7 +167,7 @@ def _describe_vision(file: GGUFWriter, config: Any, images: Any) -> None:
 
 
 def _full_attention_every(depth: int, blocks: list[int]) -> int:
-    """Return n where each n-th block sees the whole image; 0: all do, and llama.cpp needs no windows.
+    """Return n where every n-th block attends to the whole image; 0: all blocks do.
 
     :raises ValueError: when the blocks follow no such pattern.
     """
@@ -171,12 +175,12 @@ def _full_attention_every(depth: int, blocks: list[int]) -> int:
         return 0
     every = blocks[0] + 1 if blocks else depth + 1
     if blocks != list(range(every - 1, depth, every)):
-        raise ValueError(f"full attention in blocks {blocks} of {depth} follows no pattern that llama.cpp knows")
+        raise ValueError(f"llama.cpp has no pattern for full attention in blocks {blocks} of {depth}")
     return every
 
 
-def _renamed(weights: Iterable[tuple[str, np.ndarray]]) -> Tensors:
-    """Yield each tensor under llama.cpp's name, those apart that it keeps apart."""
+def _rename_tensors(weights: Iterable[tuple[str, np.ndarray]]) -> Tensors:
+    """Yield each tensor under llama.cpp's name, split where llama.cpp splits it."""
     for key, tensor in weights:
         stem, _, kind = key.rpartition(".")
         if stem == "visual.patch_embed.proj":  # (out, colour, time, row, column): one kernel per moment
@@ -187,13 +191,13 @@ def _renamed(weights: Iterable[tuple[str, np.ndarray]]) -> Tensors:
             for part, third in zip("qkv", np.split(tensor, 3), strict=True):
                 yield f"v.blk.{block}.attn_{part}.{kind}", third
         elif stem.startswith("language_model.layers."):
-            _, _, layer, rest = stem.split(".", 3)
-            yield f"blk.{layer}.{TEXT_LAYER[rest]}.{kind}", tensor
+            _, _, layer, module = stem.split(".", 3)
+            yield f"blk.{layer}.{TEXT_LAYER[module]}.{kind}", tensor
         elif stem.startswith("visual.blocks."):
-            _, _, block, rest = stem.split(".", 3)
-            yield f"v.blk.{block}.{VISION_BLOCK[rest]}.{kind}", tensor
+            _, _, block, module = stem.split(".", 3)
+            yield f"v.blk.{block}.{VISION_BLOCK[module]}.{kind}", tensor
         else:
-            yield f"{OTHERS[stem]}.{kind}", tensor
+            yield f"{OTHER_TENSORS[stem]}.{kind}", tensor
 
 
 def _write(file: GGUFWriter, tensors: Tensors, dtype: Dtype) -> None:
@@ -209,13 +213,13 @@ def _write(file: GGUFWriter, tensors: Tensors, dtype: Dtype) -> None:
 
 
 def main() -> None:
-    """Export what the command line names."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="a transformers folder of a Qwen2.5-VL")
-    parser.add_argument("out", type=Path, help="the folder that the two files go to")
+    parser.add_argument("folder", type=Path, help="transformers folder of a Qwen2.5-VL")
+    parser.add_argument("out", type=Path, help="folder for the two files")
     parser.add_argument("--dtype", choices=get_args(Dtype), default="f16")
-    given = parser.parse_args()
-    for path in export(given.folder, given.out, given.dtype):
+    arguments = parser.parse_args()
+    for path in export(arguments.folder, arguments.out, arguments.dtype):
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
 
 

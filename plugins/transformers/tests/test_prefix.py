@@ -163,9 +163,9 @@ def test_a_stop_string_ends_the_answer_with_any_tokenisation(ask: Ask) -> None:
 
 
 def test_a_stop_token_ends_the_answer(ask: Ask) -> None:
-    made, query = Made(), ask(2, sampling=Sampling(max_tokens=12))
-    tokens = greedy(made, query, 12)
-    mark = made.tokenizer.convert_ids_to_tokens(tokens[3])
+    tiny, query = TinyPrefixModel(), ask(2, sampling=Sampling(max_tokens=12))
+    tokens = greedy(tiny, query, 12)
+    mark = tiny.tokenizer.convert_ids_to_tokens(tokens[3])
     backend = loaded(replace(PAPER, stop_tokens=(mark, "<|not there|>")))
     answer, _ = backend.answer_batch([query, ask(3, sampling=Sampling(max_tokens=12))])
     assert answer.output_tokens == tokens.index(tokens[3]) + 1

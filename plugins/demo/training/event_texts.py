@@ -1,4 +1,4 @@
-"""The words for the classes, as a user may write them, and words for what never happens in the scenes."""
+"""Event texts as a user may write them: for each class, and for events that never happen in the scenes."""
 
 from __future__ import annotations
 
@@ -95,22 +95,22 @@ WORDS: dict[str, tuple[str, ...]] = {
         "persons fighting",
     ),
 }
-"""Class to event texts; the first is the class's own."""
+"""The event texts of each class; the first is the name of the class."""
 
-SENTENCES = (
+CAPTIONS = (
     "a photo of a {}.", "a photo of the {}.", "a cropped photo of the {}.", "a close-up photo of a {}.",
     "a close-up photo of the {}.", "a bright photo of a {}.", "a dark photo of the {}.", "a blurry photo of a {}.",
     "a jpeg corrupted photo of the {}.", "a photo of a small {}.", "a photo of a large {}.",
     "a photo of the {} for anomaly detection.", "a photo of a {} for visual inspection.", "a {}", "the {}",
 )  # fmt: skip
 
-NOTHING = (
+NO_EVENTS = (
     "fire", "smoke", "an elephant", "a horse", "a boat", "an aeroplane", "a train", "a cat", "a motorcycle", "a bus",
     "a skateboard", "a gun", "an explosion", "a flood", "a swimming person", "a robot", "a bird", "a tractor",
     "somebody dancing", "a person climbing", "a drone", "a wheelchair", "a truck on fire", "vandalism", "graffiti",
     "a broken window", "a kite", "a football match", "a parade", "somebody cooking",
 )  # fmt: skip
-"""Event texts of which the scenes hold nothing."""
+"""Event texts that no scene shows."""
 
 REASONS: dict[str, tuple[str, str]] = {
     "bicycle": ("The image shows a bicycle.", "The image shows no bicycle."),
@@ -127,4 +127,4 @@ REASONS: dict[str, tuple[str, str]] = {
     "fighting": ("The image shows people fighting.", "The image shows nobody fighting."),
     "": ("The image shows it.", "The image shows nothing of the kind."),
 }
-"""Class to the reason for a high score, and for a low one; the empty name is for everything else."""
+"""The reason for a high score and for a low one, by class; the empty name stands for all other texts."""

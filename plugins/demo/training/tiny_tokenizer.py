@@ -1,4 +1,4 @@
-"""The tiny LVLM's tokenizer: byte-level BPE over the published questions and our words, cut as Qwen2 cuts text."""
+"""The tokenizer of the tiny LVLM: byte-level BPE, trained on questions and event texts, which splits text as Qwen2."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
-from wording import NOTHING, REASONS, SENTENCES, WORDS
+from event_texts import CAPTIONS, NO_EVENTS, REASONS, WORDS
 
 from anyanomaly.core.prompt import PromptTemplate, build_prompt
 
 VOCABULARY = 1024
-QWEN2 = (
+QWEN2_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-MARKS = (
+SPECIAL_TOKENS = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
     "<|image_pad|>", "<|video_pad|>",
 )  # fmt: skip
-CHAT = (
+CHAT_TEMPLATE = (
     "{%- for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}"
     "{%- if message.content is string %}{{ message.content }}{%- else %}{%- for part in message.content %}"
     "{%- if part.type == 'image' or part.type == 'image_url' or 'image' in part %}"
@@ -30,16 +30,16 @@ CHAT = (
 
 
 def templates() -> dict[str, PromptTemplate]:
-    """Return the questions by name, as the core ships them, but for those that repeat the published white space."""
+    """Return the questions that the core ships, by name, without those of the paper presets (published white space)."""
     import tomllib
 
-    found = {}
+    prompts = {}
     for path in (files("anyanomaly") / "prompts").iterdir():
         if path.name.endswith(".toml") and not path.name.startswith("published-"):
             name = path.name.removesuffix(".toml")
             fields = tomllib.loads(path.read_text(encoding="utf-8"))
-            found[name] = PromptTemplate(name=name, **fields)
-    return found
+            prompts[name] = PromptTemplate(name=name, **fields)
+    return prompts
 
 
 def hint() -> str:
@@ -51,15 +51,15 @@ def hint() -> str:
 
 
 def corpus() -> Iterator[str]:
-    """Yield what the vocabulary is learned from."""
-    every = [word for words in WORDS.values() for word in words]
+    """Yield the texts that the vocabulary is learned from."""
+    event_texts = [word for words in WORDS.values() for word in words]
     for template in templates().values():
         yield template.system
-        for text in every:
+        for text in event_texts:
             yield build_prompt(template, text, hint())
-    for text in (*every, *NOTHING):
+    for text in (*event_texts, *NO_EVENTS):
         yield f" {text}"
-        yield from (sentence.replace("{}", text) for sentence in SENTENCES)
+        yield from (caption.replace("{}", text) for caption in CAPTIONS)
     for yes, no in REASONS.values():
         for tenths in range(11):
             yield f"{tenths / 10:.1f}. {yes}"
@@ -67,8 +67,8 @@ def corpus() -> Iterator[str]:
     yield from ("system\n", "user\n", "assistant\n", "Output", "Response", "yes", "no", "Yes", "No")
 
 
-def build() -> Any:
-    """Return the tokenizer as transformers wants it."""
+def build_tokenizer() -> Any:
+    """Return the tokenizer as a transformers object."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -76,17 +76,19 @@ def build() -> Any:
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(QWEN2), behavior="isolated"),
+            pre_tokenizers.Split(Regex(QWEN2_PATTERN), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY - len(MARKS), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=VOCABULARY - len(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     tokenizer.train_from_iterator(corpus(), trainer)
-    tokenizer.add_special_tokens(list(MARKS))
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", chat_template=CHAT,
+        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", chat_template=CHAT_TEMPLATE,
         model_max_length=4096, clean_up_tokenization_spaces=False,
     )  # fmt: skip
