@@ -5,7 +5,7 @@ from anyanomaly import EncoderSpec, hookimpl
 
 @hookimpl
 def anyanomaly_register_encoders() -> list[EncoderSpec]:
-    """Register the encoder ``imagebind``."""
+    """Return the encoder ``imagebind``."""
     return [
         EncoderSpec(
             name="imagebind",
