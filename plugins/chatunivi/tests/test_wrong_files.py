@@ -1,4 +1,4 @@
-"""Files that are not what they should be: each is one sentence, and no code in them runs."""
+"""Broken or wrong files: each gives a one-line error, and no code in them runs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement
-from plugins.chatunivi.tests.conftest import CLIP, OWN, made, oracle
-from plugins.chatunivi.tests.test_backend import about, edit
+from plugins.chatunivi.tests.conftest import CLIP, OWN, make_backend, oracle
+from plugins.chatunivi.tests.test_backend import ask_about, edit
 
 pytestmark = pytest.mark.engine
 Copied = Callable[[], Path]
@@ -23,8 +23,8 @@ class Evil:
         return os.system, ("touch ran",)
 
 
-def spoil(kind: str, folder: Path) -> None:
-    """Make the checkpoint in ``folder`` wrong in one way."""
+def break_checkpoint(kind: str, folder: Path) -> None:
+    """Change one thing in the checkpoint in ``folder``."""
     model, tower = folder / OWN, folder / CLIP
     parts = sorted(model.glob("pytorch_model-*.bin"))
     config = model / "config.json"
@@ -60,10 +60,10 @@ def spoil(kind: str, folder: Path) -> None:
         )
 
 
-SAID = {
+MESSAGES = {
     "another model": "a model of type 'llava', and not Chat-UniVi",
     "no tower named": "names no image tower",
-    "no merging": "says nothing of merged tokens",
+    "no merging": "no settings for merged tokens",
     "missing shard": "lacks pytorch_model-00002-of-00002.bin",
     "cut short": "cut short or damaged",
     "tower cut short": "model.safetensors.*cut short or damaged",
@@ -77,35 +77,37 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("kind", SAID)
-def test_a_wrong_checkpoint_is_one_sentence(
-    kind: str, copied: Copied, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_a_wrong_checkpoint_gives_a_one_line_error(
+    kind: str, copy_checkpoint: Copied, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    folder = copied()
-    spoil(kind, folder)
+    folder = copy_checkpoint()
+    break_checkpoint(kind, folder)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(AnyAnomalyError, match=SAID[kind]) as caught:
-        made(folder).load()
+    with pytest.raises(AnyAnomalyError, match=MESSAGES[kind]) as caught:
+        make_backend(folder).load()
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "ran").exists()
 
 
-def test_the_tower_is_the_named_one_whatever_copy_the_checkpoint_holds(copied: Copied) -> None:
-    query = about(oracle().query(oracle().items[2]).images[0])
-    folder = copied()
+def test_the_tower_is_the_one_that_the_configuration_names(copy_checkpoint: Copied) -> None:
+    query = ask_about(oracle().query(oracle().items[2]).images[0])
+    folder = copy_checkpoint()
     answers = []
     for scale in (1.0, 0.5):
         tower = folder / CLIP / "model.safetensors"
         save_file({name: value * scale for name, value in load_file(tower).items()}, tower)
-        with made(folder, profile="recommended") as backend:
+        with make_backend(folder, profile="recommended") as backend:
             answers.append(backend.answer_batch([query])[0].logprobs)
     assert answers[1] != pytest.approx(answers[0], abs=1e-3)
 
 
-def test_a_tower_can_be_given_and_its_absence_is_told(copied: Copied, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = copied()
+def test_a_missing_tower_is_an_error_and_the_tower_option_fixes_it(
+    copy_checkpoint: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copy_checkpoint()
     (folder / "openai").rename(folder / "elsewhere")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(MissingRequirement, match=r"clip-vit-large-patch14.*hub"):
-        made(folder).load()
-    made(folder, tower=str(folder / "elsewhere" / "clip-vit-large-patch14")).load()
+        make_backend(folder).load()
+    make_backend(folder, tower=str(folder / "elsewhere" / "clip-vit-large-patch14")).load()

@@ -1,4 +1,4 @@
-"""Against what the original computed, and what the encoder says when it cannot."""
+"""Equality with the original implementation, and the errors of the encoder."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tests.support.shared import shared
 pytestmark = pytest.mark.engine
 
 
-def options(**more: Any) -> ImageBindOptions:
+def options(**changes: Any) -> ImageBindOptions:
     folder = shared("oracle", "lvlms", "imagebind", "checkpoint")
-    return ImageBindOptions(**{"model": str(folder), "vision_heads": 4, "text_heads": 2, "device": "cpu"} | more)
+    return ImageBindOptions(**{"model": str(folder), "vision_heads": 4, "text_heads": 2, "device": "cpu"} | changes)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def encoder() -> Iterator[ImageBindEncoder]:
 
 
 @pytest.fixture(scope="module")
-def computed() -> dict[str, np.ndarray]:
+def expected() -> dict[str, np.ndarray]:
     with np.load(shared("oracle", "lvlms", "imagebind", "expected.npz")) as arrays:
         return dict(arrays)
 
@@ -51,53 +51,53 @@ def crop(pixels: np.ndarray) -> Crop:
     return Crop(Frame(Video("", "", 1.0, 1, width, height), 0, 0.0, pixels))
 
 
-def picture(name: str) -> np.ndarray:
+def read_image(name: str) -> np.ndarray:
     with Image.open(shared("oracle", "lvlms", "imagebind", "inputs", f"{name}.png")) as image:
         return np.asarray(image.convert("RGB"))
 
 
-def test_pictures_become_the_originals_input(
-    encoder: ImageBindEncoder, computed: dict[str, np.ndarray], values: dict[str, Any]
+def test_model_inputs_equal_the_originals(
+    encoder: ImageBindEncoder, expected: dict[str, np.ndarray], values: dict[str, Any]
 ) -> None:
     loaded = encoder._loaded
     assert loaded
-    mean, std = (torch.tensor(each)[:, None, None] for each in (loaded.mean, loaded.std))
+    mean, std = torch.tensor(loaded.mean)[:, None, None], torch.tensor(loaded.std)[:, None, None]
     for name in values["images"]:
-        pixels = loaded.preprocess(Image.fromarray(picture(name)))
+        pixels = loaded.preprocess(Image.fromarray(read_image(name)))
         grey = ((pixels * std + mean) * 255).round().numpy()
-        np.testing.assert_array_equal(grey, computed[f"{name}/pixels_u8"], err_msg=name)
+        np.testing.assert_array_equal(grey, expected[f"{name}/pixels_u8"], err_msg=name)
         down, across = values[f"{name}/pixels_strided_step"]
-        np.testing.assert_allclose(pixels[:, ::down, ::across], computed[f"{name}/pixels_strided"], atol=1e-6)
+        np.testing.assert_allclose(pixels[:, ::down, ::across], expected[f"{name}/pixels_strided"], atol=1e-6)
 
 
-def test_vectors_of_pictures_are_the_originals(
-    encoder: ImageBindEncoder, computed: dict[str, np.ndarray], values: dict[str, Any]
+def test_vectors_of_images_equal_the_originals(
+    encoder: ImageBindEncoder, expected: dict[str, np.ndarray], values: dict[str, Any]
 ) -> None:
-    vectors = encoder.encode_crops([crop(picture(name)) for name in values["images"]])
-    np.testing.assert_allclose(vectors, computed["vision_embeddings"], atol=1e-5)
+    vectors = encoder.encode_crops([crop(read_image(name)) for name in values["images"]])
+    np.testing.assert_allclose(vectors, expected["vision_embeddings"], atol=1e-5)
 
 
-def test_texts_are_the_originals_too_long_ones_cut_before_their_end(
-    encoder: ImageBindEncoder, computed: dict[str, np.ndarray], values: dict[str, Any]
+def test_vectors_of_texts_equal_the_originals_also_when_truncated(
+    encoder: ImageBindEncoder, expected: dict[str, np.ndarray], values: dict[str, Any]
 ) -> None:
     assert encoder._loaded
-    np.testing.assert_array_equal(encoder._loaded.tokenize(values["texts"]), computed["text_ids"])
+    np.testing.assert_array_equal(encoder._loaded.tokenize(values["texts"]), expected["text_ids"])
     scaled = encoder.encode_texts(values["texts"], unit=False)
-    np.testing.assert_allclose(scaled, computed["text_embeddings"], atol=1e-5)
+    np.testing.assert_allclose(scaled, expected["text_embeddings"], atol=1e-5)
     unit = encoder.encode_texts(values["texts"])
-    np.testing.assert_allclose(unit * values["text_scale"], computed["text_embeddings"], atol=1e-5)
+    np.testing.assert_allclose(unit * values["text_scale"], expected["text_embeddings"], atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_is_close(dtype: str, encoder: ImageBindEncoder, values: dict[str, Any]) -> None:
-    crops = [crop(picture(name)) for name in values["images"]]
+    crops = [crop(read_image(name)) for name in values["images"]]
     with ImageBindEncoder(options(dtype=dtype)) as half:
         assert (half.encode_crops(crops) * encoder.encode_crops(crops)).sum(axis=1).min() > 0.99
         assert half.fingerprint != encoder.fingerprint
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20, 10000)])
-def test_odd_pictures_have_vectors(size: tuple[int, int], encoder: ImageBindEncoder) -> None:
+def test_images_of_extreme_shapes_have_vectors(size: tuple[int, int], encoder: ImageBindEncoder) -> None:
     vectors = encoder.encode_crops([crop(np.zeros((*size, 3), np.uint8))])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
@@ -107,32 +107,32 @@ class Evil:
         return os.system, ("touch ran",)
 
 
-def spoiled(kind: str, whole: Path, made: Path) -> None:
-    state = torch.load(whole, weights_only=True)
+def write_broken_file(kind: str, complete: Path, path: Path) -> None:
+    state = torch.load(complete, weights_only=True)
     if kind == "another":
-        torch.save({"model.embed_tokens.weight": torch.zeros(2, 2)}, made)
+        torch.save({"model.embed_tokens.weight": torch.zeros(2, 2)}, path)
     elif kind == "list":
-        torch.save([torch.zeros(2)], made)
+        torch.save([torch.zeros(2)], path)
     elif kind == "short":
-        made.write_bytes(whole.read_bytes()[: 2**20])
+        path.write_bytes(complete.read_bytes()[: 2**20])
     elif kind == "code in an archive":
-        torch.save({**state, "extra": Evil()}, made)
+        torch.save({**state, "extra": Evil()}, path)
     elif kind == "code":
-        made.write_bytes(pickle.dumps(Evil()))
+        path.write_bytes(pickle.dumps(Evil()))
     elif kind == "lacking":
         del state["modality_trunks.text.blocks.1.norm_1.bias"]
-        torch.save(state, made)
+        torch.save(state, path)
     elif kind == "unequal":
         state["modality_trunks.vision.blocks.1.mlp.fc1.weight"] = torch.zeros(3, 64)
-        torch.save(state, made)
+        torch.save(state, path)
     elif kind == "unknown":
-        torch.save({**state, "modality_trunks.vision.blocks.0.gamma_1": torch.zeros(1)}, made)
+        torch.save({**state, "modality_trunks.vision.blocks.0.gamma_1": torch.zeros(1)}, path)
 
 
 KINDS = {
-    "another": "another model than ImageBind",
-    "list": "no weights by name",
-    "short": "not all of them",
+    "another": "another model, not ImageBind",
+    "list": "no named weights",
+    "short": "is incomplete",
     "code in an archive": "holds code",
     "code": "holds no weights",
     "lacking": r"transformer\.resblocks\.1\.ln_1\.bias",
@@ -142,21 +142,23 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_wrong_file_is_one_sentence(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_file_gives_a_one_line_error(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    spoiled(kind, shared("oracle", "lvlms", "imagebind", "checkpoint", "imagebind_huge.pth"), tmp_path / "wrong.pth")
+    write_broken_file(
+        kind, shared("oracle", "lvlms", "imagebind", "checkpoint", "imagebind_huge.pth"), tmp_path / "wrong.pth"
+    )
     with pytest.raises(AnyAnomalyError, match=KINDS[kind]) as caught:
         ImageBindEncoder(options(model="wrong.pth")).load()
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "ran").exists()
 
 
-def test_heads_that_do_not_fit_are_one_sentence() -> None:
-    with pytest.raises(AnyAnomalyError, match=r"has no 7 heads\. Change --encoder\.text-heads"):
+def test_heads_that_do_not_fit_give_a_one_line_error() -> None:
+    with pytest.raises(AnyAnomalyError, match=r"into 7 heads\. Change --encoder\.text-heads"):
         ImageBindEncoder(options(text_heads=7)).load()
 
 
-def test_weights_that_are_not_there_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_give_a_one_line_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise ConnectionError("no route")
 

@@ -1,4 +1,4 @@
-"""Where the originals' files and figures lie, and the backend on them."""
+"""Checkpoints and results of the originals, and the backend on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHECKPOINTS = {
 
 
 class Oracle(NamedTuple):
-    """What an original computed, and from what."""
+    """Results of an original, and its inputs."""
 
     checkpoint: Path
     arrays: Any
@@ -32,15 +32,15 @@ class Oracle(NamedTuple):
     items: list[dict[str, Any]]
 
     def picture(self, name: str) -> Image.Image:
-        """Return one of the pictures."""
+        """Return an RGB image of the inputs."""
         with Image.open(self.checkpoint.parents[1] / "inputs" / name) as picture:
             return picture.convert("RGB")
 
     def query(self, item: dict[str, Any], **sampling: Any) -> Query:
-        """Return the question of ``item`` about its picture."""
+        """Return the question of ``item`` about its image."""
         image = np.array(self.picture(item["image"]))
-        sampled = Sampling(**{"max_tokens": 10} | sampling)
-        return Query(QueryId(item["name"], 0, item["keyword"], "key"), (image,), item["question"], sampling=sampled)
+        settings = Sampling(**{"max_tokens": 10} | sampling)
+        return Query(QueryId(item["name"], 0, item["keyword"], "key"), (image,), item["question"], sampling=settings)
 
 
 @cache
@@ -52,22 +52,22 @@ def oracle_of(version: str) -> Oracle:
     return Oracle(checkpoint, np.load(folder / "expected.npz"), values, items)
 
 
-def made(version: str, folder: Path | None = None, **options: Any) -> MiniCpmBackend:
+def make_backend(version: str, folder: Path | None = None, **options: Any) -> MiniCpmBackend:
     """Return the backend on the checkpoint of ``version``, or on a changed one in ``folder``; not loaded."""
     model = folder or oracle_of(version).checkpoint
     return MiniCpmBackend(MiniCpmOptions(**{"model": str(model), "device": "cpu"} | options))
 
 
 @cache
-def loaded(version: str, positions: str = "published") -> MiniCpmBackend:
-    """Return the backend, loaded once for all tests."""
-    backend = made(version, positions=positions)
+def load_backend(version: str, positions: str = "published") -> MiniCpmBackend:
+    """Return a loaded backend; one per set of options."""
+    backend = make_backend(version, positions=positions)
     backend.load()
     return backend
 
 
 @pytest.fixture
-def copied(tmp_path: Path) -> Any:
+def copy_checkpoint(tmp_path: Path) -> Any:
     def copy(version: str) -> Path:
         folder = Path(shutil.copytree(oracle_of(version).checkpoint, tmp_path / "copy"))
         for path in (folder, *folder.iterdir()):

@@ -1,4 +1,4 @@
-"""The backend: its contract, batches, expected scores, odd images, and files that are not what they should be."""
+"""The backend: contract, batches, expected scores, extreme images, and broken or wrong files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from anyanomaly.errors import AnyAnomalyError, MissingRequirement
 from anyanomaly.specs import BackendSpec
 from anyanomaly.testing.contracts import BackendContract
 from anyanomaly.types import Query, QueryId, Sampling
-from plugins.minicpm.tests.conftest import CHECKPOINTS, loaded, made, oracle_of
+from plugins.minicpm.tests.conftest import CHECKPOINTS, load_backend, make_backend, oracle_of
 from tests.support.shared import shared
 
 pytestmark = pytest.mark.engine
@@ -37,7 +37,7 @@ class Contract(BackendContract):
 
     @pytest.fixture
     def component(self) -> MiniCpmBackend:
-        return made(self.version)
+        return make_backend(self.version)
 
 
 class Test25(Contract):
@@ -48,7 +48,7 @@ class Test26(Contract):
     version = "2.6"
 
 
-def about(*images: np.ndarray, prompt: str = "Is there a car?", **sampling: Any) -> Query:
+def ask_about(*images: np.ndarray, prompt: str = "Is there a car?", **sampling: Any) -> Query:
     return Query(QueryId("v", 0, "car", "key"), images, prompt, sampling=Sampling(**sampling))
 
 
@@ -57,52 +57,54 @@ def edit(path: Path, **values: object) -> None:
 
 
 @both
-def test_a_batch_answers_as_its_questions_do_alone(version: str) -> None:
-    """Among them sliced key frames beside single views, several images, and none."""
-    oracle, backend = oracle_of(version), loaded(version)
-    queries = [oracle.query(item, **how) for how in ({}, {"choices": SCORES}) for item in oracle.items[::2]]
-    queries += [about(*queries[0].images, *queries[1].images, max_tokens=8), about(choices=SCORES)]
+def test_a_batch_gives_the_answers_of_single_queries(version: str) -> None:
+    """Queries with sliced key frames, single views, several images, and no image."""
+    oracle, backend = oracle_of(version), load_backend(version)
+    queries = [oracle.query(item, **sampling) for sampling in ({}, {"choices": SCORES}) for item in oracle.items[::2]]
+    queries += [ask_about(*queries[0].images, *queries[1].images, max_tokens=8), ask_about(choices=SCORES)]
     for query, answer in zip(queries, backend.answer_batch(queries), strict=True):
-        (alone,) = backend.answer_batch([query])
-        assert (alone.text, alone.prompt_tokens) == (answer.text, answer.prompt_tokens)
+        (single,) = backend.answer_batch([query])
+        assert (single.text, single.prompt_tokens) == (answer.text, answer.prompt_tokens)
         if query.sampling.choices:
-            assert answer.logprobs == pytest.approx(alone.logprobs, abs=1e-4)
-            assert 0 < sum(np.exp(list((alone.logprobs or {}).values()))) <= 1
+            assert answer.logprobs == pytest.approx(single.logprobs, abs=1e-4)
+            assert 0 < sum(np.exp(list((single.logprobs or {}).values()))) <= 1
 
 
 @both
-def test_key_frames_are_sliced_and_each_slice_is_seen(version: str) -> None:
-    oracle, backend = oracle_of(version), loaded(version)
+def test_key_frames_are_sliced_and_each_slice_changes_the_answer(version: str) -> None:
+    oracle, backend = oracle_of(version), load_backend(version)
     frame = np.array(oracle.picture("frame_856x480.png"))
     changed = frame.copy()
     changed[-40:, -40:] = 255  # in the last slice
     small = frame[:300, :300].copy()
-    whole, other, one, none = backend.answer_batch(
-        [about(*images, choices=("0", "1")) for images in ((frame,), (changed,), (small,), ())]
+    original, with_change, one_view, no_image = backend.answer_batch(
+        [ask_about(*images, choices=("0", "1")) for images in ((frame,), (changed,), (small,), ())]
     )
     n_queries = backend._model.checkpoint.n_queries
-    assert [(answer.prompt_tokens - none.prompt_tokens) // n_queries for answer in (whole, one)] == [3, 1]
-    assert other.logprobs != pytest.approx(whole.logprobs, abs=1e-4)
+    assert [(answer.prompt_tokens - no_image.prompt_tokens) // n_queries for answer in (original, one_view)] == [3, 1]
+    assert with_change.logprobs != pytest.approx(original.logprobs, abs=1e-4)
 
 
-def test_in_25_the_flag_changes_what_key_frames_say() -> None:
-    query = about(np.array(oracle_of("2.5").picture("frame_856x480.png")), choices=("0", "1"))
-    (published,), (by_grid,) = (loaded("2.5", how).answer_batch([query]) for how in ("published", "grid"))
+def test_in_25_the_option_positions_changes_answers_about_key_frames() -> None:
+    query = ask_about(np.array(oracle_of("2.5").picture("frame_856x480.png")), choices=("0", "1"))
+    (published,), (by_grid,) = (
+        load_backend("2.5", positions).answer_batch([query]) for positions in ("published", "grid")
+    )
     assert published.logprobs != pytest.approx(by_grid.logprobs, abs=1e-3)
 
 
-def test_26_does_not_see_an_exclamation_mark_as_the_original() -> None:
-    """Its mask takes token 0 for padding."""
-    for version, seen in (("2.5", 1), ("2.6", 0)):
-        asked = [about(prompt=prompt, choices=("0", "1")) for prompt in ("A car", "A car!")]
-        without, marked = loaded(version).answer_batch(asked)
-        assert marked.prompt_tokens - without.prompt_tokens == seen
+def test_26_drops_an_exclamation_mark_as_the_original() -> None:
+    """Its attention mask takes token 0 for padding."""
+    for version, n_tokens in (("2.5", 1), ("2.6", 0)):
+        queries = [ask_about(prompt=prompt, choices=("0", "1")) for prompt in ("A car", "A car!")]
+        plain, exclaimed = load_backend(version).answer_batch(queries)
+        assert exclaimed.prompt_tokens - plain.prompt_tokens == n_tokens
 
 
 @both
 @pytest.mark.parametrize("shape", [(1, 1, 3), (20, 10000, 3), (10000, 20, 3)], ids=["1x1", "10000x20", "20x10000"])
 def test_images_of_odd_shapes_are_answered(version: str, shape: tuple[int, ...]) -> None:
-    (answer,) = loaded(version).answer_batch([about(np.full(shape, 90, np.uint8), choices=("0", "1"))])
+    (answer,) = load_backend(version).answer_batch([ask_about(np.full(shape, 90, np.uint8), choices=("0", "1"))])
     assert all(np.isfinite(list((answer.logprobs or {}).values())))
 
 
@@ -110,28 +112,28 @@ def test_images_of_odd_shapes_are_answered(version: str, shape: tuple[int, ...])
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_is_near(version: str, dtype: str) -> None:
     query = oracle_of(version).query(oracle_of(version).items[0], choices=("0", "1"))
-    with made(version, dtype=dtype) as half:
-        (whole,), (near,) = loaded(version).answer_batch([query]), half.answer_batch([query])
+    with make_backend(version, dtype=dtype) as half:
+        (expected,), (close,) = load_backend(version).answer_batch([query]), half.answer_batch([query])
         step = 8 * torch.finfo(getattr(torch, dtype)).eps  # between logits of 8 to 16
-        assert near.logprobs == pytest.approx(whole.logprobs, abs=6 * step)
-        assert half.fingerprint != loaded(version).fingerprint
+        assert close.logprobs == pytest.approx(expected.logprobs, abs=6 * step)
+        assert half.fingerprint != load_backend(version).fingerprint
 
 
 @both
-def test_what_needs_a_package_names_it(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_that_needs_a_missing_package_names_it(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("anyanomaly_transformers.loading.find_spec", lambda name: None)
     with pytest.raises(MissingRequirement, match="needs the package bitsandbytes"):
-        made(version, quantization="4bit").load()
+        make_backend(version, quantization="4bit").load()
 
 
 @both
-def test_weights_in_fewer_bits_and_mapped_to_devices_answer_alike(version: str) -> None:
+def test_quantized_and_device_mapped_weights_give_close_answers(version: str) -> None:
     query = oracle_of(version).query(oracle_of(version).items[0], choices=("0", "1"))
-    (whole,) = loaded(version).answer_batch([query])
-    for options, within in (({"device_map": "auto"}, 0), ({"quantization": "8bit"}, 0.3)):
-        with made(version, **options) as placed:
-            (near,) = placed.answer_batch([query])
-        assert near.logprobs == pytest.approx(whole.logprobs, abs=within)
+    (expected,) = load_backend(version).answer_batch([query])
+    for options, tolerance in (({"device_map": "auto"}, 0), ({"quantization": "8bit"}, 0.3)):
+        with make_backend(version, **options) as backend:
+            (close,) = backend.answer_batch([query])
+        assert close.logprobs == pytest.approx(expected.logprobs, abs=tolerance)
 
 
 class Evil:
@@ -139,8 +141,8 @@ class Evil:
         return os.system, ("touch ran",)
 
 
-def spoil(kind: str, folder: Path) -> None:
-    """Make the checkpoint in ``folder`` wrong in one way."""
+def break_checkpoint(kind: str, folder: Path) -> None:
+    """Change one thing in the checkpoint in ``folder``."""
     config, images = folder / "config.json", folder / "preprocessor_config.json"
     parts = sorted(folder.glob("model-*.safetensors"))
     if kind == "another model":
@@ -174,7 +176,7 @@ def spoil(kind: str, folder: Path) -> None:
         images.unlink()
 
 
-SAID = {
+MESSAGES = {
     "another model": "a model of type 'qwen2_vl', and not MiniCPM-V",
     "another version": "MiniCPM-V of version 4.5",
     "quantized": "are quantized",
@@ -190,28 +192,28 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("kind", SAID)
+@pytest.mark.parametrize("kind", MESSAGES)
 @both
-def test_a_wrong_checkpoint_is_one_sentence(
-    version: str, kind: str, copied: Copied, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_wrong_checkpoint_gives_a_one_line_error(
+    version: str, kind: str, copy_checkpoint: Copied, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    folder = copied(version)
-    spoil(kind, folder)
+    folder = copy_checkpoint(version)
+    break_checkpoint(kind, folder)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(AnyAnomalyError, match=SAID[kind]) as caught:
-        made(version, folder).load()
+    with pytest.raises(AnyAnomalyError, match=MESSAGES[kind]) as caught:
+        make_backend(version, folder).load()
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize(("version", "scoring"), [("2.5", "words"), ("2.6", "expected")])
-def test_a_real_video_is_run(version: str, scoring: str) -> None:
-    """The tiny model's words are noise, which a score cannot be read from; the log-probabilities always give one."""
+def test_a_real_video_gets_scores(version: str, scoring: str) -> None:
+    """The tiny model's words are noise without a score; log-probabilities always give a score."""
     model = {"name": "minicpm-v", "model": str(oracle_of(version).checkpoint), "device": "cpu"}
     short = {"segment_frames": 300, "every": 100, "max_tokens": 4, "max_unreadable": 1, "store": False}
     video = shared("data", "videos", "bottle-detection.mp4")
     run = {**short, "scoring": scoring}
-    found = anyanomaly.run(video, "bottle", contexts=["key"], encoder="demo-clip", backend=model, run=run)
-    (line,) = [each for each in found if isinstance(each, anyanomaly.Timeline)]
-    assert len(line.raw) == 1189
-    assert scoring == "words" or all((line.raw >= 0) & (line.raw <= 1))
+    results = anyanomaly.run(video, "bottle", contexts=["key"], encoder="demo-clip", backend=model, run=run)
+    (timeline,) = [result for result in results if isinstance(result, anyanomaly.Timeline)]
+    assert len(timeline.raw) == 1189
+    assert scoring == "words" or all((timeline.raw >= 0) & (timeline.raw <= 1))

@@ -1,4 +1,4 @@
-"""Where the original's files and figures lie, and the backend on them."""
+"""Checkpoints and results of the original, and the backend on them."""
 
 from __future__ import annotations
 

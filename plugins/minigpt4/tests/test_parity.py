@@ -1,7 +1,7 @@
-"""Equal to the original: ids, pixels, embeddings, logits and words, on the files that it ran on itself.
+"""Equality with the original: token ids, pixels, embeddings, logits and answers, on the same files.
 
-The original's tower and ours are bit for bit the same on one machine; the figures come from another, which is a few
-1e-6 of them.
+On one machine the original's tower and ours give the same bits. The expected values come from another machine, which
+differs by a few 1e-6.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def model_of(backend: MiniGpt4Backend) -> MiniGpt4:
 
 
 def item(oracle: Oracle, name: str) -> dict[str, Any]:
-    (found,) = [each for each in oracle.items if each["name"] == name]
-    return found
+    (question,) = [question for question in oracle.items if question["name"] == name]
+    return question
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def recommended(load: Callable[..., MiniGpt4Backend]) -> MiniGpt4Backend:
 
 
 def check(oracle: Oracle, model: MiniGpt4, name: str, key: str) -> None:
-    """Check ids, embeddings, logits and continuation of one question."""
+    """Check token ids, embeddings, logits and greedy answer of one question."""
     expected = oracle.arrays
     query = oracle.query(item(oracle, name))
     before, slot, after = model.pieces(query)
@@ -55,42 +55,42 @@ def check(oracle: Oracle, model: MiniGpt4, name: str, key: str) -> None:
     picture = name.removesuffix("_temporal")
     with torch.inference_mode():
         ((visual,),) = model.encode_images([[Image.fromarray(query.images[0])]])
-        theirs = torch.tensor(expected[f"{picture}/visual"])
-        assert (visual - theirs).abs().max() < 1e-5
-        at = torch.tensor(expected[f"{key}/logits_rows_at"]).long()
-        of_theirs = logits(model, [before, slot, after], slot, theirs)
-        assert (of_theirs[at] - torch.tensor(expected[f"{key}/logits_rows"])).abs().max() < 1e-5
-        own = logits(model, [before, slot, after], slot, visual)
-        assert (own[-1] - torch.tensor(expected[f"{key}/logits_last"])).abs().max() < 1e-5
+        original_visual = torch.tensor(expected[f"{picture}/visual"])
+        assert (visual - original_visual).abs().max() < 1e-5
+        rows = torch.tensor(expected[f"{key}/logits_rows_at"]).long()
+        from_original = logits(model, [before, slot, after], slot, original_visual)
+        assert (from_original[rows] - torch.tensor(expected[f"{key}/logits_rows"])).abs().max() < 1e-5
+        from_ours = logits(model, [before, slot, after], slot, visual)
+        assert (from_ours[-1] - torch.tensor(expected[f"{key}/logits_last"])).abs().max() < 1e-5
         batch = pad_batch([embed_prompt(model, [before, slot, after], {slot: visual})])
-        (written,) = generate(model, batch, [query])
-    assert written == expected[f"{key}/generated"].tolist()
+        (tokens,) = generate(model, batch, [query])
+    assert tokens == expected[f"{key}/generated"].tolist()
 
 
 def logits(
     model: MiniGpt4, pieces: Sequence[list[int] | ImageSlot], slot: ImageSlot, visual: torch.Tensor
 ) -> torch.Tensor:
-    whole: torch.Tensor = model.language(inputs_embeds=embed_prompt(model, pieces, {slot: visual})[None]).logits[0]
-    return whole
+    rows: torch.Tensor = model.language(inputs_embeds=embed_prompt(model, pieces, {slot: visual})[None]).logits[0]
+    return rows
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_published_conversation(oracle: Oracle, backend: MiniGpt4Backend, name: str) -> None:
+def test_the_published_conversation_equals_the_originals(oracle: Oracle, backend: MiniGpt4Backend, name: str) -> None:
     check(oracle, model_of(backend), name, name)
 
 
 @pytest.mark.parametrize("name", WITH_LLAMA2)
-def test_llama2s_own_conversation_with_the_ids_that_the_original_gave_it(
+def test_the_conversation_of_llama2_has_the_originals_token_ids(
     oracle: Oracle, recommended: MiniGpt4Backend, name: str
 ) -> None:
-    """A mark in mid-text is followed by a lone space in the original, which today's tokenizer leaves out."""
+    """The original has a space token after <s> inside the text, which current tokenizers leave out."""
     model = model_of(recommended)
     check(oracle, model, name, f"{name}/llama2_template")
     assert len(model.pieces(oracle.query(item(oracle, name)))[0]) == 56  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_preprocessing(oracle: Oracle, name: str) -> None:
+def test_pixels_equal_the_originals(oracle: Oracle, name: str) -> None:
     with Image.open(oracle.folder / "inputs" / f"{name}.png") as picture:
         pixels = preprocess(picture.convert("RGB"), 224).numpy()
     down, across = oracle.values[f"{name}/pixels_strided_step"]

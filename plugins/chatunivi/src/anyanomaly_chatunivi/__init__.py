@@ -23,7 +23,7 @@ CHAT_UNIVI = BackendSpec(
 
 @hookimpl
 def anyanomaly_register_backends() -> list[BackendSpec]:
-    """Return the three models, which differ in their defaults alone."""
+    """Return the three models, which differ only in their defaults."""
     return [
         CHAT_UNIVI,
         replace(

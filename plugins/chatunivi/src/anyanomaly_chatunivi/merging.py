@@ -1,13 +1,14 @@
-"""Dynamic visual tokens: tokens that are alike become one, around the peaks of their density (DPC-KNN).
+"""Dynamic visual tokens: clusters of similar tokens are merged into one token each (DPC-KNN clustering).
 
 ::
 
-    image, or one of two   patches -> 64 -> 32 -> 16 tokens, and all 112 are its tokens
-    video, three and more  frames  -> one event per 16; the 64, 32 and 16 tokens of an event's frames, together, are
-                           merged once more to 64, 32 and 16, so that an event has 112 tokens as an image has
+    1 or 2 images    patches -> 64 -> 32 -> 16 tokens; an image has all 112 of them
+    3 or more        frames -> one event per 16 frames; the 64, 32 and 16 tokens of the frames of an event are merged
+                     again to 64, 32 and 16, so that an event has 112 tokens, as an image has
 
-Nothing here is learnt. The order of operations and the precision of each are the original's: which token leads hangs
-on last bits. For the same reason it is computed on the CPU, where sums do not change from run to run as on a GPU.
+Nothing here is learned. The order of operations and the precision of each equal the original, because the last bits of
+a density decide which token is a cluster's centre. For the same reason it runs on the CPU: sums on a GPU change from
+run to run.
 """
 
 from __future__ import annotations
@@ -21,86 +22,98 @@ from anyanomaly.errors import UsageError
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-NOISE = 1e-6  # how much of it there is
-VIDEO = 3  # this many images are a video; the original tells one by that
+NOISE_SCALE = 1e-6
+MIN_VIDEO_FRAMES = 3  # fewer images are separate images, as in the original
 
 
 class Stage(NamedTuple):
-    """One merging: how many tokens it leaves, and how many neighbours tell how dense it is around a token."""
+    """One clustering: the number of clusters, and the number of neighbours that define a token's density."""
 
-    rate: float  # above 1 a count, else a share of the tokens that it gets
-    neighbours: int
+    rate: float  # above 1: number of clusters; else: fraction of the number of tokens
+    n_neighbours: int
 
-    def count(self, n_tokens: int) -> int:
-        """Return how many of ``n_tokens`` are left."""
-        wanted = math.ceil(self.rate if self.rate > 1 else n_tokens * self.rate)
-        return min(max(wanted, 1), n_tokens)
+    def count_clusters(self, n_tokens: int) -> int:
+        """Return the number of clusters of ``n_tokens`` tokens."""
+        n_clusters = math.ceil(self.rate if self.rate > 1 else n_tokens * self.rate)
+        return min(max(n_clusters, 1), n_tokens)
 
-    def owners(self, x: Tensor, noise: Generator | None = None) -> Tensor:
-        """Return which merged token each token of ``x`` (batch, n, width) goes to, as (batch, n).
+    def assign_clusters(self, x: Tensor, noise: Generator | None = None) -> Tensor:
+        """Return the cluster index (batch, n) of each token.
 
-        The merged tokens are numbered by how clearly they lead, not by where they lie.
+        Clusters are numbered by how clearly their centres stand out, not by position.
+
+        :param x: tokens (batch, n, width).
+        :param noise: generator of the noise that decides between tokens of equal density; None: no noise.
         """
         import torch
 
         batch, n_tokens, width = x.shape
-        n_left = self.count(n_tokens)
-        n_near = self.neighbours if self.neighbours <= n_left else min(3, max(n_left // 2, 1))
-        away = torch.cdist(x.float(), x.float()) / width**0.5
-        near = away.topk(n_near, dim=-1, largest=False).values
-        density = (-(near**2).mean(dim=-1)).exp()
+        n_clusters = self.count_clusters(n_tokens)
+        n_nearest = self.n_neighbours if self.n_neighbours <= n_clusters else min(3, max(n_clusters // 2, 1))
+        distances = torch.cdist(x.float(), x.float()) / width**0.5
+        nearest_distances = distances.topk(n_nearest, dim=-1, largest=False).values
+        density = (-(nearest_distances**2).mean(dim=-1)).exp()
         if noise is not None:
-            density = density + torch.rand(density.shape, generator=noise) * NOISE
-        denser = density[:, None, :] > density[:, :, None]
-        farthest = away.flatten(1).amax(dim=-1)[:, None, None]
-        apart = torch.where(denser, away, farthest).amin(dim=-1)  # from the next denser token; the densest: from all
-        leaders = (apart * density).topk(n_left, dim=-1).indices
-        nearest: Tensor = away[torch.arange(batch)[:, None], leaders].argmin(dim=1)
-        return nearest.scatter(1, leaders, torch.arange(n_left).expand(batch, n_left))
+            density = density + torch.rand(density.shape, generator=noise) * NOISE_SCALE
+        is_denser = density[:, None, :] > density[:, :, None]
+        max_distance = distances.flatten(1).amax(dim=-1)[:, None, None]
+        separation = torch.where(is_denser, distances, max_distance).amin(dim=-1)  # from the nearest denser token
+        centres = (separation * density).topk(n_clusters, dim=-1).indices
+        assignment: Tensor = distances[torch.arange(batch)[:, None], centres].argmin(dim=1)
+        return assignment.scatter(1, centres, torch.arange(n_clusters).expand(batch, n_clusters))
 
     def merge(self, x: Tensor, noise: Generator | None = None) -> Tensor:
-        """Return the merged tokens (batch, n left, width): means, in the precision of ``x``."""
+        """Return the mean of each cluster (batch, n_clusters, width), in the precision of ``x``.
+
+        :param x: tokens (batch, n, width). :param noise: as in ``assign_clusters``.
+        """
         import torch
 
         batch, n_tokens, width = x.shape
-        n_left = self.count(n_tokens)
-        rows = (self.owners(x, noise) + n_left * torch.arange(batch)[:, None]).flatten()
-        ones = x.new_ones(len(rows), 1)
-        sizes = x.new_zeros(batch * n_left, 1).index_add_(0, rows, ones) + 1e-6
-        parts = x.reshape(-1, width) * (ones / sizes[rows])
-        return x.new_zeros(batch * n_left, width).index_add_(0, rows, parts).reshape(batch, n_left, width)
+        n_clusters = self.count_clusters(n_tokens)
+        rows = (self.assign_clusters(x, noise) + n_clusters * torch.arange(batch)[:, None]).flatten()
+        counts = x.new_ones(len(rows), 1)
+        sizes = x.new_zeros(batch * n_clusters, 1).index_add_(0, rows, counts) + 1e-6
+        weighted = x.reshape(-1, width) * (counts / sizes[rows])
+        return x.new_zeros(batch * n_clusters, width).index_add_(0, rows, weighted).reshape(batch, n_clusters, width)
 
 
 class Merging(NamedTuple):
-    """The merging of a checkpoint."""
+    """The clusterings of a checkpoint."""
 
     spatial: tuple[Stage, ...]
     temporal: Stage
 
-    def tokens(self, features: Tensor, noise: Generator | None = None) -> Tensor:
-        """Turn patch features (frames, patches, width) of images, or of a video, into tokens (n, width)."""
+    def merge_frames(self, features: Tensor, noise: Generator | None = None) -> Tensor:
+        """Return the tokens (n, width) of images, or of a video from ``MIN_VIDEO_FRAMES`` frames.
+
+        :param features: patch features (frames, patches, width). :param noise: as in ``Stage.assign_clusters``.
+        """
         import torch
 
-        events = self.events(features, noise) if len(features) >= VIDEO else []
-        levels = self._levels(features, noise)
+        events = self.find_events(features, noise) if len(features) >= MIN_VIDEO_FRAMES else []
+        levels = self._merge_levels(features, noise)
         if not events:
             return torch.cat(levels, dim=1).flatten(0, 1)
-        merged = [
+        event_tokens = [
             stage.merge(level[frames].flatten(0, 1)[None], noise)[0]
             for frames in events
             for stage, level in zip(self.spatial, levels, strict=True)
         ]
-        return torch.cat(merged)
+        return torch.cat(event_tokens)
 
-    def events(self, features: Tensor, noise: Generator | None = None) -> list[list[int]]:
-        """Return the frames of each event of a video, in the order of the events' first frames."""
-        owners = self.temporal.owners(features.mean(dim=1)[None], noise)[0].tolist()
+    def find_events(self, features: Tensor, noise: Generator | None = None) -> list[list[int]]:
+        """Return the frame indices of each event of a video; events are sorted by their first frames.
+
+        :param features: patch features (frames, patches, width). :param noise: as in ``Stage.assign_clusters``.
+        """
+        assignment = self.temporal.assign_clusters(features.mean(dim=1)[None], noise)[0].tolist()
         frames: dict[int, list[int]] = {}
-        for frame, owner in enumerate(owners):
-            frames.setdefault(owner, []).append(frame)
+        for frame, event in enumerate(assignment):
+            frames.setdefault(event, []).append(frame)
         return list(frames.values())
 
-    def _levels(self, x: Tensor, noise: Generator | None) -> list[Tensor]:
+    def _merge_levels(self, x: Tensor, noise: Generator | None) -> list[Tensor]:
         levels = []
         for stage in self.spatial:
             x = stage.merge(x, noise)
@@ -109,13 +122,13 @@ class Merging(NamedTuple):
 
 
 def read_merging(config: Mapping[str, Any]) -> Merging:
-    """Return the merging that a checkpoint's configuration tells of.
+    """Return the clusterings that a checkpoint's configuration sets.
 
-    :raises UsageError: when it tells of none.
+    :raises UsageError: when it sets none.
     """
-    told = config.get("config") or {}
+    settings = config.get("config") or {}
     names = [*(f"spatial_cluster_rate{stage}" for stage in range(3)), "temporal_cluster_rate"]
-    if not told.get("use_cluster") or any(name not in told for name in names):
-        raise UsageError("The configuration of the checkpoint says nothing of merged tokens, so it is no Chat-UniVi.")
-    *spatial, temporal = (Stage(float(told[name]), k) for name, k in zip(names, (5, 3, 3, 5), strict=True))
+    if not settings.get("use_cluster") or any(name not in settings for name in names):
+        raise UsageError("The checkpoint's configuration has no settings for merged tokens, so it is no Chat-UniVi.")
+    *spatial, temporal = (Stage(float(settings[name]), k) for name, k in zip(names, (5, 3, 3, 5), strict=True))
     return Merging(tuple(spatial), temporal)

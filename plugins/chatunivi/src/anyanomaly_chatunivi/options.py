@@ -11,16 +11,18 @@ MODEL = "hub id or folder, in the original layout"
 
 
 class ChatUniViOptions(TowerOptions):
-    """Chat-UniVi 7B, the one that the paper ran."""
+    """Chat-UniVi 7B, the model of the paper."""
 
     published_tower: ClassVar[str] = "openai/clip-vit-large-patch14"
     model: str = Field("Chat-UniVi/Chat-UniVi", description=MODEL)
-    max_frames: int = Field(64, ge=1, description="frames of a question that are looked at; of more, so many evenly")
+    max_frames: int = Field(
+        64, ge=1, description="most images of a question that are used; of more images, this many evenly spaced ones"
+    )
     noise_seed: int | None = Field(
         None,
         ge=0,
-        description="what the noise is drawn from that decides, as in the original, which of two tokens among equally "
-        "dense ones leads; it starts anew with each image or video; none: no noise, the first leads",
+        description="seed of the noise that, as in the original, decides between tokens of equal density when tokens "
+        "are merged; each image or video starts from the seed again; none: no noise, the first token is taken",
     )
 
 

@@ -1,4 +1,4 @@
-"""How Chat-UniVi is spoken to: the published scorer and the authors' own examples share a conversation."""
+"""Conversations of Chat-UniVi: the published scorer and the authors' examples use the same one."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _DATASETS = (
 
 @hookimpl
 def anyanomaly_register_datasets() -> list[DatasetSpec]:
-    """Register the datasets of the published comparison, and ``folder`` for the user's own videos."""
+    """Return the datasets of the published comparison, and ``folder`` for the user's own videos."""
     return [
         DatasetSpec(
             name=name,

@@ -5,7 +5,7 @@ from anyanomaly import EncoderSpec, hookimpl
 
 @hookimpl
 def anyanomaly_register_encoders() -> list[EncoderSpec]:
-    """ImageBind."""
+    """Return the encoder ``imagebind``."""
     return [
         EncoderSpec(
             name="imagebind",

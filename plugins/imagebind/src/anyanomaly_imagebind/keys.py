@@ -1,4 +1,4 @@
-"""Names of ImageBind's weights to those of open_clip's towers."""
+"""Rename ImageBind's weights to the names of open_clip's towers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 
 from anyanomaly.errors import UsageError
 
-BLOCK = re.compile(r"modality_trunks\.(vision|text)\.blocks\.(\d+)\.(.+)")
-TOWER = {"vision": "visual.transformer.resblocks", "text": "transformer.resblocks"}
-INNER = {"norm_1": "ln_1", "norm_2": "ln_2", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj"}
+BLOCK_NAME = re.compile(r"modality_trunks\.(vision|text)\.blocks\.(\d+)\.(.+)")
+BLOCKS = {"vision": "visual.transformer.resblocks", "text": "transformer.resblocks"}
+LAYERS = {"norm_1": "ln_1", "norm_2": "ln_2", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj"}
 
-WHOLE = {
+NEW_NAMES = {
     "modality_preprocessors.vision.cls_token": "visual.class_embedding",
     "modality_preprocessors.vision.rgbt_stem.proj.1.weight": "visual.conv1.weight",
     "modality_preprocessors.vision.pos_embedding_helper.pos_embed": "visual.positional_embedding",
@@ -33,39 +33,40 @@ WHOLE = {
 UNUSED = re.compile(r"modality_\w+\.(audio|depth|thermal|imu)\.|modality_preprocessors\.text\.mask$")
 
 
-def towers(state: Mapping[str, Any], source: str) -> dict[str, Tensor]:
-    """Return the weights of both towers under open_clip's names; other modalities are left out.
+def tower_weights(state: Mapping[str, Any], source: str) -> dict[str, Tensor]:
+    """Return the weights of both towers under open_clip's names, without those of other modalities.
 
-    :param source: where they come from, for the message.
-    :raises UsageError: when a weight is missing, or is none of ImageBind's.
+    :param source: the file that they come from, for the message.
+    :raises UsageError: when a weight is missing, or is not one of ImageBind's.
     """
-    if not any(name in state for name in WHOLE):
-        raise UsageError(f"The file {source} holds another model than ImageBind. Give ImageBind's imagebind_huge.pth.")
-    found = {_renamed(name, source): value for name, value in state.items() if not UNUSED.match(name)}
-    needed = [*WHOLE, *(f"modality_trunks.{tower}.blocks.0.mlp.fc1.weight" for tower in TOWER)]
-    if missing := next((name for name in needed if name not in state), None):
-        raise UsageError(f"The file {source} lacks the weight {missing!r}. Get the complete file.")
-    shaped = {name: change(found[name]) for name, change in _CHANGES.items()}
-    return found | {name: value.contiguous() for name, value in shaped.items()}
+    if not any(name in state for name in NEW_NAMES):
+        raise UsageError(f"The file {source} holds another model, not ImageBind. Give ImageBind's imagebind_huge.pth.")
+    weights = {_rename(name, source): value for name, value in state.items() if not UNUSED.match(name)}
+    required = [*NEW_NAMES, *(f"modality_trunks.{tower}.blocks.0.mlp.fc1.weight" for tower in BLOCKS)]
+    if missing := next((name for name in required if name not in state), None):
+        raise UsageError(f"The file {source} lacks the weight {missing!r}. Download the file again.")
+    reshaped = {name: reshape(weights[name]) for name, reshape in _RESHAPE.items()}
+    return weights | {name: value.contiguous() for name, value in reshaped.items()}
 
 
-def _renamed(name: str, source: str) -> str:
-    if name in WHOLE:
-        return WHOLE[name]
-    if match := BLOCK.fullmatch(name):
-        kind, number, inner = match.groups()
-        part, _, leaf = inner.rpartition(".")
-        return f"{TOWER[kind]}.{number}.{INNER.get(part, part)}.{leaf}" if part else f"{TOWER[kind]}.{number}.{inner}"
+def _rename(name: str, source: str) -> str:
+    if name in NEW_NAMES:
+        return NEW_NAMES[name]
+    if match := BLOCK_NAME.fullmatch(name):
+        tower, number, inner_name = match.groups()
+        layer, _, parameter = inner_name.rpartition(".")
+        new_name = f"{LAYERS.get(layer, layer)}.{parameter}" if layer else inner_name
+        return f"{BLOCKS[tower]}.{number}.{new_name}"
     raise UsageError(
-        f"The file {source} holds {name!r}, which ImageBind has not. Give imagebind_huge.pth as published."
+        f"The file {source} holds {name!r}, which is no weight of ImageBind. Give the published imagebind_huge.pth."
     )
 
 
-_CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
+_RESHAPE: dict[str, Callable[[Tensor], Tensor]] = {
     "visual.class_embedding": lambda value: value.flatten(),
     "visual.positional_embedding": lambda value: value.squeeze(0),
     "positional_embedding": lambda value: value.squeeze(0),
-    # The original shows a still image as two equal frames, so both slices of its kernel see the same pixels.
+    # ImageBind turns a still image into two equal frames, so both slices of its kernel get the same pixels.
     "visual.conv1.weight": lambda value: value.sum(dim=2),
     "visual.proj": lambda value: value.T,
     "text_projection": lambda value: value.T,

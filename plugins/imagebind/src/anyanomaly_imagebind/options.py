@@ -7,12 +7,19 @@ from pydantic import Field
 
 
 class ImageBindOptions(TowerOptions):
-    """Which weights, and how they run."""
+    """Which weights of ImageBind, and how they run.
+
+    ``downloads`` declares nothing: the published weights are not on the Hugging Face hub.
+    """
 
     model: str = Field(
         default="imagebind_huge",
-        description="The file imagebind_huge.pth, or its folder; imagebind_huge: torch's cache, downloaded once.",
+        description="The file imagebind_huge.pth, or its folder; imagebind_huge: the published file, downloaded once.",
     )
-    vision_heads: int = Field(default=16, ge=1, description="Attention heads of the image tower; no weight tells.")
-    text_heads: int = Field(default=16, ge=1, description="Attention heads of the text tower; no weight tells.")
+    vision_heads: int = Field(
+        default=16, ge=1, description="Attention heads of the image tower, which the weights do not show."
+    )
+    text_heads: int = Field(
+        default=16, ge=1, description="Attention heads of the text tower, which the weights do not show."
+    )
     normalize_windows: bool = Field(default=True, description="Apply the model's mean and std to windows too.")

@@ -13,11 +13,17 @@ class MiniCpmBackend(PrefixBackend[MiniCpmOptions]):
     """MiniCPM-Llama3-V-2.5 and MiniCPM-V 2.6."""
 
     def load_model(self) -> MiniCpm:
-        """Return the model that the options name."""
+        """Return the model that the options name.
+
+        :raises AnyAnomalyError: when files are missing, incomplete, or of another model.
+        """
         return MiniCpm(read_checkpoint(self.options), self.options)
 
     @property
     def fingerprint(self) -> str:
-        """What the base says, and where the tower sees patches if not where the original does."""
-        places = self.options.positions
-        return super().fingerprint if places == "published" else f"{super().fingerprint}+{places}"
+        """The base's fingerprint, and the positions of patches when they are not the published ones.
+
+        :raises BackendError: before `load`.
+        """
+        positions = self.options.positions
+        return super().fingerprint if positions == "published" else f"{super().fingerprint}+{positions}"

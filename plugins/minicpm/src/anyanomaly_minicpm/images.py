@@ -1,4 +1,4 @@
-"""An image as views: the whole one made small and, when it is large, a grid of slices; each cut into patches."""
+"""Views of an image: the resized image and, when it is large, a grid of slices; each view is cut into patches."""
 
 from __future__ import annotations
 
@@ -16,82 +16,84 @@ Size = tuple[int, int]  # width, height; or columns, rows
 
 
 class Slicing(NamedTuple):
-    """How a checkpoint's images are cut: its ``preprocessor_config.json``."""
+    """Settings for slicing images, from ``preprocessor_config.json`` of a checkpoint."""
 
     max_slices: int = 9
-    scale: int = 448  # a view has about the area of a square of this side
-    patch: int = 14
+    scale: int = 448  # a view has about the area of a square of this side, in pixels
+    patch: int = 14  # side in pixels
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
-    resizes: bool = True  # False (2.6 alone): an image is one view as it is
+    resizes: bool = True  # False (only in 2.6): an image is one view of its own size
 
 
 class View(NamedTuple):
-    """One view: float32 (3, patch, patch * rows * columns), its patches side by side, row by row."""
+    """One view; its pixels are float32 (3, patch, patch * rows * columns), patches side by side, row by row."""
 
     pixels: NDArray[np.float32]
     rows: int
     columns: int
 
 
-def grid_of(size: Size, slicing: Slicing) -> Size | None:
-    """Return the columns and rows that an image of ``size`` is sliced into; None: it is not.
+def slice_grid(size: Size, slicing: Slicing) -> Size | None:
+    """Return columns and rows of the slices of an image; None: it is not sliced.
 
-    About as many slices as `Slicing.scale` squares fit the area; among the grids of that many, one more and one less,
-    the one whose shape is nearest to the image's.
+    The number of slices is about the image's area divided by that of a view. Among the grids of that number, of one
+    more and of one less, the one whose aspect ratio is nearest to the image's is used.
+
+    :param size: width and height in pixels.
     """
     width, height = size
-    ideal = min(math.ceil(width * height / slicing.scale**2), slicing.max_slices)
-    if ideal <= 1 or not slicing.resizes:
+    n_ideal = min(math.ceil(width * height / slicing.scale**2), slicing.max_slices)
+    if n_ideal <= 1 or not slicing.resizes:
         return None
-    counts = [count for count in (ideal - 1, ideal, ideal + 1) if 1 < count <= slicing.max_slices]
+    counts = [count for count in (n_ideal - 1, n_ideal, n_ideal + 1) if 1 < count <= slicing.max_slices]
     grids = [(columns, n // columns) for n in counts for columns in range(1, n + 1) if n % columns == 0]
-    shape = math.log(width / height)
-    return min(grids, key=lambda grid: abs(shape - math.log(grid[0] / grid[1])))
+    log_ratio = math.log(width / height)
+    return min(grids, key=lambda grid: abs(log_ratio - math.log(grid[0] / grid[1])))
 
 
-def views_of(image: Image, slicing: Slicing) -> list[View]:
-    """Return the views of an RGB image: the whole first, then the slices of `grid_of`, row by row."""
+def make_views(image: Image, slicing: Slicing) -> list[View]:
+    """Return the views of an RGB image: first the resized image, then the slices of `slice_grid`, row by row."""
     from PIL.Image import Resampling
 
     if not slicing.resizes:
-        return [_view(image, slicing)]
-    grid = grid_of(image.size, slicing)
-    whole = image.resize(_fitted(image.size, slicing), Resampling.BICUBIC)
+        return [_make_view(image, slicing)]
+    grid = slice_grid(image.size, slicing)
+    overview = image.resize(_view_size(image.size, slicing), Resampling.BICUBIC)
     if grid is None:
-        return [_view(whole, slicing)]
+        return [_make_view(overview, slicing)]
     columns, rows = grid
-    shares = _whole_times(image.width, columns) / columns, _whole_times(image.height, rows) / rows
-    width, height = _fitted(shares, slicing)
+    slice_size = _round_to_multiple(image.width, columns) / columns, _round_to_multiple(image.height, rows) / rows
+    width, height = _view_size(slice_size, slicing)
     large = image.resize((width * columns, height * rows), Resampling.BICUBIC)
     corners = [(column * width, row * height) for row in range(rows) for column in range(columns)]
     slices = [large.crop((left, top, left + width, top + height)) for left, top in corners]
-    return [_view(each, slicing) for each in (whole, *slices)]
+    return [_make_view(view_image, slicing) for view_image in (overview, *slices)]
 
 
-def _fitted(size: tuple[float, float], slicing: Slicing) -> Size:
-    """Return ``size`` in its shape with the area of a view, in whole patches."""
-    shape = size[0] / size[1]
-    height = int(slicing.scale / math.sqrt(shape))
-    return _whole_times(int(height * shape), slicing.patch), _whole_times(height, slicing.patch)
+def _view_size(size: tuple[float, float], slicing: Slicing) -> Size:
+    """Return width and height with the area of a view and the aspect ratio of ``size``, as multiples of a patch."""
+    ratio = size[0] / size[1]
+    height = int(slicing.scale / math.sqrt(ratio))
+    return _round_to_multiple(int(height * ratio), slicing.patch), _round_to_multiple(height, slicing.patch)
 
 
-def _whole_times(length: int, unit: int) -> int:
+def _round_to_multiple(length: int, unit: int) -> int:
     return max(round(length / unit) * unit, unit)
 
 
-def _view(image: Image, slicing: Slicing) -> View:
+def _make_view(image: Image, slicing: Slicing) -> View:
     side = slicing.patch
     rows, columns = image.height // side, image.width // side
     values = np.asarray(image).astype(np.float32) / 255
     values = (values - np.array(slicing.mean, np.float32)) / np.array(slicing.std, np.float32)
     patches = values[: rows * side, : columns * side].reshape(rows, side, columns, side, 3)
-    strip = patches.transpose(4, 1, 0, 2, 3).reshape(3, side, rows * columns * side)
-    return View(np.ascontiguousarray(strip), rows, columns)
+    pixels = patches.transpose(4, 1, 0, 2, 3).reshape(3, side, rows * columns * side)
+    return View(np.ascontiguousarray(pixels), rows, columns)
 
 
 def read_slicing(settings: dict[str, Any], *, resizes: bool) -> Slicing:
-    """Return what a ``preprocessor_config.json`` says."""
+    """Return the slicing of a ``preprocessor_config.json``."""
     default = Slicing()
     mean: Sequence[float] = settings.get("norm_mean", default.mean)
     std: Sequence[float] = settings.get("norm_std", default.std)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 
 class MiniCpmOptions(PrefixOptions):
-    """Where the patches of a view stand, beside what all such models have."""
+    """Position embeddings of patches, and the options of all models with an image prefix."""
 
     model: str = Field(
         "openbmb/MiniCPM-Llama3-V-2_5",
@@ -17,6 +17,6 @@ class MiniCpmOptions(PrefixOptions):
     )
     positions: Literal["published", "grid"] = Field(
         "published",
-        description="where the image tower sees patches; published: as the original, which in 2.5 reads each view as "
-        "one row and attends to what fills shorter views up; grid: by rows and columns, in 2.5 too",
+        description="positions of patches in the image tower; published: as in the original, which in 2.5 numbers the "
+        "patches of a view along one row and attends to padding; grid: by rows and columns, in 2.5 too",
     )

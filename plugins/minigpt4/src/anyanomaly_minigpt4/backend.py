@@ -21,7 +21,10 @@ class MiniGpt4Backend(PrefixBackend[MiniGpt4Options]):
     """MiniGPT-4 with LLaMA-2."""
 
     def load_model(self) -> MiniGpt4:
-        """Load the three parts."""
+        """Return the model of the three parts that the options name.
+
+        :raises AnyAnomalyError: when files are missing, incomplete, or of another model.
+        """
         from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
         from anyanomaly_minigpt4.vision import load_tower

@@ -1,4 +1,4 @@
-"""Where the three parts of MiniGPT-4 lie: they come from three places."""
+"""Find the three parts of MiniGPT-4, which are published in three places."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from anyanomaly_transformers.api import find_checkpoint, read_config
 from anyanomaly.errors import MissingRequirement, UsageError
 from anyanomaly_minigpt4.options import MiniGpt4Options
 
-NEEDED = ("*.json", "*.safetensors", "tokenizer.model")  # of the hub's folder, which holds each weight twice
+FILE_PATTERNS = ("*.json", "*.safetensors", "tokenizer.model")  # the hub repository also has the weights as *.bin
 
 
 class Parts(NamedTuple):
-    """The language model's folder, the image tower's file, and the file of what MiniGPT-4 trained."""
+    """Folder of the language model, file of the image tower, and file of the projection that MiniGPT-4 trained."""
 
     language: Path
     vision: Path
@@ -24,15 +24,16 @@ class Parts(NamedTuple):
 def find_parts(options: MiniGpt4Options) -> Parts:
     """Return the parts that ``options`` name.
 
-    :raises MissingRequirement: when one is not there. :raises UsageError: when a folder holds no such language model.
+    :raises MissingRequirement: when a part is missing.
+    :raises UsageError: when the folder holds no LLaMA-2 chat model.
     """
-    root = find_checkpoint(options.model, options.revision, NEEDED)
-    language = _language(root)
+    root = find_checkpoint(options.model, options.revision, FILE_PATTERNS)
+    language = _find_language(root)
     read_config(language, {"llama"}, "the LLaMA-2 chat model")
     return Parts(
         language,
-        _file(root, options.vision, "eva_vit_g.pth", "--backend.vision", "the EVA image tower of LAVIS"),
-        _file(
+        _find_file(root, options.vision, "eva_vit_g.pth", "--backend.vision", "the EVA image tower of LAVIS"),
+        _find_file(
             root,
             options.projection,
             "pretrained_minigpt4_llama2_7b.pth",
@@ -42,21 +43,21 @@ def find_parts(options: MiniGpt4Options) -> Parts:
     )
 
 
-def _language(root: Path) -> Path:
+def _find_language(root: Path) -> Path:
     if (root / "config.json").is_file():
         return root
-    inside = sorted(path.parent for path in root.glob("*/config.json"))
-    if len(inside) != 1:
+    folders = sorted(path.parent for path in root.glob("*/config.json"))
+    if len(folders) != 1:
         raise UsageError(
-            f"The folder {str(root)!r} holds {len(inside)} language models, and one is needed: a config.json in it, or "
-            "in one folder of it. Give the folder of the LLaMA-2 chat model."
+            f"The folder {str(root)!r} must hold one language model, a config.json in it or in one of its folders, but "
+            f"holds {len(folders)}. Give the folder of the LLaMA-2 chat model."
         )
-    return inside[0]
+    return folders[0]
 
 
-def _file(root: Path, given: str, name: str, option: str, what: str) -> Path:
-    places = [Path(given).expanduser()] if given else [root / name, root.parent / name]
-    if found := next((place for place in places if place.is_file()), None):
-        return found
-    where = f"{given!r} is not there" if given else f"No {name} lies in or beside {str(root)!r}"
-    raise MissingRequirement(f"{where}: {what}. Download it (docs/backends/minigpt4.md) and give it with {option}.")
+def _find_file(root: Path, user_path: str, name: str, option: str, part: str) -> Path:
+    candidates = [Path(user_path).expanduser()] if user_path else [root / name, root.parent / name]
+    if path := next((candidate for candidate in candidates if candidate.is_file()), None):
+        return path
+    problem = f"There is no file {user_path!r}" if user_path else f"There is no {name} in or beside {str(root)!r}"
+    raise MissingRequirement(f"{problem}: {part}. Download it (docs/backends/minigpt4.md) and give it with {option}.")

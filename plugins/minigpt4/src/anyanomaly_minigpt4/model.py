@@ -1,4 +1,4 @@
-"""MiniGPT-4: the prompt around its images, and the images as embeddings."""
+"""MiniGPT-4: token ids of a prompt, and embeddings of its images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MiniGpt4:
-    """A loaded MiniGPT-4."""
+    """A loaded MiniGPT-4: a `PrefixModel`."""
 
     language: Any
     tokenizer: Any
@@ -27,15 +27,15 @@ class MiniGpt4:
     tower: Any
 
     def pieces(self, query: Query) -> list[list[int] | ImageSlot]:
-        """Return the prompt's ids around its images; the beginning's mark stands before the first text alone."""
-        layout = self.profile.layout(query, [ImageSlot((place,)) for place in range(len(query.images))])
-        # What follows the mark in LLaMA-2's conversation starts, in the original, like a text of its own.
+        """Return the prompt: token ids, and a slot for each image."""
+        layout = self.profile.layout(query, [ImageSlot((index,)) for index in range(len(query.images))])
+        # The original encodes the text after each <s> of LLaMA-2's conversation like a separate text.
         start, *turns = str(layout[0]).split("<s>")
-        first, *rest = encode_layout(self.tokenizer, [start, *layout[1:]])
-        opened = [self.tokenizer(turn, add_special_tokens=False)["input_ids"] for turn in turns]
-        begin = self.tokenizer.bos_token_id
-        return [[*cast("list[int]", first), *(token for ids in opened for token in (begin, *ids))], *rest]
+        first_ids, *next_pieces = encode_layout(self.tokenizer, [start, *layout[1:]])
+        turn_ids = [self.tokenizer(turn, add_special_tokens=False)["input_ids"] for turn in turns]
+        bos = self.tokenizer.bos_token_id
+        return [[*cast("list[int]", first_ids), *(token for ids in turn_ids for token in (bos, *ids))], *next_pieces]
 
     def encode_images(self, groups: Sequence[Sequence[Image]]) -> list[list[Tensor]]:
-        """Return one tensor (64, hidden) per image."""
+        """Return the embeddings (64, hidden) of each image."""
         return [[embeddings] for embeddings in self.tower([image for (image,) in groups])]

@@ -7,7 +7,7 @@ from pydantic import Field
 
 
 class MiniGpt4Options(PrefixOptions):
-    """Where the three parts of the model lie, beside what all such models have."""
+    """Locations of the three parts of the model, and the options of all models with an image prefix."""
 
     model: str = Field(
         "meta-llama/Llama-2-7b-chat-hf",
@@ -16,5 +16,5 @@ class MiniGpt4Options(PrefixOptions):
     vision: str = Field("", description="file of the EVA image tower; empty: eva_vit_g.pth in or beside the folder")
     projection: str = Field(
         "",
-        description="file of MiniGPT-4's own checkpoint; empty: pretrained_minigpt4_llama2_7b.pth beside the tower's",
+        description="file of MiniGPT-4's checkpoint; empty: pretrained_minigpt4_llama2_7b.pth in or beside the folder",
     )

@@ -1,4 +1,4 @@
-"""How MiniGPT-4 is spoken to."""
+"""Conversations of MiniGPT-4."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SYSTEM = (
     "Give the following image: <Img>ImageContent</Img>. You will be able to see the image once I provide it to you. "
     "Please answer my questions."
 )
-PAPER = Profile(  # the published scorer speaks to the LLaMA-2 model as to the first Vicuna
+PAPER = Profile(  # the published scorer uses the conversation of the first Vicuna with the LLaMA-2 model
     "paper",
     before=f"{SYSTEM}###Human: ",
     image_open="<Img>",

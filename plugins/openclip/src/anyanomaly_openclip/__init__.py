@@ -5,7 +5,7 @@ from anyanomaly import EncoderSpec, hookimpl
 
 @hookimpl
 def anyanomaly_register_encoders() -> list[EncoderSpec]:
-    """Register the encoder ``openclip``."""
+    """Return the encoder ``openclip``."""
     return [
         EncoderSpec(
             name="openclip",
