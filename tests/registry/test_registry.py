@@ -145,7 +145,7 @@ def test_options_are_checked_by_the_components_own_model() -> None:
     position = found.find("context", "position")
     with pytest.raises(InvalidOption, match=r"Context 'position' has no option 'strid'. Did you mean 'stride'"):
         found.create(position, {"strid": True})
-    with pytest.raises(InvalidOption, match=r"its option 'large' cannot be 999"):
+    with pytest.raises(InvalidOption, match=r"option 'large' cannot be 999"):
         found.create(position, {"large": 999})
 
 

@@ -106,7 +106,7 @@ def _check(cell: Cell, registry: Registry) -> None:
             spec = registry.find(role, name)
             registry.check(spec)
             try:
-                registry.options_model(spec).checked(options, f"{role.capitalize()} '{name}'")
+                registry.options_model(spec).validate_values(options, f"{role.capitalize()} '{name}'")
             except UsageError as error:
                 raise type(error)(f"In '{cell.label}': {error}") from error
 
@@ -119,7 +119,8 @@ def _files(cell: Cell, registry: Registry) -> Iterator[Path]:
     for role, name, options in _components(cell):
         if role != "dataset":  # its files are no part of a configuration, and may be a whole archive
             with suppress(MissingRequirement):
-                yield from registry.options_model(registry.find(role, name)).checked(options, name).named_files()
+                model = registry.options_model(registry.find(role, name))
+                yield from model.validate_values(options, name).named_files()
 
 
 def _components(cell: Cell) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -110,7 +110,7 @@ class Registry:
         :raises PluginLoadError: when its options model cannot be imported.
         :raises InvalidOption: when an option is unknown or its value does not fit.
         """
-        return self.options_model(spec).checked(options, f"{spec.role.capitalize()} '{spec.name}'")
+        return self.options_model(spec).validate_values(options, f"{spec.role.capitalize()} '{spec.name}'")
 
     def create(self, spec: ComponentSpec, options: Options | Mapping[str, Any]) -> Component[Options]:
         """Import a component's class and construct it; nothing is loaded yet.
