@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from anyanomaly.bench.contents import contents
 from anyanomaly.bench.recipe import AblationEntry, BackendEntry, DatasetEntry, Recipe
-from anyanomaly.config.load import Layer, merge, with_preset
+from anyanomaly.config.load import Layer, load_settings
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import MissingRequirement, UsageError
 from anyanomaly.evaluation.result import DatasetSelection
@@ -77,7 +77,7 @@ def make_cells(recipe: Recipe, places: Places, registry: Registry) -> list[Cell]
         ]
         for layer in layers:
             _check_layer(layer)
-        config = merge(with_preset(layers)).config
+        config = load_settings(layers).config
         options = {**dataset.options, **places.get(dataset.name, {})}
         data = DatasetSelection(dataset.name, options, dataset.classes)
         what = [config.model_dump(mode="json"), data.name, dict(data.options), data.classes, recipe.protocols]

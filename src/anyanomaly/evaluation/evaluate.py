@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anyanomaly.config.load import resolve
+from anyanomaly.config.load import config_from_tables
 from anyanomaly.config.model import ComponentChoice
 from anyanomaly.errors import UsageError
 from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
@@ -51,7 +51,7 @@ def evaluate(
         raise UsageError(f"evaluate() takes no '{misplaced[0]}': the dataset names its videos and event texts.")
     sklearn_metrics()  # fail now, not after hours of inference
     selection = _select(dataset, root, _as_tuple(classes))
-    config, registry = resolve(tables), load(plugins)
+    config, registry = config_from_tables(tables), load(plugins)
     survey = load_survey(selection, registry)
     start = time.perf_counter()
     dataset_run = DatasetRun(config, registry, survey.videos, selection.classes)
