@@ -104,7 +104,7 @@ def _check(cell: Cell, registry: Registry) -> None:
     for role, name, options in _components(cell):
         with suppress(MissingRequirement):
             spec = registry.find(role, name)
-            registry.check(spec)
+            registry.check_requirements(spec)
             try:
                 registry.options_model(spec).validate_values(options, f"{role.capitalize()} '{name}'")
             except UsageError as error:

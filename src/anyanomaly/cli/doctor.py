@@ -147,7 +147,7 @@ def _describe_component(component: ResolvedComponent) -> dict[str, Any]:
 
 
 def _describe_readiness(call: Call, spec: ComponentSpec) -> dict[str, Any]:
-    missing = call.registry.missing(spec)
+    missing = call.registry.missing_requirements(spec)
     words = not isinstance(spec, BackendSpec) or spec.words
     return {
         "name": spec.name,
