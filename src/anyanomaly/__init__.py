@@ -1,6 +1,6 @@
 """Find the events that a person describes in plain words, in video.
 
-The public names; each is imported when it is first used, so that ``import anyanomaly`` stays light.
+The public names of this module are imported when they are first used, so that ``import anyanomaly`` stays fast.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_MODULES = {
     "AnyAnomalyError": "anyanomaly.errors",
     "AutoChoice": "anyanomaly.specs",
     "BackendSpec": "anyanomaly.specs",
@@ -73,7 +73,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     try:
-        home = _HOMES[name]
+        module = _MODULES[name]
     except KeyError:
         raise AttributeError(f"module 'anyanomaly' has no attribute {name!r}") from None
-    return getattr(import_module(home), name)
+    return getattr(import_module(module), name)

@@ -1,4 +1,4 @@
-"""Every error a user can meet. ``exit_code`` is what the command line ends with.
+"""All errors that a user can meet. ``exit_code`` is the exit code of the command line.
 
 ::
 
@@ -10,8 +10,8 @@
       BackendError (5)
       OutputError (6)
 
-A message is one sentence or two: what is wrong, where, and what to do. These errors print as one line; any
-other exception keeps its traceback and is a bug.
+A message has three parts, in a sentence or two: what is wrong, where, and what to do. The command line prints these
+errors as one line; any other exception is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -20,74 +20,74 @@ from typing import ClassVar
 
 
 class AnyAnomalyError(Exception):
-    """What every error of ours is."""
+    """Base class of all anyanomaly errors."""
 
     exit_code: ClassVar[int] = 1
 
 
 class UsageError(AnyAnomalyError):
-    """The command or the call asks for something that makes no sense."""
+    """The arguments of a command or of a Python call are wrong, or do not go together."""
 
     exit_code = 2
 
 
 class UnknownComponent(UsageError):
-    """No plugin offers a component of that name."""
+    """No plugin offers a component of this name."""
 
 
 class InvalidOption(UsageError):
-    """A component or the run has no such option, or the value does not fit it."""
+    """An option or a setting does not exist, or its value is not allowed."""
 
 
 class CapabilityError(UsageError):
-    """A component is asked for what it says it cannot do."""
+    """A run needs something that a component declares it cannot do."""
 
 
 class MissingRequirement(AnyAnomalyError):
-    """Something to install or to download is missing."""
+    """A package, an extra or a model's weights are missing."""
 
     exit_code = 3
 
 
 class PluginError(AnyAnomalyError):
-    """A plugin is at fault."""
+    """A plugin cannot be used."""
 
     exit_code = 2
 
 
 class PluginLoadError(PluginError):
-    """A plugin, or a component's code, cannot be imported."""
+    """A plugin or a component's code cannot be imported, or is not what it declares."""
 
 
 class PluginConflict(PluginError):
-    """Two plugins offer a component of the same name, and that name was used."""
+    """A component was requested by a name that two plugins offer."""
 
 
 class InputError(AnyAnomalyError):
-    """An input could not be read."""
+    """An input cannot be read."""
 
     exit_code = 4
 
 
 class VideoError(InputError):
-    """A video is missing, broken, or ends before its end."""
+    """A video is missing or broken, or ends before its declared length."""
 
 
 class DatasetNotFound(InputError):
-    """A data set is not where it was looked for."""
+    """There is no dataset in the folder where it is expected."""
 
 
 class DatasetError(InputError):
-    """A data set is there, and something in it does not fit."""
+    """Files of a dataset contradict each other or the scores."""
 
 
 class BackendError(AnyAnomalyError):
-    """A backend or an encoder cannot go on: its engine died, memory ran out, its answers cannot be used."""
+    """A backend or an encoder failed: its engine died, memory ran out, or its answers are unusable."""
 
     exit_code = 5
 
 
 class OutputError(AnyAnomalyError):
-    """A result could not be written: the disk is full, or the place is not writable."""
+    """A result cannot be written: the disk is full, or the folder is not writable."""
 
     exit_code = 6

@@ -1,4 +1,4 @@
-"""The hooks a plugin may implement. Import-light: nothing here may import numpy, pydantic or typer."""
+"""The hooks that a plugin may implement. Imported on every start: nothing here may import numpy, pydantic or typer."""
 
 # mypy: disable-error-code="empty-body"
 from __future__ import annotations
@@ -29,49 +29,49 @@ hookimpl = pluggy.HookimplMarker("anyanomaly")
 def anyanomaly_register_readers() -> Iterable[ReaderSpec]:
     """Return the video readers this plugin provides.
 
-    A reader turns a URI into frames. When the user names none, the first whose scheme and suffix
-    match is taken, built-in readers last.
+    A reader turns a URI into frames. Unless the user names a reader, the first one whose scheme or
+    suffix matches the URI is used; built-in readers come last.
     """
 
 
 @hookspec
 def anyanomaly_register_encoders() -> Iterable[EncoderSpec]:
-    """Return the image-text encoders (CLIP and its kin) that selectors and contexts share."""
+    """Return the image-text encoders (CLIP and similar models) that selectors, contexts and backends share."""
 
 
 @hookspec
 def anyanomaly_register_selectors() -> Iterable[SelectorSpec]:
-    """Return the selectors: which frames of a segment speak for it, per event text."""
+    """Return the selectors: they pick the key frames of a segment for each event text."""
 
 
 @hookspec
 def anyanomaly_register_contexts() -> Iterable[ContextSpec]:
-    """Return the context generators: what each query shows the backend."""
+    """Return the context generators: they make the images that a query shows to the backend."""
 
 
 @hookspec
 def anyanomaly_register_backends() -> Iterable[BackendSpec]:
-    """Return the scorer backends: what answers queries about images.
+    """Return the scorer backends: they answer queries about images.
 
-    Called on every start, ``--help`` included, so build specs from literals. Loading weights,
-    probing GPUs and importing torch belong in the class that ``target`` names.
+    Called on every start, ``--help`` included, so build specs from literals. Load weights, probe
+    GPUs and import torch in the class that ``target`` names.
     """
 
 
 @hookspec
 def anyanomaly_register_datasets() -> Iterable[DatasetSpec]:
-    """Return the benchmark data sets: videos with labels."""
+    """Return the benchmark datasets: videos with labels."""
 
 
 @hookspec
 def anyanomaly_register_sinks() -> Iterable[SinkSpec]:
-    """Return the sinks: where segment scores, timelines and events go."""
+    """Return the sinks: they write segment scores, timelines and events."""
 
 
 @hookspec
 def anyanomaly_register_commands(app: typer.Typer) -> None:
     """Add commands to ``anyanomaly``.
 
-    :param app: an application of the plugin's own; use ``@app.command()`` or ``app.add_typer()``. Import
-        what a command needs inside its body. Names taken by the core are refused.
+    :param app: an empty Typer application; use ``@app.command()`` or ``app.add_typer()``. Import what a
+        command needs inside its body. Names of built-in commands are refused.
     """

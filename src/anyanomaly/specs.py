@@ -1,4 +1,7 @@
-"""What a plugin says about a component without importing it. Standard library only."""
+"""Specs: a component described by literals, so that nothing of it is imported before it is used. Standard library only.
+
+To add a component, a plugin returns its spec from a hook of ``hookspecs``; ``target`` and ``options`` name its classes.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import ClassVar, Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentSpec:
-    """A component's name, where its code is, and what it needs. New fields always get a default."""
+    """Name, code and requirements of a component. New fields always get a default."""
 
     role: ClassVar[str] = ""
 
@@ -22,12 +25,12 @@ class ComponentSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderSpec(ComponentSpec):
-    """A reader is chosen by the URI's scheme and suffix when the user names none."""
+    """A video reader. Unless the user names one, the URI's scheme and suffix decide which reader is used."""
 
     role: ClassVar[str] = "reader"
     schemes: frozenset[str] = frozenset()  # "rtsp"; empty: paths
     suffixes: frozenset[str] = frozenset()  # ".mp4", lower case; empty: any
-    live: bool = False  # its videos may never end, so no other video can come after one
+    live: bool = False  # its videos may never end, so a run accepts none after it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +39,8 @@ class EncoderSpec(ComponentSpec):
 
     role: ClassVar[str] = "encoder"
     licence: str = ""  # of the weights, in a few words
-    memory: str = ""  # what the weights take, in a few words
-    devices: frozenset[str] = frozenset({"cpu"})  # what its option `device` may name: "cpu", "cuda", "mps"
+    memory: str = ""  # memory that the weights need: "about 7 GB"
+    devices: frozenset[str] = frozenset({"cpu"})  # allowed values of its option `device`: "cpu", "cuda", "mps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,39 +57,39 @@ class ContextSpec(ComponentSpec):
 
     role: ClassVar[str] = "context"
     needs_encoder: bool = False
-    images: int = 1  # most images in one context
+    images: int = 1  # maximum number of images in one context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoChoice:
-    """How well a backend suits ``--backend auto`` on one kind of device.
+    """Offers a backend for ``--backend auto`` on one kind of device.
 
-    Of the backends that are installed, the one with the highest rank on this machine's device is taken.
+    ``auto`` stands for the installed backend with the highest rank for the device of the run.
     """
 
     device: Literal["cuda", "mps", "cpu"]
     rank: int
-    reason: str  # ends the sentence "backend NAME, because ...": "a GPU is present and vLLM is installed"
-    requires: tuple[str, ...] = ()  # PEP 508, beyond the spec's own
-    cuda_build: str = ""  # distribution that must be a CUDA build: "torch"
+    reason: str  # ends the sentence "backend NAME, because there is a GPU and ...": "vLLM is installed"
+    requires: tuple[str, ...] = ()  # PEP 508, in addition to the spec's own
+    cuda_build: str = ""  # a distribution that must be a CUDA build: "torch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendSpec(ComponentSpec):
-    """Flags are upper bounds; the loaded backend may narrow them once a model is known."""
+    """A scorer backend. Capabilities are upper bounds: a backend may narrow them once its model is loaded."""
 
     role: ClassVar[str] = "backend"
-    max_images: int | None = 1  # per query; None: no limit of its own
-    words: bool = True  # answers in words; False: gives a value only
+    max_images: int | None = 1  # per query; None: no limit
+    words: bool = True  # answers in words; False: gives `Answer.value` only
     logprobs: bool = False  # can give the log-probability of each allowed answer
-    deterministic: bool = True  # same query, temperature 0, same answer, whatever the batch
-    needs_encoder: bool = False  # the host sets `encoder`
-    cacheable: bool = True  # answers are worth keeping in the answer store
-    devices: frozenset[str] = frozenset({"cpu"})  # what its option `device` may name: "cpu", "cuda", "mps"
-    auto: tuple[AutoChoice, ...] = ()  # one per kind of device on which `--backend auto` may take it
+    deterministic: bool = True  # at temperature 0 equal queries have equal answers in any batch
+    needs_encoder: bool = False  # the host sets `Backend.encoder`
+    cacheable: bool = True  # answers go into the answer store
+    devices: frozenset[str] = frozenset({"cpu"})  # allowed values of its option `device`: "cpu", "cuda", "mps"
+    auto: tuple[AutoChoice, ...] = ()  # one per kind of device on which `--backend auto` may stand for it
     licence: str = ""  # of the weights, in a few words
-    memory: str = ""  # what the weights take, in a few words: "about 7 GB"
-    network: bool = False  # may send frames off this machine; `Backend.leaves_machine` says whether it does
+    memory: str = ""  # memory that the weights need: "about 7 GB"
+    network: bool = False  # may send images off this machine; `Backend.leaves_machine` says whether it does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,21 +101,21 @@ class DatasetSpec(ComponentSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkSpec(ComponentSpec):
-    """A place where results go, chosen by the suffix of ``-o`` when the user names none."""
+    """Writes results. Unless the user names one, the suffix of the path after ``-o`` decides which sink is used."""
 
     role: ClassVar[str] = "sink"
     suffixes: frozenset[str] = frozenset()
-    streams: bool = False  # complete lines are readable while the run goes on
+    streams: bool = False  # lines are complete and readable while the run continues
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A kind of component: everything that the host decides per role."""
+    """A kind of component."""
 
     name: str
     spec: type[ComponentSpec]
     base: str  # class in anyanomaly.api that components subclass
-    chosen: Literal["one", "several", "by dataset"]  # how a run names its component; "one": a table [name] of the file
+    per_run: Literal["one", "several", "none"]  # components of it in a run; "one": a table [name] in the config file
 
     @property
     def hook(self) -> str:
@@ -126,11 +129,11 @@ ROLES: tuple[Role, ...] = (
     Role("selector", SelectorSpec, "Selector", "one"),
     Role("context", ContextSpec, "ContextGenerator", "several"),
     Role("backend", BackendSpec, "Backend", "one"),
-    Role("dataset", DatasetSpec, "Dataset", "by dataset"),
+    Role("dataset", DatasetSpec, "Dataset", "none"),
     Role("sink", SinkSpec, "Sink", "several"),
 )
-"""All roles, in the order in which data flows and lists show them."""
+"""All roles, in the order of the data flow, which is also the order of lists."""
 
 ROLE_NAMES: tuple[str, ...] = tuple(role.name for role in ROLES)
-SINGLE_ROLES: tuple[str, ...] = tuple(role.name for role in ROLES if role.chosen == "one")
-"""Roles of which a run has exactly one component, named by ``--ROLE`` or a table ``[ROLE]``."""
+SINGLE_ROLES: tuple[str, ...] = tuple(role.name for role in ROLES if role.per_run == "one")
+"""Roles with exactly one component in a run: set with ``--ROLE`` or in the table ``[ROLE]`` of a config file."""

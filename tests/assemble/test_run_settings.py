@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from anyanomaly.assemble.run_settings import run_settings
-from anyanomaly.config.load import resolve
+from anyanomaly.config.load import config_from_tables
 from anyanomaly.core.expected import SCORES, YES_NO
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import UsageError
 
 
 def told(**run: Any) -> RunSettings:
-    return run_settings(resolve({"texts": ("bicycle",), "run": run}), {"key": 1.0}, "red")
+    return run_settings(config_from_tables({"texts": ("bicycle",), "run": run}), {"key": 1.0}, "red")
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ N_PUBLISHED = {  # figures of the paper that a table shows: AUCs, frames per sec
         ('label = "Red"', 'label = "Red"\nnmae = "x"', "There is no setting 'backend.nmae'."),
         ('title = "Scenes', 'titel = "Scenes', "There is no setting 'titel'. Did you mean 'title'?"),
         ('"fixed", "paper-oracle"', '"fixt"', "there is no protocol 'fixt'"),
-        ("[[dataset]]", "[[dataset", "is no valid TOML"),
+        ("[[dataset]]", "[[dataset", "is not valid TOML"),
         ("[config]", 'improvement = { base = "w/o", of = "proposed" }\n[config]', "names the ablation 'w/o'"),
         ("[config]", 'improvement.base = "w/o context"\n[config]', "improvement.of names an ablation"),
         ('label = "Dead"', 'label = "Red"', "Two backends have the same label"),

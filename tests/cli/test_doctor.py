@@ -41,7 +41,7 @@ def test_a_broken_config_file_does_not_stop_the_doctor(cli: Cli, folder: Path) -
     (folder / "anyanomaly.toml").write_text("[run\n")
     result = cli("doctor")
     assert result.code == 0
-    assert "Fix the configuration: The config file anyanomaly.toml is no valid TOML" in result.out.splitlines()[-1]
+    assert "Fix the configuration: The config file anyanomaly.toml is not valid TOML" in result.out.splitlines()[-1]
 
 
 def test_an_engine_that_cannot_be_imported_is_a_problem(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

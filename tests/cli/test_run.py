@@ -161,4 +161,4 @@ def test_plugins_that_are_switched_off_are_told(red: Cli, folder: Path, monkeypa
     monkeypatch.syspath_prepend(str(folder))
     result = red()
     assert result.code == 0
-    assert result.err.splitlines()[0].startswith("anyanomaly: Plugin 'broken' is switched off: ")
+    assert result.err.splitlines()[0].startswith("anyanomaly: Plugin 'broken' is disabled: ")

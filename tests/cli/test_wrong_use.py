@@ -42,7 +42,7 @@ WRONG_TEXTS = {
     "blank": (" \t", "An event text is empty."),
     "too long": ("x" * 10_000, "The event text 'xxxx"),
     "line break": ("a\nb", "The event text 'a\\nb' holds a line break"),
-    "escape": ("a\x1b[0m", "The event text 'a\\x1b[0m' holds a line break or another control character"),
+    "escape": ("a\x1b[0m", "The event text 'a\\x1b[0m' holds a line break or control character"),
 }
 
 
@@ -97,8 +97,8 @@ def test_an_output_that_cannot_be_written(red: Cli) -> None:
 
 
 BROKEN_FILES = {
-    "no TOML": ("[run\n", "The config file anyanomaly.toml is no valid TOML: "),
-    "no text": (b"\xff\xfe", "The config file anyanomaly.toml is no valid TOML: "),
+    "no TOML": ("[run\n", "The config file anyanomaly.toml is not valid TOML: "),
+    "no text": (b"\xff\xfe", "The config file anyanomaly.toml is not valid TOML: "),
     "unknown table": ("[rum]\n", "In the config file anyanomaly.toml: There is no setting 'rum'. Did you mean 'run'?"),
     "unknown key": (
         "[run]\ntreshold = 1\n",

@@ -1,4 +1,4 @@
-"""Defaults, preset, file and flags: the later has the last word, and nothing is left half-replaced."""
+"""Defaults, preset, config file and flags are merged: later ones win, and no component keeps another's options."""
 
 from __future__ import annotations
 
@@ -10,68 +10,78 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyanomaly.config.load import Layer, merge, preset_names, read_file, resolve, with_preset
+from anyanomaly.config.load import (
+    Layer,
+    config_from_tables,
+    load_settings,
+    merge_layers,
+    preset_names,
+    read_file,
+)
 from anyanomaly.config.model import RunConfig
 from anyanomaly.config.toml import to_toml
 from anyanomaly.errors import InvalidOption, UsageError
 
 
-def laid(*tables: Mapping[str, object]) -> RunConfig:
-    return merge([Layer(f"layer {number}", each) for number, each in enumerate(tables)]).config
+def merge(*tables: Mapping[str, object]) -> RunConfig:
+    return merge_layers([Layer(f"layer {number}", table) for number, table in enumerate(tables)]).config
 
 
 def test_later_layers_win_key_by_key() -> None:
-    config = laid({"run": {"threshold": 0.3, "every": 2}, "texts": ["a"]}, {"run": {"threshold": 0.7}, "texts": ["b"]})
+    config = merge({"run": {"threshold": 0.3, "every": 2}, "texts": ["a"]}, {"run": {"threshold": 0.7}, "texts": ["b"]})
     assert (config.run.threshold, config.run.every, config.texts) == (0.7, 2, ("b",))
 
 
 def test_options_go_with_the_component_they_belong_to() -> None:
     base = {"backend": {"name": "transformers", "model": "a/b"}}
-    assert laid(base, {"backend": {"dtype": "float32"}}).backend.options == {"model": "a/b", "dtype": "float32"}
-    assert laid(base, {"backend": {"name": "transformers"}}).backend.options == {"model": "a/b"}
-    assert laid(base, {"backend": "replay"}).backend.options == {}
-    assert laid({"backend": {"model": "a/b"}}, {"backend": {"name": "replay"}}).backend.options == {}
+    assert merge(base, {"backend": {"dtype": "float32"}}).backend.options == {"model": "a/b", "dtype": "float32"}
+    assert merge(base, {"backend": {"name": "transformers"}}).backend.options == {"model": "a/b"}
+    assert merge(base, {"backend": "replay"}).backend.options == {}
+    assert merge({"backend": {"model": "a/b"}}, {"backend": {"name": "replay"}}).backend.options == {}
 
 
-def test_reader_options_outlive_the_choice_that_was_left_open() -> None:
-    assert laid({"reader": {"max_side": 0}}, {"reader": "video"}).reader.options == {"max_side": 0}
+def test_reader_options_stay_when_a_later_layer_names_the_reader() -> None:
+    assert merge({"reader": {"max_side": 0}}, {"reader": "video"}).reader.options == {"max_side": 0}
 
 
-def test_options_of_contexts_add_up() -> None:
-    config = laid({"context": {"key": {"weight": 1}, "position": {"large": 9}}}, {"context": {"key": {"weight": 2}}})
+def test_options_of_contexts_are_merged() -> None:
+    config = merge({"context": {"key": {"weight": 1}, "position": {"large": 9}}}, {"context": {"key": {"weight": 2}}})
     assert config.context == {"key": {"weight": 2}, "position": {"large": 9}}
 
 
-def test_a_length_given_later_takes_back_its_rival() -> None:
-    assert laid({"run": {"segment_seconds": 2}}, {"run": {"segment_frames": 9}}).run.segment_seconds is None
-    assert laid({"run": {"smooth_frames": 15}}, {"run": {"smooth_seconds": 1}}).run.smooth_frames is None
-    assert laid({"run": {"smooth_frames": 15}}, {"run": {"every": 2}}).run.smooth_frames == 15
-    assert laid({"run": {"segment_frames": 9}}, {"run": {"segment_seconds": 2}}).run.segment_seconds == 2
+def test_a_length_in_frames_replaces_one_in_seconds_and_the_other_way_round() -> None:
+    assert merge({"run": {"segment_seconds": 2}}, {"run": {"segment_frames": 9}}).run.segment_seconds is None
+    assert merge({"run": {"smooth_frames": 15}}, {"run": {"smooth_seconds": 1}}).run.smooth_frames is None
+    assert merge({"run": {"smooth_frames": 15}}, {"run": {"every": 2}}).run.smooth_frames == 15
+    assert merge({"run": {"segment_frames": 9}}, {"run": {"segment_seconds": 2}}).run.segment_seconds == 2
 
 
 def test_origins() -> None:
-    found = merge(
-        with_preset([Layer("file x", {"preset": "paper", "run": {"every": 2}}), Layer("flag", {"texts": ["a"]})])
+    settings = load_settings(
+        [Layer("file x", {"preset": "paper", "run": {"every": 2}}), Layer("flag", {"texts": ["a"]})]
     )
-    assert found.origins["run.every"] == "file x"
-    assert found.origins["texts"] == "flag"
-    assert found.origins["run.keep_tail"] == "preset paper"
-    assert "run.seed" not in found.origins
-    assert found.config.preset == "paper"
+    assert settings.origins["run.every"] == "file x"
+    assert settings.origins["texts"] == "flag"
+    assert settings.origins["run.keep_tail"] == "preset paper"
+    assert "run.seed" not in settings.origins
+    assert settings.config.preset == "paper"
 
 
 def test_the_last_layer_that_names_a_preset_chooses_it() -> None:
-    layers = with_preset([Layer("file x", {"preset": "paper"}), Layer("flag", {"preset": "paper-avenue"})])
-    assert layers[0].origin == "preset paper-avenue"
+    settings = load_settings([Layer("file x", {"preset": "paper"}), Layer("flag", {"preset": "paper-avenue"})])
+    assert settings.config.preset == "paper-avenue"
+    assert settings.origins["run.keep_tail"] == "preset paper-avenue"
 
 
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_is_valid(name: str) -> None:
-    assert resolve({"preset": name}).preset == name
+    assert config_from_tables({"preset": name}).preset == name
 
 
-def test_resolve_takes_what_python_users_write() -> None:
-    config = resolve({"texts": ["a"], "backend": "replay", "run": {"threshold": 0.2}, "sink": [{"path": "x.csv"}]})
+def test_a_configuration_from_python() -> None:
+    config = config_from_tables(
+        {"texts": ["a"], "backend": "replay", "run": {"threshold": 0.2}, "sink": [{"path": "x.csv"}]}
+    )
     assert config.backend.name == "replay"
     assert config.run.threshold == 0.2
     assert config.sink[0].options == {"path": "x.csv"}

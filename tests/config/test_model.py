@@ -1,4 +1,4 @@
-"""Settings are closed: what does not exist or does not fit is refused in one sentence of ours."""
+"""Unknown settings and values that are not allowed are refused with one sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_every_setting_has_a_default_and_a_description(model: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("tables", "message"),
     [
         ({"run": {"treshold": 1}}, "There is no setting 'run.treshold'. Did you mean 'threshold'?"),
         ({"run": {"threshold": float("nan")}}, "run.threshold cannot be nan"),
@@ -26,29 +26,29 @@ def test_every_setting_has_a_default_and_a_description(model: Any) -> None:
         ({"run": {"device": "gpu"}}, "run.device: 'gpu' is not a device; use auto, cpu, mps, cuda or cuda:N."),
         ({"prompt": {"nmae": "x"}}, "There is no setting 'prompt.nmae'. Did you mean 'name'?"),
         ({"contexts": []}, "contexts: at least one context is needed, for example: key."),
-        ({"contexts": ["key", "key"]}, "contexts: a context is named twice."),
+        ({"contexts": ["key", "key"]}, "contexts: a context is repeated; name each once."),
         ({"contexts": "key"}, "contexts cannot be 'key': it must be a list."),
         ({"backend": 3}, "backend cannot be 3: it must be a table."),
     ],
 )
-def test_what_does_not_fit(given: dict[str, Any], message: str) -> None:
-    with pytest.raises(InvalidOption) as caught:
-        RunConfig.model_validate(given)
-    assert str(caught.value).startswith(message)
+def test_invalid_settings(tables: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidOption) as error:
+        RunConfig.model_validate(tables)
+    assert str(error.value).startswith(message)
 
 
 def test_a_table_without_a_name_holds_options_of_the_default() -> None:
     assert RunConfig(encoder={"model": "x"}).encoder == ComponentChoice(name="openclip", options={"model": "x"})
 
 
-def test_python_users_meet_the_same_errors() -> None:
+def test_python_users_get_the_same_errors() -> None:
     with pytest.raises(InvalidOption, match=r"run\.threshold cannot be 2"):
         RunOptions(threshold=2)
-    with pytest.raises(UsageError, match="is given twice"):
+    with pytest.raises(UsageError, match="is repeated"):
         RunConfig(texts=("a", " a "))
 
 
-def test_texts_lose_the_blanks_around_them_and_nothing_else() -> None:
+def test_texts_lose_leading_and_trailing_white_space_only() -> None:
     assert check_texts([" two  words ", "<b>{x}</b>", "ä😀"]) == ("two  words", "<b>{x}</b>", "ä😀")
 
 

@@ -1,4 +1,4 @@
-"""Which backend ``auto`` is, for what is installed, what backends declare and what the machine has."""
+"""The backend ``auto`` depends on the installed backends, their declarations and the machine's devices."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SPECS = {
 
 
 class Installed:
-    """A registry of these backends; those in brackets are offered and lack a requirement."""
+    """A registry of these backends; those in brackets lack a requirement."""
 
     def __init__(self, *names: str) -> None:
         self.names = names
@@ -47,7 +47,7 @@ class Installed:
     def specs(self, role: str) -> list[BackendSpec]:
         return [SPECS[name.strip("()")] for name in self.names]
 
-    def missing(self, spec: BackendSpec) -> list[str]:
+    def missing_requirements(self, spec: BackendSpec) -> list[str]:
         return [] if spec.name in self.names else ["something"]
 
 
@@ -74,10 +74,10 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
         (False, True, ("torch", "gguf"), "mps", "torch", "there is a GPU"),
         (False, True, ("vllm", "torch"), "cuda:1", "vllm", "there is a GPU"),
         (False, True, ("needs-extra", "gguf"), "auto", "gguf", "llama.cpp"),
-        (False, True, ("gguf", "gguf", "torch"), "auto", "torch", "torch"),  # a name in conflict is nobody's
+        (False, True, ("gguf", "gguf", "torch"), "auto", "torch", "torch"),  # two plugins offer gguf
     ],
 )
-def test_the_highest_rank_on_the_device_is_taken(
+def test_auto_is_the_backend_with_the_highest_rank_for_the_device(
     machine: Any, gpu: bool, cuda_torch: bool, names: tuple[str, ...], device: str, name: str, reason: str
 ) -> None:
     machine(gpu, cuda_torch)
@@ -95,7 +95,7 @@ def test_the_highest_rank_on_the_device_is_taken(
         ("2.13.0", ["filelock"], False),
     ],
 )
-def test_a_cuda_build_by_its_version_or_its_requirements(
+def test_a_cuda_build_is_recognised_by_version_or_requirements(
     monkeypatch: pytest.MonkeyPatch, version: str, requires: list[str], is_cuda: bool
 ) -> None:
     monkeypatch.setattr(auto, "version", lambda name: version)
@@ -103,13 +103,13 @@ def test_a_cuda_build_by_its_version_or_its_requirements(
     assert auto.is_cuda_build("torch") is is_cuda
 
 
-def test_with_no_backend_installed_the_commands_that_help_are_named(machine: Any) -> None:
+def test_without_a_backend_the_message_has_commands_to_install_one(machine: Any) -> None:
     machine(False)
     with pytest.raises(MissingRequirement, match=r"pip install .*llamacpp.*vllm\[gpu\]"):
         choose_backend(Installed("other"))  # type: ignore[arg-type]
 
 
-def test_a_gpu_that_is_hidden_from_programs_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hidden_gpu_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     for hidden in ("", "-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
         assert not auto.has_nvidia_gpu()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from anyanomaly import install, registry
-from anyanomaly.registry.known import KNOWN
+from anyanomaly.registry.known import FIRST_PARTY_PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("plugins/*/*.md"))]
@@ -200,11 +200,11 @@ def test_every_component_of_our_own_packages_has_an_install_command() -> None:
                 packages[role, spec.name] = package
     if {name.removeprefix("anyanomaly-") for name in packages.values()} != set(FOLDERS):
         pytest.skip("not all of the project's packages are installed here")
-    assert {key: package.partition("[")[0] for key, package in KNOWN.items()} == packages
+    assert {key: package.partition("[")[0] for key, package in FIRST_PARTY_PACKAGES.items()} == packages
 
 
 def test_extras_in_the_table_of_components_exist() -> None:
-    for package in set(KNOWN.values()):
+    for package in set(FIRST_PARTY_PACKAGES.values()):
         name, _, extra = package.rstrip("]").partition("[")
         project = tomllib.loads((FOLDERS[name.removeprefix("anyanomaly-")] / "pyproject.toml").read_text())["project"]
         assert project["name"] == name

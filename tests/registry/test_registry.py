@@ -1,4 +1,4 @@
-"""Plugins as they come: what is found, what is refused, and that one harms no other."""
+"""Plugins are loaded in isolation: sound components are offered, faulty ones are reported in one sentence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD = "from anyanomaly import BackendSpec, ReaderSpec, hookimpl\n"
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Install plugins as pip would leave them."""
+    """Return a function that installs a plugin, with metadata as pip writes it."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def install(name: str, source: str) -> None:
@@ -46,7 +46,7 @@ def spec(name: str = "acme", target: str = "nowhere:Nothing", **more: object) ->
 
 
 @pytest.mark.parametrize(
-    ("source", "says"),
+    ("source", "message"),
     [
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("import no_such_module_anywhere", "No module named 'no_such_module_anywhere'"),
@@ -57,37 +57,42 @@ def spec(name: str = "acme", target: str = "nowhere:Nothing", **more: object) ->
         ),
         (backends("raise ValueError('bad day')"), "ValueError: bad day"),
         (backends("return 7"), "not a list of BackendSpec"),
-        (backends("return [ReaderSpec(name='r', summary='s', target='t')]"), "gave a ReaderSpec, not a BackendSpec"),
-        (backends(f"return [{spec('Not Kebab')}]"), "'Not Kebab' is not in lower-case-with-dashes"),
+        (
+            backends("return [ReaderSpec(name='r', summary='s', target='t')]"),
+            "returned a ReaderSpec, not a BackendSpec",
+        ),
+        (backends(f"return [{spec('Not Kebab')}]"), "'Not Kebab' is not in kebab-case"),
     ],
 )
-def test_a_faulty_plugin_is_one_sentence_and_the_others_work(installed, source: str, says: str) -> None:
+def test_a_faulty_plugin_is_one_sentence_and_the_others_work(installed, source: str, message: str) -> None:
     installed("faulty_plugin", source)
     installed("sound_plugin", backends(f"return [{spec('sound')}]"))
-    found = registry.load()
-    (problem,) = [each for each in found.problems if each.plugin == "faulty_plugin"]
-    assert says in problem.message
+    plugins = registry.load()
+    (problem,) = [problem for problem in plugins.problems if problem.plugin == "faulty_plugin"]
+    assert message in problem.message
     assert "\n" not in problem.message
-    assert found.find("backend", "sound").name == "sound"
-    assert found.find("selector", "top").name == "top"
+    assert plugins.find("backend", "sound").name == "sound"
+    assert plugins.find("selector", "top").name == "top"
 
 
-def test_a_hook_that_hangs_loses_its_own_role_only(installed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry.loading, "PATIENCE_S", 0.2)
+def test_a_hook_that_hangs_disables_only_the_components_of_its_role(installed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry.loading, "LOAD_TIMEOUT_S", 0.2)
     readers = "@hookimpl\ndef anyanomaly_register_readers():\n    import time; time.sleep(30)\n"
     installed("slow_plugin", readers + backends(f"return [{spec('quick')}]"))
-    found = registry.load()
-    assert "still busy after 0.2 s" in found.problems[0].message
-    assert found.find("backend", "quick")
+    plugins = registry.load()
+    assert "timed out after 0.2 s" in plugins.problems[0].message
+    assert plugins.find("backend", "quick")
 
 
-def test_a_plugin_that_waits_for_a_busy_machine_is_not_slow(installed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry.loading, "PATIENCE_S", 0.01)
-    monkeypatch.setattr(registry.loading, "_queued_s", lambda thread: 60.0)
+def test_plugin_loading_does_not_time_out_when_the_machine_is_under_load(
+    installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.loading, "LOAD_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(registry.loading, "_cpu_wait_s", lambda thread: 60.0)
     installed("waiting_plugin", "import time; time.sleep(0.1)\n" + backends(f"return [{spec('quick')}]"))
-    found = registry.load()
-    assert not found.problems
-    assert found.find("backend", "quick")
+    plugins = registry.load()
+    assert not plugins.problems
+    assert plugins.find("backend", "quick")
 
 
 def test_a_plugin_can_be_disabled_by_name(installed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,11 +104,19 @@ def test_a_plugin_can_be_disabled_by_name(installed, monkeypatch: pytest.MonkeyP
 def test_a_name_offered_twice_fails_only_when_used(installed) -> None:
     installed("one_plugin", backends(f"return [{spec('twin')}, {spec('single')}]"))
     installed("two_plugin", backends(f"return [{spec('twin')}]"))
-    found = registry.load()
-    assert [each.name for each in found.specs("backend")].count("twin") == 2
-    assert found.find("backend", "single")
+    plugins = registry.load()
+    assert [spec.name for spec in plugins.specs("backend")].count("twin") == 2
+    assert plugins.find("backend", "single")
     with pytest.raises(PluginConflict, match=r"'one_plugin' and 'two_plugin'.*ANYANOMALY_DISABLE_PLUGINS=one_plugin"):
-        found.find("backend", "twin")
+        plugins.find("backend", "twin")
+
+
+def test_plugin_files_in_conflict_cannot_be_disabled_by_name(tmp_path: Path) -> None:
+    for name in ("first_file", "second_file"):
+        (tmp_path / f"{name}.py").write_text(HEAD + backends(f"return [{spec('twin')}]"))
+    plugins = registry.load([str(tmp_path / "first_file.py"), str(tmp_path / "second_file.py")])
+    with pytest.raises(PluginConflict, match=r"'twin'\. Rename the component in one of them\."):
+        plugins.find("backend", "twin")
 
 
 def test_requirements_are_checked_from_metadata_before_the_import(installed) -> None:
@@ -111,20 +124,21 @@ def test_requirements_are_checked_from_metadata_before_the_import(installed) -> 
         requires=("numpy>=99", "no-such-dist", "nothing; python_version < '3'"), install="pip install acme[all]"
     )
     installed("needy_plugin", backends(f"return [{lacking}]"))
-    found = registry.load()
+    plugins = registry.load()
     with pytest.raises(
         MissingRequirement, match=r"needs numpy>=99, found \S+ and no-such-dist\. Run: .*pip install 'acme\[all\]'"
     ):
-        found.check(found.find("backend", "acme"))
+        plugins.check_requirements(plugins.find("backend", "acme"))
 
 
 def test_one_of_several_distributions_is_enough(installed) -> None:
-    one = spec(name="one", requires=("no-such-dist>=1 | numpy>=1",))
-    none = spec(name="none", requires=("no-such-dist>=1 | no-other-dist>=1",))
-    old = spec(name="old", requires=("no-such-dist>=1 | numpy>=99",))
-    installed("either_plugin", backends(f"return [{one}, {none}, {old}]"))
-    found = registry.load()
-    missing = {name: found.missing(found.find("backend", name)) for name in ("one", "none", "old")}
+    one_installed = spec(name="one", requires=("no-such-dist>=1 | numpy>=1",))
+    none_installed = spec(name="none", requires=("no-such-dist>=1 | no-other-dist>=1",))
+    too_old = spec(name="old", requires=("no-such-dist>=1 | numpy>=99",))
+    installed("either_plugin", backends(f"return [{one_installed}, {none_installed}, {too_old}]"))
+    plugins = registry.load()
+    specs = {name: plugins.find("backend", name) for name in ("one", "none", "old")}
+    missing = {name: plugins.missing_requirements(entry) for name, entry in specs.items()}
     assert missing["one"] == []
     assert missing["none"] == ["no-such-dist>=1 or no-other-dist>=1"]
     assert missing["old"][0].startswith("numpy>=99, found ")
@@ -133,20 +147,20 @@ def test_one_of_several_distributions_is_enough(installed) -> None:
 def test_code_that_cannot_be_imported_or_is_of_another_role(installed) -> None:
     two = f"return [{spec('gone')}, {spec('wrong', target='pathlib:Path')}]"
     installed("broken_plugin", backends(two))
-    found = registry.load()
+    plugins = registry.load()
     with pytest.raises(PluginLoadError, match=r"'gone' of broken_plugin 1\.0 cannot be imported"):
-        found.create(found.find("backend", "gone"), {})
-    with pytest.raises(PluginLoadError, match=r"pathlib:Path is no Backend"):
-        found.create(found.find("backend", "wrong"), {})
+        plugins.create(plugins.find("backend", "gone"), {})
+    with pytest.raises(PluginLoadError, match=r"pathlib:Path is not a subclass of anyanomaly.api.Backend"):
+        plugins.create(plugins.find("backend", "wrong"), {})
 
 
 def test_options_are_checked_by_the_components_own_model() -> None:
-    found = registry.load()
-    position = found.find("context", "position")
+    plugins = registry.load()
+    position = plugins.find("context", "position")
     with pytest.raises(InvalidOption, match=r"Context 'position' has no option 'strid'. Did you mean 'stride'"):
-        found.create(position, {"strid": True})
-    with pytest.raises(InvalidOption, match=r"its option 'large' cannot be 999"):
-        found.create(position, {"large": 999})
+        plugins.create(position, {"strid": True})
+    with pytest.raises(InvalidOption, match=r"option 'large' cannot be 999"):
+        plugins.create(position, {"large": 999})
 
 
 @pytest.mark.parametrize(
@@ -156,18 +170,18 @@ def test_the_reader_follows_the_source(uri: str, name: str) -> None:
     assert registry.load().reader_for(uri).name == name
 
 
-def test_third_parties_come_before_the_built_ins(installed) -> None:
+def test_readers_of_third_parties_come_before_the_built_in_ones(installed) -> None:
     body = "return [ReaderSpec(name='fast', summary='s', target='t', suffixes=frozenset({'.mp4'})),"
     body += " ReaderSpec(name='rtsp', summary='s', target='t', schemes=frozenset({'rtsp'}), live=True)]"
     installed("reader_plugin", f"@hookimpl\ndef anyanomaly_register_readers():\n    {body}\n")
-    found = registry.load()
-    assert found.reader_for("a.mp4").name == "fast"
-    assert found.reader_for("rtsp://cam/1").name == "rtsp"
+    plugins = registry.load()
+    assert plugins.reader_for("a.mp4").name == "fast"
+    assert plugins.reader_for("rtsp://cam/1").name == "rtsp"
     with pytest.raises(UsageError, match="No reader takes ftp://"):
-        found.reader_for("ftp://x/a.mp4")
+        plugins.reader_for("ftp://x/a.mp4")
 
 
-def test_unknown_names_suggest_and_list() -> None:
+def test_an_unknown_name_suggests_a_similar_one_and_lists_all() -> None:
     with pytest.raises(
         UnknownComponent, match=r"Unknown selector 'tpo'\. Did you mean 'top'\? Installed: group-then-top"
     ):
@@ -175,11 +189,11 @@ def test_unknown_names_suggest_and_list() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [("x = ", "line 1"), (None, "no such file"), ("import nope_nope", "nope")]
+    ("content", "message"), [("x = ", "line 1"), (None, "no such file"), ("import nope_nope", "nope")]
 )
-def test_a_plugin_asked_for_by_file_must_work(tmp_path: Path, content: str | None, says: str) -> None:
-    path = tmp_path / "asked_for.py"
+def test_a_plugin_file_of_the_command_line_must_work(tmp_path: Path, content: str | None, message: str) -> None:
+    path = tmp_path / "my_plugin.py"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(PluginLoadError, match=says):
+    with pytest.raises(PluginLoadError, match=message):
         registry.load([str(path)])

@@ -1,4 +1,4 @@
-"""The role that answers queries."""
+"""Base class of backends: they answer queries about images."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from anyanomaly.types import Answer, Query
 
 
 class Backend(Component[O_co]):
-    """A scorer backend. Write ``answer_batch``; override ``answer`` only to schedule across batches."""
+    """A scorer backend. Implement ``answer_batch``; override ``answer`` only to schedule across batches."""
 
-    batch_size: int = 1
-    max_images: int | None = None  # set by ``load`` when the model narrows what the spec declares
+    batch_size: int = 1  # maximum number of queries per ``answer_batch``
+    max_images: int | None = None  # set by ``load`` when the model takes fewer than the spec declares
 
     encoder: Encoder[Options]
     """Set by the host before ``load`` when the spec says ``needs_encoder``."""
@@ -24,40 +24,47 @@ class Backend(Component[O_co]):
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """Names the weights and all else that changes answers; goes into the answer store's keys and into results."""
+        """Identifies the weights and everything else that changes answers. The answer store and results hold it.
+
+        :raises BackendError: when read before ``load``.
+        """
 
     @property
     def revision(self) -> str | None:
-        """The version of the weights, for results: a commit of the hub, or a digest; None: the model has none to name.
+        """Version of the weights, for results: a commit of the hub or a digest; None when there is none.
 
-        Asked once loaded.
+        Read after ``load``.
         """
         return None
 
     @property
     def max_inflight(self) -> int:
-        """Most queries held unanswered at once: what ``answer`` may pull beyond what it yielded."""
+        """Maximum number of queries that ``answer`` has pulled and not yet answered."""
         return self.batch_size
 
     @property
     def leaves_machine(self) -> bool:
-        """Whether images are sent off this machine; asked before ``load``, where the spec says ``network``."""
+        """Whether images are sent off this machine. Read before ``load`` when the spec declares ``network``."""
         return True
 
     @abstractmethod
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
-        """Answer 1 to ``batch_size`` queries, in order, one answer each.
+        """Return one answer per query, in the order of the queries.
 
-        A query with ``sampling.choices`` wants ``Answer.logprobs`` for each of them; any other wants words.
+        A query with ``sampling.choices`` needs ``Answer.logprobs``: the natural-log probability of each choice. Any
+        other query needs ``Answer.text``.
 
-        :raises BackendError: when it cannot go on. Foreign exceptions are translated here.
+        :param queries: 1 to ``batch_size`` queries, from any segments and videos.
+        :raises BackendError: when the engine fails. Translate the engine's own exceptions here.
         """
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Answer]:
-        """Answer a stream: pull as there is room, yield as they finish, in any order.
+        """Pull queries from a stream and yield their answers, in any order.
 
-        Every query pulled is answered exactly once. The stream may be endless, and pulling may block while
-        video is decoded.
+        Every pulled query is answered exactly once, and at most ``max_inflight`` are unanswered at a time. The stream
+        may be endless, and pulling may block while video is decoded.
+
+        :raises BackendError: when the engine fails.
         """
         stream = iter(queries)
         while batch := list(islice(stream, self.batch_size)):

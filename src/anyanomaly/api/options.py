@@ -1,4 +1,4 @@
-"""The base of all component options."""
+"""Base class of the options of all components."""
 
 from __future__ import annotations
 
@@ -15,47 +15,52 @@ from anyanomaly.errors import InvalidOption
 
 
 class Options(BaseModel):
-    """Closed and frozen. Every field has a default and a description; both appear in ``--help``."""
+    """Options of a component. Immutable; options that no field declares are refused.
+
+    Every field needs a default and a description: both appear in ``--help``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     @classmethod
-    def checked(cls, given: Mapping[str, Any], owner: str) -> Self:
-        """Return the options given by a user.
+    def validate_values(cls, values: Mapping[str, Any], owner: str) -> Self:
+        """Return the options with a user's values, and defaults for the others.
 
-        :param owner: whose options they are, for the message: "Backend 'vllm'".
-        :raises InvalidOption: for an option that does not exist or a value that does not fit.
+        :param values: by option name. :param owner: the component in messages: "Backend 'vllm'".
+        :raises InvalidOption: when an option does not exist or its value is not allowed.
         """
         try:
-            return cls.model_validate(dict(given))
+            return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise InvalidOption(cls._explained(error, owner)) from error
+            raise InvalidOption(cls._describe_error(error, owner)) from error
 
     def named_files(self) -> list[Path]:
-        """Return the files and folders that the options name, weights for example: what lies there may change.
+        """Return the existing files and folders that the options name, such as weights.
 
-        A model whose default stands for a file of the plugin's own adds it.
+        ``bench`` runs a cell again when their content changes. Override it when a default stands for a file that the
+        plugin brings along.
         """
-        words = [value for name in type(self).model_fields if isinstance(value := getattr(self, name), str) and value]
-        return [Path(expanduser(each)) for each in words if exists(expanduser(each))]
+        values = [getattr(self, name) for name in type(self).model_fields]
+        paths = [Path(expanduser(value)) for value in values if isinstance(value, str) and value]
+        return [path for path in paths if exists(path)]
 
     def downloads(self) -> tuple[Download, ...]:
-        """Return the weights that ``load`` fetches with these options when they are not on this machine.
+        """Return the weights that ``load`` downloads with these options when they are not on this machine.
 
-        Called before a run and by ``anyanomaly doctor``, so it must import no engine. None by default.
+        Called before a run and by ``anyanomaly doctor``, so it must not import an engine. The default is none.
         """
         return ()
 
     @classmethod
-    def _explained(cls, error: ValidationError, owner: str) -> str:
-        """Say the first thing that does not fit, and what would."""
+    def _describe_error(cls, error: ValidationError, owner: str) -> str:
+        """Return a sentence on the first invalid option and what is allowed there."""
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         if first["type"] == "extra_forbidden":
-            known = sorted(cls.model_fields)
-            near = get_close_matches(name, known, n=1)
+            names = sorted(cls.model_fields)
+            near = get_close_matches(name, names, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
-            return f"{owner} has no option '{name}'.{hint} It has: {', '.join(known) or 'none'}."
+            return f"{owner} has no option '{name}'.{hint} Its options: {', '.join(names) or 'none'}."
         reason = first["msg"].removeprefix("Value error, ")
         reason = f"{reason[:1].lower()}{reason[1:]}."
-        return f"{owner}: its option '{name}' cannot be {first['input']!r}: {reason}" if name else f"{owner}: {reason}"
+        return f"{owner}: option '{name}' cannot be {first['input']!r}: {reason}" if name else f"{owner}: {reason}"

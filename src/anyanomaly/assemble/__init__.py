@@ -12,7 +12,7 @@ from typing import Any
 
 from anyanomaly.assemble.inspection import Inspection, inspect
 from anyanomaly.assemble.pipeline import Pipeline, cache_folder, store_path
-from anyanomaly.config.load import resolve
+from anyanomaly.config.load import config_from_tables
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.clock import Clock
 from anyanomaly.errors import VideoError
@@ -52,7 +52,7 @@ def run(
         "texts": [texts] if isinstance(texts, str) else list(texts),
         **tables,
     }
-    with build(resolve(settings), load(plugins)) as pipeline:
+    with build(config_from_tables(settings), load(plugins)) as pipeline:
         for outcome in pipeline.run():
             if isinstance(outcome, Event | Timeline):
                 yield outcome

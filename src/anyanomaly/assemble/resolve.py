@@ -153,7 +153,7 @@ def resolve_component(
     """
     spec = registry.find(role, name)
     if installed:
-        registry.check(spec)
+        registry.check_requirements(spec)
     fields = registry.options_model(spec).model_fields
     shared = {"device": config.run.device, "seed": config.run.seed}
     defaults = {option: value for option, value in shared.items() if option in fields}

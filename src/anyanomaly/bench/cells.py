@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from anyanomaly.bench.digests import content_digests
 from anyanomaly.bench.recipe import AblationEntry, BackendEntry, DatasetEntry, Recipe
-from anyanomaly.config.load import Layer, merge, with_preset
+from anyanomaly.config.load import Layer, load_settings
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import MissingRequirement, UsageError
 from anyanomaly.evaluation.result import DatasetSelection
@@ -75,7 +75,7 @@ def make_cells(recipe: Recipe, folders: DatasetFolders, registry: Registry) -> l
         ]
         for layer in layers:
             _check_layer(layer)
-        config = merge(with_preset(layers)).config
+        config = load_settings(layers).config
         options = {**dataset.options, **folders.get(dataset.name, {})}
         selection = DatasetSelection(dataset.name, options, dataset.classes)
         cell = Cell(len(cells), backend, dataset, ablation, config, selection, "")
@@ -118,9 +118,9 @@ def _check_components(cell: Cell, registry: Registry) -> None:
     for role, name, options in _components(cell):
         with suppress(MissingRequirement):
             spec = registry.find(role, name)
-            registry.check(spec)
+            registry.check_requirements(spec)
             try:
-                registry.options_model(spec).checked(options, f"{role.capitalize()} '{name}'")
+                registry.options_model(spec).validate_values(options, f"{role.capitalize()} '{name}'")
             except UsageError as error:
                 raise type(error)(f"In '{cell.label}': {error}") from error
 
@@ -133,7 +133,8 @@ def _files(cell: Cell, registry: Registry) -> Iterator[Path]:
     for role, name, options in _components(cell):
         if role != "dataset":  # its files are not part of a configuration, and may be many gigabytes
             with suppress(MissingRequirement):
-                yield from registry.options_model(registry.find(role, name)).checked(options, name).named_files()
+                model = registry.options_model(registry.find(role, name))
+                yield from model.validate_values(options, name).named_files()
 
 
 def _components(cell: Cell) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

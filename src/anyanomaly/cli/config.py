@@ -13,7 +13,7 @@ from anyanomaly.cli.call import Call
 from anyanomaly.cli.flags import with_flags
 from anyanomaly.cli.output import tell
 from anyanomaly.cli.run_flags import Given, resolved, run_flags
-from anyanomaly.config.load import FILE_NAME, Resolved, find_file, user_file
+from anyanomaly.config.load import FILE_NAME, Settings, find_file, user_file
 from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.config.toml import to_toml, toml_value
 from anyanomaly.errors import OutputError, UsageError
@@ -47,7 +47,7 @@ def add(app: typer.Typer, call: Call) -> None:
     app.add_typer(config, name="config")
 
 
-def _show(call: Call, settings: Resolved) -> None:
+def _show(call: Call, settings: Settings) -> None:
     """Print the settings as a run takes them: what `auto` stands for, and every option of every component."""
     from anyanomaly.assemble.prompts import scoring_prompt
     from anyanomaly.assemble.resolve import fill_in, resolve_components, resolve_readers, resolve_sinks

@@ -15,7 +15,7 @@ import typer
 
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.output import print_json, print_table
-from anyanomaly.config.load import find_file, merge, read_file, with_preset
+from anyanomaly.config.load import find_file, load_settings, read_file
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement
 from anyanomaly.specs import BackendSpec, ComponentSpec
@@ -93,9 +93,9 @@ def _read_config(call: Call) -> tuple[RunConfig, Path | None, str]:
     path = None
     try:
         path = find_file(call.config_file)
-        return merge(with_preset([read_file(path)] if path else [])).config, path, ""
+        return load_settings([read_file(path)] if path else []).config, path, ""
     except AnyAnomalyError as error:
-        return merge(with_preset([])).config, path, str(error)
+        return load_settings([]).config, path, str(error)
 
 
 def _list_devices() -> tuple[list[dict[str, str]], str]:
@@ -147,7 +147,7 @@ def _describe_component(component: ResolvedComponent) -> dict[str, Any]:
 
 
 def _describe_readiness(call: Call, spec: ComponentSpec) -> dict[str, Any]:
-    missing = call.registry.missing(spec)
+    missing = call.registry.missing_requirements(spec)
     words = not isinstance(spec, BackendSpec) or spec.words
     return {
         "name": spec.name,

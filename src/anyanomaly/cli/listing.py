@@ -37,7 +37,7 @@ def _state(call: Call, spec: ComponentSpec) -> str:
     """Return what stands in the way of a component, in brackets; empty when nothing does."""
     if sum(each.name == spec.name for each in call.registry.specs(spec.role)) > 1:
         return " (in conflict: two plugins offer this name)"
-    if lacking := call.registry.missing(spec):
+    if lacking := call.registry.missing_requirements(spec):
         return f" (needs {', '.join(lacking)}; run: {call.registry.install_command(spec)})"
     return ""
 
@@ -52,4 +52,4 @@ def described(call: Call, spec: ComponentSpec) -> dict[str, Any]:
         told[each.name] = (
             sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
         )
-    return {**told, "missing": call.registry.missing(spec)}
+    return {**told, "missing": call.registry.missing_requirements(spec)}

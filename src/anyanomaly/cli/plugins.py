@@ -66,7 +66,7 @@ def _add_check(plugins: typer.Typer, call: Call) -> None:
 
     def check(given: Mapping[tuple[str, ...], Any], component: Component) -> None:
         spec = _find(call, component)
-        call.registry.check(spec)
+        call.registry.check_requirements(spec)
 
         from anyanomaly.testing.plugin import check as run_contract
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from anyanomaly.cli.call import Call, named
 from anyanomaly.cli.flags import Flag, field_flags
-from anyanomaly.config.load import Layer, Resolved, find_file, merge, preset_names, read_file, with_preset
+from anyanomaly.config.load import Layer, Settings, find_file, load_settings, preset_names, read_file
 from anyanomaly.config.model import PromptChoice, RunConfig, RunOptions
 from anyanomaly.errors import AnyAnomalyError, InvalidOption, MissingRequirement, UsageError
 from anyanomaly.specs import SINGLE_ROLES
@@ -72,14 +72,14 @@ def _base_config(call: Call) -> RunConfig:
         return resolved(call, {}).config
 
 
-def resolved(call: Call, given: Given) -> Resolved:
+def resolved(call: Call, given: Given) -> Settings:
     """Return the settings of a run: defaults, preset, config file, flags.
 
     :raises UsageError: for a broken file, a setting that does not exist or a value that does not fit.
     """
     path = find_file(call.config_file)
     layers = [read_file(path)] if path else []
-    return merge(with_preset([*layers, Layer("flag", config_tables(given))]))
+    return load_settings([*layers, Layer("flag", config_tables(given))])
 
 
 def config_tables(given: Given) -> dict[str, Any]:

@@ -1,1 +1,5 @@
-"""Settings of a run: what they are, where they come from, how they are written down."""
+"""Settings of a run.
+
+``model`` declares each setting with its default and help text; ``load`` merges defaults, preset, config file and flags;
+``toml`` writes settings down.
+"""

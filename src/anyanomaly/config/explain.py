@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in one sentence."""
+"""Validation errors of pydantic as one sentence for the user."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ _SHAPES = {"model_type": "a table", "dict_type": "a table", "mapping_type": "a t
 
 
 def explain(error: ValidationError, model: type[BaseModel], table: str = "") -> str:
-    """Say the first thing that is wrong: the key, the value, what fits; for an unknown key the nearest known one."""
-    found = error.errors()
-    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])  # it may explain the others
+    """Return a sentence on the most telling error: its setting, the value and what is allowed.
+
+    :param model: the model that was validated. :param table: its name in a config file, a prefix of the setting's name.
+    """
+    details = error.errors()
+    unknown = (detail for detail in details if detail["type"] == "extra_forbidden")
+    first = next(unknown, details[0])  # a misspelt setting often causes the other errors
     loc = [str(part) for part in first["loc"]]
     key = ".".join([table, *loc] if table else loc)
     if first["type"] == "extra_forbidden":
@@ -29,8 +33,8 @@ def explain(error: ValidationError, model: type[BaseModel], table: str = "") -> 
     return f"{key or 'The settings'} cannot be {first['input']!r}: {reason}."
 
 
-def unknown_setting(key: str, known: Sequence[str]) -> str:
-    """Say that there is no setting ``key``, and which of the known ones comes nearest."""
-    near = get_close_matches(key.rpartition(".")[2], known, n=1)
-    hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+def unknown_setting(key: str, names: Sequence[str]) -> str:
+    """Return a sentence that there is no setting ``key``, with the most similar of ``names``, or all of them."""
+    near = get_close_matches(key.rpartition(".")[2], names, n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else f"Settings: {', '.join(names)}."
     return f"There is no setting '{key}'. {hint}"

@@ -1,8 +1,12 @@
-"""From presets, a config file and flags to the settings of a run, and where each value came from."""
+"""Merge defaults, preset, config file and flags into the settings of a run, and record the origin of each value.
+
+Each source is a `Layer`; of two layers, the later one wins.
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,52 +23,66 @@ FILE_NAME = "anyanomaly.toml"
 
 Tables: TypeAlias = dict[str, Any]
 
-_SETTINGS = ("prompt", "run")
-_OVERRULED = {"segment_frames": "segment_seconds", "smooth_seconds": "smooth_frames", "name": "per_backend"}
-"""Setting the first takes back the second, which would otherwise have the last word from an earlier layer."""
+_SETTINGS_TABLES = ("prompt", "run")
+_OVERRIDES = {"segment_frames": "segment_seconds", "smooth_seconds": "smooth_frames", "name": "per_backend"}
+"""Where both are set, the second takes precedence. The first, in a later layer, therefore unsets the second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Some settings and where they come from: "preset paper", "file anyanomaly.toml", "flag"."""
+    """Settings of one origin: "preset paper", "file anyanomaly.toml", "flag"."""
 
     origin: str
     tables: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
-    """The settings of a run, and the origin of each that is not a default: "run.threshold" to "flag"."""
+class Settings:
+    """The settings of a run, and the origin of each that is not a default: "run.threshold" to "flag".
+
+    Names are as the user wrote them; `assemble.resolve` replaces ``auto`` and fills in the options of components.
+    """
 
     config: RunConfig
     origins: Mapping[str, str]
 
 
-def resolve(given: Mapping[str, Any]) -> RunConfig:
-    """Return the settings of a run from those given, its preset and the defaults; no file is looked for.
+def config_from_tables(tables: Mapping[str, Any]) -> RunConfig:
+    """Return the configuration of a run in Python: ``tables`` over their preset and the defaults; no file is read.
 
-    :raises UsageError: for a setting that does not exist or a value that does not fit.
+    :param tables: as in a config file.
+    :raises UsageError: when a setting does not exist or its value is not allowed.
     """
-    return merge(with_preset([Layer("given", given)])).config
+    return load_settings([Layer("Python", tables)]).config
+
+
+def load_settings(layers: Sequence[Layer]) -> Settings:
+    """Return the settings of a run: ``layers`` over their preset and the defaults.
+
+    :raises UsageError: when a setting or the preset does not exist, or a value is not allowed.
+    """
+    return merge_layers(add_preset(layers))
 
 
 def user_file() -> Path:
-    """Return where the user's own config file may be."""
+    """Return the path of the user's config file, which may not exist."""
     from platformdirs import user_config_path
 
     return user_config_path("anyanomaly") / FILE_NAME
 
 
-def find_file(named: str | None = None) -> Path | None:
-    """Return the config file: ``named``, ``ANYANOMALY_CONFIG``, the working folder's, the user's, or None.
+def find_file(option: str | None = None) -> Path | None:
+    """Return the config file or None: ``option``, ``ANYANOMALY_CONFIG``, the working folder's, or the user's.
 
-    :raises UsageError: when a file asked for by name does not exist.
+    :param option: value of ``--config``.
+    :raises UsageError: when the file that ``option`` or the variable names does not exist.
     """
-    if asked := named or os.environ.get("ANYANOMALY_CONFIG"):
-        path = Path(asked)
+    if name := option or os.environ.get("ANYANOMALY_CONFIG"):
+        path = Path(name)
         if not path.is_file():
-            source = "--config" if named else "ANYANOMALY_CONFIG"
-            raise UsageError(f"There is no config file {path} ({source}). Write one with: anyanomaly config init")
+            source = "--config" if option else "ANYANOMALY_CONFIG"
+            command = f"anyanomaly config init {shlex.quote(name)}"
+            raise UsageError(f"There is no config file {path} ({source}). Write one with: {command}")
         return path
     return next((path for path in (Path(FILE_NAME), user_file()) if path.is_file()), None)
 
@@ -72,7 +90,7 @@ def find_file(named: str | None = None) -> Path | None:
 def read_file(path: Path) -> Layer:
     """Read a config file.
 
-    :raises UsageError: when it cannot be read, is no TOML, or holds what is no setting.
+    :raises UsageError: when it cannot be read, is not TOML, or holds an unknown setting or a value that is not allowed.
     """
     tables = read_toml(path, "config file")
     try:
@@ -82,47 +100,48 @@ def read_file(path: Path) -> Layer:
     return Layer(f"file {path}", tables)
 
 
-def read_toml(path: Path, what: str) -> Tables:
+def read_toml(path: Path, kind: str) -> Tables:
     """Read a TOML file.
 
-    :param what: what it is, for the message. :raises UsageError: when it cannot be read, or is no TOML.
+    :param kind: how messages call the file: "config file".
+    :raises UsageError: when it cannot be read. :raises InvalidOption: when it is not TOML.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"The {what} {path} cannot be read: {error.strerror}.") from error
+        raise UsageError(f"The {kind} {path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidOption(f"The {what} {path} is no valid TOML: {error}.") from error
+        raise InvalidOption(f"The {kind} {path} is not valid TOML: {error}.") from error
 
 
 def preset_names() -> list[str]:
     """Return the names of all presets."""
-    names = (each.name for each in (files("anyanomaly") / "presets").iterdir())
+    names = (file.name for file in (files("anyanomaly") / "presets").iterdir())
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
-def with_preset(layers: Sequence[Layer]) -> list[Layer]:
-    """Return the layers with the preset that the last of them names below them.
+def add_preset(layers: Sequence[Layer]) -> list[Layer]:
+    """Return the layers after the layer of their preset: the last one that they name, or the default preset.
 
     :raises InvalidOption: when there is no such preset.
     """
-    named = [layer.tables["preset"] for layer in layers if "preset" in layer.tables]
-    name = str(named[-1]) if named else str(RunConfig.model_fields["preset"].default)
-    known = preset_names()
-    if name not in known:
-        near = get_close_matches(name, known, n=1)
+    requests = [layer.tables["preset"] for layer in layers if "preset" in layer.tables]
+    name = str(requests[-1]) if requests else str(RunConfig.model_fields["preset"].default)
+    names = preset_names()
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
         hint = f"Did you mean '{near[0]}'? " if near else ""
-        raise InvalidOption(f"There is no preset '{name}'. {hint}Presets: {', '.join(known)}.")
+        raise InvalidOption(f"There is no preset '{name}'. {hint}Presets: {', '.join(names)}.")
     content = (files("anyanomaly") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
     return [Layer(f"preset {name}", tomllib.loads(content)), *layers]
 
 
-def merge(layers: Sequence[Layer]) -> Resolved:
-    """Lay later layers over earlier ones, key by key.
+def merge_layers(layers: Sequence[Layer]) -> Settings:
+    """Merge layers setting by setting, later ones over earlier ones and all over the defaults.
 
-    A component of another name starts without the options of the one it replaces.
+    Where a layer names another component, the options of the earlier component are dropped.
 
-    :raises UsageError: for a setting that does not exist or a value that does not fit.
+    :raises UsageError: when a setting does not exist or its value is not allowed.
     """
     merged: Tables = RunConfig().model_dump()
     origins: dict[str, str] = {}
@@ -130,45 +149,46 @@ def merge(layers: Sequence[Layer]) -> Resolved:
         checked = RunConfig.model_validate(layer.tables)
         for key, table in layer.tables.items():
             if key in SINGLE_ROLES:
-                _lay_component(merged[key], _named(table), key, origins)
-            elif key in _SETTINGS:
-                _lay_settings(merged[key], getattr(checked, key).model_dump(exclude_unset=True), key, origins)
+                _merge_component(merged[key], _component_table(table), key, origins)
+            elif key in _SETTINGS_TABLES:
+                _merge_settings(merged[key], getattr(checked, key).model_dump(exclude_unset=True), key, origins)
             elif key == "context":
                 for name, options in checked.context.items():
                     merged[key] = {**merged[key], name: {**merged[key].get(name, {}), **options}}
             else:
                 merged[key] = checked.model_dump(include={key})[key]
-            origins |= dict.fromkeys(_leaves(key, table), layer.origin)
-    return Resolved(RunConfig.model_validate(merged), origins)
+            origins |= dict.fromkeys(_setting_names(key, table), layer.origin)
+    return Settings(RunConfig.model_validate(merged), origins)
 
 
-def _lay_settings(under: Tables, given: Tables, key: str, origins: dict[str, str]) -> None:
-    """Lay a table of settings over that of an earlier layer, in place."""
-    for over, overruled in _OVERRULED.items():
-        if over in given and overruled not in given and overruled in under:
-            under[overruled] = None
-            origins.pop(f"{key}.{overruled}", None)
-    under |= given
+def _merge_settings(merged: Tables, table: Tables, key: str, origins: dict[str, str]) -> None:
+    """Merge a later layer's table of settings into ``merged``, in place."""
+    for setting, stronger in _OVERRIDES.items():
+        if setting in table and stronger not in table and stronger in merged:
+            merged[stronger] = None
+            origins.pop(f"{key}.{stronger}", None)
+    merged |= table
 
 
-def _lay_component(under: Tables, given: Mapping[str, Any], key: str, origins: dict[str, str]) -> None:
-    """Lay a component's table over that of an earlier layer, in place."""
-    any_reader = key == "reader" and under["name"] == "auto"  # its options are for whichever reader an address takes
-    if given.get("name", under["name"]) != under["name"] and not any_reader:
-        for option in [option for option in under if option != "name"]:
-            del under[option]
+def _merge_component(merged: Tables, table: Mapping[str, Any], key: str, origins: dict[str, str]) -> None:
+    """Merge a later layer's table of a component into ``merged``, in place."""
+    is_any_reader = key == "reader" and merged["name"] == "auto"  # its options are for whichever reader a URI gets
+    if table.get("name", merged["name"]) != merged["name"] and not is_any_reader:
+        for option in [option for option in merged if option != "name"]:
+            del merged[option]
             origins.pop(f"{key}.{option}", None)
-    under |= given
+    merged |= table
 
 
-def _named(table: Any) -> Mapping[str, Any]:
-    return {"name": table} if isinstance(table, str) else table if isinstance(table, Mapping) else table.model_dump()
+def _component_table(value: Any) -> Mapping[str, Any]:
+    """Return a component as a table: users may write a name, a table or a ``ComponentChoice``."""
+    return {"name": value} if isinstance(value, str) else value if isinstance(value, Mapping) else value.model_dump()
 
 
-def _leaves(key: str, value: Any) -> list[str]:
+def _setting_names(key: str, value: Any) -> list[str]:
     """Return the dotted names of the settings in a value."""
     if key in SINGLE_ROLES:
-        value = _named(value)
+        value = _component_table(value)
     if not isinstance(value, Mapping):
         return [key]
-    return [leaf for name, each in value.items() for leaf in _leaves(f"{key}.{name}", each)]
+    return [setting for name, item in value.items() for setting in _setting_names(f"{key}.{name}", item)]

@@ -1,4 +1,4 @@
-"""Settings written as TOML."""
+"""Settings as TOML."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from anyanomaly.config.model import RunConfig
 
 
 def to_toml(config: RunConfig, origins: Mapping[str, str]) -> str:
-    """Return the settings as a config file, each with a comment that says where its value came from.
+    """Return the settings as a config file, each with a comment on the origin of its value.
 
-    What has no value is left out, since TOML has no word for that.
+    Settings without a value are omitted: TOML has no null.
+
+    :param origins: origin by the dotted name of a setting: "run.threshold" to "flag".
     """
     tables = config.model_dump()
     sinks: list[Mapping[str, Any]] = tables.pop("sink")
@@ -36,21 +38,24 @@ def toml_value(value: Any) -> str:
     if isinstance(value, str | Path):
         return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, Mapping):
-        pairs = (f"{toml_key(key)} = {toml_value(each)}" for key, each in value.items() if each is not None)
+        pairs = (f"{toml_key(key)} = {toml_value(item)}" for key, item in value.items() if item is not None)
         return "{ " + ", ".join(pairs) + " }"
     if isinstance(value, Sequence | Set):
-        return "[" + ", ".join(toml_value(each) for each in value) + "]"
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return str(value)
 
 
 def toml_key(key: str) -> str:
-    """Return a key, quoted where TOML wants it."""
+    """Return a key, in quotation marks where TOML requires them."""
     bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
     return key if bare else toml_value(key)
 
 
 def _lines(table: Mapping[str, Any], prefix: str | None, origins: Mapping[str, str]) -> list[str]:
-    """Return the lines of a table; ``prefix`` is its dotted name, None where origins are not known per key."""
+    """Return the lines of a table.
+
+    :param prefix: dotted name of the table with a dot behind it; None: there are no origins per key.
+    """
     lines = []
     for key, value in table.items():
         if value is None:

@@ -69,7 +69,7 @@ def check_by_name(selection: DatasetSelection, config: RunConfig, registry: Regi
     :raises UsageError: for an unknown dataset, reader or option.
     """
     spec = registry.find("dataset", selection.name)
-    registry.check(spec)
+    registry.check_requirements(spec)
     readers: dict[str, Reader[Options]] = {}  # by name: one reader serves all of its videos
     with contextlib.ExitStack() as stack:
 

@@ -30,7 +30,7 @@ def load_survey(selection: DatasetSelection, registry: Registry) -> Survey:
     :raises DatasetError: when it has no videos, or two of the same name.
     """
     spec = registry.find("dataset", selection.name)
-    registry.check(spec)
+    registry.check_requirements(spec)
     with cast("Dataset[Options]", registry.create(spec, selection.options)) as dataset:
         survey = dataset.survey()
     ids = [video.id for video in survey.videos]

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anyanomaly.config.load import resolve
 from anyanomaly.config.model import ComponentChoice
 from anyanomaly.errors import UsageError
 from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
@@ -66,7 +65,7 @@ def evaluate(
         scored_run = override_settings(read_scores(_as_paths(scores)), tables)
         return measure(scored_run, survey, selection, registry, protocols=protocols, baseline=baseline)
     start = time.perf_counter()
-    dataset_run = DatasetRun(resolve(tables), registry, survey.videos, selection.classes)
+    dataset_run = DatasetRun(config_from_tables(tables), registry, survey.videos, selection.classes)
     for _ in dataset_run.run():
         pass
     dataset_run.check_readable()

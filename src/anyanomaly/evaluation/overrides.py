@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from anyanomaly.config.load import Layer, merge
+from anyanomaly.config.load import Layer, merge_layers
 from anyanomaly.config.model import RunConfig, RunOptions
 from anyanomaly.errors import UsageError
 from anyanomaly.evaluation.scores import ScoredRun, ScoreTable, SegmentRow
@@ -49,7 +49,7 @@ def override_settings(run: ScoredRun, tables: Mapping[str, Any], file: Layer | N
     """
     own_settings = {key: value for key, value in run.header["config"].items() if key not in ("videos", "sink")}
     layers = [Layer(SCORES, own_settings)]
-    before = merge(layers).config
+    before = merge_layers(layers).config
     notes: list[str] = []
     if file is not None:
         usable, unused = _split(file.tables, before)
@@ -58,7 +58,7 @@ def override_settings(run: ScoredRun, tables: Mapping[str, Any], file: Layer | N
             notes.append(
                 f"The scores were made with other settings than {file.origin} has; not used: {', '.join(unused)}."
             )
-    merged = merge([*layers, Layer(OVERRIDES, tables)])
+    merged = merge_layers([*layers, Layer(OVERRIDES, tables)])
     for setting, origin in merged.origins.items():
         if origin == OVERRIDES and not applies_to_scores(setting.split(".")):
             raise UsageError(f"{setting} does not apply to existing scores; omit it, or evaluate without scores.")

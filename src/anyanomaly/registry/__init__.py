@@ -1,4 +1,8 @@
-"""What is installed, by role and name; names to components. Imports no component before it is used."""
+"""The registry: all components that plugins offer, by role and name.
+
+A component's code is imported when it is used, not before. ``loading`` loads the plugins, ``auto`` chooses the backend
+``auto``, ``known`` lists what can be installed.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +25,8 @@ from anyanomaly.errors import (
     UsageError,
 )
 from anyanomaly.install import install_command
-from anyanomaly.registry.known import KNOWN
-from anyanomaly.registry.loading import Plugin, Problem, call_alone, load_plugins
+from anyanomaly.registry.known import FIRST_PARTY_PACKAGES
+from anyanomaly.registry.loading import Plugin, Problem, call_hook, load_plugins
 from anyanomaly.specs import ROLES, ComponentSpec, ReaderSpec, SinkSpec
 
 if TYPE_CHECKING:
@@ -33,68 +37,68 @@ __all__ = ["Problem", "Registry", "load", "missing_requirement"]
 
 
 def load(plugins: Sequence[str] = ()) -> Registry:
-    """Load the built-ins, the installed plugins, and ``plugins`` (files or modules).
+    """Load the built-in components, the installed plugins, and ``plugins`` (files or modules).
 
-    :raises PluginLoadError: when one of ``plugins`` cannot be used; installed ones become ``problems``.
+    :raises PluginLoadError: when one of ``plugins`` fails; installed plugins that fail go into ``Registry.problems``.
     """
     return Registry(plugins)
 
 
 class Registry:
-    """All components that plugins offer."""
+    """All components that plugins offer, and the ``problems`` of plugins that failed."""
 
-    def __init__(self, extra: Sequence[str] = ()) -> None:
-        self._manager, self._plugins, self.problems = load_plugins(extra)
+    def __init__(self, plugins: Sequence[str] = ()) -> None:
+        """As `load`."""
+        self._manager, self._plugins, self.problems = load_plugins(plugins)
 
     def specs(self, role: str) -> list[ComponentSpec]:
-        """Return what is offered for a role, sorted by name; names in conflict come twice."""
+        """Return the specs of a role, sorted by name. A name that two plugins offer is there twice."""
         offered = [spec for plugin in self._plugins for spec in plugin.specs if spec.role == role]
         return sorted(offered, key=lambda spec: spec.name)
 
     def provider(self, spec: ComponentSpec) -> str:
-        """Return who offers a component: its distribution and version, or the plugin's name."""
-        plugin = self._plugin(spec)
+        """Return the distribution and version that a component comes from; for a file or module, the plugin's name."""
+        plugin = self._plugin_of(spec)
         return plugin.distribution or plugin.name
 
     def find(self, role: str, name: str) -> ComponentSpec:
         """Return the spec of a component.
 
-        :raises UnknownComponent: with the nearest names. :raises PluginConflict: when two plugins offer it.
-        :raises MissingRequirement: when it is a first-party component that is not installed.
+        :raises UnknownComponent: when there is none of this name. :raises PluginConflict: when two plugins offer it.
+        :raises MissingRequirement: when it is a component of this project that is not installed.
         """
-        found = [spec for spec in self.specs(role) if spec.name == name]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = " and ".join(f"'{self._plugin(spec).name}'" for spec in found)
-            raise PluginConflict(
-                f"Plugins {names} both offer the {role} '{name}'. Disable one: "
-                f"ANYANOMALY_DISABLE_PLUGINS={self._plugin(found[0]).name}"
-            )
-        if package := KNOWN.get((role, name)):
+        matches = [spec for spec in self.specs(role) if spec.name == name]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise PluginConflict(_describe_conflict(role, name, [self._plugin_of(spec) for spec in matches]))
+        if package := FIRST_PARTY_PACKAGES.get((role, name)):
             raise MissingRequirement(f"{role.capitalize()} '{name}' is not installed. Run: {install_command(package)}")
-        known = sorted({spec.name for spec in self.specs(role)})
-        near = get_close_matches(name, known, n=1)
+        names = sorted({spec.name for spec in self.specs(role)})
+        near = get_close_matches(name, names, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise UnknownComponent(f"Unknown {role} '{name}'.{hint} Installed: {', '.join(known) or 'none'}.")
+        raise UnknownComponent(f"Unknown {role} '{name}'.{hint} Installed: {', '.join(names) or 'none'}.")
 
-    def missing(self, spec: ComponentSpec) -> list[str]:
-        """Return what a component requires and is not there, one phrase each."""
-        return [lack for text in spec.requires if (lack := missing_requirement(text))]
+    def missing_requirements(self, spec: ComponentSpec) -> list[str]:
+        """Return the requirements of a component that are not installed, each as a phrase for messages."""
+        return [phrase for requirement in spec.requires if (phrase := missing_requirement(requirement))]
 
-    def check(self, spec: ComponentSpec) -> None:
-        """:raises MissingRequirement: when something a component requires is not installed."""
-        if lacking := self.missing(spec):
+    def check_requirements(self, spec: ComponentSpec) -> None:
+        """Check that everything that a component requires is installed, from metadata, without importing it.
+
+        :raises MissingRequirement: when something is missing, with the command that installs it.
+        """
+        if missing := self.missing_requirements(spec):
             install = self.install_command(spec)
             raise MissingRequirement(
-                f"{spec.role.capitalize()} '{spec.name}' needs {' and '.join(lacking)}. Run: {install}"
+                f"{spec.role.capitalize()} '{spec.name}' needs {' and '.join(missing)}. Run: {install}"
             )
 
     def install_command(self, spec: ComponentSpec) -> str:
-        """Return the command that installs what a component requires; empty when nothing is missing."""
+        """Return the command that installs what a component lacks; empty when nothing is missing."""
         missing = [text.partition(" | ")[0] for text in spec.requires if missing_requirement(text)]
-        named = shlex.split(spec.install.removeprefix("pip install "))
-        return install_command(*(named or missing)) if missing else ""
+        declared = shlex.split(spec.install.removeprefix("pip install "))
+        return install_command(*(declared or missing)) if missing else ""
 
     def options_model(self, spec: ComponentSpec) -> type[Options]:
         """Import and return a component's options model.
@@ -107,17 +111,18 @@ class Registry:
     def check_options(self, spec: ComponentSpec, options: Mapping[str, Any]) -> Options:
         """Return a component's options with all defaults filled in.
 
+        :param options: a user's values by option name.
         :raises PluginLoadError: when its options model cannot be imported.
-        :raises InvalidOption: when an option is unknown or its value does not fit.
+        :raises InvalidOption: when an option does not exist or its value is not allowed.
         """
-        return self.options_model(spec).checked(options, f"{spec.role.capitalize()} '{spec.name}'")
+        return self.options_model(spec).validate_values(options, f"{spec.role.capitalize()} '{spec.name}'")
 
     def create(self, spec: ComponentSpec, options: Options | Mapping[str, Any]) -> Component[Options]:
-        """Import a component's class and construct it; nothing is loaded yet.
+        """Import a component's class and construct it; its ``load`` is not called.
 
-        :param options: checked already, or as a user gives them.
-        :raises PluginLoadError: when it cannot be imported or is not of its role.
-        :raises InvalidOption: when an option is unknown or its value does not fit.
+        :param options: validated, or a user's values by option name.
+        :raises PluginLoadError: when the class cannot be imported, or is not a subclass of its role's base class.
+        :raises InvalidOption: when an option does not exist or its value is not allowed.
         """
         checked = self.check_options(spec, options) if isinstance(options, Mapping) else options
         target = self._import(spec, spec.target)
@@ -125,17 +130,22 @@ class Registry:
         if not (isinstance(target, type) and issubclass(target, base)):
             raise PluginLoadError(
                 f"{spec.role.capitalize()} '{spec.name}' of {self.provider(spec)} cannot be used: "
-                f"{spec.target} is no {base.__name__}."
+                f"{spec.target} is not a subclass of anyanomaly.api.{base.__name__}."
             )
         component: Component[Options] = target(checked)
         return component
 
     def reader_for(self, uri: str) -> ReaderSpec:
-        """Return the reader of a URI: by scheme, then by suffix, third parties' first; else by what is there."""
+        """Return the reader for a scheme or suffix; else ``images`` for a folder or pattern, ``video`` for a file.
+
+        Readers of third parties come before the built-in ones.
+
+        :raises UsageError: when no reader takes the scheme.
+        """
         scheme, separator, _ = uri.partition("://")
         readers = [
             spec
-            for plugin in reversed(self._plugins)  # built-ins were first
+            for plugin in reversed(self._plugins)  # the built-in one is first
             for spec in plugin.specs
             if isinstance(spec, ReaderSpec)
         ]
@@ -143,31 +153,32 @@ class Registry:
             for spec in readers:
                 if scheme.lower() in spec.schemes:
                     return spec
-            raise UsageError(f"No reader takes {scheme}:// sources; `anyanomaly plugins reader` lists those installed.")
+            raise UsageError(f"No reader takes {scheme}:// URIs. List the installed readers: anyanomaly plugins reader")
         path = Path(uri)
         if path.is_dir() or (any(char in uri for char in "*?[") and not path.exists()):
-            return self._named(readers, "images")
+            return next(spec for spec in readers if spec.name == "images")
         for spec in readers:
             if path.suffix.lower() in spec.suffixes and not spec.schemes:
                 return spec
-        return self._named(readers, "video")
+        return next(spec for spec in readers if spec.name == "video")
 
     def sink_for(self, path: str) -> SinkSpec:
-        """Return the sink whose suffix a path has.
+        """Return the sink for the suffix of a path.
 
-        :raises UsageError: when none has it.
+        :raises UsageError: when there is none.
         """
         sinks = [spec for spec in self.specs("sink") if isinstance(spec, SinkSpec)]
         for spec in sinks:
             if Path(path).suffix.lower() in spec.suffixes:
                 return spec
-        known = sorted(suffix for spec in sinks for suffix in spec.suffixes)
-        raise UsageError(f"The suffix of {path} tells no format; use one of {', '.join(known)}, or name a --sink.")
+        suffixes = sorted(suffix for spec in sinks for suffix in spec.suffixes)
+        choices = ", ".join(suffixes)
+        raise UsageError(f"Cannot infer an output format from '{path}'. Use one of {choices}, or add --sink NAME.")
 
     def versions(self, specs: Iterable[ComponentSpec] = ()) -> dict[str, str]:
-        """Return the versions of the core, of all plugins' distributions, and of what components require.
+        """Return the versions of anyanomaly, of all plugins' distributions, and of the requirements of components.
 
-        :param specs: of the components of a run; torch and the engine are among what they require.
+        :param specs: components of a run; torch and the engine are among their requirements.
         """
         from anyanomaly import __version__
 
@@ -176,25 +187,28 @@ class Registry:
         return {"anyanomaly": __version__, **dict(sorted((requirements | plugins).items()))}
 
     def register_commands(self, new_app: Callable[[], Any]) -> list[Any]:
-        """Let each plugin add commands to an application of its own; return those applications."""
+        """Return one application per plugin that adds commands; a plugin that fails goes into ``problems``.
+
+        :param new_app: makes an empty application.
+        """
         apps = []
         for plugin in self._plugins:
             if not hasattr(plugin.module, "anyanomaly_register_commands"):
                 continue
             app = new_app()
             try:
-                call_alone(self._manager, plugin, "anyanomaly_register_commands", app=app)
+                call_hook(self._manager, plugin, "anyanomaly_register_commands", app=app)
             except PluginLoadError as error:
-                self.problems.append(Problem(plugin.name, f"{error} Its commands are left out."))
+                self.problems.append(Problem(plugin.name, f"{error} Its commands are disabled."))
             else:
                 apps.append(app)
         return apps
 
-    def _plugin(self, spec: ComponentSpec) -> Plugin:
-        return next(plugin for plugin in self._plugins if any(each is spec for each in plugin.specs))
+    def _plugin_of(self, spec: ComponentSpec) -> Plugin:
+        return next(plugin for plugin in self._plugins if any(offer is spec for offer in plugin.specs))
 
-    def _import(self, spec: ComponentSpec, where: str) -> Any:
-        module, _, name = where.partition(":")
+    def _import(self, spec: ComponentSpec, target: str) -> Any:
+        module, _, name = target.partition(":")
         try:
             return getattr(importlib.import_module(module), name)
         except AnyAnomalyError:
@@ -202,33 +216,42 @@ class Registry:
         except Exception as error:
             raise PluginLoadError(
                 f"{spec.role.capitalize()} '{spec.name}' of {self.provider(spec)} cannot be imported: "
-                f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else where}"
+                f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else target}"
             ) from error
 
-    @staticmethod
-    def _named(readers: Iterable[ReaderSpec], name: str) -> ReaderSpec:
-        return next(spec for spec in readers if spec.name == name)
+
+def _describe_conflict(role: str, name: str, plugins: Sequence[Plugin]) -> str:
+    """Return the message for a name that several plugins offer."""
+    plugin_names = " and ".join(f"'{plugin.name}'" for plugin in plugins)
+    installed = [plugin.name for plugin in plugins if plugin.distribution]
+    if installed:
+        advice = f"Disable one, for example: export ANYANOMALY_DISABLE_PLUGINS={installed[0]}"
+    else:
+        advice = "Rename the component in one of them."
+    return f"Plugins {plugin_names} both offer the {role} '{name}'. {advice}"
 
 
 def _base_class(role: str) -> type[Component[Options]]:
     """Import and return the class that a role's components subclass."""
-    name = next(each.base for each in ROLES if each.name == role)
-    base: type[Component[Options]] = getattr(importlib.import_module("anyanomaly.api"), name)
+    class_name = next(entry.base for entry in ROLES if entry.name == role)
+    base: type[Component[Options]] = getattr(importlib.import_module("anyanomaly.api"), class_name)
     return base
 
 
 def _version(name: str) -> str:
-    """Return the version of an installed distribution; without the email parser, which reads whole READMEs.
+    """Return the version of an installed distribution.
+
+    Reads the header of the metadata itself: the parser of ``importlib.metadata`` parses whole READMEs, which is slow.
 
     :raises PackageNotFoundError: when it is not installed.
     """
-    found = distribution(name)
-    head, _, rest = (found.read_text("METADATA") or "").partition("\nVersion:")
-    return rest.partition("\n")[0].strip() if head and "\n\n" not in head else found.version
+    package = distribution(name)
+    before, _, after = (package.read_text("METADATA") or "").partition("\nVersion:")
+    return after.partition("\n")[0].strip() if before and "\n\n" not in before else package.version
 
 
 def _installed_versions(requirements: Iterable[str]) -> dict[str, str]:
-    """Return the versions of the distributions that requirements name, alternatives included, where installed."""
+    """Return the versions of the installed distributions among requirements, alternatives included."""
     from packaging.requirements import Requirement
 
     names = {Requirement(text).name for requirement in requirements for text in requirement.split(" | ")}
@@ -239,20 +262,23 @@ def _installed_versions(requirements: Iterable[str]) -> dict[str, str]:
     return versions
 
 
-@cache  # reading metadata is most of what `anyanomaly plugins` costs, and many components require the same
+@cache  # reading metadata takes most of the time of `anyanomaly plugins`, and many components require the same
 def missing_requirement(text: str) -> str:
-    """Return what is missing of a PEP 508 requirement, of which one alternative (" | ") is enough; empty: nothing."""
+    """Return a phrase on what is missing of a PEP 508 requirement; empty when nothing is.
+
+    :param text: one requirement, or alternatives with " | " between them, of which one is enough.
+    """
     from packaging.requirements import Requirement
 
-    unfit = []
+    unsuitable = []
     for requirement in map(Requirement, text.split(" | ")):
         if requirement.marker and not requirement.marker.evaluate():
             return ""
         try:
-            found = _version(requirement.name)
+            version = _version(requirement.name)
         except PackageNotFoundError:
             continue
-        if requirement.specifier.contains(found, prereleases=True):
+        if requirement.specifier.contains(version, prereleases=True):
             return ""
-        unfit.append(f"{requirement}, found {found}")
-    return " and ".join(unfit) or text.replace(" | ", " or ")
+        unsuitable.append(f"{requirement}, found {version}")
+    return " and ".join(unsuitable) or text.replace(" | ", " or ")

@@ -1,6 +1,6 @@
-"""The backend ``auto``: of the installed backends, the one that declares itself best for this machine's device.
+"""The backend ``auto``: the installed backend that declares the highest rank for the device of the run.
 
-Reads packages' metadata and the GPU's device files; imports no engine and starts no driver.
+Reads the metadata of packages and the device files of GPUs; imports no engine and does not start a GPU's driver.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from anyanomaly.specs import AutoChoice, BackendSpec
 
 @dataclass(frozen=True, slots=True)
 class BackendChoice:
-    """A backend that ``auto`` stands for, and why."""
+    """The backend that ``auto`` stands for, and the reason."""
 
     spec: BackendSpec
     reason: str  # ends the sentence "backend NAME, because ..."
 
 
 def choose_backend(registry: Registry, device: str = "auto") -> BackendChoice:
-    """Return the installed backend with the highest rank for a device; on a GPU that no backend uses, one for the CPU.
+    """Return the installed backend with the highest rank for a device; for a GPU that no backend uses, one for the CPU.
 
-    :param device: where models are to run: auto, cpu, mps, cuda or cuda:N.
+    :param device: of the models: auto, cpu, mps, cuda or cuda:N.
     :raises MissingRequirement: when no backend that suits ``auto`` is installed.
     """
     kind = device_kind(device)
@@ -49,26 +49,26 @@ def choose_backend(registry: Registry, device: str = "auto") -> BackendChoice:
 
 
 def device_kind(device: str = "auto") -> str:
-    """Return cpu, cuda or mps; for ``auto`` what this machine has."""
+    """Return cpu, cuda or mps; for ``auto``, the kind of device that this machine has."""
     if device != "auto":
         return device.partition(":")[0]
     return "cuda" if has_nvidia_gpu() else "mps" if has_apple_gpu() else "cpu"
 
 
 def has_nvidia_gpu() -> bool:
-    """Return whether an NVIDIA GPU can be used, without asking its driver."""
+    """Return whether an NVIDIA GPU can be used; does not call its driver."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
         return False
-    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()  # dxg: Linux in Windows
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()  # dxg: GPU in WSL
 
 
 def has_apple_gpu() -> bool:
-    """Return whether this is a Mac whose GPU torch can use."""
+    """Return whether this is a Mac with a GPU that torch can use."""
     return platform.system() == "Darwin" and platform.machine() == "arm64"
 
 
 def _usable_choices(registry: Registry, kind: str) -> Iterator[tuple[AutoChoice, BackendSpec]]:
-    """Yield what installed backends declare for a kind of device; a name in conflict is nobody's."""
+    """Yield the declarations of usable backends for a kind of device; skip names that two plugins offer."""
     specs = [spec for spec in registry.specs("backend") if isinstance(spec, BackendSpec)]
     names = [spec.name for spec in specs]
     for spec in specs:
@@ -78,19 +78,19 @@ def _usable_choices(registry: Registry, kind: str) -> Iterator[tuple[AutoChoice,
 
 
 def _is_usable(registry: Registry, spec: BackendSpec, choice: AutoChoice) -> bool:
-    if registry.missing(spec) or any(map(missing_requirement, choice.requires)):
+    if registry.missing_requirements(spec) or any(map(missing_requirement, choice.requires)):
         return False
     return not choice.cuda_build or is_cuda_build(choice.cuda_build)
 
 
 def _rank(candidate: tuple[AutoChoice, BackendSpec]) -> tuple[int, str]:
-    """Sort by rank, equal ranks by name, so that the choice never depends on the order of plugins."""
+    """Return a sort key: by rank, then by name, so that the choice does not depend on the order of plugins."""
     choice, spec = candidate
     return choice.rank, spec.name
 
 
 def is_cuda_build(distribution: str) -> bool:
-    """Return whether an installed distribution is a CUDA or ROCm build, by its version or by what it requires."""
+    """Return whether a distribution is installed as a CUDA or ROCm build, from its version or its requirements."""
     try:
         local = version(distribution).partition("+")[2]
     except PackageNotFoundError:

@@ -1,8 +1,8 @@
-"""First-party components that may not be installed: what to install for a name."""
+"""Components of this project that may not be installed, and the package to install for each."""
 
 from __future__ import annotations
 
-KNOWN: dict[tuple[str, str], str] = {
+FIRST_PARTY_PACKAGES: dict[tuple[str, str], str] = {
     ("encoder", "openclip"): "anyanomaly-openclip",
     ("encoder", "imagebind"): "anyanomaly-imagebind",
     ("encoder", "demo-clip"): "anyanomaly-demo",
@@ -44,4 +44,4 @@ KNOWN: dict[tuple[str, str], str] = {
     ("dataset", "xd-violence"): "anyanomaly-cvad",
     ("dataset", "folder"): "anyanomaly-cvad",
 }
-"""(role, name) to distribution; only what is published or in this repository."""
+"""Pip requirement by (role, name) of a component."""

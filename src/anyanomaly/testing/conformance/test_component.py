@@ -43,7 +43,7 @@ class _Installed:
         options = json.loads(request.config.getoption("--component-options"))
         if spec.role == "sink":
             options.setdefault("path", str(folder / "results"))
-        self.registry.check(spec)
+        self.registry.check_requirements(spec)
         component: Any = self.registry.create(spec, options)
         if getattr(spec, "needs_encoder", False):
             component.encoder = FakeEncoder()
