@@ -59,7 +59,7 @@ class BackendContract(ComponentContract):
         for n_answered, _ in enumerate(loaded.answer(stream)):
             assert stream.n_pulled - n_answered <= loaded.max_inflight
 
-    def test_s5_works_on_a_stream_without_a_known_end(self, loaded: Backend[Options]) -> None:
+    def test_s5_answers_before_the_stream_ends(self, loaded: Backend[Options]) -> None:
         def stream() -> Iterator[Query]:
             yield from self.queries(N_QUERIES + loaded.max_inflight)
             raise AssertionError("took more queries than it may hold unanswered")
