@@ -1,4 +1,4 @@
-"""Where the originals' files and figures lie, and the backends on them."""
+"""Checkpoints and results of the originals, and the backends on them."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from anyanomaly_llavapp.options import LlavaOptions, LlavaPpOptions, VideoChatGp
 from tests.support.oracles import Oracle, read_oracle
 
 NAMES = ("llava-pp", "llava", "video-chatgpt")
-Copied = Callable[[str], Path]
+CopyCheckpoint = Callable[[str], Path]
 PP, OWN, BASE = "LLaVA-Meta-Llama-3-8B-Instruct-FT", "llava-v1.5-7b", "LLaVA-7B-Lightening-v1-1"
 
 
 def oracle_of(name: str) -> Oracle:
-    """Return what a backend's original computed, or skip, saying what is missing."""
+    """Return the results of a backend's original, or skip with the reason."""
     return read_oracle({"llava": "llava-1.5"}.get(name, name))
 
 
-def made(name: str, checkpoint: Path | None = None, **options: Any) -> Any:
+def make_backend(name: str, checkpoint: Path | None = None, **options: Any) -> Any:
     """Return a backend, not loaded, on the original's checkpoint or a copy of it."""
     folder = checkpoint or oracle_of(name).checkpoint
-    given = {"device": "cpu"} | options
+    settings = {"device": "cpu"} | options
     if name == "llava-pp":
-        return LlavaPpBackend(LlavaPpOptions(**{"model": str(folder / PP)} | given))
+        return LlavaPpBackend(LlavaPpOptions(**{"model": str(folder / PP)} | settings))
     if name == "llava":
-        return LlavaBackend(LlavaOptions(**{"model": str(folder / OWN)} | given))
+        return LlavaBackend(LlavaOptions(**{"model": str(folder / OWN)} | settings))
     adapter = str(folder / "Video-ChatGPT-7B")
-    return VideoChatGptBackend(VideoChatGptOptions(**{"model": str(folder / BASE), "adapter": adapter} | given))
+    return VideoChatGptBackend(VideoChatGptOptions(**{"model": str(folder / BASE), "adapter": adapter} | settings))
 
 
 @cache
-def loaded(name: str, profile: str = "recommended") -> Any:
-    """Return a backend, loaded once; its recommended conversation decodes as the question says."""
-    backend = made(name, profile=profile)
+def load_backend(name: str, profile: str = "recommended") -> Any:
+    """Return a loaded backend, one per name and profile; with "recommended", queries set the decoding."""
+    backend = make_backend(name, profile=profile)
     backend.load()
     return backend
 
@@ -51,8 +51,8 @@ def edit(path: Path, **values: object) -> None:
 
 
 @pytest.fixture
-def copied(tmp_path: Path) -> Copied:
-    """Copy a checkpoint with its tower, to be spoiled."""
+def copy_checkpoint(tmp_path: Path) -> CopyCheckpoint:
+    """Return a function that copies a checkpoint with its tower, for tests that change files."""
 
     def copy(name: str) -> Path:
         folder = Path(shutil.copytree(oracle_of(name).checkpoint, tmp_path / name))

@@ -1,4 +1,4 @@
-"""A checkpoint in transformers' own layout says what the original's says."""
+"""A checkpoint in the layout of transformers gives the answers of the original layout."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 from transformers import CLIPVisionConfig, CLIPVisionModel, LlavaConfig, LlavaForConditionalGeneration
 
 from anyanomaly.core.expected import SCORES
-from plugins.llavapp.tests.conftest import OWN, loaded, made, oracle_of
+from plugins.llavapp.tests.conftest import OWN, load_backend, make_backend, oracle_of
 
 pytestmark = pytest.mark.engine
 
 
 def convert(folder: Path) -> None:
-    """Write the oracle's LLaVA-1.5 as transformers saves one."""
-    model, source = loaded("llava")._model, oracle_of("llava").checkpoint
+    """Write the oracle's LLaVA-1.5 in the layout of transformers."""
+    model, source = load_backend("llava")._model, oracle_of("llava").checkpoint
     tower = source / "openai" / "clip-vit-large-patch14-336"
     config = LlavaConfig(
         vision_config=CLIPVisionConfig.from_pretrained(tower).to_dict(),
@@ -25,27 +25,27 @@ def convert(folder: Path) -> None:
         vision_feature_layer=-2,
         vision_feature_select_strategy="default",
     )
-    whole = LlavaForConditionalGeneration(config)
+    converted = LlavaForConditionalGeneration(config)
     linears = {"0": "linear_1", "2": "linear_2"}
     state = {f"lm_head.{name}": value for name, value in model.language.lm_head.state_dict().items()}
     state |= {f"model.language_model.{name}": value for name, value in model.language.model.state_dict().items()}
     for name, value in model.projector.state_dict().items():
-        layer, leaf = name.split(".")
-        state[f"model.multi_modal_projector.{linears[layer]}.{leaf}"] = value
-    seeing = CLIPVisionModel.from_pretrained(tower).state_dict()
-    state |= {f"model.vision_tower.{name}": value for name, value in seeing.items()}
-    whole.load_state_dict(state)
-    whole.save_pretrained(folder)
+        layer, parameter = name.split(".")
+        state[f"model.multi_modal_projector.{linears[layer]}.{parameter}"] = value
+    tower_state = CLIPVisionModel.from_pretrained(tower).state_dict()
+    state |= {f"model.vision_tower.{name}": value for name, value in tower_state.items()}
+    converted.load_state_dict(state)
+    converted.save_pretrained(folder)
     shutil.copy(tower / "preprocessor_config.json", folder)
     for name in ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"):
         shutil.copy(source / OWN / name, folder)
 
 
-def test_it_answers_as_the_original_layout(tmp_path: Path) -> None:
+def test_answers_equal_those_of_the_original_layout(tmp_path: Path) -> None:
     convert(tmp_path / OWN)
     items = oracle_of("llava").items[:2]
     queries = [oracle_of("llava").query(item, choices=SCORES) for item in items]
-    with made("llava", tmp_path, profile="recommended") as backend:
+    with make_backend("llava", tmp_path, profile="recommended") as backend:
         answers = backend.answer_batch(queries)
-    for answer, known in zip(answers, loaded("llava").answer_batch(queries), strict=True):
-        assert answer.logprobs == pytest.approx(known.logprobs, abs=1e-4)
+    for answer, expected in zip(answers, load_backend("llava").answer_batch(queries), strict=True):
+        assert answer.logprobs == pytest.approx(expected.logprobs, abs=1e-4)

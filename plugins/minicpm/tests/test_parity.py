@@ -31,7 +31,7 @@ VERSIONS = tuple(CHECKPOINTS)
 
 @pytest.fixture
 def model(version: str) -> Iterator[MiniCpm]:
-    """Yield the load_backend model, whose profile a test may change."""
+    """Yield the loaded model, whose profile a test may change."""
     model = load_backend(version).model
     assert isinstance(model, MiniCpm)
     yield model

@@ -23,7 +23,7 @@ LLAVA = BackendSpec(
 
 @hookimpl
 def anyanomaly_register_backends() -> list[BackendSpec]:
-    """Return the three models."""
+    """Return the backends of the three models."""
     return [
         LLAVA,
         replace(

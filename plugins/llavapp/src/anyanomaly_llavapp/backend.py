@@ -11,10 +11,13 @@ from anyanomaly_llavapp.video_model import VideoChatGptModel
 
 
 class LlavaBackend(PrefixBackend[LlavaOptions]):
-    """LLaVA-1.5, in the original layout and transformers' own."""
+    """LLaVA-1.5, in the original layout or that of transformers."""
 
     def load_model(self) -> PrefixModel:
-        """Return the model that the options name."""
+        """Return the model that the options name.
+
+        :raises AnyAnomalyError: when files are missing, incomplete, or of another model.
+        """
         return load_llava(self.options, LLAVA[self.options.profile])
 
 
@@ -22,13 +25,19 @@ class LlavaPpBackend(PrefixBackend[LlavaPpOptions]):
     """LLaVA++ with LLaMA-3."""
 
     def load_model(self) -> PrefixModel:
-        """Return the model that the options name."""
+        """Return the model that the options name.
+
+        :raises AnyAnomalyError: when files are missing, incomplete, or of another model.
+        """
         return load_llava(self.options, LLAVA_PP[self.options.profile])
 
 
 class VideoChatGptBackend(PrefixBackend[VideoChatGptOptions]):
-    """Video-ChatGPT; the images of a query are a video's frames."""
+    """Video-ChatGPT; the images of a query are the frames of a video."""
 
     def load_model(self) -> PrefixModel:
-        """Return the model that the options name."""
+        """Return the model that the options name.
+
+        :raises AnyAnomalyError: when files are missing, incomplete, or of another model.
+        """
         return VideoChatGptModel(self.options, VIDEO_CHATGPT[self.options.profile])

@@ -1,4 +1,4 @@
-"""``python -m anyanomaly_llavapp.export``: LLaVA++ as a folder that transformers and vLLM read unchanged."""
+"""``python -m anyanomaly_llavapp.export``: write LLaVA++ as a folder that transformers and vLLM can load."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from anyanomaly_transformers.api import check_weights, clip_processor, quiet_logs, rename_tensors, translate_errors
 
 from anyanomaly.errors import AnyAnomalyError, OutputError, UsageError
-from anyanomaly_llavapp.checkpoint import Layout, read_layout
-from anyanomaly_llavapp.model import tokenizer_of
+from anyanomaly_llavapp.checkpoint import Checkpoint, read_checkpoint
+from anyanomaly_llavapp.model import load_tokenizer
 from anyanomaly_llavapp.options import LlavaPpOptions
 from anyanomaly_llavapp.profiles import LLAVA_PP
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 RESERVED = re.compile(r"<\|reserved_special_token_\d+\|>")
 PROFILE = LLAVA_PP["recommended"]
-TURN = "<|start_header_id|>user<|end_header_id|>\n\n"
-# As the backend asks: BETWEEN images and question, a system text of the request before the question.
+USER_TURN = "<|start_header_id|>user<|end_header_id|>\n\n"
+# The backend's prompts: BETWEEN stands between images and question, and a system text stands before the question.
 TEMPLATE = """
 {{- HEAD -}}
 {%- set state = namespace(system='') -%}
@@ -58,31 +58,32 @@ TEMPLATE = """
 def export(source: str, target: Path, *, revision: str = "main", tower: str = "") -> None:
     """Write LLaVA++ from ``source``, hub id or folder, to the new folder ``target``; weights keep their precision.
 
-    A reserved token of LLaMA-3, which no text has, stands for an image, so the embeddings stay as they are.
+    A reserved token of LLaMA-3, which no text contains, stands for an image, so no embeddings are added.
 
-    :param tower: the image tower, where it is not the one that the checkpoint names.
+    :param tower: hub id or folder of the image tower; empty: the one that the checkpoint names.
+    :raises OutputError: when ``target`` exists.
     :raises AnyAnomalyError: when ``source`` is another model, or a file of it is missing or broken.
     """
     if target.exists():
-        raise OutputError(f"{str(target)!r} is there already. Name a folder that is not.")
+        raise OutputError(f"{str(target)!r} exists already. Give a new folder.")
     import torch
     from transformers import GenerationConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
 
     with quiet_logs(), translate_errors(source):
-        layout = read_layout(source, revision, tower)
-        tokenizer = tokenizer_of(layout)
-        mark = _image_mark(tokenizer, source)
-        tensors = dict(_named(layout))
-        sees, strategy = layout.clip.config, "full" if layout.keep_first else "default"
-        layout.config.architectures = ["LlamaForCausalLM"]  # vLLM looks there
+        checkpoint = read_checkpoint(source, revision, tower)
+        tokenizer = load_tokenizer(checkpoint)
+        image_token = _pick_image_token(tokenizer, source)
+        tensors = dict(_named_tensors(checkpoint))
+        vision_config, strategy = checkpoint.clip.config, "full" if checkpoint.keep_first else "default"
+        checkpoint.config.architectures = ["LlamaForCausalLM"]  # read by vLLM
         config = LlavaConfig(
-            vision_config=sees,
-            text_config=layout.config,
-            image_token_id=tokenizer.convert_tokens_to_ids(mark),
-            image_seq_length=(sees.image_size // sees.patch_size) ** 2 + layout.keep_first,
-            vision_feature_layer=layout.layer,
+            vision_config=vision_config,
+            text_config=checkpoint.config,
+            image_token_id=tokenizer.convert_tokens_to_ids(image_token),
+            image_seq_length=(vision_config.image_size // vision_config.patch_size) ** 2 + checkpoint.keep_first,
+            vision_feature_layer=checkpoint.layer,
             vision_feature_select_strategy=strategy,
-            dtype=layout.config.dtype,
+            dtype=checkpoint.config.dtype,
         )
         with torch.device("meta"):
             model = LlavaForConditionalGeneration(config)
@@ -92,67 +93,68 @@ def export(source: str, target: Path, *, revision: str = "main", tower: str = ""
             eos_token_id=tokenizer.convert_tokens_to_ids([tokenizer.eos_token, *PROFILE.stop_tokens]),
             pad_token_id=tokenizer.pad_token_id,
         )
-        reader = LlavaProcessor(
-            clip_processor(layout.clip.preprocessing, pad=layout.pad),
+        processor = LlavaProcessor(
+            clip_processor(checkpoint.clip.preprocessing, pad=checkpoint.pad),
             tokenizer,
-            patch_size=sees.patch_size,
+            patch_size=vision_config.patch_size,
             vision_feature_select_strategy=strategy,
             num_additional_image_tokens=1,  # the class token
-            image_token=mark,
-            chat_template=_template(tokenizer, layout.marks, mark),
+            image_token=image_token,
+            chat_template=_chat_template(tokenizer, checkpoint.added_tokens, image_token),
         )
-        files = rename_tensors(
-            tensors, lambda name: name.replace("vision_tower.", "vision_tower.vision_model.")
-        )  # for vLLM
-        model.save_pretrained(target, state_dict=files)
-        reader.save_pretrained(target)
+        # vLLM expects "vision_model." in the names of the tower's tensors
+        saved = rename_tensors(tensors, lambda name: name.replace("vision_tower.", "vision_tower.vision_model."))
+        model.save_pretrained(target, state_dict=saved)
+        processor.save_pretrained(target)
 
 
-def _image_mark(tokenizer: Any, source: str) -> str:
-    """Return the last reserved token, the least likely to have got a meaning."""
-    marks: list[str] = [each.content for _, each in sorted(tokenizer.added_tokens_decoder.items())]
-    reserved = [mark for mark in marks if RESERVED.fullmatch(mark)]
+def _pick_image_token(tokenizer: Any, source: str) -> str:
+    """Return the last reserved token: training is the least likely to have used it."""
+    tokens: list[str] = [token.content for _, token in sorted(tokenizer.added_tokens_decoder.items())]
+    reserved = [token for token in tokens if RESERVED.fullmatch(token)]
     if not reserved:
         raise UsageError(
-            f"The tokenizer of {source!r} has no reserved token that could stand for an image, so it is not LLaMA-3's. "
-            "LLaVA-1.5 is published in transformers' layout as llava-hf/llava-1.5-7b-hf."
+            f"The tokenizer of {source!r} has no reserved token to stand for an image, so it is not LLaMA-3's. "
+            "For LLaVA-1.5 use llava-hf/llava-1.5-7b-hf, which has the layout of transformers."
         )
     return reserved[-1]
 
 
-def _named(layout: Layout) -> Iterator[tuple[str, Tensor]]:
-    for name, value in layout.language.items():
+def _named_tensors(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:
+    for name, value in checkpoint.language.items():
         yield name if name.startswith("lm_head.") else f"model.language_model.{name.removeprefix('model.')}", value
-    for name, value in layout.projector.items():
-        place, leaf = name.split(".")
-        yield f"model.multi_modal_projector.linear_{int(place) // 2 + 1}.{leaf}", value
-    for name, value in layout.tower.items():
+    for name, value in checkpoint.projector.items():
+        index, parameter = name.split(".")
+        yield f"model.multi_modal_projector.linear_{int(index) // 2 + 1}.{parameter}", value
+    for name, value in checkpoint.tower.items():
         yield f"model.vision_tower.{name}", value
 
 
-def _template(tokenizer: Any, around: tuple[str, ...], mark: str) -> str:
-    """Return a chat template that makes the backend's prompts; it begins with what the tokenizer puts before a text."""
+def _chat_template(tokenizer: Any, added_tokens: tuple[str, ...], image_token: str) -> str:
+    """Return a chat template that makes the backend's prompts, including the begin-of-sequence token."""
     begin = tokenizer.decode(tokenizer("")["input_ids"])
     values = {
-        "HEAD": begin + PROFILE.before.removesuffix(TURN),
+        "HEAD": begin + PROFILE.before.removesuffix(USER_TURN),
         "BETWEEN": PROFILE.between,
-        "IMAGE": mark.join(around[-2:]) if around else mark,
+        "IMAGE": image_token.join(added_tokens[-2:]) if added_tokens else image_token,
     }
-    template: str = re.sub("|".join(values), lambda found: json.dumps(values[found[0]]), TEMPLATE)
+    template: str = re.sub("|".join(values), lambda match: json.dumps(values[match[0]]), TEMPLATE)
     return template
 
 
 def main() -> int:
-    """Export what the command line names; return the exit code."""
+    """Export the model that the command line names; return the exit code."""
     options = LlavaPpOptions()
     parser = argparse.ArgumentParser(prog="python -m anyanomaly_llavapp.export", description=export.__doc__)
     parser.add_argument("source", help=f"hub id or folder of the original layout, such as {options.model}")
-    parser.add_argument("target", type=Path, help="folder to write, which is not there yet")
+    parser.add_argument("target", type=Path, help="new folder to write")
     parser.add_argument("--revision", default=options.revision)
-    parser.add_argument("--tower", default="", help="CLIP, where it is not the one that the checkpoint names")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--tower", default="", help="hub id or folder of the CLIP; default: the one that the checkpoint names"
+    )
+    arguments = parser.parse_args()
     try:
-        export(given.source, given.target, revision=given.revision, tower=given.tower)
+        export(arguments.source, arguments.target, revision=arguments.revision, tower=arguments.tower)
     except AnyAnomalyError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

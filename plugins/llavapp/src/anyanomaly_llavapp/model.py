@@ -1,4 +1,4 @@
-"""LLaVA-1.5 and LLaVA++: CLIP's patches through two layers into LLaMA's embeddings."""
+"""LLaVA-1.5 and LLaVA++: patch features of CLIP, projected by two linear layers to embeddings of LLaMA."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from anyanomaly_transformers.api import (
 
 from anyanomaly.errors import BackendError
 from anyanomaly.types import Query
-from anyanomaly_llavapp.checkpoint import Layout, read_layout
+from anyanomaly_llavapp.checkpoint import Checkpoint, read_checkpoint
 from anyanomaly_llavapp.options import LlavaOptions
 
 if TYPE_CHECKING:
@@ -33,76 +33,87 @@ if TYPE_CHECKING:
 
 
 class LlavaModel:
-    """A loaded LLaVA."""
+    """A loaded LLaVA: a `PrefixModel`.
 
-    def __init__(self, layout: Layout, options: LlavaOptions, profile: Profile) -> None:
+    :raises AnyAnomalyError: when a part is incomplete or does not fit.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, options: LlavaOptions, profile: Profile) -> None:
         from transformers import LlamaForCausalLM
 
         device = resolve_device(options.device)
         dtype = resolve_dtype(options, device)
-        self.files: Sequence[Path] = layout.files
-        self.tokenizer = tokenizer_of(layout)
+        self.files: Sequence[Path] = checkpoint.files
+        self.tokenizer = load_tokenizer(checkpoint)
         self.profile = profile
-        if layout.marks:
-            self.profile = replace(profile, image_open=layout.marks[-2], image_close=layout.marks[-1])
-        self._processor = clip_processor(layout.clip.preprocessing, pad=layout.pad)
-        self.projector = read_projector(layout.projector, device, dtype)
+        if checkpoint.added_tokens:
+            image_open, image_close = checkpoint.added_tokens[-2:]
+            self.profile = replace(profile, image_open=image_open, image_close=image_close)
+        self._processor = clip_processor(checkpoint.clip.preprocessing, pad=checkpoint.pad)
+        self.projector = read_projector(checkpoint.projector, device, dtype)
         self.tower = ClipTower(
-            layout.clip.config,
-            layout.tower,
+            checkpoint.clip.config,
+            checkpoint.tower,
             device=device,
             dtype=dtype,
-            layer=layout.layer,
-            keep_first=layout.keep_first,
+            layer=checkpoint.layer,
+            keep_first=checkpoint.keep_first,
         )
-        self.language = load_language_model(LlamaForCausalLM, layout.config, layout.language, options)
-        self.language.set_attn_implementation("sdpa")  # as the originals' own release of transformers, in float32 too
+        self.language = load_language_model(LlamaForCausalLM, checkpoint.config, checkpoint.language, options)
+        self.language.set_attn_implementation("sdpa")  # used by the originals' release of transformers, in float32 too
 
     def pieces(self, query: Query) -> Sequence[Sequence[int] | ImageSlot]:
-        """Return the prompt: token ids, and a place per image."""
-        slots = [ImageSlot((place,)) for place in range(len(query.images))]
+        """Return the prompt: token ids, and a slot for each image."""
+        slots = [ImageSlot((index,)) for index in range(len(query.images))]
         return encode_layout(self.tokenizer, self.profile.layout(query, slots))
 
     def encode_images(self, groups: Sequence[Sequence[Image]]) -> Sequence[Sequence[Tensor]]:
-        """Return one tensor (patches, hidden) per image; each group is one."""
-        features = self.projector(self.tower(self.pixels([image for group in groups for image in group])))
-        return [[each] for each in features]
+        """Return the embeddings (patches, hidden) of each image; a group is one image."""
+        images = [image for group in groups for image in group]
+        return [[embeddings] for embeddings in self.projector(self.tower(self.preprocess(images)))]
 
-    def pixels(self, images: Sequence[Image]) -> Tensor:
-        """Return what the tower takes (n, 3, side, side)."""
+    def preprocess(self, images: Sequence[Image]) -> Tensor:
+        """Return the tower's input (n, 3, side, side) for n images."""
         return pixel_values(self._processor, images)
 
 
 def load_llava(options: LlavaOptions, profile: Profile) -> LlavaModel:
-    """Load what ``options`` name, to be spoken to as ``profile`` says."""
-    return LlavaModel(read_layout(options.model, options.revision, options.tower), options, profile)
+    """Return the model that ``options`` name, with the conversation ``profile``.
+
+    :raises AnyAnomalyError: when files are missing, incomplete, or of another model.
+    """
+    return LlavaModel(read_checkpoint(options.model, options.revision, options.tower), options, profile)
 
 
-def tokenizer_of(layout: Layout) -> Any:
-    """Return the tokenizer with the marks that the original adds.
+def load_tokenizer(checkpoint: Checkpoint) -> Any:
+    """Return the tokenizer with the special tokens that the original adds.
 
     :raises BackendError: when it has more tokens than the model.
     """
-    tokenizer = read_tokenizer(layout.folder)
-    tokenizer.add_tokens(list(layout.marks), special_tokens=True)
-    if len(tokenizer) > layout.config.vocab_size:
+    tokenizer = read_tokenizer(checkpoint.folder)
+    tokenizer.add_tokens(list(checkpoint.added_tokens), special_tokens=True)
+    if len(tokenizer) > checkpoint.config.vocab_size:
         raise BackendError(
-            f"The tokenizer in {str(layout.folder)!r} has {len(tokenizer)} tokens, and the model "
-            f"{layout.config.vocab_size}. A file of the checkpoint is another model's."
+            f"The tokenizer in {str(checkpoint.folder)!r} has {len(tokenizer)} tokens, but the model has embeddings "
+            f"for {checkpoint.config.vocab_size}. A file belongs to another model; download the checkpoint again."
         )
     return tokenizer
 
 
 def read_projector(tensors: Mapping[str, Tensor], device: str, dtype: Any) -> nn.Module:
-    """Return the linear layers that ``tensors`` are, GELU between them."""
+    """Return the projector: the linear layers of ``tensors``, with GELU between them.
+
+    :param tensors: "0.weight" (out, in), "0.bias" (out,), "2.weight" ...
+    :raises BackendError: when there is no layer, or a tensor does not fit.
+    """
     from torch import nn
 
     shapes = [tensors[name].shape for name in sorted(tensors) if name.endswith(".weight") and tensors[name].ndim == 2]
     if not shapes:
-        raise BackendError("The checkpoint holds no projector for images. Get the complete checkpoint.")
+        raise BackendError("The checkpoint holds no projector for images. Download the checkpoint again.")
     layers: list[nn.Module] = []
-    for place, (wide, narrow) in enumerate(shapes):
-        layers += [*([nn.GELU()] if place else []), nn.Linear(narrow, wide)]
+    for index, (out_features, in_features) in enumerate(shapes):
+        layers += [*([nn.GELU()] if index else []), nn.Linear(in_features, out_features)]
     projector = build_empty(lambda: nn.Sequential(*layers))
     load_weights(projector, tensors, label="the projector of images", device=device, dtype=dtype)
     return projector

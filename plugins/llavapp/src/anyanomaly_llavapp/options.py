@@ -29,18 +29,18 @@ class VideoChatGptOptions(TowerOptions):
     """Video-ChatGPT 7B."""
 
     published_tower: ClassVar[str] = "openai/clip-vit-large-patch14"
-    model: str = Field("mmaaz60/LLaVA-7B-Lightening-v1-1", description="the base model: hub id or folder")
+    model: str = Field("mmaaz60/LLaVA-7B-Lightening-v1-1", description="base model: hub id or folder")
     adapter: str = Field(
-        "MBZUAI/Video-ChatGPT-7B", description="what was trained on videos: hub id, folder, or the file itself"
+        "MBZUAI/Video-ChatGPT-7B", description="weights that were trained on videos: hub id, folder, or file"
     )
 
     def downloads(self) -> tuple[Download, ...]:
-        """Return the weights of the base model, the CLIP and the adapter, as far as they are not here."""
-        beside = Path(self.model).expanduser().parent / Path(self.adapter).name
-        adapter = () if beside.is_dir() else hub_downloads(self.adapter, option="adapter")
+        """Return the weights of the base model, the CLIP and the adapter that are not on this machine."""
+        sibling = Path(self.model).expanduser().parent / Path(self.adapter).name
+        adapter = () if sibling.is_dir() else hub_downloads(self.adapter, option="adapter")
         return (*super().downloads(), *adapter)
 
     def _named_tower(self) -> str:
         folder = Path(self.model).expanduser()
-        places = (folder, folder.parent) if folder.is_dir() else ()
-        return "" if any((place / self.published_tower).is_dir() for place in places) else self.published_tower
+        parents = (folder, folder.parent) if folder.is_dir() else ()
+        return "" if any((parent / self.published_tower).is_dir() for parent in parents) else self.published_tower

@@ -1,4 +1,4 @@
-"""How LLaVA++, LLaVA-1.5 and Video-ChatGPT are spoken to, as their own code and the published runs do."""
+"""Conversations of LLaVA++, LLaVA-1.5 and Video-ChatGPT: those of their own code, and of the published scorer."""
 
 from __future__ import annotations
 
