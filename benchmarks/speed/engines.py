@@ -155,7 +155,7 @@ def positions(query: Query, ids: Sequence[int], pad: int) -> int:
 def timed(backend: Any, queries: Sequence[Query]) -> tuple[list[Any], float, float]:
     """Answer; return the answers, generated tokens and seconds per question."""
     generated = 0
-    if opened_server := getattr(backend, "_open", None):
+    if opened_server := getattr(backend, "_connection", None):
         plain = opened_server[0].post
 
         def counting(path: str, content: dict[str, Any]) -> dict[str, Any]:
