@@ -140,7 +140,7 @@ def prompts(engine: str, backend: Any, queries: Sequence[Query], pad: int) -> li
                 told.append([token for piece in pieces for token in (piece.tokens or (pad,) * piece.n_tokens)])
         return told
     limit = {"max_tokens": 1, **({"return_token_ids": True} if engine == "vllm server" else {})}
-    asker, name, *_ = backend._open
+    asker, name, *_ = backend._connection
     asked = [{"model": name, "messages": as_json(query, "png"), **limit} for query in queries]
     replies = [asker.post("chat/completions", content) for content in asked]
     return [reply.get("prompt_token_ids") or [reply["usage"]["prompt_tokens"]] for reply in replies]
@@ -155,7 +155,7 @@ def positions(query: Query, ids: Sequence[int], pad: int) -> int:
 def timed(backend: Any, queries: Sequence[Query]) -> tuple[list[Any], float, float]:
     """Answer; return the answers, generated tokens and seconds per question."""
     generated = 0
-    if opened_server := getattr(backend, "_open", None):
+    if opened_server := getattr(backend, "_connection", None):
         plain = opened_server[0].post
 
         def counting(path: str, content: dict[str, Any]) -> dict[str, Any]:
