@@ -1,4 +1,4 @@
-"""The exported files give in llama.cpp what the folder gives in transformers, in the demo's sizes."""
+"""The exported files give the same scores in llama.cpp as the folder in transformers, in the demo's sizes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def picture(number: int, height: int, width: int) -> np.ndarray:
-    """Return blocks of colour with noise."""
+    """Return an image of coloured blocks with noise: uint8 (height, width, 3)."""
     random = np.random.default_rng(number)
     blocks = random.integers(20, 236, (height // 28 + 1, width // 28 + 1, 3))
     image = blocks.repeat(28, axis=0).repeat(28, axis=1)[:height, :width] + random.integers(-20, 20, (height, width, 3))
@@ -55,21 +55,22 @@ def test_prompts_are_equal_and_scores_agree(folder: Path, tmp_path: Path) -> Non
     from anyanomaly_transformers.options import TransformersOptions
 
     with TransformersBackend(TransformersOptions(model=str(folder), device="cpu", dtype="float32")) as reference:
-        others = list(reference.answer(questions()))
-    assert np.std(expected(others)) > 0.02  # the images and texts make a difference
+        reference_answers = list(reference.answer(questions()))
+    assert np.std(expected(reference_answers)) > 0.02  # the images and texts make a difference
     for dtype, bound in (("f32", 0.02), ("f16", 0.05)):
         files = export(folder, tmp_path / dtype, dtype)  # type: ignore[arg-type]
         with GgufBackend(GgufOptions(model=str(files.model))) as backend:
-            ours = sorted(backend.answer(questions()), key=lambda answer: answer.id)
-        assert [answer.prompt_tokens for answer in ours] == [answer.prompt_tokens for answer in others]
-        assert expected(ours) == pytest.approx(expected(others), abs=bound)
+            answers = sorted(backend.answer(questions()), key=lambda answer: answer.id)
+        n_tokens = [answer.prompt_tokens for answer in reference_answers]
+        assert [answer.prompt_tokens for answer in answers] == n_tokens
+        assert expected(answers) == pytest.approx(expected(reference_answers), abs=bound)
         if dtype == "f32":
-            assert np.argsort(expected(ours)).tolist() == np.argsort(expected(others)).tolist()
+            assert np.argsort(expected(answers)).tolist() == np.argsort(expected(reference_answers)).tolist()
 
 
 @pytest.mark.engine
-def test_every_prompt_token_is_the_tokenizers(folder: Path, tmp_path: Path) -> None:
-    """Also of text that no training saw: other scripts, runs of digits and of spaces."""
+def test_llama_cpp_and_the_tokenizer_give_the_same_tokens(folder: Path, tmp_path: Path) -> None:
+    """Also for text outside the training corpus: other scripts, runs of digits and of spaces."""
     from anyanomaly_llamacpp.backend import GgufBackend
     from anyanomaly_llamacpp.options import GgufOptions
     from transformers import AutoTokenizer
@@ -84,7 +85,7 @@ def test_every_prompt_token_is_the_tokenizers(folder: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.engine
-def test_a_tokenizer_that_cuts_words_otherwise_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_a_tokenizer_that_splits_text_in_another_way_is_refused(folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
     data = json.loads((copy / "tokenizer.json").read_text())
     data["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = r"\s+"
@@ -93,7 +94,7 @@ def test_a_tokenizer_that_cuts_words_otherwise_is_refused(folder: Path, tmp_path
         export(copy, tmp_path / "out")
 
 
-def test_attention_patterns_that_llama_cpp_knows() -> None:
+def test_attention_patterns_of_llama_cpp() -> None:
     assert _full_attention_every(4, [0, 1, 2, 3]) == 0
     assert _full_attention_every(4, [1, 3]) == 2
     assert _full_attention_every(32, [7, 15, 23, 31]) == 8

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from anyanomaly_demo.scenes import poses, things
-from anyanomaly_demo.scenes.actors import Actor, Bools, Stage, gait, person, travel
+from anyanomaly_demo.scenes.actors import Actor, Bools, Stage, make_person, travel, walking_phase
 from anyanomaly_demo.scenes.camera import Pen
 from anyanomaly_demo.scenes.constants import FPS, SIZE
 from anyanomaly_demo.scenes.people import joints
@@ -33,8 +33,8 @@ def running(stage: Stage) -> list[Actor]:
     duration = int(rng.uniform(26, 46))
     start, stop = _sample_span(stage, duration, duration + 1)
     mid = (start + stop) // 2
-    heading = np.full(n, stage.course(0.3))
-    _, y = stage.spot()
+    heading = np.full(n, stage.sample_heading(0.3))
+    _, y = stage.sample_position()
     y = min(y, stage.camera.row_for(0.85 * stage.camera.metre) + 40.0)
     if stage.chance(0.5):
         runs, active = poses.ramp(n, start, stop, 4.0), _frames_between(stage, start, stop)
@@ -44,7 +44,7 @@ def running(stage: Stage) -> list[Actor]:
     xs, ys = travel(stage, mid, rng.uniform(110, 210), y, heading, speed)
     phase = np.cumsum(speed / (1.5 + 1.2 * runs)) / FPS * 2 * np.pi
     pose = poses.mix(poses.walk(phase, np.ones(n)), poses.run(phase), runs)
-    return [replace(person(stage, xs, ys, heading, pose), event="running", active=active)]
+    return [replace(make_person(stage, xs, ys, heading, pose), event="running", active=active)]
 
 
 def falling(stage: Stage) -> list[Actor]:
@@ -55,8 +55,8 @@ def falling(stage: Stage) -> list[Actor]:
     start = n - drop - lying if stays else int(rng.integers(8, n - drop - lying - 6))
     down = start + drop
     up = down + lying
-    heading = np.full(n, stage.course(0.35))
-    x, y = stage.spot(55.0)
+    heading = np.full(n, stage.sample_heading(0.35))
+    x, y = stage.sample_position(55.0)
     moving = 1.0 - poses.ramp(n, start + 2, up + 16, 2.0)
     speed = rng.uniform(0.9, 1.5) * moving
     xs, ys = travel(stage, start, x, y, heading, speed)
@@ -64,14 +64,14 @@ def falling(stage: Stage) -> list[Actor]:
     t = np.arange(n, dtype=np.float64)
     tipped = np.clip((t - start) / drop, 0, 1) ** 1.8 * (1.0 - poses.ease((t - up) / 14.0))
     middle = 4.0 * tipped * (1.0 - tipped)
-    pose = poses.mix(poses.walk(gait(speed), moving), poses.lie(n, side), tipped)
+    pose = poses.mix(poses.walk(walking_phase(speed), moving), poses.lie(n, side), tipped)
     pose[:, [poses.ARM_L, poses.ARM_R]] += 1.3 * middle[:, None]
     pose[:, [poses.THIGH_L, poses.KNEE_R]] += 0.5 * middle[:, None]
     # people squat while they get up
     rises = np.where(t > up, middle, 0.0)[:, None]
     pose[:, [poses.THIGH_L, poses.THIGH_R]] += 0.9 * rises
     pose[:, [poses.KNEE_L, poses.KNEE_R]] += 1.3 * rises
-    actor = person(stage, xs, ys, heading, pose)
+    actor = make_person(stage, xs, ys, heading, pose)
     return [replace(actor, event="falling", active=_frames_between(stage, start, up))]
 
 
@@ -80,8 +80,8 @@ def jumping(stage: Stage) -> list[Actor]:
     rng, n = stage.rng, stage.n
     period, count = float(rng.uniform(7.5, 10.0)), int(rng.integers(3, 6))
     start, stop = _sample_span(stage, int(period * count), int(period * count) + 1)
-    x, y = stage.spot()
-    heading = np.full(n, stage.course())
+    x, y = stage.sample_position()
+    heading = np.full(n, stage.sample_heading())
     acts = poses.ramp(n, start, stop, 3.0)
     speed = rng.uniform(0.9, 1.4) * (1.0 - acts)
     xs, ys = travel(stage, (start + stop) // 2, x, y, heading, speed)
@@ -96,10 +96,10 @@ def jumping(stage: Stage) -> list[Actor]:
     arms = rng.uniform(1.2, 2.7)
     hop[:, [poses.ARM_L, poses.ARM_R]] = (-0.5 * crouch + arms * air)[:, None]
     hop[:, poses.LEAN] = 0.35 * crouch
-    pose = poses.mix(poses.walk(gait(speed), 1.0 - acts), hop, acts)
+    pose = poses.mix(poses.walk(walking_phase(speed), 1.0 - acts), hop, acts)
     during = _frames_between(stage, start, stop)
     pose[:, poses.LIFT] = rng.uniform(0.35, 0.6) * air * during
-    return [replace(person(stage, xs, ys, heading, pose), event="jumping", active=during)]
+    return [replace(make_person(stage, xs, ys, heading, pose), event="jumping", active=during)]
 
 
 def loitering(stage: Stage) -> list[Actor]:
@@ -108,8 +108,8 @@ def loitering(stage: Stage) -> list[Actor]:
     start, stop = _sample_span(stage, 44, 84)
     if stage.chance(0.3):
         start = 0
-    x, y = stage.spot()
-    course = stage.course()
+    x, y = stage.sample_position()
+    course = stage.sample_heading()
     t = np.arange(n, dtype=np.float64)
     stays = poses.ramp(n, start, stop, 3.0)
     # paces of about a second, each with a new heading, some of them standing
@@ -126,11 +126,11 @@ def loitering(stage: Stage) -> list[Actor]:
     compass = np.convolve(np.pad(np.exp(1j * heading), 3, mode="edge"), kernel, "same")[3:-3]
     heading = np.asarray(np.angle(compass), np.float64)
     xs, ys = travel(stage, (start + stop) // 2, x, y, heading, speed)
-    pose = poses.walk(gait(speed), np.clip(speed / 0.9, 0.0, 1.0))
+    pose = poses.walk(walking_phase(speed), np.clip(speed / 0.9, 0.0, 1.0))
     if stage.chance(0.5):  # folds the arms, or looks at a telephone
         pose[:, [poses.ELBOW_L, poses.ELBOW_R]] += (rng.uniform(1.2, 1.8) * stays)[:, None]
     pose[:, poses.LEAN] += 0.05 * np.sin(t * 0.3) * stays
-    actor = person(stage, xs, ys, heading, pose)
+    actor = make_person(stage, xs, ys, heading, pose)
     return [replace(actor, event="loitering", active=_frames_between(stage, start, stop))]
 
 
@@ -139,7 +139,7 @@ def throwing(stage: Stage) -> list[Actor]:
     rng, n = stage.rng, stage.n
     period, count = int(rng.integers(15, 19)), int(rng.integers(2, 4))
     start, stop = _sample_span(stage, period * count, period * count + 1)
-    x, y = stage.spot(60.0)
+    x, y = stage.sample_position(60.0)
     course = float(np.clip(rng.normal(0, 0.3), -0.7, 0.7))
     course = course if x < SIZE[0] / 2 else np.pi - course  # to the wider side, so that the flight is visible
     heading = np.full(n, course)
@@ -156,9 +156,9 @@ def throwing(stage: Stage) -> list[Actor]:
     act[:, poses.ARM_L] = np.interp(beat, (0, 5, 8, 12), (0.2, 1.3, -0.4, 0.0))
     act[:, poses.THIGH_L] = np.interp(beat, (0, 5, 8, 12), (0.1, 0.5, 0.45, 0.1))
     act[:, poses.THIGH_R] = np.interp(beat, (0, 5, 8, 12), (-0.05, -0.2, -0.45, -0.05))
-    pose = poses.mix(poses.walk(gait(speed), 1.0 - acts), act, acts)
+    pose = poses.mix(poses.walk(walking_phase(speed), 1.0 - acts), act, acts)
     during = _frames_between(stage, start, stop)
-    thrower = replace(person(stage, xs, ys, heading, pose), event="throwing", active=during)
+    thrower = replace(make_person(stage, xs, ys, heading, pose), event="throwing", active=during)
     return [thrower, _projectile(stage, thrower, pose, beat, during)]
 
 
@@ -166,7 +166,7 @@ def _projectile(stage: Stage, thrower: Actor, pose: Floats, beat: Floats, during
     """Return the ball: in the hand until frame 6 of a throw, then in the air, then on the ground."""
     rng, n = stage.rng, stage.n
     radius, out, up = rng.uniform(0.13, 0.19), rng.uniform(5.0, 7.5), rng.uniform(2.0, 3.6)
-    colour = stage.style.pick(rng, stage.style.tops)
+    colour = stage.style.sample_colour(rng, stage.style.tops)
     positions = np.zeros((n, 3))
     for i in range(n):
         if beat[i] < 6.5:
@@ -192,7 +192,7 @@ def fighting(stage: Stage) -> list[Actor]:
     """Two people meet, punch and push each other, and walk away."""
     rng, n = stage.rng, stage.n
     start, stop = _sample_span(stage, 28, 60)
-    x, y = stage.spot(55.0)
+    x, y = stage.sample_position(55.0)
     s, tilt = stage.camera.scale(y), stage.rng.uniform(-0.35, 0.35)
     acts, during = poses.ramp(n, start, stop, 3.0), _frames_between(stage, start, stop)
     t = np.arange(n, dtype=np.float64)
@@ -218,9 +218,11 @@ def fighting(stage: Stage) -> list[Actor]:
         act[:, poses.THIGH_L] = 0.4 + 0.3 * np.sin(beat * 0.5)
         act[:, poses.THIGH_R] = -0.35 + 0.25 * np.sin(beat * 0.6)
         act[:, [poses.KNEE_L, poses.KNEE_R]] = 0.35
-        pose = poses.mix(poses.walk(gait(1.1 * (1.0 - acts)), 1.0 - acts), act, acts)
+        pose = poses.mix(poses.walk(walking_phase(1.1 * (1.0 - acts)), 1.0 - acts), act, acts)
         heading = np.where(t < stop, facing, facing + np.pi)
-        fighters.append(replace(person(stage, xs, ys, heading, pose), event="fighting", active=during, group=group))
+        fighters.append(
+            replace(make_person(stage, xs, ys, heading, pose), event="fighting", active=during, group=group)
+        )
     return fighters
 
 
@@ -232,3 +234,4 @@ BUILDERS = {
     "throwing": throwing,
     "fighting": fighting,
 }
+"""By class: the function that returns the actors of an event."""

@@ -46,7 +46,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What the builders of actors share."""
+    """What all functions need that make actors: random numbers, style and number of frames."""
 
     rng: np.random.Generator
     style: Style
@@ -61,17 +61,17 @@ class Stage:
         """Sample True with probability ``p``."""
         return bool(self.rng.random() < p)
 
-    def spot(self, margin: float = 40.0) -> tuple[float, float]:
+    def sample_position(self, margin: float = 40.0) -> tuple[float, float]:
         """Sample a point on the ground (column, row) where a person fits into the frame."""
         low = max(self.camera.top + 4.0, 60.0)
         return float(self.rng.uniform(margin, SIZE[0] - margin)), float(self.rng.uniform(low, SIZE[1] - 8.0))
 
-    def course(self, spread: float = 0.45) -> float:
+    def sample_heading(self, spread: float = 0.45) -> float:
         """Sample a heading in radians: to the right or to the left, mostly along the rows."""
         turn = float(np.clip(self.rng.normal(0.0, spread), -1.1, 1.1))
         return turn if self.chance(0.5) else np.pi - turn
 
-    def outfit(self) -> Outfit:
+    def sample_outfit(self) -> Outfit:
         """Sample an outfit."""
         return sample_outfit(self.rng, self.style)
 
@@ -100,12 +100,12 @@ def travel(stage: Stage, anchor: int, x: float, y: float, heading: Floats, speed
     return xs, ys
 
 
-def gait(speed: Floats, stride: float = STRIDE, start: float = 0.0) -> Floats:
+def walking_phase(speed: Floats, stride: float = STRIDE, start: float = 0.0) -> Floats:
     """Return the phase of the walking cycle (n,) in radians, for ``speed`` (n,) in metres a second."""
     return np.asarray(start + np.cumsum(speed) / FPS / stride * 2 * np.pi)
 
 
-def person(
+def make_person(
     stage: Stage,
     x: Floats,
     y: Floats,
@@ -118,7 +118,7 @@ def person(
     shadow: tuple[float, float] = (0.28, 1.7),
 ) -> Actor:
     """Return a person; ``before`` and ``after`` draw things behind and in front of the body."""
-    looks = outfit or stage.outfit()
+    looks = outfit or stage.sample_outfit()
     rows = pose.tolist()
 
     def paint(pen: Pen, index: int) -> None:
@@ -133,7 +133,7 @@ def person(
     return Actor(x, y, heading, looks.stature, paint, shadow)
 
 
-def walker(
+def make_walker(
     stage: Stage,
     anchor: int,
     x: float,
@@ -150,7 +150,7 @@ def walker(
     course = np.full(stage.n, heading) if isinstance(heading, float) else heading
     pace = np.full(stage.n, speed)
     xs, ys = travel(stage, anchor, x, y, course, pace)
-    pose = poses.walk(gait(pace, start=stage.rng.uniform(0, 6.3)), np.full(stage.n, min(1.1, speed / 1.2)))
+    pose = poses.walk(walking_phase(pace, start=stage.rng.uniform(0, 6.3)), np.full(stage.n, min(1.1, speed / 1.2)))
     if change is not None:
         pose = change(pose)
-    return person(stage, xs, ys, course, pose, outfit, before=before, after=after)
+    return make_person(stage, xs, ys, course, pose, outfit, before=before, after=after)

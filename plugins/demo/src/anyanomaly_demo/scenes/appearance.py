@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from anyanomaly_demo.scenes import poses, vehicles
-from anyanomaly_demo.scenes.actors import Actor, Stage, gait, person, travel, walker
+from anyanomaly_demo.scenes.actors import Actor, Stage, make_person, make_walker, travel, walking_phase
 from anyanomaly_demo.scenes.camera import Pen
 from anyanomaly_demo.scenes.constants import FPS, SIZE
 from anyanomaly_demo.scenes.people import Joints
@@ -18,7 +18,7 @@ from anyanomaly_demo.scenes.poses import Floats
 def _sample_passage(stage: Stage, speed: float, spread: float = 0.3) -> tuple[int, float, float, Floats]:
     """Sample how something crosses the scene: a frame, its column and row in that frame, and its headings (n,)."""
     rng, n = stage.rng, stage.n
-    _, y = stage.spot()
+    _, y = stage.sample_position()
     rightward = stage.chance(0.5)
     turn = float(np.clip(rng.normal(0, spread), -0.8, 0.8))
     heading = turn if rightward else np.pi - turn
@@ -43,9 +43,9 @@ def bicycle(stage: Stage) -> list[Actor]:
     speed = stage.rng.uniform(2.4, 4.2)
     anchor, x, y, course = _sample_passage(stage, speed, 0.25)
     xs, ys = travel(stage, anchor, x, y, course, np.full(stage.n, speed))
-    phase = gait(np.full(stage.n, speed), 4.2)
+    phase = walking_phase(np.full(stage.n, speed), 4.2)
     rows = poses.pedal(phase).tolist()
-    outfit, colour = stage.outfit(), stage.style.pick(stage.rng, stage.style.paints)
+    outfit, colour = stage.sample_outfit(), stage.style.sample_colour(stage.rng, stage.style.paints)
 
     def paint(pen: Pen, index: int) -> None:
         vehicles.bicycle(pen, colour, float(phase[index]), outfit, rows[index])
@@ -60,8 +60,8 @@ def car(stage: Stage) -> list[Actor]:
     # not too near: a car is nearly as high as a person and three times as long
     y = stage.rng.uniform(stage.camera.top + 10.0, max(stage.camera.top + 30.0, 205.0))
     xs, ys = travel(stage, anchor, x, y, course, np.full(stage.n, speed))
-    phase, van = gait(np.full(stage.n, speed), 2.1), stage.chance(0.3)
-    colour = stage.style.pick(stage.rng, stage.style.paints)
+    phase, van = walking_phase(np.full(stage.n, speed), 2.1), stage.chance(0.3)
+    colour = stage.style.sample_colour(stage.rng, stage.style.paints)
 
     def paint(pen: Pen, index: int) -> None:
         vehicles.car(pen, colour, float(phase[index]), van)
@@ -71,13 +71,13 @@ def car(stage: Stage) -> list[Actor]:
 
 def hand_truck(stage: Stage) -> list[Actor]:
     """Somebody pushes a hand truck with boxes."""
-    colour = stage.style.pick(stage.rng, ((190, 40, 36), (40, 70, 150), (130, 132, 136)))
+    colour = stage.style.sample_colour(stage.rng, ((190, 40, 36), (40, 70, 150), (130, 132, 136)))
     return _pushed(stage, "hand truck", lambda pen, phase: vehicles.hand_truck(pen, colour, phase))
 
 
 def stroller(stage: Stage) -> list[Actor]:
     """Somebody pushes a pram."""
-    colour = stage.style.pick(stage.rng, stage.style.paints)
+    colour = stage.style.sample_colour(stage.rng, stage.style.paints)
     return _pushed(stage, "stroller", lambda pen, phase: vehicles.stroller(pen, colour, phase))
 
 
@@ -96,8 +96,8 @@ def _pushed(stage: Stage, name: str, paint: Callable[[Pen, float], None]) -> lis
         if np.sin(course[index]) >= 0:
             thing(pen, index)
 
-    outfit = replace(stage.outfit(), bag="")
-    actor = walker(stage, anchor, x, y, course, speed, poses.push, before=before, after=after, outfit=outfit)
+    outfit = replace(stage.sample_outfit(), bag="")
+    actor = make_walker(stage, anchor, x, y, course, speed, poses.push, before=before, after=after, outfit=outfit)
     return [replace(actor, event=name, shadow=(0.6, 1.5))]
 
 
@@ -109,9 +109,9 @@ def dog(stage: Stage) -> list[Actor]:
     n, size = stage.n, stage.rng.uniform(0.9, 1.3)
     pace = np.full(n, speed)
     xs, ys = travel(stage, anchor, x, y, course, pace)
-    phase = gait(pace, 0.95 * size)
+    phase = walking_phase(pace, 0.95 * size)
     coats = ((120, 80, 45), (40, 36, 34), (205, 180, 140), (230, 226, 220), (150, 120, 90))
-    colour = stage.style.pick(stage.rng, coats)
+    colour = stage.style.sample_colour(stage.rng, coats)
     s = stage.camera.scale(y)
 
     def paint(pen: Pen, index: int) -> None:
@@ -132,8 +132,8 @@ def dog(stage: Stage) -> list[Actor]:
     # the owner walks a metre behind and a little farther away
     ox = xs - 0.95 * s * np.cos(course)
     oy = ys - 0.95 * s * np.sin(course) * stage.camera.pitch - 2.0
-    pose = hold_leash(poses.walk(gait(pace), np.full(n, min(1.1, speed / 1.2))))
-    owner = person(stage, ox, oy, course, pose, after=leash)
+    pose = hold_leash(poses.walk(walking_phase(pace), np.full(n, min(1.1, speed / 1.2))))
+    owner = make_person(stage, ox, oy, course, pose, after=leash)
     group = int(stage.rng.integers(1, 1 << 30))
     return [replace(owner, group=group), replace(animal, group=group)]
 
@@ -142,8 +142,8 @@ def umbrella(stage: Stage) -> list[Actor]:
     """Somebody walks under an umbrella."""
     speed = stage.rng.uniform(0.9, 1.4)
     anchor, x, y, course = _sample_passage(stage, speed)
-    colour = stage.style.pick(stage.rng, stage.style.paints)
-    second = colour if stage.chance(0.5) else stage.style.pick(stage.rng, stage.style.tops)
+    colour = stage.style.sample_colour(stage.rng, stage.style.paints)
+    second = colour if stage.chance(0.5) else stage.style.sample_colour(stage.rng, stage.style.tops)
 
     def hold(pose: Floats) -> Floats:
         pose[:, poses.ARM_R] = 0.5 + 0.1 * pose[:, poses.ARM_R]
@@ -153,8 +153,8 @@ def umbrella(stage: Stage) -> list[Actor]:
     def over(pen: Pen, index: int, body: Joints) -> None:
         vehicles.umbrella(pen, colour, second, body.hands[1])
 
-    outfit = replace(stage.outfit(), hat="")
-    actor = walker(stage, anchor, x, y, course, speed, hold, after=over, outfit=outfit)
+    outfit = replace(stage.sample_outfit(), hat="")
+    actor = make_walker(stage, anchor, x, y, course, speed, hold, after=over, outfit=outfit)
     return [replace(actor, event="umbrella", shadow=(0.6, 1.9))]
 
 
@@ -166,3 +166,4 @@ BUILDERS = {
     "dog": dog,
     "umbrella": umbrella,
 }
+"""By class: the function that returns the actors of an event."""

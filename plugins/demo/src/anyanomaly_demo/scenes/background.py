@@ -92,7 +92,7 @@ def _draw_patch(rng: np.random.Generator, style: Style, picture: Image, top: int
     corners = np.stack([x + wide * reach * np.cos(turns), y + high * reach * np.sin(turns)], 1).astype(np.int32)
     colour = shade(style.ground_colour, rng.uniform(0.8, 1.12))
     if style.name == "standard" and rng.random() < 0.4:
-        colour = Style.pick(rng, ((96, 122, 70),))
+        colour = Style.sample_colour(rng, ((96, 122, 70),))
     cv2.fillPoly(picture, [corners], colour, cv2.LINE_AA)
 
 
@@ -118,7 +118,7 @@ def _draw_wall(rng: np.random.Generator, style: Style, picture: Image, foot: int
     if style.wall == "windows":
         for y in range(foot, 0, -5):
             cv2.line(picture, (0, y), (_W, y), shade(colour, 0.94), 1)
-        step, glass = int(rng.integers(34, 62)), Style.pick(rng, ((70, 84, 100), (48, 56, 66)))
+        step, glass = int(rng.integers(34, 62)), Style.sample_colour(rng, ((70, 84, 100), (48, 56, 66)))
         for x in range(int(rng.integers(-20, 10)), _W, step):
             for y in (foot - high - int(rng.integers(6, 9)), foot - 2 * high - 20):
                 cv2.rectangle(picture, (x, y), (x + step // 2, y + high * 2 // 3), shade(colour, 1.25), -1)
@@ -148,7 +148,7 @@ def _draw_wall(rng: np.random.Generator, style: Style, picture: Image, foot: int
             cv2.rectangle(picture, (x + 4, foot - high - 6), (x + step - 4, foot), panel, -1)
             for y in range(foot - high - 4, foot, 4):
                 cv2.line(picture, (x + 5, y), (x + step - 5, y), shade(panel, 0.85), 1)
-        sign = Style.pick(rng, style.paints)
+        sign = Style.sample_colour(rng, style.paints)
         cv2.rectangle(picture, (0, foot - high - 22), (_W, foot - high - 10), sign, -1)
     elif style.wall == "columns":
         cv2.rectangle(picture, (0, 0), (_W, foot), shade(colour, 0.5), -1)

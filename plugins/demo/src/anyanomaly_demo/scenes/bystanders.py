@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from anyanomaly_demo.scenes import poses, things, vehicles
-from anyanomaly_demo.scenes.actors import Actor, Stage, gait, person, travel, walker
+from anyanomaly_demo.scenes.actors import Actor, Stage, make_person, make_walker, travel, walking_phase
 from anyanomaly_demo.scenes.camera import Colour, Pen
 from anyanomaly_demo.scenes.constants import SIZE
 from anyanomaly_demo.scenes.people import Joints
@@ -16,20 +16,20 @@ from anyanomaly_demo.scenes.poses import Floats
 
 def pedestrian(stage: Stage) -> list[Actor]:
     """Somebody walks by, alone or beside somebody else."""
-    x, y = stage.spot(10.0)
-    anchor, speed, heading = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.9, 1.5), stage.course()
-    people = [walker(stage, anchor, x, y, heading, speed)]
+    x, y = stage.sample_position(10.0)
+    anchor, speed, heading = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.9, 1.5), stage.sample_heading()
+    people = [make_walker(stage, anchor, x, y, heading, speed)]
     if stage.chance(0.2):
         gap = 0.65 * stage.camera.scale(y)
-        people.append(walker(stage, anchor, x + 0.5 * gap, min(y + 0.6 * gap, 250.0), heading, speed))
+        people.append(make_walker(stage, anchor, x + 0.5 * gap, min(y + 0.6 * gap, 250.0), heading, speed))
     return people
 
 
 def static_thing(stage: Stage, name: str, x: float | None = None, y: float | None = None) -> Actor:
     """Return a thing of ``things.STATIC``, in every frame at one place: ``x``, ``y`` in pixels, None: sampled."""
-    spot = stage.spot(8.0)
+    spot = stage.sample_position(8.0)
     draw_thing, colours = things.STATIC[name]
-    colour, variant = stage.style.pick(stage.rng, colours), int(stage.rng.integers(1000))
+    colour, variant = stage.style.sample_colour(stage.rng, colours), int(stage.rng.integers(1000))
 
     def paint(pen: Pen, index: int) -> None:
         draw_thing(pen, colour, variant)
@@ -51,22 +51,22 @@ def static_thing(stage: Stage, name: str, x: float | None = None, y: float | Non
 
 def sitter(stage: Stage) -> list[Actor]:
     """Somebody sits on a bench during the whole clip."""
-    x, y = stage.spot()
+    x, y = stage.sample_position()
     bench = static_thing(stage, "bench", x, y)
     pose = poses.sit(stage.n) + _fidget(stage, 0.06)
     turn = np.full(stage.n, stage.rng.uniform(0.3, np.pi - 0.3))
-    actor = person(stage, bench.x + stage.rng.uniform(-8, 8), bench.y + 1.0, turn, pose, shadow=(0.4, 0.8))
+    actor = make_person(stage, bench.x + stage.rng.uniform(-8, 8), bench.y + 1.0, turn, pose, shadow=(0.4, 0.8))
     return [bench, replace(actor, group=_sample_group(stage))]
 
 
 def lier(stage: Stage) -> list[Actor]:
     """Somebody lies on a bench or on the ground during the whole clip, and moves a little."""
-    x, y = stage.spot()
+    x, y = stage.sample_position()
     n = stage.n
-    turn = np.full(n, stage.course(0.2))
+    turn = np.full(n, stage.sample_heading(0.2))
     pose = poses.lie(n, -1.0 if stage.chance(0.7) else 1.0) + _fidget(stage, 0.08)
     xs, ys = np.full(n, x), np.full(n, y)
-    actor = person(stage, xs, ys, turn, pose, shadow=(0.8, 0.2))
+    actor = make_person(stage, xs, ys, turn, pose, shadow=(0.8, 0.2))
     if stage.chance(0.5):
         ahead = np.cos(turn[0]) * np.sign(pose[0, poses.ROLL]) * 0.85 * stage.camera.scale(y)
         return [static_thing(stage, "bench", x + ahead, y - 1.0), replace(actor, rise=0.45)]
@@ -75,7 +75,7 @@ def lier(stage: Stage) -> list[Actor]:
 
 def pair(stage: Stage) -> list[Actor]:
     """Two people stand together and talk, shake hands or hug: slow movements, where a fight is fast."""
-    x, y = stage.spot()
+    x, y = stage.sample_position()
     n, s = stage.n, stage.camera.scale(y)
     kind = str(stage.rng.choice(("talk", "talk", "hug", "hands")))
     gap = {"talk": stage.rng.uniform(0.6, 0.9), "hug": 0.34, "hands": 0.75}[kind] * s / 2
@@ -95,15 +95,15 @@ def pair(stage: Stage) -> list[Actor]:
         heading = np.full(n, tilt if side < 0 else np.pi + tilt)
         xs = np.full(n, x + side * gap * np.cos(tilt))
         ys = np.full(n, y + side * gap * np.sin(tilt) * stage.camera.pitch)
-        people.append(replace(person(stage, xs, ys, heading, pose), group=group))
+        people.append(replace(make_person(stage, xs, ys, heading, pose), group=group))
     return people
 
 
 def raiser(stage: Stage) -> list[Actor]:
     """Somebody walks with a raised ball, or waves: as in a throw, but nothing flies."""
-    x, y = stage.spot()
+    x, y = stage.sample_position()
     wave = stage.chance(0.4)
-    colour, phase = stage.style.pick(stage.rng, stage.style.paints), stage.rng.uniform(0, 6.3)
+    colour, phase = stage.style.sample_colour(stage.rng, stage.style.paints), stage.rng.uniform(0, 6.3)
     level = stage.rng.uniform(2.2, 3.1)
 
     def raise_arm(pose: Floats) -> Floats:
@@ -121,50 +121,50 @@ def raiser(stage: Stage) -> list[Actor]:
             pen.end("ball")
 
     anchor, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.5, 1.2)
-    return [walker(stage, anchor, x, y, stage.course(), speed, raise_arm, after=draw_ball)]
+    return [make_walker(stage, anchor, x, y, stage.sample_heading(), speed, raise_arm, after=draw_ball)]
 
 
 def strider(stage: Stage) -> list[Actor]:
     """Somebody walks with long strides: the poses of running at the speed of walking."""
-    x, y = stage.spot()
-    n, heading = stage.n, np.full(stage.n, stage.course(0.25))
+    x, y = stage.sample_position()
+    n, heading = stage.n, np.full(stage.n, stage.sample_heading(0.25))
     speed = np.full(n, stage.rng.uniform(0.9, 1.3))
     xs, ys = travel(stage, int(stage.rng.integers(n)), x, y, heading, speed)
-    pose = poses.run(gait(speed, 2.5))
+    pose = poses.run(walking_phase(speed, 2.5))
     pose[:, poses.LIFT] *= 0.3
-    return [person(stage, xs, ys, heading, pose)]
+    return [make_person(stage, xs, ys, heading, pose)]
 
 
 def pauser(stage: Stage) -> list[Actor]:
     """Somebody walks, stands still for about a second, and walks on: too short for loitering."""
-    x, y = stage.spot()
-    n, heading = stage.n, np.full(stage.n, stage.course())
+    x, y = stage.sample_position()
+    n, heading = stage.n, np.full(stage.n, stage.sample_heading())
     start = int(stage.rng.integers(10, n - 20))
     moving = 1.0 - poses.ramp(n, start, start + 10)
     speed = stage.rng.uniform(0.9, 1.4) * moving
     xs, ys = travel(stage, start, x, y, heading, speed)
-    return [person(stage, xs, ys, heading, poses.walk(gait(speed), moving))]
+    return [make_person(stage, xs, ys, heading, poses.walk(walking_phase(speed), moving))]
 
 
 def stander(stage: Stage) -> list[Actor]:
     """Somebody steps onto a podium for a second, with arms up or down, and walks on: high, but no jump."""
-    x, y = stage.spot()
-    n, heading = stage.n, np.full(stage.n, stage.course(0.2))
+    x, y = stage.sample_position()
+    n, heading = stage.n, np.full(stage.n, stage.sample_heading(0.2))
     start = int(stage.rng.integers(6, n - 22))
     up = poses.ramp(n, start, start + 16, 4.0)
     speed = stage.rng.uniform(0.9, 1.2) * (1.0 - 0.85 * up)
     xs, ys = travel(stage, start + 8, x, y, heading, speed)
-    pose = poses.walk(gait(speed), np.clip(speed, 0.0, 1.0))
+    pose = poses.walk(walking_phase(speed), np.clip(speed, 0.0, 1.0))
     pose[:, poses.LIFT] += 0.36 * poses.ease(up)
     if stage.chance(0.5):
         pose[:, [poses.ARM_L, poses.ARM_R]] += 2.4 * up[:, None]
-    return [static_thing(stage, "step", x, y - 1.0), replace(person(stage, xs, ys, heading, pose), group=0)]
+    return [static_thing(stage, "step", x, y - 1.0), replace(make_person(stage, xs, ys, heading, pose), group=0)]
 
 
 def scooter_rider(stage: Stage) -> list[Actor]:
     """Somebody rides a kick scooter: wheels and a bar, but no bicycle."""
-    colour = stage.style.pick(stage.rng, stage.style.paints)
-    x, y = stage.spot()
+    colour = stage.style.sample_colour(stage.rng, stage.style.paints)
+    x, y = stage.sample_position()
 
     def stand(pose: Floats) -> Floats:
         pose = poses.push(poses.still(stage.n), 0.95)
@@ -175,14 +175,14 @@ def scooter_rider(stage: Stage) -> list[Actor]:
         vehicles.scooter(pen, colour)
 
     anchor, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(1.6, 2.6)
-    return [walker(stage, anchor, x, y, stage.course(0.25), speed, stand, before=board)]
+    return [make_walker(stage, anchor, x, y, stage.sample_heading(0.25), speed, stand, before=board)]
 
 
 def carrier(stage: Stage) -> list[Actor]:
     """Somebody pulls a suitcase or carries a box: luggage, but no hand truck."""
-    x, y = stage.spot()
+    x, y = stage.sample_position()
     box = stage.chance(0.5)
-    colour: Colour = stage.style.pick(stage.rng, ((180, 144, 100),) if box else stage.style.paints)
+    colour: Colour = stage.style.sample_colour(stage.rng, ((180, 144, 100),) if box else stage.style.paints)
 
     def hold(pose: Floats) -> Floats:
         if box:
@@ -197,10 +197,10 @@ def carrier(stage: Stage) -> list[Actor]:
             vehicles.suitcase(pen, colour, body.hands[1])
 
     anchor, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(0.8, 1.3)
-    heading = stage.course(0.3)
+    heading = stage.sample_heading(0.3)
     behind = np.sin(heading) < 0 if box else np.sin(heading) > 0
     return [
-        walker(
+        make_walker(
             stage,
             anchor,
             x,
@@ -218,10 +218,12 @@ LOOK_ALIKES = {
     "action": (sitter, lier, pair, raiser, strider, pauser, stander, pair, lier, raiser, strider),
     "appearance": (scooter_rider, carrier, carrier, sitter, pair, raiser, scooter_rider),
 }
+"""By flavour: functions that return bystanders which resemble its events, as often as they are named."""
 STATIC = {
     "action": ("bin", "tree", "bush", "lamp", "post", "bench", "box", "step"),
     "appearance": ("bin", "box", "cone", "post", "trolley", "lamp", "tree", "bush", "bench"),
 }
+"""By flavour: static things in its scenes."""
 
 
 def foreground(stage: Stage) -> Actor:

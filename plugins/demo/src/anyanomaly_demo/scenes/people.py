@@ -36,17 +36,17 @@ class Outfit:
 def sample_outfit(rng: np.random.Generator, style: Style) -> Outfit:
     """Sample the outfit of a person."""
     return Outfit(
-        top=style.pick(rng, style.tops),
-        bottom=style.pick(rng, style.bottoms),
-        shoes=style.pick(rng, ((30, 30, 32), (70, 50, 40), (200, 200, 200), (45, 45, 60))),
-        skin=style.pick(rng, ((224, 180, 150), (198, 150, 120), (150, 105, 80), (95, 65, 50))),
-        hair=style.pick(rng, ((35, 28, 25), (80, 55, 35), (150, 120, 70), (120, 120, 120), (20, 20, 22))),
+        top=style.sample_colour(rng, style.tops),
+        bottom=style.sample_colour(rng, style.bottoms),
+        shoes=style.sample_colour(rng, ((30, 30, 32), (70, 50, 40), (200, 200, 200), (45, 45, 60))),
+        skin=style.sample_colour(rng, ((224, 180, 150), (198, 150, 120), (150, 105, 80), (95, 65, 50))),
+        hair=style.sample_colour(rng, ((35, 28, 25), (80, 55, 35), (150, 120, 70), (120, 120, 120), (20, 20, 22))),
         stature=float(rng.uniform(0.9, 1.07)),
         girth=float(rng.uniform(0.9, 1.25)),
         wear=str(rng.choice(("shirt", "shirt", "coat", "skirt"))),
         hat=str(rng.choice(("", "", "", "cap", "brim", "hood"))),
         bag=str(rng.choice(("", "", "backpack", "handbag", "shoulder"))),
-        bag_colour=style.pick(rng, style.tops),
+        bag_colour=style.sample_colour(rng, style.tops),
     )
 
 

@@ -52,7 +52,7 @@ class Style:
     tint: npt.NDArray[np.float64] | None  # (3, 3), applied to the colours at the end
 
     @staticmethod
-    def pick(rng: np.random.Generator, palette: tuple[Colour, ...]) -> Colour:
+    def sample_colour(rng: np.random.Generator, palette: tuple[Colour, ...]) -> Colour:
         """Sample a colour near one of ``palette``."""
         base = palette[int(rng.integers(len(palette)))]
         red, green, blue = np.clip(np.array(base) * rng.uniform(0.85, 1.15) + rng.integers(-10, 11, 3), 0, 255)
@@ -87,9 +87,9 @@ def _standard(rng: np.random.Generator) -> Style:
         bottoms=_BOTTOMS,
         paints=_PAINTS,
         ground=ground,
-        ground_colour=Style.pick(rng, (grounds[ground],)),
+        ground_colour=Style.sample_colour(rng, (grounds[ground],)),
         wall=wall,
-        wall_colour=Style.pick(rng, walls[wall]),
+        wall_colour=Style.sample_colour(rng, walls[wall]),
         gain=(light * (1 + warmth), light, light * (1 - warmth)),
         vignette=rng.uniform(0.0, 0.35),
         blur=rng.uniform(0.35, 0.8),
@@ -116,9 +116,9 @@ def _held_out(rng: np.random.Generator) -> Style:
         bottoms=_OUT_BOTTOMS,
         paints=_OUT_PAINTS,
         ground=ground,
-        ground_colour=Style.pick(rng, (grounds[ground],)),
+        ground_colour=Style.sample_colour(rng, (grounds[ground],)),
         wall=wall,
-        wall_colour=Style.pick(rng, ((120, 130, 150), (150, 140, 160), (95, 85, 75))),
+        wall_colour=Style.sample_colour(rng, ((120, 130, 150), (150, 140, 160), (95, 85, 75))),
         gain=(light, light, light),
         vignette=0.5 if night else 0.15,
         blur=rng.uniform(0.5, 0.85),
