@@ -1,15 +1,15 @@
-"""One tiny Qwen2.5-VL, the same 60 questions, every engine: prompts, scores, tokens and seconds beside transformers'.
+"""Compare engines over one tiny Qwen2.5-VL and the same 60 questions: prompts, scores, tokens and seconds.
 
     python benchmarks/speed/engines.py [--engines transformers gguf ...] [--model FOLDER] [--video VIDEO] [--record]
 
-Questions: five texts, four segments, three contexts, made by the engine's planner. Without ``--video`` the frames are
-a synthetic clip, without ``--model`` the weights are random (seed 0, standard deviation 0.15). All images are sized
-once, as the model's own processor does: llama.cpp's server knows other limits, and would show the model other images.
-Servers listen on loopback alone.
+The questions are five texts times four segments times three contexts, from the planner of a run. Without ``--video``
+the frames are a synthetic clip; without ``--model`` the weights are random (seed 0, standard deviation 0.15). All
+images are resized once, as the model's own processor does, because llama.cpp's server has other limits and would show
+the model other images. Servers listen on loopback only; llama.cpp's needs the extra llama-cpp-python[server].
 
-Fails when an expected score is further than 0.02 (single precision) or 0.05 (half) from transformers' in float32, when
-the ranking differs (Spearman below 0.99), when a prompt differs, or when an expected score takes over 4 generated
-tokens. Seconds are of one run; other programs on the machine make them longer.
+The script fails when an expected score differs by more than 0.02 (single precision) or 0.05 (half) from that of
+transformers in float32, when the ranks differ (Spearman below 0.99), when a prompt differs, or when an expected score
+takes over 4 generated tokens. Seconds are from one run; other programs on the machine make them longer.
 """
 
 from __future__ import annotations
