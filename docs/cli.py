@@ -66,7 +66,7 @@ COMMANDS = (
 
 
 def page() -> str:
-    """Return the page, as seen by a user without a config file."""
+    """Return the page, for a user without a config file."""
     auto.has_nvidia_gpu = auto.has_apple_gpu = lambda: False  # the same page on every machine
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         os.environ.update(XDG_CONFIG_HOME=folder, COLUMNS="100")
@@ -76,11 +76,11 @@ def page() -> str:
 
 def _command(words: tuple[str, ...]) -> str:
     title = " ".join(["anyanomaly", *words])
-    shown = _help(words)
+    help_text = _help(words)
     if words in (("show",), ("eval",), ("config", "show")):  # the flags of a run are listed once
-        own, _, rest = shown.partition("  -t, --text")
-        shown = f"{own}  (and the flags of `anyanomaly run`)\n{rest[rest.rindex('  -h, --help') :]}"
-    return f"## `{title}`\n\n```text\n{shown.rstrip()}\n```\n"
+        own, _, run_flags = help_text.partition("  -t, --text")
+        help_text = f"{own}  (and the flags of `anyanomaly run`)\n{run_flags[run_flags.rindex('  -h, --help') :]}"
+    return f"## `{title}`\n\n```text\n{help_text.rstrip()}\n```\n"
 
 
 def _help(words: tuple[str, ...]) -> str:
@@ -111,8 +111,8 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    wanted = page()
+    text = page()
     if "--check" not in sys.argv[1:]:
-        PAGE.write_text(wanted, encoding="utf-8")
-    elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != wanted:
+        PAGE.write_text(text, encoding="utf-8")
+    elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text:
         sys.exit(f"{PAGE.name} is out of date. Run: python docs/cli.py")

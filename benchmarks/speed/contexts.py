@@ -1,15 +1,14 @@
-"""Our key frames and contexts against the published schedule, written out: same weights, same frames, one run.
+"""Time our key frames and contexts against the published schedule: same weights, same frames, one process.
 
     python benchmarks/speed/contexts.py VIDEO [--segments 3] [--texts 1 5] [--dtypes float32 bfloat16] [--record]
 
-The published schedule, per segment and per event text: the strings of all class names encoded again, one class a
-call; the frames encoded; the windows of the primary frame, one scale a call; the windows of the sequence, one
-position of four frames a call. Nothing is shared. Ours is what a run does: the engine's planner. Results must be
-equal (selections the same, images within one grey level), else the script fails. The weights are random: time does
-not depend on their values.
+The published schedule encodes, for each segment and each event text: the strings of all class names (one call per
+class), the frames, the windows of the primary frame (one call per scale), and the windows of the four frames of the
+sequence (one call per window position). It shares nothing between calls. Ours is the planner of a run. The script
+fails when the results differ: other key frames, or images that differ by more than one grey level. By default the
+weights are random, because time does not depend on their values.
 
-Times are CPU seconds on one thread, which a machine that is busy with other things changes least. ``--record`` writes
-the table into benchmarks/RESULTS.md.
+Times are CPU seconds on one thread: of all measures, other programs on the machine change them least.
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ from anyanomaly_openclip.encoder import OpenClipEncoder
 from anyanomaly_openclip.loading import LoadedModel, load_model
 from anyanomaly_openclip.options import OpenClipOptions
 from PIL import Image
-from results import record, table
+from results import add_record_options, record, table
 from safetensors.torch import save_file
 
 from anyanomaly.builtin.contexts import KeyContext, PositionContext, TemporalContext
-from anyanomaly.builtin.options import KeyOptions, PositionOptions, SelectorOptions, TemporalOptions
+from anyanomaly.builtin.options import KeyOptions, NearestOptions, PositionOptions, TemporalOptions
 from anyanomaly.builtin.selectors import TopThenGroupSelector
 from anyanomaly.builtin.windows import wording
 from anyanomaly.core.prompt import PromptTemplate
@@ -54,42 +53,46 @@ BARE = PromptTemplate("bench", "{text}")
 
 
 class Published:
-    """The published schedule over one CLIP, from its description: nothing kept from one call to the next."""
+    """The published schedule over one CLIP, written from its description. It reuses no embedding."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         self.model, self.preprocess, self.tokenize = loaded.model, loaded.preprocess, loaded.tokenize
         self.n_crops = self.n_texts = 0
 
-    def images(self, batch: torch.Tensor) -> torch.Tensor:
+    def encode_images(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return unit vectors (n, d) of images (n, 3, 224, 224)."""
         self.n_crops += len(batch)
         with torch.no_grad():
             return torch.nn.functional.normalize(self.model.encode_image(batch).float(), dim=-1)
 
-    def texts(self, texts: Sequence[str]) -> torch.Tensor:
+    def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """Return vectors (n, d) of texts, of any length."""
         self.n_texts += len(texts)
         with torch.no_grad():
             return self.model.encode_text(self.tokenize(list(texts))).float()
 
     def windows(self, image: np.ndarray, size: int) -> torch.Tensor:
+        """Return the windows of one size of an image, as 240 x 240 pixels, resized to (n, 3, 224, 224) in [0, 1]."""
         square = torch.from_numpy(cv2.resize(image, (240, 240)).astype(np.float32) / 255).permute(2, 0, 1)
         starts = range(0, 240 - size + 1, size)
         cuts = torch.stack([square[:, y : y + size, x : x + size] for y in starts for x in starts])
         return torch.nn.functional.interpolate(cuts, size=(224, 224), mode="bilinear")
 
-    def segment(self, images: Sequence[np.ndarray], text: str) -> tuple[list[int], np.ndarray, np.ndarray]:
+    def contexts(self, images: Sequence[np.ndarray], text: str) -> tuple[list[int], np.ndarray, np.ndarray]:
+        """Return primary and sequence frames, the position and the temporal context of a segment's images."""
         templates = wording()["window_templates"]
-        means = [self.texts([each.replace("{}", name) for each in templates]).mean(dim=0) for name in CLASSES]
+        means = [self.encode_texts([line.replace("{}", name) for line in templates]).mean(dim=0) for name in CLASSES]
         classes = torch.nn.functional.normalize(torch.stack(means), dim=-1)
-        bare = torch.nn.functional.normalize(self.texts([text]), dim=-1)[0]
+        text_vector = torch.nn.functional.normalize(self.encode_texts([text]), dim=-1)[0]
 
-        whole = torch.stack([self.preprocess(Image.fromarray(image)) for image in images])
-        primary = int((self.images(whole) @ bare).argmax())
+        frames = torch.stack([self.preprocess(Image.fromarray(image)) for image in images])
+        primary = int((self.encode_images(frames) @ text_vector).argmax())
         group = len(images) // 4
         sequence = [primary % group + start * group for start in range(4)]
 
         maps = []
         for size in SIZES:
-            shares = (classes @ self.images(self.windows(images[primary], size)).T).softmax(dim=0)
+            shares = (classes @ self.encode_images(self.windows(images[primary], size)).T).softmax(dim=0)
             side = 240 // size
             square = shares[CLASSES.index(text)].reshape(1, 1, side, side)
             maps.append(torch.nn.functional.interpolate(square, size=(224, 224), mode="bilinear")[0, 0])
@@ -97,30 +100,30 @@ class Published:
         mask = (mean - mean.min()) / (mean.max() - mean.min())
         position = (cv2.resize(images[primary], (224, 224)) * mask[:, :, None]).astype(np.uint8)
 
-        bare = torch.nn.functional.normalize(self.texts([text]), dim=-1)[0]
+        text_vector = torch.nn.functional.normalize(self.encode_texts([text]), dim=-1)[0]
         groups = []
         for size in SIZES:
             groups += list(torch.stack([self.windows(images[at], size) for at in sequence], dim=1))
-        best = int(np.argmax([float((self.images(each) @ bare).max()) for each in groups]))
+        best = int(np.argmax([float((self.encode_images(group) @ text_vector).max()) for group in groups]))
         tiles = torch.nn.functional.interpolate(groups[best], size=(112, 112), mode="bilinear")
         rows = [torch.cat([tiles[0], tiles[1]], dim=2), torch.cat([tiles[2], tiles[3]], dim=2)]
         grid = (torch.cat(rows, dim=1).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
         return [primary, *sequence], position, grid
 
 
-def planner(
+def make_planner(
     encoder: OpenClipEncoder, texts: tuple[str, ...], template: PromptTemplate = BARE
 ) -> tuple[Planner, RememberingEncoder]:
-    """Ours, as a run with the preset `paper` makes it; nothing remembered yet."""
+    """Return the planner of a run with the preset `paper`, and its encoder, whose memory is empty."""
     remembering = RememberingEncoder(encoder)
-    selector = TopThenGroupSelector(SelectorOptions())
+    selector = TopThenGroupSelector(NearestOptions())
     contexts = [
         KeyContext(KeyOptions()),
         PositionContext(PositionOptions(contrast=CLASSES, contrast_run_texts=False)),
         TemporalContext(TemporalOptions()),
     ]
-    for part in (selector, *contexts):
-        part.encoder = remembering
+    for component in (selector, *contexts):
+        component.encoder = remembering
     weights = {"key": 0.6, "position": 0.3, "temporal": 0.1}
     settings = RunSettings(texts=texts, template=template, weights=weights)
     return Planner(settings, selector, contexts, remembering), remembering
@@ -129,26 +132,26 @@ def planner(
 def measure(
     published: Published, encoders: Sequence[OpenClipEncoder], segments: list[Segment], texts: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    """Time the published schedule and ours, segment by segment in turn: a busy moment of the machine hits all."""
-    plans = [planner(encoder, texts) for encoder in encoders]
-    ours_s, published_s = [0.0] * len(plans), 0.0
-    same, worst = [0] * len(plans), [0] * len(plans)
+    """Return a row per encoder. All take turns at each segment: a busy moment of the machine slows all of them."""
+    planners = [make_planner(encoder, texts) for encoder in encoders]
+    ours_s, published_s = [0.0] * len(planners), 0.0
+    n_equal, worst = [0] * len(planners), [0] * len(planners)
     for segment in segments:
         images = [frame.image for frame in segment.frames]
         start = time.process_time()
-        expected = [published.segment(images, text) for text in texts]
+        expected = [published.contexts(images, text) for text in texts]
         published_s += time.process_time() - start
-        for at, (plan, _) in enumerate(plans):
+        for at, (planner, _) in enumerate(planners):
             start = time.process_time()
-            ((_, shown),) = plan.build_contexts([segment])
+            ((_, views),) = planner.build_contexts([segment])
             ours_s[at] += time.process_time() - start
-            for each, (selection, position, grid) in zip(shown, expected, strict=True):
-                if selection != [each.key_frames.primary, *each.key_frames.sequence]:
+            for view, (selection, position, grid) in zip(views, expected, strict=True):
+                if selection != [view.key_frames.primary, *view.key_frames.sequence]:
                     continue
-                pairs = ((each.contexts[1].images[0], position), (each.contexts[2].images[0], grid))
+                pairs = ((view.contexts[1].images[0], position), (view.contexts[2].images[0], grid))
                 difference = max(int(np.abs(a.astype(int) - b.astype(int)).max()) for a, b in pairs)
                 worst[at] = max(worst[at], difference)
-                same[at] += difference <= 1
+                n_equal[at] += difference <= 1
     n_segments = len(segments)
     return [
         {
@@ -158,10 +161,10 @@ def measure(
             "ours_s": round(ours_s[at] / n_segments, 2),
             "ratio": round(published_s / ours_s[at], 2),
             "published_images": round(published.n_crops / n_segments),
-            "ours_images": round(plans[at][1].n_crops / n_segments),
+            "ours_images": round(planners[at][1].n_crops / n_segments),
             "published_strings": round(published.n_texts / n_segments),
-            "ours_strings_per_run": plans[at][1].n_texts,
-            "equal": f"{same[at]}/{n_segments * len(texts)}",
+            "ours_strings_per_run": planners[at][1].n_texts,
+            "equal": f"{n_equal[at]}/{n_segments * len(texts)}",
             "worst_grey_levels": worst[at],
         }
         for at, encoder in enumerate(encoders)
@@ -169,6 +172,7 @@ def measure(
 
 
 def read_segments(path: str, n_segments: int) -> list[Segment]:
+    """Return the first segments of a video."""
     capture = cv2.VideoCapture(path)
     images = []
     while len(images) < n_segments * LENGTH:
@@ -187,40 +191,44 @@ def read_segments(path: str, n_segments: int) -> list[Segment]:
 
 
 def main() -> int:
+    """Measure, print, record; return 1 when the results of ours in float32 differ from the published schedule."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video")
     parser.add_argument("--segments", type=int, default=3)
     parser.add_argument("--texts", type=int, nargs="+", default=[1, 5], help=f"how many, up to {len(TEXTS)}")
     parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"], help="of ours")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--record", action="store_true")
-    given = parser.parse_args()
-    segments = read_segments(given.video, given.segments)
+    parser.add_argument("--model", type=Path, help="folder of an open_clip model; default: ViT-B/32, random weights")
+    add_record_options(parser)
+    arguments = parser.parse_args()
+    segments = read_segments(arguments.video, arguments.segments)
     torch.set_num_threads(1)
-    torch.manual_seed(given.seed)
+    torch.manual_seed(arguments.seed)
     rows = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        weights = Path(folder) / "vit-b-32.safetensors"
-        save_file(open_clip.create_model("ViT-B-32-quickgelu").state_dict(), weights)
-        options = [OpenClipOptions(model=str(weights), dtype=dtype) for dtype in given.dtypes]
-        encoders = [stack.enter_context(OpenClipEncoder(each)) for each in options]
-        published = load_model(OpenClipOptions(model=str(weights)))  # the whole model, as open_clip builds it
+        weights = arguments.model or Path(folder) / "vit-b-32.safetensors"
+        if arguments.model is None:
+            save_file(open_clip.create_model("ViT-B-32-quickgelu").state_dict(), weights)
+        options = [OpenClipOptions(model=str(weights), dtype=dtype) for dtype in arguments.dtypes]
+        encoders = [stack.enter_context(OpenClipEncoder(encoder_options)) for encoder_options in options]
+        published = load_model(OpenClipOptions(model=str(weights)))  # as open_clip builds it
         for encoder in encoders:  # warm-up
             encoder.encode_crops([Crop(segments[0].frames[0])] * 4)
-        for n_texts in given.texts:
+        for n_texts in arguments.texts:
             rows += measure(Published(published), encoders, segments, TEXTS[:n_texts])
     print(table(rows))
-    if given.record:
+    if arguments.record:
+        model = f"the model {arguments.model.name}" if arguments.model else "random ViT-B/32"
         about = (
-            f"Per segment of {LENGTH} frames, random ViT-B/32, {len(segments)} segments of {Path(given.video).name}. "
+            f"Per segment of {LENGTH} frames, {model}, {len(segments)} segments of {Path(arguments.video).name}. "
             f"CPU seconds on one thread, {platform.machine()} with {torch.backends.cpu.get_cpu_capability()}. "
-            "Ours encodes the windows of a frame once, however many texts chose it; texts that choose different frames "
-            "need more of them."
+            "Ours encodes the windows of a frame once for all texts with that key frame; texts with different key "
+            "frames need more windows."
         )
-        record("contexts", "Contexts against the published schedule", f"{about}\n\n{table(rows)}")
+        record("contexts", "Contexts against the published schedule", f"{about}\n\n{table(rows)}", arguments.results)
     unequal = [row for row in rows if row["dtype"] == "float32" and len(set(row["equal"].split("/"))) > 1]
     if unequal:
-        print("The results differ: the times say nothing.", file=sys.stderr)
+        print("Key frames or contexts differ from the published ones: the times cannot be compared.", file=sys.stderr)
     return bool(unequal)
 
 

@@ -1,15 +1,15 @@
-"""One tiny Qwen2.5-VL, the same 60 questions, every engine: prompts, scores, tokens and seconds beside transformers'.
+"""Compare engines over one tiny Qwen2.5-VL and the same 60 questions: prompts, scores, tokens and seconds.
 
     python benchmarks/speed/engines.py [--engines transformers gguf ...] [--model FOLDER] [--video VIDEO] [--record]
 
-Questions: five texts, four segments, three contexts, made by the engine's planner. Without ``--video`` the frames are
-a synthetic clip, without ``--model`` the weights are random (seed 0, standard deviation 0.15). All images are sized
-once, as the model's own processor does: llama.cpp's server knows other limits, and would show the model other images.
-Servers listen on loopback alone.
+The questions are five texts times four segments times three contexts, from the planner of a run. Without ``--video``
+the frames are a synthetic clip; without ``--model`` the weights are random (seed 0, standard deviation 0.15). All
+images are resized once, as the model's own processor does, because llama.cpp's server has other limits and would show
+the model other images. Servers listen on loopback only; llama.cpp's needs the extra llama-cpp-python[server].
 
-Fails when an expected score is further than 0.02 (single precision) or 0.05 (half) from transformers' in float32, when
-the ranking differs (Spearman below 0.99), when a prompt differs, or when an expected score takes over 4 generated
-tokens. Seconds are of one run; other programs on the machine make them longer.
+The script fails when an expected score differs by more than 0.02 (single precision) or 0.05 (half) from that of
+transformers in float32, when the ranks differ (Spearman below 0.99), when a prompt differs, or when an expected score
+takes over 4 generated tokens. Seconds are from one run; other programs on the machine make them longer.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contexts import TEXTS, planner, read_segments
-from results import record, table
+from contexts import TEXTS, make_planner, read_segments
+from results import add_record_options, record, table
 from servers import server
 from transformers import AutoProcessor
 
@@ -68,24 +68,23 @@ ROWS = {
 
 
 def questions(folder: Path, video: str, model: Path) -> list[Query]:
-    """The 60 questions, as a run with three contexts asks them, without sampling; images as the model takes them."""
+    """Return the 60 questions of a run with three contexts, without sampling, their images in the model's size."""
     if not video:
         video = str(folder / "clip.mp4")
         synthetic_video(video, n_frames=SEGMENTS * 24, size=(252, 196))
     template = PromptTemplate("x", **tomllib.loads((files("anyanomaly.prompts") / "consideration.toml").read_text()))
     with OpenClipEncoder(OpenClipOptions(model=str(make_clip(folder / "clip")))) as encoder:
-        plan, _ = planner(encoder, TEXTS, template)
+        planner, _ = make_planner(encoder, TEXTS, template)
         segments = read_segments(video, SEGMENTS)
-        asked = [
-            query for segment, shown in plan.build_contexts(segments) for query in plan.make_queries(segment, shown)
-        ]
+        views = planner.build_contexts(segments)
+        queries = [query for segment, contexts in views for query in planner.make_queries(segment, contexts)]
     limits = AutoProcessor.from_pretrained(model).image_processor.size
     sizing = ImageSizing(SIDE, limits["shortest_edge"], limits["longest_edge"])
-    return [replace(query, images=tuple(map(sizing.resize, query.images))) for query in asked]
+    return [replace(query, images=tuple(map(sizing.resize, query.images))) for query in queries]
 
 
-def opened(stack: ExitStack, engine: str, precision: str, model: Path, work: Path) -> Any:
-    """Start an engine over the model; for a server, its backend ``openai``."""
+def open_engine(stack: ExitStack, engine: str, precision: str, model: Path, work: Path) -> Any:
+    """Return a loaded backend for an engine and the model; for a server, the backend ``openai``."""
     dtype: Any = precision
     gguf = [str(path) for path in export(model, work / precision, dtype)] if dtype in {"f32", "f16"} else []
     backend: Any
@@ -105,26 +104,27 @@ def opened(stack: ExitStack, engine: str, precision: str, model: Path, work: Pat
     else:
         log = work / f"{engine}-{precision}.log"
         if engine == "vllm server":
-            words = f"vllm.entrypoints.openai.api_server --model {model} --dtype {precision} --enforce-eager"
-            words += f" --max-model-len {LONGEST} --generation-config vllm --served-model-name tiny"
-            command = [*words.split(), "--limit-mm-per-prompt", '{"image": 1, "video": 0}']
+            arguments = f"vllm.entrypoints.openai.api_server --model {model} --dtype {precision} --enforce-eager"
+            arguments += f" --max-model-len {LONGEST} --generation-config vllm --served-model-name tiny"
+            command = [*arguments.split(), "--limit-mm-per-prompt", '{"image": 1, "video": 0}']
             url = stack.enter_context(server(command, "health", log))
         else:
-            words = f"llama_cpp.server --model {gguf[0]} --clip_model_path {gguf[1]} --chat_format mtmd"
-            words += f" --logits_all true --n_ctx {LONGEST} --n_threads 1 --n_threads_batch 1"
-            url = stack.enter_context(server(words.split(), "v1/models", log))
-        # llama.cpp's server tells the likeliest tokens: all of them, since random weights make any token likely.
+            arguments = f"llama_cpp.server --model {gguf[0]} --clip_model_path {gguf[1]} --chat_format mtmd"
+            arguments += f" --logits_all true --n_ctx {LONGEST} --n_threads 1 --n_threads_batch 1"
+            url = stack.enter_context(server(arguments.split(), "v1/models", log))
+        # llama.cpp's server returns the likeliest tokens: ask for all, since random weights make any token likely.
         options = {"top_logprobs": 2000, "max_inflight": 8 if engine == "vllm server" else 1}
         backend = OpenAiBackend(OpenAiOptions(base_url=url, **options))
     return stack.enter_context(backend)
 
 
-def prompts(engine: str, backend: Any, queries: Sequence[Query], pad: int) -> list[list[int]]:
-    """The token ids that an engine reads, images included; of llama.cpp's server, how many positions these take."""
+def prompt_ids(engine: str, backend: Any, queries: Sequence[Query], pad: int) -> list[list[int]]:
+    """Return the token ids that an engine reads, images included; for llama.cpp's server, the number of positions."""
     if engine == "transformers":
-        words = backend._loaded.processor
+        processor = backend._loaded.processor
         return [
-            encode_batch(words, [query], [render_prompt(words, query)])["input_ids"][0].tolist() for query in queries
+            encode_batch(processor, [query], [render_prompt(processor, query)])["input_ids"][0].tolist()
+            for query in queries
         ]
     if engine == "vllm":
         from anyanomaly_vllm.prompts import messages
@@ -133,82 +133,84 @@ def prompts(engine: str, backend: Any, queries: Sequence[Query], pad: int) -> li
     if engine == "gguf":
         from anyanomaly_llamacpp.chunks import open_prompt as pieces_of
 
-        running, told = backend._running, []
+        running, ids = backend._running, []
         for query in queries:
             images = [running._sizing.resize(image) for image in query.images]
             with pieces_of(running._native, running._chat.render(query), images) as pieces:
-                told.append([token for piece in pieces for token in (piece.tokens or (pad,) * piece.n_tokens)])
-        return told
+                ids.append([token for piece in pieces for token in (piece.tokens or (pad,) * piece.n_tokens)])
+        return ids
     limit = {"max_tokens": 1, **({"return_token_ids": True} if engine == "vllm server" else {})}
-    asker, name, *_ = backend._connection
-    asked = [{"model": name, "messages": as_json(query, "png"), **limit} for query in queries]
-    replies = [asker.post("chat/completions", content) for content in asked]
+    client, name, *_ = backend._open
+    requests = [{"model": name, "messages": as_json(query, "png"), **limit} for query in queries]
+    replies = [client.post("chat/completions", request) for request in requests]
     return [reply.get("prompt_token_ids") or [reply["usage"]["prompt_tokens"]] for reply in replies]
 
 
 def positions(query: Query, ids: Sequence[int], pad: int) -> int:
-    """How many positions a question takes: an image has those of its longer side, not one for each token."""
-    of_images = sum(int(max(image.shape[:2])) // SIDE for image in query.images)
-    return of_images + len(ids) - list(ids).count(pad)
+    """Return how many positions a question takes: an image has those of its longer side, not one for each token."""
+    image_positions = sum(int(max(image.shape[:2])) // SIDE for image in query.images)
+    return image_positions + len(ids) - list(ids).count(pad)
 
 
-def timed(backend: Any, queries: Sequence[Query]) -> tuple[list[Any], float, float]:
-    """Answer; return the answers, generated tokens and seconds per question."""
+def answer_all(backend: Any, queries: Sequence[Query]) -> tuple[list[Any], float, float]:
+    """Return the answers, and generated tokens and seconds per question."""
     generated = 0
     if opened_server := getattr(backend, "_connection", None):
         plain = opened_server[0].post
 
         def counting(path: str, content: dict[str, Any]) -> dict[str, Any]:
             nonlocal generated
-            told: dict[str, Any] = plain(path, content)
-            generated += told.get("usage", {}).get("completion_tokens", 0)
-            return told
+            reply: dict[str, Any] = plain(path, content)
+            generated += reply.get("usage", {}).get("completion_tokens", 0)
+            return reply
 
         opened_server[0].post = counting
     start = time.perf_counter()
-    given = {answer.id: answer for answer in backend.answer(queries)}
+    answers = {answer.id: answer for answer in backend.answer(queries)}
     seconds = time.perf_counter() - start
     if opened_server:
         opened_server[0].post = plain
     else:
-        generated = sum(answer.output_tokens or 0 for answer in given.values())
-    return [given[query.id] for query in queries], generated / len(queries), seconds / len(queries)
+        generated = sum(answer.output_tokens or 0 for answer in answers.values())
+    return [answers[query.id] for query in queries], generated / len(queries), seconds / len(queries)
 
 
 def spearman(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Correlation of ranks; equal values have their mean rank."""
+    """Return the correlation of ranks; equal values share their mean rank."""
     ranks = np.array([[((v < x).sum() + (v <= x).sum()) / 2 for x in v] for v in (ours, theirs)])
     return float(np.corrcoef(ranks)[0, 1])
 
 
-def measure(engine: str, precision: str, model: Path, work: Path, queries: list[Query], first: Any) -> tuple[Any, Any]:
-    """A row of the table, and what later rows are compared with."""
-    chosen = [replace(query, sampling=Sampling(choices=SCORES)) for query in queries]
-    worded = [replace(query, sampling=Sampling()) for query in queries[:N_WORDS]]
+def measure(
+    engine: str, precision: str, model: Path, work: Path, queries: list[Query], reference: Any
+) -> tuple[Any, Any]:
+    """Return a row of the table, and the reference for later rows: image token, prompts and scores of the first row."""
+    with_choices = [replace(query, sampling=Sampling(choices=SCORES)) for query in queries]
+    in_words = [replace(query, sampling=Sampling()) for query in queries[:N_WORDS]]
     with ExitStack() as stack:
         start = time.perf_counter()
-        backend = opened(stack, engine, precision, model, work)
-        list(backend.answer(chosen[:3]))  # one of each context: vLLM's engine starts with its first queries
+        backend = open_engine(stack, engine, precision, model, work)
+        list(backend.answer(with_choices[:3]))  # one of each context: vLLM's engine starts with its first queries
         load_s = time.perf_counter() - start
-        found, tokens, seconds = timed(backend, chosen)
-        _, word_tokens, word_seconds = timed(backend, worded)
-        pad = first["pad"] if first else backend._loaded.model.config.image_token_id
-        ids = prompts(engine, backend, queries, pad)
-    pairs = [expected_score(answer.logprobs) for answer in found]
+        answers, tokens, seconds = answer_all(backend, with_choices)
+        _, word_tokens, word_seconds = answer_all(backend, in_words)
+        pad = reference["pad"] if reference else backend._loaded.model.config.image_token_id
+        ids = prompt_ids(engine, backend, queries, pad)
+    pairs = [expected_score(answer.logprobs) for answer in answers]
     scores = np.array([value for value, _ in pairs])
-    first = first or {"pad": pad, "ids": ids, "scores": scores}
-    apart = np.abs(scores - first["scores"])
-    wanted = first["ids"]
+    reference = reference or {"pad": pad, "ids": ids, "scores": scores}
+    differences = np.abs(scores - reference["scores"])
+    expected_ids = reference["ids"]
     if engine == "llama.cpp server":
-        wanted = [[positions(query, one, pad)] for query, one in zip(queries, wanted, strict=True)]
-    same = sum(a == b for a, b in zip(ids, wanted, strict=True))
-    rho = spearman(scores, first["scores"])
-    most = 0.02 if precision in SINGLE else 0.05
-    failed = [
-        what
-        for what, holds in {
-            "prompt": same == len(queries),
-            f"within {most}": bool(apart.max() <= most),
+        expected_ids = [[positions(query, row, pad)] for query, row in zip(queries, expected_ids, strict=True)]
+    n_equal = sum(a == b for a, b in zip(ids, expected_ids, strict=True))
+    rho = spearman(scores, reference["scores"])
+    limit = 0.02 if precision in SINGLE else 0.05
+    failures = [
+        condition
+        for condition, holds in {
+            "prompt": n_equal == len(queries),
+            f"within {limit}": bool(differences.max() <= limit),
             "ranking": rho >= 0.99,
             "tokens": tokens <= 4,
         }.items()
@@ -217,9 +219,9 @@ def measure(engine: str, precision: str, model: Path, work: Path, queries: list[
     row = {
         "engine": engine,
         "precision": precision,
-        "equal prompts": f"{same}/{len(queries)} by {'length' if engine == 'llama.cpp server' else 'token'}",
-        "largest difference": f"{apart.max():.5f}",
-        "mean": f"{apart.mean():.5f}",
+        "equal prompts": f"{n_equal}/{len(queries)} by {'length' if engine == 'llama.cpp server' else 'token'}",
+        "largest difference": f"{differences.max():.5f}",
+        "mean": f"{differences.mean():.5f}",
         "Spearman": f"{rho:.4f}",
         "median mass": f"{np.median([mass for _, mass in pairs]):.1e}",
         "tokens, expected": f"{tokens:.1f}",
@@ -227,43 +229,47 @@ def measure(engine: str, precision: str, model: Path, work: Path, queries: list[
         "s, expected": f"{seconds:.3f}",
         "s, words": f"{word_seconds:.2f}",
         "load s": f"{load_s:.0f}",
-        "fails": ", ".join(failed) or "-",
+        "fails": ", ".join(failures) or "-",
     }
-    return row, first
+    return row, reference
 
 
-def described(given: argparse.Namespace, first: Any) -> str:
-    """What the table is of."""
+def description(arguments: argparse.Namespace, reference: Any) -> str:
+    """Return the paragraph above the table: questions, weights, range of the scores."""
+    weights = "random" if arguments.model is None else "trained"
+    scores = reference["scores"]
     return (
-        f"{len(first['ids'])} questions, {'random' if given.model is None else 'trained'} weights; expected scores of "
-        f"transformers in float32 from {first['scores'].min():.3f} to {first['scores'].max():.3f}. Words: {N_WORDS} "
+        f"{len(scores)} questions, {weights} weights; expected scores of "
+        f"transformers in float32 from {scores.min():.3f} to {scores.max():.3f}. Words: {N_WORDS} "
         f"questions, at most {Sampling().max_tokens} tokens. Seconds per question, one run, one thread per engine on a "
         f"CPU of {os.cpu_count()} cores that other programs used too."
     )
 
 
 def main() -> int:
+    """Measure, print, record; return 1 when an engine differs from transformers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engines", nargs="+", choices=list(ROWS), default=list(ROWS), help="transformers first")
     parser.add_argument("--precisions", choices=("single", "both"), default="both")
     parser.add_argument("--model", type=Path, help="a folder with a trained Qwen2.5-VL")
     parser.add_argument("--video", default="")
-    parser.add_argument("--record", action="store_true")
-    given = parser.parse_args()
+    add_record_options(parser)
+    arguments = parser.parse_args()
     rows: list[Any] = []
-    first = None
+    reference = None
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        model = given.model or make_model("qwen2_5_vl_wide", work / "qwen")
-        queries = questions(work, given.video, model)
-        engines = ["transformers", *(engine for engine in given.engines if engine != "transformers")]
-        for place in range(2 if given.precisions == "both" else 1):
+        model = arguments.model or make_model("qwen2_5_vl_wide", work / "qwen")
+        queries = questions(work, arguments.video, model)
+        engines = ["transformers", *(engine for engine in arguments.engines if engine != "transformers")]
+        for column in range(2 if arguments.precisions == "both" else 1):
             for engine in engines:
-                row, first = measure(engine, ROWS[engine][place], model, work, queries, first)
+                row, reference = measure(engine, ROWS[engine][column], model, work, queries, reference)
                 rows.append(row)
                 print(table(rows[-1:]), flush=True)
-                if given.record:  # after each row: what was measured stays when a later engine fails to start
-                    record("engines", "Engines over one model", f"{described(given, first)}\n\n{table(rows)}")
+                if arguments.record:  # after each row: finished rows stay when a later engine fails to start
+                    text = f"{description(arguments, reference)}\n\n{table(rows)}"
+                    record("engines", "Engines over one model", text, arguments.results)
     return any(row["fails"] != "-" for row in rows)
 
 

@@ -1,8 +1,8 @@
-"""Peak memory of a run without models: on a video, on the same one ten times as long, and on a 1080p one.
+"""Measure the peak memory of a run without models: on a video, on ten copies of it in one file, and on it in 1080p.
 
     python benchmarks/speed/memory.py VIDEO [--record]
 
-Each run is a process of its own, with the fakes of anyanomaly.testing in place of models: what is measured is decoding,
+Each run is a process of its own, with the fakes of anyanomaly.testing in place of models. The measure covers decoding,
 segments, contexts, look-ahead and results.
 """
 
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 import cv2
-from results import record, table
+from results import add_record_options, record, table
 
 PLUGIN = """
 from anyanomaly import BackendSpec, EncoderSpec, hookimpl
@@ -44,7 +44,7 @@ print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
 
 
 def copy(source: str, target: Path, *, times: int = 1, size: tuple[int, int] | None = None) -> str:
-    """Write the frames of a video again, so many times over, at a size."""
+    """Write a video that repeats the frames of another, resized to (width, height) if a size is given."""
     writer = None
     for _ in range(times):
         capture = cv2.VideoCapture(source)
@@ -68,22 +68,23 @@ def peak_mib(video: str, folder: Path, *more: str) -> float:
     command = ["-q", "-p", str(plugin), "run", video, *options, "-o", str(folder / "r.csv"), *more]
     environment = dict(os.environ, ANYANOMALY_CACHE_DIR=str(folder))
     program = [sys.executable, "-c", PROBE, *command]
-    done = subprocess.run(program, capture_output=True, text=True, env=environment, check=True)
-    code, kib = done.stderr.split()[-2:]
-    assert code == "0", done.stderr
+    process = subprocess.run(program, capture_output=True, text=True, env=environment, check=True)
+    code, kib = process.stderr.split()[-2:]
+    assert code == "0", process.stderr
     return int(kib) / 1024
 
 
-def main() -> int:
+def main() -> None:
+    """Measure, print, record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video")
-    parser.add_argument("--record", action="store_true")
-    given = parser.parse_args()
+    add_record_options(parser)
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        once = peak_mib(copy(given.video, folder / "once.mp4"), folder)
-        ten_times = peak_mib(copy(given.video, folder / "ten.mp4", times=10), folder)
-        full_hd = copy(given.video, folder / "hd.mp4", size=(1920, 1080))
+        once = peak_mib(copy(arguments.video, folder / "once.mp4"), folder)
+        ten_times = peak_mib(copy(arguments.video, folder / "ten.mp4", times=10), folder)
+        full_hd = copy(arguments.video, folder / "hd.mp4", size=(1920, 1080))
         rows = {
             "once_mib": round(once),
             "ten_times_mib": round(ten_times),
@@ -92,11 +93,10 @@ def main() -> int:
             "full_hd_unscaled_mib": round(peak_mib(full_hd, folder, "--reader.max-side", "0")),
         }
     print(table([rows]))
-    if given.record:
-        about = f"Peak resident memory of a run over {Path(given.video).name}, fakes in place of models."
-        record("memory", "Memory", f"{about}\n\n{table([rows])}")
-    return 0
+    if arguments.record:
+        about = f"Peak resident memory of a run over {Path(arguments.video).name}, fakes in place of models."
+        record("memory", "Memory", f"{about}\n\n{table([rows])}", arguments.results)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,35 +1,97 @@
-"""What the benchmark scripts found: a section each under ``benchmarks/results``, and RESULTS.md made of them.
+"""The sections of RESULTS.md: one file per benchmark under ``benchmarks/results``, with its commit and command.
 
-``python benchmarks/speed/results.py`` joins the sections again.
+``python benchmarks/speed/results.py`` joins the sections into RESULTS.md; ``--check`` only compares them.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 BENCHMARKS = Path(__file__).resolve().parents[1]
-HEAD = "# Results\n\nWritten by the scripts of `benchmarks/` (`--record`); do not edit.\n"
+HEAD = """# Results
+
+Written by the scripts of `benchmarks/` (`--record`); do not edit. Each section ends with the commit and the command
+that made it. Times depend on the machine, and on what else runs on it.
+"""
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows with the same keys as a Markdown table."""
+    """Return rows with the same keys as a Markdown table."""
     lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def record(name: str, title: str, text: str) -> None:
-    """Put a section in the place of the one of that name, and write RESULTS.md anew."""
-    (BENCHMARKS / "results").mkdir(exist_ok=True)
-    (BENCHMARKS / "results" / f"{name}.md").write_text(f"## {title}\n\n{text.strip()}\n")
-    (BENCHMARKS / "RESULTS.md").write_text(joined())
+def add_record_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--record`` and ``--results`` to a script's options."""
+    parser.add_argument("--record", action="store_true", help="write the table into RESULTS.md")
+    parser.add_argument("--results", type=Path, default=BENCHMARKS, help="folder of RESULTS.md")
 
 
-def joined() -> str:
-    """RESULTS.md, of all sections by name."""
-    return "\n".join([HEAD, *(path.read_text() for path in sorted((BENCHMARKS / "results").glob("*.md")))])
+def record(name: str, title: str, text: str, folder: Path = BENCHMARKS, command: str = "") -> None:
+    """Write a section, in place of an older one of the same name, and RESULTS.md with it.
+
+    :param folder: holds RESULTS.md and the sections in ``results``.
+    :param command: what made the figures; by default the command line of this process.
+    """
+    origin = f"Made at commit {commit()} by `{command or command_line()}`."
+    (folder / "results").mkdir(parents=True, exist_ok=True)
+    (folder / "results" / f"{name}.md").write_text(f"## {title}\n\n{text.strip()}\n\n{origin}\n", encoding="utf-8")
+    (folder / "RESULTS.md").write_text(joined(folder), encoding="utf-8")
+
+
+def joined(folder: Path = BENCHMARKS) -> str:
+    """Return RESULTS.md: all sections, sorted by name."""
+    sections = sorted((folder / "results").glob("*.md"))
+    return "\n".join([HEAD, *(section.read_text(encoding="utf-8") for section in sections)])
+
+
+def commit() -> str:
+    """Return the commit that is checked out, and whether sources differ from it."""
+    try:
+        revision = _git("rev-parse", "--short", "HEAD")
+        changes = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results", ":!*.md")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown (no git checkout)"
+    return f"{revision}, with changes that were not committed," if changes else revision
+
+
+def command_line() -> str:
+    """Return this process's command as typed in the checkout; of paths outside it only the names."""
+    return shlex.join(["python", *(_portable(argument) for argument in sys.argv)])
+
+
+def _portable(argument: str) -> str:
+    path = Path(argument)
+    if not path.exists():
+        return argument
+    resolved = path.resolve()
+    return os.path.relpath(resolved, BENCHMARKS.parent) if resolved.is_relative_to(BENCHMARKS.parent) else path.name
+
+
+def _git(*arguments: str) -> str:
+    process = subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=BENCHMARKS.parent, check=True)
+    return process.stdout.strip()
+
+
+def main() -> None:
+    """Write RESULTS.md, or check it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="only say whether RESULTS.md is up to date")
+    parser.add_argument("--results", type=Path, default=BENCHMARKS, help="folder of RESULTS.md")
+    arguments = parser.parse_args()
+    page = arguments.results / "RESULTS.md"
+    if not arguments.check:
+        page.write_text(joined(arguments.results), encoding="utf-8")
+    elif page.read_text(encoding="utf-8") != joined(arguments.results):
+        sys.exit(f"{page.name} is not its sections joined. Run: python benchmarks/speed/results.py")
 
 
 if __name__ == "__main__":
-    (BENCHMARKS / "RESULTS.md").write_text(joined())
+    main()

@@ -1,4 +1,4 @@
-"""Servers of models on loopback, while a benchmark asks them."""
+"""Start servers of models on loopback for the time of a benchmark."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ START_S = 420
 
 @contextmanager
 def server(command: Sequence[str], path: str, log: Path) -> Iterator[str]:
-    """Run a server on loopback until it answers at ``path``; give its address; end all its processes."""
+    """Start a server on loopback, wait until it answers at ``path``, yield its address, then end all its processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = ("127.0.0.1", str(free.getsockname()[1]))
-    offline = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    environment = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", *command, "--host", address[0], "--port", address[1]],
-            env=os.environ | offline,
+            env=os.environ | environment,
             stdout=out,
             stderr=out,
             start_new_session=True,
@@ -49,6 +49,7 @@ def server(command: Sequence[str], path: str, log: Path) -> Iterator[str]:
 
 
 def answers(url: str) -> bool:
+    """Return whether a server answers at an address."""
     try:
         return httpx.get(url, timeout=5).status_code == 200
     except httpx.HTTPError:
