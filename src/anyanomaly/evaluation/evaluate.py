@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from anyanomaly.config.load import config_from_tables
 from anyanomaly.config.model import ComponentChoice
 from anyanomaly.errors import UsageError
 from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
