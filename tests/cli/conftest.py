@@ -31,7 +31,7 @@ Cli = Callable[..., Result]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a fresh working folder, with the user's folders inside it."""
+    """Return a new working folder; the user's folders are beside it."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user-config"))
     monkeypatch.setenv("ANYANOMALY_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("ANYANOMALY_CONFIG", raising=False)
@@ -45,10 +45,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def cli(folder: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run ``anyanomaly`` with the fake plugin and these words."""
+    """Return a function that runs ``anyanomaly`` with the fake plugin and arguments."""
 
-    def run(*words: str, plugin: bool = True) -> Result:
-        code = main([*(["-p", PLUGIN] if plugin else []), *words])
+    def run(*arguments: str, plugin: bool = True) -> Result:
+        code = main([*(["-p", PLUGIN] if plugin else []), *arguments])
         captured = capsys.readouterr()
         return Result(code, captured.out, captured.err)
 
@@ -57,10 +57,10 @@ def cli(folder: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
 
 @pytest.fixture
 def red(cli: Cli) -> Cli:
-    """Run ``anyanomaly run`` on the street with the backend that sees red; a later flag overrules an earlier one."""
+    """Return a function that runs ``anyanomaly run`` on the street with the backend that sees red and further flags."""
 
-    def run(*words: str, video: str = "street.scene", text: str = "red") -> Result:
+    def run(*flags: str, video: str = "street.scene", text: str = "red") -> Result:
         plain = ["--selector", "middle", "--context", "key", "--backend", "red", "--segment-frames", "8"]
-        return cli("run", video, "-t", text, *plain, "--smooth-seconds", "0", *words)
+        return cli("run", video, "-t", text, *plain, "--smooth-seconds", "0", *flags)
 
     return run

@@ -1,4 +1,4 @@
-"""``anyanomaly config``: what holds, where it is, how to start."""
+"""``anyanomaly config``: the settings in effect, their file, and a new file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from anyanomaly.config.model import RunConfig
 from tests.cli.conftest import Cli
 
 
-def test_every_value_says_where_it_comes_from(cli: Cli, folder: Path) -> None:
+def test_every_value_has_its_origin(cli: Cli, folder: Path) -> None:
     (folder / "anyanomaly.toml").write_text("preset = 'paper'\n[run]\nthreshold = 0.4\nevery = 2\n")
-    shown = cli("config", "show", "-t", "red", "--every", "3").out
+    output = cli("config", "show", "-t", "red", "--every", "3").out
     for line in (
         'texts = ["red"]  # flag',
         "every = 3  # flag",
@@ -19,10 +19,10 @@ def test_every_value_says_where_it_comes_from(cli: Cli, folder: Path) -> None:
         "keep_tail = false  # preset paper",
         "seed = 0  # default",
     ):
-        assert line in shown.splitlines()
+        assert line in output.splitlines()
 
 
-def test_what_is_shown_is_a_config_file_of_the_same_run(cli: Cli, folder: Path) -> None:
+def test_the_output_is_a_config_file_of_the_same_run(cli: Cli, folder: Path) -> None:
     flags = [
         "street.scene",
         "-t",
@@ -34,13 +34,13 @@ def test_what_is_shown_is_a_config_file_of_the_same_run(cli: Cli, folder: Path) 
         "--backend.level",
         ".5",
     ]
-    shown = cli("config", "show", *flags, "-o", "a.csv").out
-    (folder / "again.toml").write_text(shown)
-    again = cli("--config", "again.toml", "config", "show").out
-    assert tomllib.loads(again) == tomllib.loads(shown)
+    first_output = cli("config", "show", *flags, "-o", "a.csv").out
+    (folder / "first.toml").write_text(first_output)
+    second_output = cli("--config", "first.toml", "config", "show").out
+    assert tomllib.loads(second_output) == tomllib.loads(first_output)
 
 
-def test_where_the_file_is_looked_for(cli: Cli, folder: Path) -> None:
+def test_where_the_config_file_is_searched(cli: Cli, folder: Path) -> None:
     result = cli("config", "path")
     assert result.code == 0
     assert not result.out
@@ -55,7 +55,7 @@ def test_where_the_file_is_looked_for(cli: Cli, folder: Path) -> None:
     assert cli("--config", "mine.toml", "config", "path").out == "mine.toml\n"
 
 
-def test_a_new_file_changes_nothing_and_holds_every_setting(cli: Cli) -> None:
+def test_a_new_file_changes_nothing_and_has_every_setting(cli: Cli) -> None:
     assert cli("config", "init").out == "anyanomaly.toml\n"
     content = Path("anyanomaly.toml").read_text()
     assert RunConfig.model_validate(tomllib.loads(content)) == RunConfig()
@@ -63,10 +63,10 @@ def test_a_new_file_changes_nothing_and_holds_every_setting(cli: Cli) -> None:
         assert f"# {name} =" in content
 
 
-def test_a_new_file_never_takes_the_place_of_another(cli: Cli) -> None:
+def test_a_new_file_never_overwrites_another(cli: Cli) -> None:
     Path("anyanomaly.toml").write_text("texts = ['mine']\n")
     result = cli("config", "init")
     assert result.code == 2
-    assert result.error.startswith("anyanomaly: anyanomaly.toml exists and is left as it is")
+    assert result.error.startswith("anyanomaly: anyanomaly.toml exists already and is not overwritten")
     assert Path("anyanomaly.toml").read_text() == "texts = ['mine']\n"
     assert cli("config", "init", "no/folder/x.toml").code == 6

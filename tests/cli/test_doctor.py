@@ -1,4 +1,4 @@
-"""``anyanomaly doctor`` says what there is and ends with one thing to do."""
+"""``anyanomaly doctor`` reports on the installation and ends with the next thing to do."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tests.cli.conftest import Cli
 
 @pytest.fixture(autouse=True)
 def _no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Importing torch in another process takes seconds; what it is asked is tested by itself."""
+    """Do not import torch in another process, which takes seconds."""
     monkeypatch.setattr(doctor, "DEVICES", 'print(\'[{"name": "cpu", "what": "2 threads"}]\')')
 
 
-def test_what_is_told(cli: Cli) -> None:
-    told = json.loads(cli("doctor", "--json").out)
-    assert {"python", "platform", "anyanomaly"} <= set(told["versions"])
-    assert told["devices"] == [{"name": "cpu", "what": "2 threads"}]
-    assert told["caches"][0]["path"].endswith("answers.sqlite")
-    backends = {each["name"]: each for each in told["components"]["backend"]}
+def test_the_report_as_json(cli: Cli) -> None:
+    report = json.loads(cli("doctor", "--json").out)
+    assert {"python", "platform", "anyanomaly"} <= set(report["versions"])
+    assert report["devices"] == [{"name": "cpu", "what": "2 threads"}]
+    assert report["caches"][0]["path"].endswith("answers.sqlite")
+    backends = {component["name"]: component for component in report["components"]["backend"]}
     assert backends["red"]["installed"]
     assert backends["lacking"]["missing"] == ["no-such-thing>=2"]
 
@@ -46,8 +46,8 @@ def test_a_broken_config_file_does_not_stop_the_doctor(cli: Cli, folder: Path) -
 
 def test_an_engine_that_cannot_be_imported_is_a_problem(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "DEVICES", "raise ImportError('libcudart.so is missing')")
-    told = json.loads(cli("doctor", "--json").out)
-    if "torch" not in told["libraries"]:
+    report = json.loads(cli("doctor", "--json").out)
+    if "torch" not in report["libraries"]:
         pytest.skip("torch is not installed here")
-    assert told["devices"] == []
-    assert any("libcudart.so is missing" in problem for problem in told["problems"])
+    assert report["devices"] == []
+    assert any("libcudart.so is missing" in problem for problem in report["problems"])

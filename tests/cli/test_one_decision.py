@@ -1,7 +1,7 @@
 """One decision, one place: every command answers the same for the same settings.
 
-``run --help``, ``config show``, ``run``, ``show``, ``eval``, ``eval --check`` and ``doctor`` are asked in turn which
-components a run takes and with which options.
+The tests compare which components and options ``run --help``, ``config show``, ``run``, ``show``, ``eval``,
+``eval --check`` and ``doctor`` report.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``anyanomaly run``: events on standard output, everything else beside it."""
+"""``anyanomaly run``: events on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def test_a_second_run_asks_nothing(red: Cli) -> None:
     assert "4 questions asked, 0 answers reused" in red("--no-cache").err
 
 
-def test_verbose_tells_how_fast_it_was(cli: Cli) -> None:
+def test_verbose_prints_the_speed(cli: Cli) -> None:
     words = ["--selector", "middle", "--context", "key", "--backend", "red", "--segment-frames", "8"]
-    *_, told = cli("-v", "run", "street.scene", "-t", "red", *words).err.splitlines()
-    assert "frames/s per text" in told
-    assert "times real time (decode " in told
+    *_, last_line = cli("-v", "run", "street.scene", "-t", "red", *words).err.splitlines()
+    assert "frames/s per text" in last_line
+    assert "times real time (decode " in last_line
 
 
-def test_quiet_leaves_the_events(cli: Cli) -> None:
+def test_quiet_prints_only_the_events(cli: Cli) -> None:
     words = ["--selector", "middle", "--context", "key", "--backend", "red", "--segment-frames", "8"]
     result = cli("-q", "run", "street.scene", "-t", "red", *words)
     assert result.out
@@ -81,7 +81,7 @@ def test_events_set_the_exit_code_only_when_asked(red: Cli, folder: Path) -> Non
     assert red("--fail-on-event", video="calm.scene").code == 0
 
 
-def test_a_video_read_in_part_is_told_after_the_rest_is_done(red: Cli, folder: Path) -> None:
+def test_a_video_read_in_part_is_reported_at_the_end(red: Cli, folder: Path) -> None:
     (folder / "cut.scene").write_text("32 20")
     result = red("street.scene", video="cut.scene")
     assert result.code == 4
@@ -96,7 +96,7 @@ def test_a_missing_video_beside_a_good_one(red: Cli) -> None:
     assert result.err.splitlines()[-1] == "anyanomaly: There is no video gone.scene."
 
 
-def test_a_backend_that_dies_ends_the_run_with_its_words(red: Cli) -> None:
+def test_a_backend_that_dies_ends_the_run_with_its_message(red: Cli) -> None:
     result = red("--backend.fail", "engine", "--no-cache")
     assert result.code == 5
     assert result.err.splitlines()[-1] == "anyanomaly: The engine died."
@@ -107,21 +107,21 @@ def test_a_bug_keeps_its_traceback(red: Cli) -> None:
         red("--backend.fail", "bug", "--no-cache")
 
 
-def test_an_interrupted_run_says_what_was_done(red: Cli) -> None:
+def test_an_interrupted_run_reports_its_progress(red: Cli) -> None:
     result = red("--backend.fail", "interrupt", "--no-cache")
     assert result.code == 130
     assert result.err.splitlines()[0].startswith("2 segments")
     assert result.err.splitlines()[-1] == "anyanomaly: interrupted"
 
 
-def test_answers_without_scores_fail_the_run_and_say_what_to_do(red: Cli) -> None:
+def test_too_many_answers_without_a_score_fail_the_run(red: Cli) -> None:
     result = red("--backend.words", "no idea")
     assert result.code == 5
     assert "'no idea'" in result.err.splitlines()[-1]
     assert red("--backend.words", "no idea", "--max-unreadable", "1").code == 0
 
 
-def test_a_reader_of_our_output_that_goes_away_ends_the_run_quietly(red: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_pipe_ends_the_run_quietly(red: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
     with os.fdopen(write_end, "w") as closed:
@@ -142,18 +142,18 @@ def test_standard_output_on_a_full_disk(red: Cli, monkeypatch: pytest.MonkeyPatc
     assert result.err.splitlines()[-1].startswith("anyanomaly: Standard output cannot be written: ")
 
 
-def test_a_result_that_could_not_be_written_is_not_called_written(red: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_that_cannot_be_written_is_not_listed(red: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: SafeFile, text: str) -> None:
         raise OutputError(f"Cannot go on writing {self.path}: No space left on device.")
 
-    assert "Results: found.csv." in red("-o", "found.csv").err
+    assert "Results: frames.csv." in red("-o", "frames.csv").err
     monkeypatch.setattr(SafeFile, "write", full)
-    result = red("-o", "found.csv")
+    result = red("-o", "frames.csv")
     assert result.code == 6
     assert "Results:" not in result.err
 
 
-def test_plugins_that_are_switched_off_are_told(red: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disabled_plugins_are_reported(red: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     information = folder / "broken_plugin-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-plugin\nVersion: 1.0\n")

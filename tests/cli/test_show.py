@@ -1,4 +1,4 @@
-"""``anyanomaly show``: one segment, written down."""
+"""``anyanomaly show``: images, questions and answers of one segment."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def show(cli: Cli) -> Cli:
     return run
 
 
-def test_the_folder_holds_what_was_seen_and_said(show: Cli) -> None:
+def test_the_folder_has_images_questions_and_answers(show: Cli) -> None:
     result = show("--at", "1.2")
     assert result.code == 0
-    told = json.loads(Path("page/answers.json").read_text())
-    assert (told["segment"], told["start"], told["stop"]) == (1, 8, 16)
-    (text,) = told["texts"]
+    report = json.loads(Path("page/answers.json").read_text())
+    assert (report["segment"], report["start"], report["stop"]) == (1, 8, 16)
+    (text,) = report["texts"]
     assert text["score"] == 1.0
-    assert [each["context"] for each in text["contexts"]] == ["key", "position", "temporal"]
+    assert [context["context"] for context in text["contexts"]] == ["key", "position", "temporal"]
     assert "**red**" in text["contexts"][0]["question"]
     assert text["contexts"][0]["answer"] == "1.0. It is that red."
     names = {path.name for path in Path("page").iterdir()}
@@ -40,15 +40,15 @@ def test_the_folder_holds_what_was_seen_and_said(show: Cli) -> None:
     assert result.out.splitlines()[-1] == "page/index.html"
 
 
-def test_the_page_shows_files_that_exist_and_escapes_what_it_is_given(show: Cli) -> None:
+def test_the_page_shows_files_that_exist_and_escapes_texts_and_answers(show: Cli) -> None:
     show("--segment", "1", "--backend.words", "1.0 <script>alert(1)</script>", text="<img src=x onerror=y>")
     page = Path("page/index.html").read_text()
     assert "<script" not in page
     assert "<img src=x" not in page
     assert "&lt;script&gt;" in page
-    shown = re.findall(r"<img src='([^']+)'", page)
-    assert len(shown) >= 8
-    assert all(Path("page", name).is_file() for name in shown)
+    image_names = re.findall(r"<img src='([^']+)'", page)
+    assert len(image_names) >= 8
+    assert all(Path("page", name).is_file() for name in image_names)
 
 
 def test_an_unreadable_answer_is_null_not_zero(show: Cli) -> None:
@@ -57,8 +57,9 @@ def test_an_unreadable_answer_is_null_not_zero(show: Cli) -> None:
 
 
 def test_which_segment(show: Cli) -> None:
-    assert show("--at", "1", "--segment", "1").error.startswith("anyanomaly: Say which segment")
-    assert show().error.startswith("anyanomaly: Say which segment")
+    message = "anyanomaly: Name one segment: either --at TIME or --segment N."
+    assert show("--at", "1", "--segment", "1").error == message
+    assert show().error == message
     beyond = show("--at", "1:00")
     assert beyond.code == 2
     assert "has no segment at 60 s; its last is 3" in beyond.error
@@ -76,8 +77,8 @@ def test_times(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1:60", "1:2:3:4", "nan", "1e3", "1.5:00"])
-def test_no_times(text: str) -> None:
-    with pytest.raises(UsageError, match="is no time"):
+def test_invalid_times(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a time"):
         parse_time(text)
 
 

@@ -1,4 +1,4 @@
-"""Wrong use ends in one line that says what is wrong and what to do, and in the exit code of its kind."""
+"""Wrong use ends with one line that says what is wrong and what to do, and with the exit code of its kind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WRONG_FLAGS = {
     "no value": (["--backend"], "Option '--backend' requires an argument. See: anyanomaly run --help"),
     "a secret as a flag": (["--backend.token", "x"], "No such option: --backend.token"),
     "frames leave the machine": (["--backend", "cloud"], "Backend 'cloud' sends pictures off this machine. "),
-    "no format": (["-o", "results.xyz"], "The suffix of results.xyz tells no format; use one of .csv, "),
+    "no format": (["-o", "results.xyz"], "Cannot infer an output format from 'results.xyz'. Use one of .csv, "),
     "global after the command": (["-q"], "No such option: -q. -q belongs before the command: anyanomaly -q ... run"),
 }
 
@@ -55,13 +55,11 @@ def test_wrong_texts(red: Cli, text: str, message: str) -> None:
 
 
 def test_one_text_twice(red: Cli) -> None:
-    assert red("-t", "red").error == (
-        "anyanomaly: The event text 'red' is given twice; each text is searched for once."
-    )
+    assert red("-t", "red").error == ("anyanomaly: The event text 'red' is repeated; give it once.")
 
 
 def test_nothing_to_search_for_and_nowhere_to_search(cli: Cli) -> None:
-    assert cli("run", "-t", "red").error.startswith("anyanomaly: Say which video to search")
+    assert cli("run", "-t", "red").error.startswith("anyanomaly: There is no video to search.")
     assert cli("run", "street.scene").error.startswith("anyanomaly: Say what to find")
 
 
@@ -86,7 +84,7 @@ def test_a_missing_requirement_says_what_to_run(red: Cli) -> None:
 def test_a_missing_plugin_file(cli: Cli) -> None:
     result = cli("-p", "gone.py", "plugins", plugin=False)
     assert result.code == 2
-    assert result.error == "anyanomaly: Cannot use the plugin gone.py: there is no such file."
+    assert result.error == "anyanomaly: Cannot load the plugin gone.py: there is no such file."
 
 
 def test_an_output_that_cannot_be_written(red: Cli) -> None:
@@ -124,7 +122,9 @@ def test_broken_config_files(red: Cli, folder: Path, content: str | bytes, messa
     assert result.error.startswith(f"anyanomaly: {message}")
 
 
-def test_a_config_file_that_is_not_there(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cli("--config", "my.toml", "run").error.startswith("anyanomaly: There is no config file my.toml (--config).")
+def test_a_missing_config_file(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli("--config", "my.toml", "run").error == (
+        "anyanomaly: There is no config file my.toml (--config). Write one with: anyanomaly config init my.toml"
+    )
     monkeypatch.setenv("ANYANOMALY_CONFIG", "other.toml")
     assert "other.toml (ANYANOMALY_CONFIG)" in cli("config", "show").error

@@ -1,4 +1,9 @@
-"""The command line. Only this layer prints and exits."""
+"""The command line. Only this layer prints and exits.
+
+`main` parses the arguments: ``call`` scans them, ``app`` builds the command, and the command's module, for example
+``run``, adds its flags. Flags come from the fields of pydantic models (``flags``): those of a run are the fields of
+``config.model`` and of the options of the run's components (``run_flags``).
+"""
 
 from __future__ import annotations
 
@@ -9,41 +14,39 @@ import os
 import sys
 from collections.abc import Sequence
 
-from anyanomaly.cli.call import GLOBAL, Call, completing
+from anyanomaly.cli.call import GLOBAL_OPTIONS, Call, completion_arguments
 from anyanomaly.errors import AnyAnomalyError, OutputError
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def entry() -> None:
-    """Run the command line and end the process with its exit code."""
+    """Run the command line and exit with its exit code."""
     sys.exit(main())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code (the errors' own, 130 when interrupted, 141 when nobody reads on).
+    """Run one command and return its exit code: that of the error, 130 when interrupted, 141 when a pipe is closed.
 
-    Our errors print as one line; any other exception is a bug and keeps its traceback.
+    Errors of anyanomaly are printed as one line; any other exception is a bug and is raised.
     """
-    unfinished = completing()
-    words = unfinished if unfinished is not None else list(sys.argv[1:] if argv is None else argv)
-    call = Call.parse(words or ["--help"], unfinished is not None)
+    to_complete = completion_arguments()
+    arguments = to_complete if to_complete is not None else list(sys.argv[1:] if argv is None else argv)
+    call = Call.parse(arguments or ["--help"], to_complete is not None)
     logging.basicConfig(format="anyanomaly: %(message)s", level=call.log_level, stream=sys.stderr, force=True)
     thresholds = gc.get_threshold()
-    gc.set_threshold(
-        50_000, *thresholds[1:]
-    )  # imports make many objects and no garbage: looking costs a fifth of a start
+    gc.set_threshold(50_000, *thresholds[1:])  # imports make no garbage; collecting takes a fifth of the start-up time
     try:
         code = _run(call)
         sys.stdout.flush()
     except BrokenPipeError:
         code = PIPE_CLOSED
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in DISK_FULL:
             raise
-        _say(f"Standard output cannot be written: {error.strerror}.")
+        _print_error(f"Standard output cannot be written: {error.strerror}.")
         code = OutputError.exit_code
     finally:
         gc.set_threshold(*thresholds)
@@ -53,66 +56,66 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(call: Call) -> int:
-    if call.argv == ["plugins"] and not call.unfinished:
-        return _list(call)
+    if call.argv == ["plugins"] and not call.is_completion:
+        return _list_plugins(call)
     import typer
 
     from anyanomaly.cli.app import build_app
 
     try:
         code = int(build_app(call)(args=call.argv, prog_name="anyanomaly", standalone_mode=False) or 0)
-    except SystemExit as end:  # how Typer ends completions, and how it meets a reader that went away
+    except SystemExit as end:  # Typer exits this way after completions, and when a pipe is closed
         broken = isinstance(end.__context__, BrokenPipeError)
         code = PIPE_CLOSED if broken else end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
         code = INTERRUPTED
     except AnyAnomalyError as error:
-        if call.unfinished:
+        if call.is_completion:
             return 0
-        _say(" ".join(str(error).split("\n")))
+        _print_error(" ".join(str(error).split("\n")))
         code = error.exit_code
-    except typer.TyperException as error:  # the command line does not parse
+    except typer.TyperException as error:  # the arguments cannot be parsed
         message = " ".join(error.format_message().split())
-        _say(f"{message}{'' if message.endswith(('.', '?', ')')) else '.'} {_hint(call)}")
+        _print_error(f"{message}{'' if message.endswith(('.', '?', ')')) else '.'} {_hint(call)}")
         code = error.exit_code
     if code == INTERRUPTED:
-        _say("interrupted")
+        _print_error("interrupted")
     return code
 
 
-def _list(call: Call) -> int:
-    """List all components without a parser: there is nothing to parse, and it costs more than the list."""
+def _list_plugins(call: Call) -> int:
+    """List all components without importing Typer, which takes longer than the list."""
     from anyanomaly.cli.listing import list_components
     from anyanomaly.specs import ROLE_NAMES
 
     try:
         list_components(call, ROLE_NAMES, as_json=False)
     except KeyboardInterrupt:
-        _say("interrupted")
+        _print_error("interrupted")
         return INTERRUPTED
     return 0
 
 
 def _hint(call: Call) -> str:
-    """Return what to do about a command line that does not parse."""
-    misplaced = [word for word in call.words if word.partition("=")[0] in GLOBAL]
+    """Return advice for arguments that cannot be parsed."""
+    misplaced = [argument for argument in call.arguments if argument.partition("=")[0] in GLOBAL_OPTIONS]
     if misplaced:
         return f"{misplaced[0]} belongs before the command: anyanomaly {misplaced[0]} ... {call.command}"
     from anyanomaly.cli.app import COMMANDS
 
-    known = [call.command] if call.command in COMMANDS else []
-    return f"See: {' '.join(['anyanomaly', *known])} --help"
+    command = [call.command] if call.command in COMMANDS else []
+    return f"See: {' '.join(['anyanomaly', *command])} --help"
 
 
-def _say(message: str) -> None:
+def _print_error(message: str) -> None:
     print(f"anyanomaly: {message}", file=sys.stderr)
 
 
 def _discard_output() -> None:
-    """Send what is still buffered nowhere, so that Python's own flush at exit does not fail again."""
+    """Send buffered output to the null device, so that Python's flush at exit does not fail again."""
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-    except (OSError, ValueError):  # standard output is no file
+        null_device = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null_device, sys.stdout.fileno())
+        os.close(null_device)
+    except (OSError, ValueError):  # standard output is not a file
         pass

@@ -1,4 +1,4 @@
-"""The command tree, built for one invocation: only the command asked for is imported."""
+"""The Typer application with all commands. Only the command of this call is imported."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from anyanomaly.registry import Problem
 
 COMMANDS = {
     "run": "Find events in videos.",
-    "show": "Write down everything about one segment: what was shown, asked and answered.",
-    "eval": "Measure one configuration on one labelled data set.",
-    "bench": "Run a recipe: a matrix of configurations to tables and a plot of speed against AUC.",
+    "show": "Write images, questions and answers of one segment to a folder.",
+    "eval": "Measure one configuration on one labelled dataset.",
+    "bench": "Run a recipe: a matrix of configurations, with tables and a plot of speed against AUC.",
     "plugins": "List, describe and check components.",
-    "config": "Show, locate or start the settings.",
-    "doctor": "Say what is installed, what is missing, and what to do next.",
+    "config": "Print the settings, locate the config file, or write a new one.",
+    "doctor": "Print what is installed, what is missing, and what to do next.",
 }
 
 
 def new_app(**settings: Any) -> typer.Typer:
-    """Return an empty application with our manners: plain help, plain tracebacks."""
+    """Return an empty application without Typer's own formatting of help and tracebacks."""
     return typer.Typer(
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -33,9 +33,12 @@ def new_app(**settings: Any) -> typer.Typer:
 
 
 def build_app(call: Call) -> typer.Typer:
-    """Return the application for ``call``."""
+    """Return the application for a call: its command in full, the other commands as a line of help.
+
+    :raises AnyAnomalyError: when the flags of the command depend on a component that does not exist or cannot be used.
+    """
     app = new_app()
-    app.callback()(_globals)
+    app.callback()(_global_options)
     for name, summary in COMMANDS.items():
         if name == call.command:
             import_module(f"anyanomaly.cli.{name}").add(app, call)
@@ -46,22 +49,25 @@ def build_app(call: Call) -> typer.Typer:
     return app
 
 
-def _globals(
+def _global_options(
     plugin: Annotated[
         list[str] | None, typer.Option("-p", "--plugin", metavar="FILE|MODULE", help="load a plugin (repeatable)")
     ] = None,
     config: Annotated[str | None, typer.Option(metavar="FILE", help="read settings from this file")] = None,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="tell more")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="tell errors only")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="print progress and speed")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="print errors only")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=lambda asked: _version(asked), is_eager=True, help="print the version")
+        bool,
+        typer.Option(
+            "--version", callback=lambda value: _print_version(value), is_eager=True, help="print the version"
+        ),
     ] = False,
 ) -> None:
     """Find the events that you describe in plain words, in video."""
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         from anyanomaly import __version__
 
         typer.echo(f"anyanomaly {__version__}")
@@ -69,17 +75,17 @@ def _version(asked: bool) -> None:
 
 
 def _placeholder() -> None:
-    """Stands for a command that this invocation does not run."""
+    """Stand for a command that this call does not run."""
 
 
 def _add_plugin_commands(app: typer.Typer, call: Call) -> None:
-    """Mount the commands of plugins; an application that takes a name of ours is refused."""
+    """Add the commands of plugins; a plugin with a command of a built-in command's name is refused."""
     plugin_apps: list[typer.Typer] = call.registry.register_commands(new_app)
     for plugin_app in plugin_apps:
         names = {info.name or _command_name(info.callback) for info in plugin_app.registered_commands}
         names |= {str(info.name) for info in plugin_app.registered_groups}
-        if taken := sorted(names & set(COMMANDS)):
-            sentence = f"A plugin's command '{taken[0]}' is left out: that name is taken."
+        if conflicts := sorted(names & set(COMMANDS)):
+            sentence = f"A plugin's command '{conflicts[0]}' is disabled: there is a built-in command of that name."
             call.registry.problems.append(Problem("", sentence))
             continue
         app.add_typer(plugin_app)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.output import tell
+from anyanomaly.cli.output import print_message
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement, OutputError, UsageError
 from anyanomaly.install import install_command
 
@@ -126,9 +126,9 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
                 page = write_report(bench, recipe, facts)
     print(page or (folder / "table.md").read_text(encoding="utf-8"), end="")
     for number, failure in sorted(bench.failures.items()):
-        tell(f"anyanomaly: {cells[number].label} failed: {failure.reason}")
+        print_message(f"anyanomaly: {cells[number].label} failed: {failure.reason}")
     if not call.quiet:
-        tell(f"Results: {folder}/")
+        print_message(f"Results: {folder}/")
     return min((failure.code for failure in bench.failures.values()), default=0)
 
 
@@ -146,7 +146,7 @@ def _run(bench: Bench, call: Call) -> None:
             bar.refresh()
             if step.state != "running" and not call.quiet:
                 with tqdm.external_write_mode(file=sys.stderr):
-                    tell(_describe_step(bench, step, n_finished))
+                    print_message(_describe_step(bench, step, n_finished))
 
 
 def _describe_step(bench: Bench, step: Step, n_finished: int) -> str:
@@ -165,4 +165,6 @@ def _warn_without_matplotlib() -> None:
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
-        tell(f"anyanomaly: there will be no plot without matplotlib. Run: {install_command('anyanomaly[bench]')}")
+        print_message(
+            f"anyanomaly: there will be no plot without matplotlib. Run: {install_command('anyanomaly[bench]')}"
+        )

@@ -1,6 +1,7 @@
-"""One invocation: what must be known of the command line before it can be parsed.
+"""One call of the command line: the parts that are needed before it can be parsed.
 
-The options of ``run`` depend on the components it names, so the words are looked through once beforehand.
+Which flags ``run`` has depends on the components that its arguments name. Before Typer parses the arguments, they are
+therefore scanned: by `Call.parse` for global options and the command, by `option_values` for single options.
 """
 
 from __future__ import annotations
@@ -8,82 +9,89 @@ from __future__ import annotations
 import logging
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeAlias
 
 from anyanomaly.registry import Registry, load
 
 _LEVELS = {"-v": logging.INFO, "--verbose": logging.INFO, "-q": logging.ERROR, "--quiet": logging.ERROR}
-_WITH_VALUE = {"-p": "plugin", "--plugin": "plugin", "--config": "config"}
-GLOBAL = (*_LEVELS, *_WITH_VALUE)
+_VALUE_OPTIONS = {"-p": "plugin", "--plugin": "plugin", "--config": "config"}
+GLOBAL_OPTIONS = (*_LEVELS, *_VALUE_OPTIONS)
+
+FlagValues: TypeAlias = Mapping[tuple[str, ...], Any]
+"""Values of the flags on the command line, by their path in the tables of a config file."""
 
 
-def completing() -> list[str] | None:
-    """Return the words on the line when a shell asks for completions, else None."""
+def completion_arguments() -> list[str] | None:
+    """Return the arguments on the line to complete when a shell asks for completions; None in a normal call."""
     if "_ANYANOMALY_COMPLETE" not in os.environ:
         return None
     line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
     try:
         return shlex.split(line)[1:]
-    except ValueError:  # a quotation that is not closed yet
+    except ValueError:  # a quotation mark without its partner
         return line.split()[1:]
 
 
-def named(words: Sequence[str], option: str) -> list[str]:
-    """Return the values that an option has on the command line."""
+def option_values(arguments: Sequence[str], option: str) -> list[str]:
+    """Return the values of an option, in order; none when it is not among the arguments."""
     values = []
-    for place, word in enumerate(words):
-        if word == "--":
+    for position, argument in enumerate(arguments):
+        if argument == "--":
             break
-        if word == option and place + 1 < len(words):
-            values.append(words[place + 1])
-        elif word.startswith(f"{option}="):
-            values.append(word.partition("=")[2])
+        if argument == option and position + 1 < len(arguments):
+            values.append(arguments[position + 1])
+        elif argument.startswith(f"{option}="):
+            values.append(argument.partition("=")[2])
     return values
 
 
 @dataclass(frozen=True)
 class Call:
-    """A command line, looked through."""
+    """A command line, split into global options, command and arguments, and the registry that it uses."""
 
     argv: list[str]
     plugins: tuple[str, ...] = ()
     config_file: str | None = None
     log_level: int = logging.WARNING
     command: str = ""
-    words: tuple[str, ...] = ()  # what follows the command
-    unfinished: bool = False  # a shell asks for completions: the words may make no sense yet
+    arguments: tuple[str, ...] = ()  # after the command
+    is_completion: bool = False  # a shell asks for completions: the arguments may be incomplete
 
     @classmethod
-    def parse(cls, argv: list[str], unfinished: bool = False) -> Call:
-        """Find the global options and the command; what is wrong with them the parser says later."""
-        found: dict[str, list[str]] = {"plugin": [], "config": []}
-        level, place = logging.WARNING, 0
-        while place < len(argv) and argv[place].startswith("-"):
-            option, equals, value = argv[place].partition("=")
-            if key := _WITH_VALUE.get(option):
-                place += not equals
-                found[key] += [value] if equals else argv[place : place + 1]
+    def parse(cls, argv: list[str], is_completion: bool = False) -> Call:
+        """Return the call for ``argv``. Wrong arguments are ignored here; Typer reports them later."""
+        values: dict[str, list[str]] = {"plugin": [], "config": []}
+        level, position = logging.WARNING, 0
+        while position < len(argv) and argv[position].startswith("-"):
+            option, equals, value = argv[position].partition("=")
+            if key := _VALUE_OPTIONS.get(option):
+                position += not equals
+                values[key] += [value] if equals else argv[position : position + 1]
             elif option.startswith("-p"):
-                found["plugin"].append(argv[place][2:])
+                values["plugin"].append(argv[position][2:])
             level = _LEVELS.get(option, level)
-            place += 1
-        config = found["config"][-1] if found["config"] else None
-        command, *words = argv[place:] or [""]
-        return cls(argv, tuple(found["plugin"]), config, level, command, tuple(words), unfinished)
+            position += 1
+        config = values["config"][-1] if values["config"] else None
+        command, *arguments = argv[position:] or [""]
+        return cls(argv, tuple(values["plugin"]), config, level, command, tuple(arguments), is_completion)
 
     @property
     def quiet(self) -> bool:
-        """Whether only errors are to be told."""
+        """Whether only errors are printed on standard error."""
         return self.log_level > logging.WARNING
 
     @property
     def verbose(self) -> bool:
-        """Whether more is to be told than usual."""
+        """Whether progress and speed are printed in detail."""
         return self.log_level < logging.WARNING
 
     @cached_property
     def registry(self) -> Registry:
-        """The components that are there; plugins are loaded at first use."""
+        """The components of all plugins, which are loaded at first use.
+
+        :raises PluginLoadError: when a plugin of the command line fails.
+        """
         return load(self.plugins)

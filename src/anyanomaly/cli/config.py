@@ -1,4 +1,4 @@
-"""``anyanomaly config``: show, locate or start the settings."""
+"""``anyanomaly config``: print the settings, locate the config file, or write a new one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from anyanomaly.cli.app import new_app
-from anyanomaly.cli.call import Call
+from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
-from anyanomaly.cli.output import tell
-from anyanomaly.cli.run_flags import Given, resolved, run_flags
+from anyanomaly.cli.output import print_message
+from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.load import FILE_NAME, Settings, find_file, user_file
 from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.config.toml import to_toml, toml_value
@@ -22,33 +22,35 @@ from anyanomaly.specs import SINGLE_ROLES
 
 def add(app: typer.Typer, call: Call) -> None:
     """Add the command to the application."""
-    config = new_app(help="Show, locate or start the settings.")
+    config = new_app(help="Print the settings, locate the config file, or write a new one.")
 
     def show(
-        given: Given,
+        flag_values: FlagValues,
         videos: Annotated[list[str] | None, typer.Argument(metavar="VIDEO", help="as for `run`")] = None,
     ) -> None:
-        _show(call, resolved(call, {**given, ("videos",): videos} if videos else given))
+        values = {**flag_values, ("videos",): videos} if videos else flag_values
+        _show(call, read_settings(call, values))
 
     def path() -> None:
         file = find_file(call.config_file)
         if file is None:
-            tell(f"No config file; looked for ./{FILE_NAME} and {user_file()}. Write one with: anyanomaly config init")
+            paths = f"./{FILE_NAME} and {user_file()}"
+            print_message(f"There is no config file; searched {paths}. Write one with: anyanomaly config init")
         else:
             print(file)
 
-    def init(target: Annotated[Path, typer.Argument(metavar="[FILE]", help="where to")] = Path(FILE_NAME)) -> None:
+    def init(target: Annotated[Path, typer.Argument(metavar="[FILE]", help="file to write")] = Path(FILE_NAME)) -> None:
         _init(target)
 
-    help_text = "Print the settings of a run as a config file, with where each value came from; flags as for `run`."
-    config.command("show", help=help_text)(with_flags(show, run_flags(call) if call.words[:1] == ("show",) else []))
-    config.command("path", help="Print which config file is read.")(path)
+    help_text = "Print the settings of a run as a config file, with the origin of each value; flags as for `run`."
+    config.command("show", help=help_text)(with_flags(show, run_flags(call) if call.arguments[:1] == ("show",) else []))
+    config.command("path", help="Print the path of the config file that is read.")(path)
     config.command("init", help=f"Write a config file with every setting explained ({FILE_NAME}).")(init)
     app.add_typer(config, name="config")
 
 
 def _show(call: Call, settings: Settings) -> None:
-    """Print the settings as a run takes them: what `auto` stands for, and every option of every component."""
+    """Print the settings with the components that `auto` stands for and all options of components."""
     from anyanomaly.assemble.prompts import scoring_prompt
     from anyanomaly.assemble.resolve import fill_in, resolve_components, resolve_readers, resolve_sinks
 
@@ -58,33 +60,33 @@ def _show(call: Call, settings: Settings) -> None:
     for component in components:
         path = component.path
         if component.reason:
-            origins[f"{path}.name"] = f"for auto, because {component.reason}"
-        for option in {"device", "seed"} & set(component.settings):  # unless given, they follow the run's
+            origins[f"{path}.name"] = f"chosen for auto, because {component.reason}"
+        for option in {"device", "seed"} & set(component.settings):  # by default those of the run
             origins.setdefault(f"{path}.{option}", origins.get(f"run.{option}", "default"))
     config = fill_in(config, components, resolve_sinks(config, registry))
-    if config.reader.name == "auto" and len(readers) == 1:  # it stays auto: the address of a video decides
+    if config.reader.name == "auto" and len(readers) == 1:  # it stays auto: the URI of a video decides
         (reader,) = readers.values()
-        origins["reader.name"] = f"takes {reader.name}, by the address"
+        origins["reader.name"] = f"{reader.name}, because of the URI"
         config = config.model_copy(update={"reader": ComponentChoice(name="auto", options=reader.options.model_dump())})
     if (template := scoring_prompt(config, config.backend.name)) != config.prompt.name:
-        origins["prompt.name"] = f"takes {template}"
+        origins["prompt.name"] = f"stands for {template}"
     print(to_toml(config, origins), end="")
 
 
 def _init(target: Path) -> None:
     try:
         with target.open("x", encoding="utf-8") as file:
-            file.write("\n".join(_commented()) + "\n")
+            file.write("\n".join(_list_defaults()) + "\n")
     except FileExistsError:
-        raise UsageError(f"{target} exists and is left as it is; name another file or remove it first.") from None
+        raise UsageError(f"{target} exists already and is not overwritten; name another file, or remove it.") from None
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror}.") from error
     print(target)
 
 
-def _commented() -> Iterator[str]:
-    """Yield the lines of a file that holds every setting with its default, commented out."""
-    yield "# Settings of anyanomaly. Every line shows a default; remove its # to change it."
+def _list_defaults() -> Iterator[str]:
+    """Yield the lines of a config file that has every setting with its default, commented out."""
+    yield "# Settings of anyanomaly. Every line has the default; remove the # in front to change it."
     config = RunConfig()
     values: dict[str, Any] = config.model_dump(mode="json")
     for name, field in RunConfig.model_fields.items():

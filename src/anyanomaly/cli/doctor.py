@@ -1,4 +1,4 @@
-"""``anyanomaly doctor``: what is installed, what is missing, and what to do next."""
+"""``anyanomaly doctor``: print what is installed, what is missing, and what to do next."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("numpy", "opencv-python-headless", "torch", "torchvision", "transformers", "open_clip_torch", "pillow")
 VARIABLES = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT", "CUDA_VISIBLE_DEVICES")
-OURS = ("ANYANOMALY_CONFIG", "ANYANOMALY_CACHE_DIR", "ANYANOMALY_DISABLE_PLUGINS")
+OWN_VARIABLES = ("ANYANOMALY_CONFIG", "ANYANOMALY_CACHE_DIR", "ANYANOMALY_DISABLE_PLUGINS")
 
 DEVICES = """
 import json, torch
@@ -37,7 +37,7 @@ if torch.backends.mps.is_available():
     devices.append({"name": "mps", "what": "Apple GPU"})
 print(json.dumps(devices))
 """
-"""Run in a process of its own, so that this one stays free of torch and survives a driver that crashes."""
+"""Runs in a separate process, so that this one does not import torch and survives a driver that crashes."""
 
 
 def add(app: typer.Typer, call: Call) -> None:
@@ -50,11 +50,14 @@ def add(app: typer.Typer, call: Call) -> None:
         else:
             _print(report)
 
-    app.command("doctor", help="Say what is installed, what is missing, and what to do next.")(doctor)
+    app.command("doctor", help="Print what is installed, what is missing, and what to do next.")(doctor)
 
 
 def examine(call: Call) -> dict[str, Any]:
-    """Return what is known of this installation, JSON-ready."""
+    """Return a report on this installation, JSON-ready.
+
+    :raises PluginLoadError: when a plugin of the command line fails.
+    """
     from anyanomaly.assemble.resolve import resolve_components
 
     registry = call.registry
@@ -63,22 +66,22 @@ def examine(call: Call) -> dict[str, Any]:
     problems = [problem.message for problem in registry.problems]
     problems += [problem for problem in (config_problem, device_problem) if problem]
     try:
-        used = [_describe_component(component) for component in resolve_components(config, registry)]
+        components = [_describe_component(component) for component in resolve_components(config, registry)]
     except AnyAnomalyError as error:
-        used = []
+        components = []
         problems.append(str(error))
     return {
         "versions": {"python": platform.python_version(), "platform": platform.platform(), **registry.versions()},
         "libraries": {name: number for name in LIBRARIES if (number := _version(name))},
         "devices": devices,
         "caches": [_measure_size(path) for path in _list_caches()],
-        "variables": {name: os.environ[name] for name in (*OURS, *VARIABLES) if name in os.environ},
+        "variables": {name: os.environ[name] for name in (*OWN_VARIABLES, *VARIABLES) if name in os.environ},
         "config": {
             "file": str(path) if path else None,
             "encoder": config.encoder.name,
             "backend": config.backend.name,
         },
-        "run": used,
+        "run": components,
         "auto": _describe_auto(call, config),
         "components": {
             role: [_describe_readiness(call, spec) for spec in registry.specs(role)] for role in ("encoder", "backend")
@@ -89,7 +92,7 @@ def examine(call: Call) -> dict[str, Any]:
 
 
 def _read_config(call: Call) -> tuple[RunConfig, Path | None, str]:
-    """Return the configuration of a run without flags, its file, and what is wrong with the file."""
+    """Return the configuration of a run without flags, its file, and the error in it; empty when there is none."""
     path = None
     try:
         path = find_file(call.config_file)
@@ -99,7 +102,7 @@ def _read_config(call: Call) -> tuple[RunConfig, Path | None, str]:
 
 
 def _list_devices() -> tuple[list[dict[str, str]], str]:
-    """Return the devices that torch sees, and what went wrong when it was asked."""
+    """Return the devices that torch finds, and the error when torch fails; empty when it does not."""
     if not _version("torch"):
         return [{"name": "cpu", "what": "torch is not installed"}], ""
     try:
@@ -109,8 +112,8 @@ def _list_devices() -> tuple[list[dict[str, str]], str]:
         devices: list[dict[str, str]] = json.loads(output)
         return devices, ""
     except (OSError, subprocess.SubprocessError, json.JSONDecodeError) as error:
-        last = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
-        return [], f"torch is installed and cannot be used: {last}"
+        last_line = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
+        return [], f"torch is installed but cannot be used: {last_line}"
 
 
 def _version(distribution: str) -> str:
@@ -128,7 +131,7 @@ def _list_caches() -> list[Path]:
 
 
 def _measure_size(path: Path) -> dict[str, Any]:
-    """Return a file's or a folder's size in MiB; links and files that disappear meanwhile count nothing."""
+    """Return the size of a file or folder in MiB, without links and files that disappear while they are counted."""
     n_bytes = path.lstat().st_size if path.is_file() else 0
     for folder, _, names in os.walk(path):
         for name in names:
@@ -139,10 +142,10 @@ def _measure_size(path: Path) -> dict[str, Any]:
 
 
 def _describe_component(component: ResolvedComponent) -> dict[str, Any]:
-    """Describe a component that a run without flags uses, and the weights that it would download."""
+    """Describe a component of a run without flags, with the repositories whose weights it would download."""
     from anyanomaly.assemble.downloads import is_present
 
-    downloads = [each.repository for each in component.options.downloads() if not is_present(each)]
+    downloads = [download.repository for download in component.options.downloads() if not is_present(download)]
     return {"role": component.spec.role, **component.settings, "reason": component.reason, "downloads": downloads}
 
 
@@ -159,7 +162,7 @@ def _describe_readiness(call: Call, spec: ComponentSpec) -> dict[str, Any]:
 
 
 def _describe_auto(call: Call, config: RunConfig) -> dict[str, str]:
-    """Return what the backend ``auto`` is on this machine, and why; no name when there is none."""
+    """Return the backend that ``auto`` stands for and the reason; without a backend, an empty name and the error."""
     from anyanomaly.assemble.resolve import choose_backend_name
 
     table = config.backend if config.backend.name == "auto" else config.backend.model_copy(update={"name": "auto"})
@@ -171,7 +174,7 @@ def _describe_auto(call: Call, config: RunConfig) -> dict[str, str]:
 
 
 def _next_step(call: Call, config: RunConfig, config_problem: str) -> str:
-    """Return the one thing to do now."""
+    """Return the next thing to do, as a sentence."""
     from anyanomaly.assemble.resolve import resolve_backend, resolve_named
 
     if config_problem:
@@ -183,7 +186,7 @@ def _next_step(call: Call, config: RunConfig, config_problem: str) -> str:
         return str(error)
     return (
         f"Try: anyanomaly run VIDEO -t bicycle (encoder {encoder.name}, backend {backend.name}; "
-        f"models that are not on this machine yet are downloaded then)"
+        f"missing weights are downloaded first)"
     )
 
 
@@ -198,9 +201,7 @@ def _print(report: dict[str, Any]) -> None:
     blocks = {
         "Versions": list({**report["versions"], **report["libraries"]}.items()),
         "Devices": [(device["name"], device["what"]) for device in report["devices"]],
-        "Caches": [
-            (cache["path"], f"{cache['mib']} MiB" if cache["exists"] else "empty") for cache in report["caches"]
-        ],
+        "Caches": [(cache["path"], _size_text(cache)) for cache in report["caches"]],
         "Settings": [("config file", report["config"]["file"] or "none"), *report["variables"].items()],
         "A run uses": [(component["role"], _summarise(component)) for component in report["run"]],
     }

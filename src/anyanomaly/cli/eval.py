@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anyanomaly.cli.announce import announce
-from anyanomaly.cli.call import Call
+from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.figures import print_comparison, print_figures
 from anyanomaly.cli.flags import Flag, field_flags, with_flags
-from anyanomaly.cli.output import tell
-from anyanomaly.cli.run_flags import Given, config_tables, resolved, run_flags
+from anyanomaly.cli.notices import print_start_notices
+from anyanomaly.cli.output import print_message
+from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags
 from anyanomaly.config.load import find_file, read_file
 from anyanomaly.errors import DatasetError, InputError, UsageError
 
@@ -38,7 +38,7 @@ def add(app: typer.Typer, call: Call) -> None:
     """Add the command to the application."""
 
     def evaluate(
-        given: Given,
+        flag_values: FlagValues,
         dataset: Annotated[
             str | None, typer.Argument(metavar="DATASET", help="a dataset: `anyanomaly plugins dataset` lists them")
         ] = None,
@@ -61,18 +61,18 @@ def add(app: typer.Typer, call: Call) -> None:
             names = ", ".join(spec.name for spec in call.registry.specs("dataset"))
             raise UsageError(f"Say which dataset, for example: anyanomaly eval demo. Installed: {names or 'none'}.")
         if check:
-            if ("texts",) in given or scores or against or protocol:
+            if ("texts",) in flag_values or scores or against or protocol:
                 raise UsageError("--check covers the whole dataset; omit -t, --scores, --against and --protocol.")
-            return _check(call, given, dataset)
+            return _check(call, flag_values, dataset)
         if scores:
-            _check_flags(given, flags)
-        return _evaluate(call, given, dataset, scores or [], against or [], protocol or [])
+            _check_flags(flag_values, flags)
+        return _evaluate(call, flag_values, dataset, scores or [], against or [], protocol or [])
 
     flags = [*run_flags(call), *_dataset_flags(call)]
     app.command("eval", help=HELP)(with_flags(evaluate, flags))
 
 
-def _check(call: Call, flag_values: Given, name: str) -> int:
+def _check(call: Call, flag_values: FlagValues, name: str) -> int:
     from anyanomaly.api.safe_file import SafeFile
     from anyanomaly.cli.check_report import report_check
     from anyanomaly.evaluation.dataset_check import check_by_name
@@ -81,11 +81,11 @@ def _check(call: Call, flag_values: Given, name: str) -> int:
     for file in files:
         file.check()
     run_settings = {path: value for path, value in flag_values.items() if path[0] not in ("dataset", "output")}
-    config = resolved(call, run_settings).config
+    config = read_settings(call, run_settings).config
     return report_check(check_by_name(_select(flag_values, name), config, call.registry), files)
 
 
-def _check_flags(flag_values: Given, flags: Sequence[Flag]) -> None:
+def _check_flags(flag_values: FlagValues, flags: Sequence[Flag]) -> None:
     """:raises UsageError: for a flag that does not apply to existing scores."""
     from anyanomaly.evaluation.overrides import applies_to_scores
 
@@ -102,7 +102,7 @@ def _check_flags(flag_values: Given, flags: Sequence[Flag]) -> None:
 def _dataset_flags(call: Call) -> list[Flag]:
     """Return the options of the dataset that the command line names; --root is short for --dataset.root."""
     specs = {spec.name: spec for spec in call.registry.specs("dataset")}
-    name = next((word for word in call.words if word in specs), "")
+    name = next((argument for argument in call.arguments if argument in specs), "")
     if not name:
         return []
     flags = field_flags(call.registry.options_model(specs[name]), ("dataset",), {}, "dataset.")
@@ -111,7 +111,7 @@ def _dataset_flags(call: Call) -> list[Flag]:
 
 def _evaluate(
     call: Call,
-    flag_values: Given,
+    flag_values: FlagValues,
     name: str,
     scores: Sequence[str],
     against: Sequence[str],
@@ -166,23 +166,23 @@ def _evaluate(
     return _print_end(call, result, dataset_run)
 
 
-def _select(flag_values: Given, name: str) -> DatasetSelection:
+def _select(flag_values: FlagValues, name: str) -> DatasetSelection:
     from anyanomaly.evaluation.result import DatasetSelection
 
     options = {path[1]: value for path, value in flag_values.items() if path[0] == "dataset"}
     return DatasetSelection(name, options, tuple(flag_values.get(("texts",), ())))
 
 
-def _run(call: Call, settings: Given, selection: DatasetSelection, survey: Survey) -> DatasetRun:
+def _run(call: Call, settings: FlagValues, selection: DatasetSelection, survey: Survey) -> DatasetRun:
     """Run the configuration over the videos, with a progress bar while standard error is a terminal."""
     from tqdm import tqdm
 
     from anyanomaly.evaluation.dataset_run import DatasetRun
     from anyanomaly.types import SegmentScore
 
-    config = resolved(call, settings).config
+    config = read_settings(call, settings).config
     dataset_run = DatasetRun(config, call.registry, survey.videos, selection.classes)
-    announce(dataset_run.pipeline.resolved, call)
+    print_start_notices(dataset_run.pipeline.resolved, call)
     hidden = call.quiet or not sys.stderr.isatty()
     with tqdm(unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar:
         for outcome in dataset_run.run():
@@ -199,13 +199,13 @@ def _print_end(call: Call, result: EvaluationResult, dataset_run: DatasetRun | N
     """
     if not call.quiet:
         for note in result.notes:
-            tell(f"anyanomaly: {note}")
+            print_message(f"anyanomaly: {note}")
         if result.answers:
             answers = result.answers
             counts = f"{answers.n_asked} questions asked, {answers.n_reused} answers reused"
-            tell(f"{counts}, {answers.n_unreadable} unreadable.")
+            print_message(f"{counts}, {answers.n_unreadable} unreadable.")
     for problem in result.problems:
-        tell(f"anyanomaly: {problem}")
+        print_message(f"anyanomaly: {problem}")
     if dataset_run:
         dataset_run.check_readable()
     return InputError.exit_code if result.problems else 0

@@ -1,4 +1,7 @@
-"""Fields of pydantic models as flags: one name for one value in files, in Python and on the command line."""
+"""Flags from the fields of pydantic models: a value has the same name in config files, in Python and as a flag.
+
+A command gets the values of its flags as one argument, ``flag_values``.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,26 @@ from pydantic.fields import FieldInfo
 
 from anyanomaly.errors import InvalidOption
 
-Names: TypeAlias = Callable[[], Sequence[tuple[str, str]]]
-"""What may complete a value: words with their meaning."""
+Choices: TypeAlias = Callable[[], Sequence[tuple[str, str]]]
+"""Returns the values that complete a flag, each with its description."""
 
 _METAVARS = {int: "INT", float: "NUMBER", str: "TEXT"}
 
 
 @dataclass(frozen=True)
 class Flag:
-    """An option of the command line that sets one value."""
+    """A flag: an option of the command line that sets one value."""
 
-    path: tuple[str, ...]  # where the value goes: ("backend", "batch_size")
+    path: tuple[str, ...]  # of the value in a config file: ("backend", "batch_size")
     names: tuple[str, ...]  # ("--backend.batch-size",)
     help: str
     kind: Literal["value", "switch", "list"] = "value"
     metavar: str | None = "NAME"
-    type: Any = None  # what pydantic makes of the words; None: as they are
-    words: Names = field(default=lambda: ())
+    type: Any = None  # validated by pydantic; None: the value stays a string
+    choices: Choices = field(default=lambda: ())
 
     def parameter(self, name: str) -> inspect.Parameter:
-        """Return the flag as a parameter for Typer; its default, None, means that it was not given."""
+        """Return the flag as a parameter of a Typer command; it is None when the flag is not on the command line."""
         kinds: dict[str, Any] = {"value": str, "switch": bool, "list": list[str]}
         option = typer.Option(
             *self.names,
@@ -45,26 +48,25 @@ class Flag:
         annotation: Any = Annotated[kinds[self.kind] | None, option]
         return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
-    def read(self, given: Any) -> Any:
-        """Return the value of the words given.
+    def validate(self, value: Any) -> Any:
+        """Return a value from the command line in the type of the flag.
 
-        :raises InvalidOption: when they do not fit.
+        :raises InvalidOption: when the value is not allowed.
         """
         if self.type is None:
-            return given
+            return value
         try:
-            return TypeAdapter(self.type).validate_python(given)
+            return TypeAdapter(self.type).validate_python(value)
         except ValidationError as error:
             first = error.errors()[0]
             reason = first["msg"].removeprefix("Value error, ")
             reason = reason[:1].lower() + reason[1:]
-            said = (
-                f"{self.names[-1]}: " if first["type"] == "value_error" else f"{self.names[-1]} cannot be {given!r}: "
-            )
-            raise InvalidOption(f"{said}{reason}.") from error
+            flag = self.names[-1]
+            subject = flag if first["type"] == "value_error" else f"{flag} cannot be {value!r}"
+            raise InvalidOption(f"{subject}: {reason}.") from error
 
     def _complete(self, incomplete: str) -> list[tuple[str, str]]:
-        return [word for word in self.words() if word[0].startswith(incomplete)]
+        return [choice for choice in self.choices() if choice[0].startswith(incomplete)]
 
 
 def field_flags(
@@ -72,52 +74,55 @@ def field_flags(
     path: tuple[str, ...],
     current: Mapping[str, Any],
     prefix: str = "",
-    leave: Iterable[str] = (),
+    exclude: Iterable[str] = (),
 ) -> list[Flag]:
-    """Return a flag for each field of a model, fields in ``leave`` and those that no flag can hold apart.
+    """Return a flag for each field of a model except secrets and tables, which a flag cannot hold.
 
-    :param path: of the table that the fields are in. :param current: its values so far, shown as defaults.
-    :param prefix: of the flags' names, for example ``backend.``.
+    :param path: of the table with the fields. :param current: values in effect, which help texts show as defaults.
+    :param prefix: of the flags' names, for example ``backend.``. :param exclude: names of fields without a flag.
     """
     flags = (
-        _field_flag(name, info, path, current, prefix) for name, info in model.model_fields.items() if name not in leave
+        _field_flag(name, info, path, current, prefix)
+        for name, info in model.model_fields.items()
+        if name not in exclude
     )
     return [flag for flag in flags if flag]
 
 
 def with_flags(command: Callable[..., Any], flags: Sequence[Flag]) -> Callable[..., Any]:
-    """Return ``command`` with the flags as parameters; it gets the values given as its first argument, by path."""
-    own = [each for name, each in inspect.signature(command, eval_str=True).parameters.items() if name != "given"]
+    """Return a Typer command that calls ``command`` with its own arguments and, as the first, ``flag_values``."""
+    signature = inspect.signature(command, eval_str=True)
+    own_parameters = [parameter for name, parameter in signature.parameters.items() if name != "flag_values"]
     by_name = {f"flag_{number}": flag for number, flag in enumerate(flags)}
 
-    def called(**values: Any) -> Any:
-        told = {name: values.pop(name) for name in by_name}
-        given = {flag.path: flag.read(told[name]) for name, flag in by_name.items() if told[name] not in (None, [])}
-        return command(given, **values)
+    def typer_command(**arguments: Any) -> Any:
+        raw_values = [(flag, arguments.pop(name)) for name, flag in by_name.items()]
+        flag_values = {flag.path: flag.validate(value) for flag, value in raw_values if value not in (None, [])}
+        return command(flag_values, **arguments)
 
-    parameters = [*own, *(flag.parameter(name) for name, flag in by_name.items())]
-    parameters.sort(key=lambda each: each.kind)
-    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    called.__annotations__ = {each.name: each.annotation for each in parameters}
-    called.__doc__ = command.__doc__
-    return called
+    parameters = [*own_parameters, *(flag.parameter(name) for name, flag in by_name.items())]
+    parameters.sort(key=lambda parameter: parameter.kind)
+    typer_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    typer_command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    typer_command.__doc__ = command.__doc__
+    return typer_command
 
 
 def _field_flag(
     name: str, info: FieldInfo, path: tuple[str, ...], current: Mapping[str, Any], prefix: str
 ) -> Flag | None:
-    kind = _bare(info.annotation)
+    kind = _unwrap(info.annotation)
     flag = f"--{prefix}{name.replace('_', '-')}"
     value = current.get(name, info.get_default(call_default_factory=True))
-    help_text = f"{(info.description or '').rstrip('.')}{_default(value)}"
+    help_text = f"{(info.description or '').rstrip('.')}{_default_note(value)}"
     as_type: Any = Annotated[info.annotation, info]
     if kind is bool:
         names = (f"{flag}/--{prefix}no-{name.replace('_', '-')}",)
         return Flag((*path, name), names, help_text, "switch", None)
     if get_origin(kind) is Literal:
-        choices = [str(each) for each in get_args(kind)]
-        words = [(each, "") for each in choices if each]
-        return Flag((*path, name), (flag,), help_text, "value", "|".join(filter(None, choices)), as_type, lambda: words)
+        values = [str(value) for value in get_args(kind) if str(value)]
+        choices = [(value, "") for value in values]
+        return Flag((*path, name), (flag,), help_text, "value", "|".join(values), as_type, lambda: choices)
     if get_origin(kind) in (list, tuple, set, frozenset):
         return Flag((*path, name), (flag,), f"{help_text} (repeatable)", "list", "TEXT", as_type)
     if get_origin(kind) is not None or kind is SecretStr or (isinstance(kind, type) and issubclass(kind, BaseModel)):
@@ -125,19 +130,22 @@ def _field_flag(
     return Flag((*path, name), (flag,), help_text, "value", _METAVARS.get(kind, "TEXT"), as_type)
 
 
-def _default(value: Any) -> str:
-    """Return how a help text ends: with the value that holds when none is given."""
+def _default_note(value: Any) -> str:
+    """Return the end of a help text: the default in brackets; empty when the default is None or empty."""
     if value is None or value in ("", (), []):
         return ""
-    shown = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
-    return f" [default: {', '.join(map(str, value)) if isinstance(value, list | tuple) else shown}]"
+    if isinstance(value, list | tuple):
+        text = ", ".join(map(str, value))
+    else:
+        text = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+    return f" [default: {text}]"
 
 
-def _bare(annotation: Any) -> Any:
-    """Return a type without ``Annotated`` and without None; a union of several stays text, as ``str``."""
+def _unwrap(annotation: Any) -> Any:
+    """Return a type without ``Annotated`` and ``None``; a union of several types is ``str``."""
     if get_origin(annotation) is Annotated:
-        return _bare(get_args(annotation)[0])
+        return _unwrap(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
-        kinds = [each for each in get_args(annotation) if each is not NoneType]
-        return _bare(kinds[0]) if len(kinds) == 1 else str
+        kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+        return _unwrap(kinds[0]) if len(kinds) == 1 else str
     return annotation

@@ -1,4 +1,4 @@
-"""The list of components. Needs no parser, which is most of what a bare ``anyanomaly plugins`` would cost."""
+"""The list of components. It imports no parser, which takes most of the time of ``anyanomaly plugins``."""
 
 from __future__ import annotations
 
@@ -6,50 +6,56 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.output import print_json, print_table, tell
+from anyanomaly.cli.output import print_json, print_message, print_table
 from anyanomaly.specs import ComponentSpec
 
 
 def list_components(call: Call, roles: tuple[str, ...], as_json: bool) -> None:
-    """Print the components of ``roles``; what is wrong with a plugin goes beside the data."""
+    """Print the components of ``roles``; problems of plugins go to standard error, or into the JSON."""
     specs = [spec for role in roles for spec in call.registry.specs(role)]
     if as_json:
         problems = [{"plugin": problem.plugin, "message": problem.message} for problem in call.registry.problems]
-        print_json({"components": [described(call, spec) for spec in specs], "problems": problems})
+        print_json({"components": [describe_spec(call, spec) for spec in specs], "problems": problems})
         return
     rows = [
-        (spec.role, spec.name, call.registry.provider(spec), f"{spec.summary}{_weights(spec)}{_state(call, spec)}")
+        (
+            spec.role,
+            spec.name,
+            call.registry.provider(spec),
+            f"{spec.summary}{_weights_note(spec)}{_problem_note(call, spec)}",
+        )
         for spec in specs
     ]
     if rows:
         print_table(rows)
     for problem in call.registry.problems:
-        tell(f"anyanomaly: {problem.message}")
+        print_message(f"anyanomaly: {problem.message}")
 
 
-def _weights(spec: ComponentSpec) -> str:
-    """Return what a component's weights take and their licence, in brackets; empty when it says neither."""
-    said = [text for name in ("memory", "licence") if (text := getattr(spec, name, ""))]
-    return f" [{'; '.join(said)}]" if said else ""
+def _weights_note(spec: ComponentSpec) -> str:
+    """Return memory and licence of a component's weights, in brackets; empty when it declares neither."""
+    notes = [note for name in ("memory", "licence") if (note := getattr(spec, name, ""))]
+    return f" [{'; '.join(notes)}]" if notes else ""
 
 
-def _state(call: Call, spec: ComponentSpec) -> str:
-    """Return what stands in the way of a component, in brackets; empty when nothing does."""
-    if sum(each.name == spec.name for each in call.registry.specs(spec.role)) > 1:
+def _problem_note(call: Call, spec: ComponentSpec) -> str:
+    """Return why a component cannot be used, in brackets; empty when it can."""
+    names = [component.name for component in call.registry.specs(spec.role)]
+    if names.count(spec.name) > 1:
         return " (in conflict: two plugins offer this name)"
-    if lacking := call.registry.missing_requirements(spec):
-        return f" (needs {', '.join(lacking)}; run: {call.registry.install_command(spec)})"
+    if missing := call.registry.missing_requirements(spec):
+        return f" (needs {', '.join(missing)}; run: {call.registry.install_command(spec)})"
     return ""
 
 
-def described(call: Call, spec: ComponentSpec) -> dict[str, Any]:
-    """Return a spec with what is known of it, ready for JSON."""
-    told: dict[str, Any] = {"role": spec.role, "provider": call.registry.provider(spec)}
-    for each in fields(spec):
-        value = getattr(spec, each.name)
-        if each.name == "auto":
+def describe_spec(call: Call, spec: ComponentSpec) -> dict[str, Any]:
+    """Return the fields of a spec, its provider and its missing requirements, JSON-ready."""
+    description: dict[str, Any] = {"role": spec.role, "provider": call.registry.provider(spec)}
+    for field in fields(spec):
+        value = getattr(spec, field.name)
+        if field.name == "auto":
             value = [asdict(choice) for choice in value]
-        told[each.name] = (
+        description[field.name] = (
             sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
         )
-    return {**told, "missing": call.registry.missing_requirements(spec)}
+    return {**description, "missing": call.registry.missing_requirements(spec)}

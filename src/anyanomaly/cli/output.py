@@ -1,15 +1,16 @@
-"""How results are printed: tables, JSON."""
+"""Printing: tables, JSON and scores on standard output, messages on standard error."""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 
 def print_table(rows: Sequence[Sequence[str]], indent: str = "") -> None:
-    """Print rows in aligned columns; the last column runs on."""
+    """Print rows in aligned columns; all rows have the same number of cells."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -21,6 +22,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def tell(line: str) -> None:
-    """Print a line for people, beside the data."""
+def print_message(line: str) -> None:
+    """Print a line on standard error, apart from the data."""
     print(line, file=sys.stderr)
+
+
+def format_score(value: float) -> str:
+    """Return a score in [0, 1] as text; NaN is "unreadable"."""
+    return "unreadable" if math.isnan(value) else f"{value:.3f}"

@@ -1,4 +1,4 @@
-"""A segment as a folder: images, answers.json, and a page that shows them in order."""
+"""An inspected segment as a folder: images, answers.json, and index.html, a page that shows them in order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anyanomaly.cli.output import format_score
 from anyanomaly.errors import OutputError
 
 if TYPE_CHECKING:
@@ -33,14 +34,17 @@ Picture = tuple[str, str]
 
 
 def write_page(inspection: Inspection, folder: Path) -> Path:
-    """Write an inspection into ``folder``; return its page.
+    """Write an inspection into ``folder`` and return the path of its page.
 
     :raises OutputError: when the folder cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        sections = [_write_text(inspection.segment, asked, folder, f"{n}-") for n, asked in enumerate(inspection.texts)]
-        (folder / "answers.json").write_text(json.dumps(_told(inspection), ensure_ascii=False, indent=2), "utf-8")
+        sections = [
+            _write_text(inspection.segment, result, folder, f"{number}-")
+            for number, result in enumerate(inspection.texts)
+        ]
+        (folder / "answers.json").write_text(json.dumps(_to_json(inspection), ensure_ascii=False, indent=2), "utf-8")
         page = folder / "index.html"
         page.write_text(_html(inspection.segment, sections), "utf-8")
     except OSError as error:
@@ -48,26 +52,26 @@ def write_page(inspection: Inspection, folder: Path) -> Path:
     return page
 
 
-def _write_text(segment: Segment, asked: InspectedText, folder: Path, prefix: str) -> str:
-    """Write the images of one event text; return its part of the page."""
+def _write_text(segment: Segment, result: InspectedText, folder: Path, prefix: str) -> str:
+    """Write the images of one event text and return its section of the page."""
     frames = [
         _write(folder, f"{prefix}frame-{position}.png", segment.frames[position].image, _caption(segment, position))
-        for position in asked.view.key_frames.sequence
+        for position in result.view.key_frames.sequence
     ]
-    main = segment.frames[asked.view.key_frames.primary]
-    primary = _write(folder, f"{prefix}primary.png", main.image, _caption(segment, asked.view.key_frames.primary))
+    main = segment.frames[result.view.key_frames.primary]
+    primary = _write(folder, f"{prefix}primary.png", main.image, _caption(segment, result.view.key_frames.primary))
     parts = [
-        f"<h2>{escape(asked.view.text.text)} <span class=score>{_number(asked.value)}</span></h2>",
+        f"<h2>{escape(result.view.text.text)} <span class=score>{format_score(result.value)}</span></h2>",
         f"<h3>Key frame</h3><div class='row wide'>{_figures([primary])}</div>",
         f"<h3>Sequence</h3><div class=row>{_figures(frames)}</div>",
     ]
     for context, query, answer, score in zip(
-        asked.view.contexts, asked.queries, asked.answers, asked.scores, strict=True
+        result.view.contexts, result.queries, result.answers, result.scores, strict=True
     ):
         name = f"{context.name} {query.id.index + 1}" if query.id.index else context.name
         pictures = list(_write_context(context, main.image, folder, f"{prefix}{name}"))
         parts.append(
-            f"<h3>Context {escape(name)} <span class=score>{_number(score.value)}</span></h3>"
+            f"<h3>Context {escape(name)} <span class=score>{format_score(score.value)}</span></h3>"
             f"<div class='row wide'>{_figures(pictures)}</div>"
             f"<pre>{escape(f'{query.system}{chr(10) * 2}{query.prompt}'.strip())}</pre>"
             f"<p>Answer:</p><pre>{escape(_answer(answer.text, score))}</pre>"
@@ -76,7 +80,7 @@ def _write_text(segment: Segment, asked: InspectedText, folder: Path, prefix: st
 
 
 def _write_context(context: Context, primary: ImageArray, folder: Path, stem: str) -> Iterator[Picture]:
-    """Write what a context shows, and where it looked as heat over the key frame."""
+    """Write the images of a context, and its attention map as colours over the key frame; yield the pictures."""
     for number, image in enumerate(context.images):
         yield _write(folder, f"{stem}-{number}.png", image, "as the backend sees it")
     if (attention := context.views.get("attention")) is not None:
@@ -86,7 +90,10 @@ def _write_context(context: Context, primary: ImageArray, folder: Path, stem: st
 
 
 def heat(image: ImageArray, values: npt.NDArray[Any]) -> ImageArray:
-    """Return an image (H, W, 3) with a map (h, w) over it, blue where the map is lowest and red where highest."""
+    """Return an image with a map over it as colours, blue where the map is lowest and red where it is highest.
+
+    :param image: uint8 (H, W, 3), RGB. :param values: (h, w), any range; resized to the image.
+    """
     import cv2
     import numpy as np
 
@@ -104,7 +111,7 @@ def _write(folder: Path, name: str, image: ImageArray, caption: str) -> Picture:
     import cv2
 
     name = "".join(char if char.isalnum() or char in "-._" else "_" for char in name)
-    _, encoded = cv2.imencode(".png", image[..., ::-1])  # OpenCV writes BGR; its own writer fails silently
+    _, encoded = cv2.imencode(".png", image[..., ::-1])  # OpenCV expects BGR; cv2.imwrite does not report errors
     (folder / name).write_bytes(encoded.tobytes())
     return name, caption
 
@@ -114,13 +121,10 @@ def _caption(segment: Segment, position: int) -> str:
     return f"frame {frame.index}, {frame.time_s:.2f} s"
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}" if value == value else "unreadable"
-
-
-def _answer(words: str, score: Score) -> str:
+def _answer(text: str, score: Score) -> str:
+    """Return an answer as text; without words, the probability of the allowed answers and the reason."""
     mass = f"expected score, with {score.mass:.3f} of the probability on the allowed answers" if score.mass else ""
-    return words or "\n\n".join(part for part in (mass, score.rationale) if part) or "(no words)"
+    return text or "\n\n".join(part for part in (mass, score.rationale) if part) or "(no words)"
 
 
 def _figures(pictures: Sequence[Picture]) -> str:
@@ -140,8 +144,8 @@ def _html(segment: Segment, sections: Sequence[str]) -> str:
     )
 
 
-def _told(inspection: Inspection) -> Mapping[str, Any]:
-    """Return questions, answers and scores, ready for JSON; an unreadable score is null."""
+def _to_json(inspection: Inspection) -> Mapping[str, Any]:
+    """Return questions, answers and scores, JSON-ready; an unreadable score is null."""
     segment = inspection.segment
     return {
         "video": segment.video.uri,
@@ -150,10 +154,10 @@ def _told(inspection: Inspection) -> Mapping[str, Any]:
         "stop": segment.stop,
         "texts": [
             {
-                "text": asked.view.text.text,
-                "score": _or_null(asked.value),
-                "primary": segment.frames[asked.view.key_frames.primary].index,
-                "sequence": [segment.frames[position].index for position in asked.view.key_frames.sequence],
+                "text": result.view.text.text,
+                "score": _or_null(result.value),
+                "primary": segment.frames[result.view.key_frames.primary].index,
+                "sequence": [segment.frames[position].index for position in result.view.key_frames.sequence],
                 "contexts": [
                     {
                         "context": query.id.context,
@@ -166,10 +170,10 @@ def _told(inspection: Inspection) -> Mapping[str, Any]:
                         "mass": score.mass,
                         "reason": score.rationale or None,
                     }
-                    for query, answer, score in zip(asked.queries, asked.answers, asked.scores, strict=True)
+                    for query, answer, score in zip(result.queries, result.answers, result.scores, strict=True)
                 ],
             }
-            for asked in inspection.texts
+            for result in inspection.texts
         ],
     }
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anyanomaly.cli.announce import announce
-from anyanomaly.cli.call import Call
+from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
-from anyanomaly.cli.output import tell
-from anyanomaly.cli.run_flags import Given, resolved, run_flags
+from anyanomaly.cli.notices import print_start_notices
+from anyanomaly.cli.output import print_message
+from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import InputError, OutputError, UsageError
 
@@ -26,31 +26,32 @@ if TYPE_CHECKING:
 EVENTS_FOUND = 1
 
 LOW_MASS = 0.5
-"""Below this mean mass most of what the model would answer is no allowed answer."""
+"""Below this mean, more than half of the model's probability is on answers that are not allowed."""
 
 HELP = """Find events in videos.
 
 Prints one event per line, tab-separated: start and stop in seconds, peak score, text, rationale; with several
-videos the video comes first. Exit code: 0 done, 1 events found (only with --fail-on-event), 2 wrong use, 3 something
-is missing, 4 a video could not be read, 5 the backend failed, 6 a result could not be written, 130 interrupted."""
+videos the video comes first. Exit code: 0 done, 1 events found (only with --fail-on-event), 2 wrong use, 3 a package or
+weights are missing, 4 a video cannot be read, 5 the backend failed, 6 a result cannot be written, 130 interrupted."""
 
 
 def add(app: typer.Typer, call: Call) -> None:
     """Add the command to the application."""
 
     def run(
-        given: Given,
+        flag_values: FlagValues,
         videos: Annotated[
-            list[str] | None, typer.Argument(metavar="VIDEO", help="files, folders of images, addresses")
+            list[str] | None, typer.Argument(metavar="VIDEO", help="files, folders of images, or URLs")
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="print events as JSON lines")] = False,
         fail_on_event: Annotated[
-            bool, typer.Option("--fail-on-event", help="end with exit code 1 when there are events")
+            bool, typer.Option("--fail-on-event", help="exit with code 1 when there are events")
         ] = False,
     ) -> int:
-        config = resolved(call, {**given, ("videos",): videos} if videos else given).config
+        values = {**flag_values, ("videos",): videos} if videos else flag_values
+        config = read_settings(call, values).config
         if not config.videos:
-            raise UsageError("Say which video to search, for example: anyanomaly run street.mp4 -t bicycle")
+            raise UsageError("There is no video to search. Name one, for example: anyanomaly run street.mp4 -t bicycle")
         return _run(config, call, as_json, fail_on_event)
 
     app.command("run", help=HELP)(with_flags(run, run_flags(call)))
@@ -63,41 +64,40 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
 
     if not call.quiet:
         for problem in call.registry.problems:
-            tell(f"anyanomaly: {problem.message}")
+            print_message(f"anyanomaly: {problem.message}")
     pipeline = build(config, call.registry, StageClock() if call.verbose else None)
-    announce(pipeline.resolved, call)
+    print_start_notices(pipeline.resolved, call)
     outputs = [str(choice.options.get("path", "-")) for choice in config.sink]
     try:
-        with pipeline, contextlib.closing(_shown(pipeline, call)) as outcomes:
+        with pipeline, contextlib.closing(_run_with_progress(pipeline, call)) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome, Event):
                     line = _json_line(outcome) if as_json else _text_line(outcome, len(config.videos) > 1)
                     _print(line)
     except OutputError:
-        outputs = []  # it says what became of them
+        outputs = []  # they are not complete
         raise
     finally:
         if not call.quiet and pipeline.report.n_segments:
-            tell(_summary(pipeline, outputs))
-            _warn_of_mass(pipeline.report.mean_mass)
+            print_message(_summarise(pipeline, outputs))
+            _warn_of_low_mass(pipeline.report.mean_mass)
         if pipeline.report.speed:
-            tell(_speed(pipeline.report.speed))
-    for trouble in pipeline.report.problems:
-        tell(f"anyanomaly: {trouble}")
+            print_message(_describe_speed(pipeline.report.speed))
+    for problem_text in pipeline.report.problems:
+        print_message(f"anyanomaly: {problem_text}")
     if pipeline.report.problems:
         return InputError.exit_code
     return EVENTS_FOUND if fail_on_event and pipeline.report.n_events else 0
 
 
-def _shown(pipeline: Pipeline, call: Call) -> Generator[Any, None, None]:
-    """Yield what the run yields, with a bar of the frames done while standard error is a terminal."""
+def _run_with_progress(pipeline: Pipeline, call: Call) -> Generator[Any, None, None]:
+    """Yield the outcomes of a run, with a progress bar in frames while standard error is a terminal."""
     from tqdm import tqdm
 
     from anyanomaly.types import SegmentScore
 
     lengths = [video.n_frames for _, video in pipeline.sources]
-    every = [length for length in lengths if length is not None]
-    total = sum(every) if len(every) == len(lengths) else None
+    total = None if None in lengths else sum(length for length in lengths if length is not None)
     hidden = call.quiet or not sys.stderr.isatty()
     with tqdm(total=total, unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar:
         for outcome in pipeline.run():
@@ -107,7 +107,7 @@ def _shown(pipeline: Pipeline, call: Call) -> Generator[Any, None, None]:
 
 
 def _print(line: str) -> None:
-    """Print a line of data at once, past the bar if there is one."""
+    """Print a line of data at once, above the progress bar if there is one."""
     from tqdm import tqdm
 
     with tqdm.external_write_mode(file=sys.stdout):
@@ -125,21 +125,21 @@ def _json_line(event: Event) -> str:
     return json.dumps(asdict(event), ensure_ascii=False)
 
 
-def _summary(pipeline: Pipeline, outputs: list[str]) -> str:
-    """Say in one paragraph what was done."""
+def _summarise(pipeline: Pipeline, outputs: list[str]) -> str:
+    """Return the counts of a run and the files of its results, as one line."""
     report = pipeline.report
     parts = [
-        f"{_counted(report.n_segments, 'segment')} ({_counted(report.n_frames, 'frame')})",
-        f"{_counted(report.n_asked, 'question')} asked, {_counted(report.n_reused, 'answer')} reused",
-        f"{_counted(report.n_unreadable, 'answer')} without a readable score" if report.n_unreadable else "",
-        _counted(report.n_events, "event"),
+        f"{_count(report.n_segments, 'segment')} ({_count(report.n_frames, 'frame')})",
+        f"{_count(report.n_asked, 'question')} asked, {_count(report.n_reused, 'answer')} reused",
+        f"{_count(report.n_unreadable, 'answer')} without a readable score" if report.n_unreadable else "",
+        _count(report.n_events, "event"),
     ]
-    written = f" Results: {', '.join(outputs)}." if outputs else ""
-    return f"{'; '.join(part for part in parts if part)}.{written}"
+    results = f" Results: {', '.join(outputs)}." if outputs else ""
+    return f"{'; '.join(part for part in parts if part)}.{results}"
 
 
-def _speed(speed: Speed) -> str:
-    """Say how fast it was, and which stage took how long."""
+def _describe_speed(speed: Speed) -> str:
+    """Return the speed of a run and the time of each of its stages, as one line."""
     stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in speed.stages_s.items())
     tokens = f"{speed.prompt_tokens:,} tokens in, {speed.output_tokens:,} out"
     return (
@@ -148,14 +148,18 @@ def _speed(speed: Speed) -> str:
     )
 
 
-def _warn_of_mass(mean: float | None) -> None:
-    """Say it when expected scores rest on little: the model would have answered something else."""
+def _warn_of_low_mass(mean: float | None) -> None:
+    """Print a warning when the allowed answers have little probability, so that expected scores mean little.
+
+    :param mean: mean total probability of the allowed answers, in [0, 1]; None: scores were not expectations.
+    """
     if mean is not None and mean < LOW_MASS:
-        tell(
-            f"anyanomaly: the model gave the allowed answers {mean:.1%} of its probability, on average; mostly it "
-            f"would have answered something else, so the scores say little. Try another --scoring, --prompt or model."
+        print_message(
+            f"anyanomaly: on average the allowed answers have only {mean:.1%} of the model's probability, "
+            f"so the scores are unreliable. Try another --scoring, --prompt or model."
         )
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 frame", "2 frames"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,52 +1,52 @@
-"""``anyanomaly show``: write down everything about one segment."""
+"""``anyanomaly show``: write images, questions and answers of one segment to a folder."""
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anyanomaly.cli.announce import announce
-from anyanomaly.cli.call import Call
+from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
-from anyanomaly.cli.run_flags import Given, resolved, run_flags
+from anyanomaly.cli.notices import print_start_notices
+from anyanomaly.cli.output import format_score
+from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.errors import UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Inspection
 
-HELP = """Write down everything about one segment.
+HELP = """Write images, questions and answers of one segment to a folder.
 
-Into the folder go the key frames, the images of each context, the attention map, answers.json, and a page,
-index.html, that shows them in order. What was asked and answered is printed too."""
+The folder gets the key frames, the images of each context, the attention map, answers.json, and index.html, a page that
+shows them in order. Questions and answers are also printed."""
 
 
 def add(app: typer.Typer, call: Call) -> None:
     """Add the command to the application."""
 
     def show(
-        given: Given,
-        video: Annotated[str, typer.Argument(metavar="VIDEO", help="a file, a folder of images, an address")],
+        flag_values: FlagValues,
+        video: Annotated[str, typer.Argument(metavar="VIDEO", help="a file, a folder of images, or a URL")],
         folder: Annotated[Path, typer.Option("-d", "--directory", metavar="DIR", help="folder to write to")],
         at: Annotated[
-            str | None, typer.Option(metavar="TIME", help="time in the segment: seconds, mm:ss or hh:mm:ss")
+            str | None, typer.Option(metavar="TIME", help="a time within the segment: seconds, mm:ss or hh:mm:ss")
         ] = None,
         segment: Annotated[int | None, typer.Option(min=0, metavar="N", help="number of the segment, from 0")] = None,
     ) -> None:
         if (at is None) == (segment is None):
-            raise UsageError("Say which segment: --at TIME or --segment N, one of them.")
+            raise UsageError("Name one segment: either --at TIME or --segment N.")
         at_s = None if at is None else parse_time(at)
-        config = resolved(call, {**given, ("videos",): [video]}).config
-        config = config.model_copy(update={"sink": ()})  # the results of a whole video are not replaced by a segment's
+        config = read_settings(call, {**flag_values, ("videos",): [video]}).config
+        config = config.model_copy(update={"sink": ()})  # do not overwrite results of the whole video
 
         from anyanomaly.assemble import build, inspect
         from anyanomaly.cli.page import write_page
 
         pipeline = build(config, call.registry)
-        announce(pipeline.resolved, call)
+        print_start_notices(pipeline.resolved, call)
         inspection = inspect(pipeline, at_s=at_s, segment=segment)
         page = write_page(inspection, folder)
         _print(inspection)
@@ -56,30 +56,25 @@ def add(app: typer.Typer, call: Call) -> None:
 
 
 def parse_time(text: str) -> float:
-    """Return the seconds that "12.5", "1:02.5" or "1:00:02" say.
+    """Return a time such as "12.5", "1:02.5" or "1:00:02" in seconds.
 
     :raises UsageError: for anything else.
     """
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text) or any(float(part) >= 60 for part in text.split(":")[1:]):
-        raise UsageError(f"'{text}' is no time; use seconds, mm:ss or hh:mm:ss, for example --at 1:02.5")
+        raise UsageError(f"'{text}' is not a time; use seconds, mm:ss or hh:mm:ss, for example --at 1:02.5")
     seconds = 0.0
     for part in text.split(":"):
         seconds = seconds * 60 + float(part)
     return seconds
 
 
-def told(value: float) -> str:
-    """Return a score as one reads it."""
-    return "unreadable" if math.isnan(value) else f"{value:.3f}"
-
-
 def _print(inspection: Inspection) -> None:
     segment = inspection.segment
     print(f"segment {segment.index}: {segment.times_s[0]:.2f} s to {segment.times_s[-1]:.2f} s of {segment.video.uri}")
-    for asked in inspection.texts:
-        print(f"\n{asked.view.text.text}: {told(asked.value)}")
-        for query, answer, score in zip(asked.queries, asked.answers, asked.scores, strict=True):
-            print(f"\n  {query.id.context}: {told(score.value)}")
+    for result in inspection.texts:
+        print(f"\n{result.view.text.text}: {format_score(result.value)}")
+        for query, answer, score in zip(result.queries, result.answers, result.scores, strict=True):
+            print(f"\n  {query.id.context}: {format_score(score.value)}")
             for title, text in (("question", query.prompt), ("answer", answer.text)):
                 lines = text.splitlines() or ["(no words)"]
                 print(f"    {title}: {lines[0]}")
