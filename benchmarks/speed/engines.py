@@ -140,7 +140,7 @@ def prompt_ids(engine: str, backend: Any, queries: Sequence[Query], pad: int) ->
                 ids.append([token for piece in pieces for token in (piece.tokens or (pad,) * piece.n_tokens)])
         return ids
     limit = {"max_tokens": 1, **({"return_token_ids": True} if engine == "vllm server" else {})}
-    client, name, *_ = backend._open
+    client, name, *_ = backend._connection
     requests = [{"model": name, "messages": as_json(query, "png"), **limit} for query in queries]
     replies = [client.post("chat/completions", request) for request in requests]
     return [reply.get("prompt_token_ids") or [reply["usage"]["prompt_tokens"]] for reply in replies]
