@@ -81,7 +81,9 @@ def test_another_dataset_keeps_the_settings_and_drops_published_figures(tmp_path
 
 def test_with_another_backend_no_row_runs_the_published_model(tmp_path: Path) -> None:
     recipe = read_recipe(write_recipe(tmp_path))
-    assert [entry.same_model for entry in with_settings(recipe, ["backend=rot"]).ablation] == [False, False]
+    changed = with_settings(recipe, ["backend=rot"])
+    assert [entry.same_model for entry in changed.ablation] == [False, False]
+    assert "not the recipe's: backend=rot." in changed.note  # the labels in the table are still the recipe's
     assert [entry.same_model for entry in with_settings(recipe, ["backend.level=2.0"]).ablation] == [None, None]
 
 

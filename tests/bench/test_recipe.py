@@ -156,3 +156,22 @@ def test_published_improvements_follow_from_the_published_figures(name: str) -> 
             assert isinstance(improvement, Figure)
             exact = 100 * (improved.value / base.value - 1)
             assert improvement.value == pytest.approx(exact, abs=0.02), line.row  # of figures before rounding
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_recipe_begins_with_the_command_that_runs_it(path: Path) -> None:
+    words = path.read_text().splitlines()[0].split()
+    assert words[:4] == ["#", "anyanomaly", "bench", f"benchmarks/recipes/{path.name}"]
+    roots = {words[at + 1].removesuffix("=DIR") for at, option in enumerate(words) if option == "--root"}
+    assert roots == {entry.name for entry in read_recipe(path).dataset} - {"demo"}
+
+
+def test_the_recipe_of_the_docs_is_one(tmp_path: Path) -> None:
+    page = (RECIPES.parents[1] / "docs" / "benchmarks.md").read_text()
+    path = tmp_path / "recipe.toml"
+    path.write_text(page.split("```toml\n")[1].split("```")[0])
+    recipe = read_recipe(path)
+    assert [entry.label for entry in recipe.ablation] == ["w/o context", "proposed"]
+    shipped = facts_of(read_recipe(RECIPES / "table-s4.toml"), RECIPES / "table-s4.toml")
+    results = Results(recipe, shipped, [], {})
+    assert [results.published_auc(results.place({"ablation": entry})) for entry in recipe.ablation] == [78.3, 88.1]

@@ -49,6 +49,8 @@ def with_settings(recipe: Recipe, pairs: Sequence[str]) -> Recipe:
 
     :raises UsageError: when one is not of the form KEY=VALUE.
     """
+    if not pairs:
+        return recipe
     settings: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
@@ -67,7 +69,8 @@ def with_settings(recipe: Recipe, pairs: Sequence[str]) -> Recipe:
         entry.model_copy(update={**changes, "config": merge_tables(entry.config, settings)})
         for entry in recipe.ablation
     ]
-    return recipe.model_copy(update={"dataset": tuple(datasets), "ablation": tuple(ablations)})
+    note = f"{recipe.note}\n\nRun with settings that are not the recipe's: {', '.join(pairs)}.".strip()
+    return recipe.model_copy(update={"dataset": tuple(datasets), "ablation": tuple(ablations), "note": note})
 
 
 def merge_tables(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
