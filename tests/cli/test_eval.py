@@ -138,7 +138,7 @@ def test_missing_answers_are_counted_and_too_many_end_with_5(evaluate: Callable[
     assert result.code == 5
     assert "21 of 21 answers hold no readable score" in result.err
     some = evaluate("-t", "red", "--backend.words", "no idea", "--max-unreadable", "1")
-    assert "Class 'red' has no AUC: no frame has a score that could be read." in some.err
+    assert "Class 'red' has no AUC: no frame has a readable score." in some.err
 
 
 def test_stored_scores_are_measured_without_a_model(evaluate: Callable[..., Result], cli: Cli, folder: Path) -> None:
