@@ -1,4 +1,4 @@
-"""A one-file plugin with a data set of scenes: red from second 1 to 2 in every other one; faults on request."""
+"""A one-file plugin with a dataset of scenes. Every other scene is red from 1 s to 2 s; an option adds faults."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from anyanomaly.types import LabelledVideo
 
 class SceneOptions(Options):
     root: str = Field("", description="folder of the scenes")
-    n: int = Field(6, description="how many")
-    fault: Literal["", "long", "off", "gone", "twice"] = Field("", description="what is wrong")
+    n: int = Field(6, description="number of scenes")
+    fault: Literal["", "long", "off", "gone", "twice"] = Field("", description="fault of the dataset")
 
 
 class Scenes(Dataset[SceneOptions]):
@@ -26,18 +26,18 @@ class Scenes(Dataset[SceneOptions]):
         root = Path(self.options.root)
         if not root.is_dir():
             raise DatasetNotFound(f"There is no folder {root}. Make it.")
-        for at in range(self.options.n):
-            n_frames = 48 if at % 2 else 8
-            path = root / f"{at:02}.scene"
+        for number in range(self.options.n):
+            n_frames = 48 if number % 2 else 8
+            path = root / f"{number:02}.scene"
             path.write_text(str(n_frames))
             red = np.zeros(n_frames, np.bool_)
             red[8:16] = True
             labels = {"red": red, "blue": np.zeros(n_frames, np.bool_), "any": red}
-            if at == 1 and self.options.fault in ("long", "off"):
+            if number == 1 and self.options.fault in ("long", "off"):
                 labels["red"] = np.pad(red, (0, 30 if self.options.fault == "long" else 2))
-            if at == 1 and self.options.fault == "gone":
+            if number == 1 and self.options.fault == "gone":
                 path.unlink()
-            id = "00" if self.options.fault == "twice" else f"{at:02}"
+            id = "00" if self.options.fault == "twice" else f"{number:02}"
             yield LabelledVideo(str(path), id, ("red", "blue"), labels, classes={"any": ("red", "blue")})
 
 

@@ -1,4 +1,4 @@
-"""``anyanomaly eval``: figures on standard output, all of them in a file, nothing lost on the way."""
+"""``anyanomaly eval`` prints figures and writes all of them to a file; faults are named and lose nothing else."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ RUN = ["--selector", "middle", "--context", "key", "--segment-frames", "8", "--s
 
 @pytest.fixture
 def evaluate(cli: Cli, folder: Path) -> Callable[..., Result]:
-    """Run ``anyanomaly eval scenes`` with the backend that sees red."""
+    """Return a function that runs ``anyanomaly eval scenes`` with the backend that sees red."""
 
-    def run(*words: str, protocols: tuple[str, ...] = ("fixed",)) -> Result:
-        chosen = [word for name in protocols for word in ("--protocol", name)]
-        return cli("-p", PLUGIN, "eval", "scenes", "--root", str(folder), "--backend", "red", *RUN, *chosen, *words)
+    def run(*arguments: str, protocols: tuple[str, ...] = ("fixed",)) -> Result:
+        flags = [*RUN, *(argument for name in protocols for argument in ("--protocol", name))]
+        return cli("-p", PLUGIN, "eval", "scenes", "--root", str(folder), "--backend", "red", *flags, *arguments)
 
     return run
 
 
-def figures(path: str = "e.json") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Path(path).read_text())
-    return found
+def read_result(path: str = "e.json") -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(Path(path).read_text())
+    return content
 
 
-def test_a_data_set_is_run_and_measured(evaluate: Callable[..., Result]) -> None:
+def test_a_dataset_is_run_and_measured(evaluate: Callable[..., Result]) -> None:
     result = evaluate("-t", "red", "-o", "e.json", protocols=())
     assert result.code == 0
     head, row, null_auc, *_ = result.out.splitlines()
     assert head.split() == ["AUC", "in", "%", "fixed", "cross-video", "paper", "paper-oracle"]
     assert row.split()[:2] == ["red", "100.0"]
     assert null_auc.startswith("null AUC")
-    found = figures()
-    assert found["protocols"]["fixed"]["classes"]["red"]["auc"] == 1.0
-    assert found["protocols"]["fixed"]["classes"]["red"]["events"]["recall"] == 1.0
-    assert found["config"]["backend"]["name"] == "red"
-    assert found["backend"] == "red "
-    assert found["hardware"]["cores"] >= 1
-    assert found["answers"]["asked"] + found["answers"]["reused"] == 21
-    assert "videos" not in found["config"]
+    content = read_result()
+    assert content["protocols"]["fixed"]["classes"]["red"]["auc"] == 1.0
+    assert content["protocols"]["fixed"]["classes"]["red"]["events"]["recall"] == 1.0
+    assert content["config"]["backend"]["name"] == "red"
+    assert content["backend"] == "red "
+    assert content["hardware"]["cores"] >= 1
+    assert content["answers"]["asked"] + content["answers"]["reused"] == 21
+    assert "videos" not in content["config"]
 
 
-def test_a_class_that_is_no_text_is_that_of_any_text(evaluate: Callable[..., Result]) -> None:
+def test_a_class_of_several_texts_is_scored_by_their_maximum(evaluate: Callable[..., Result]) -> None:
     assert evaluate("-t", "any", "-o", "e.json").code == 0
-    assert figures()["protocols"]["fixed"]["classes"]["any"]["auc"] == 1.0
+    assert read_result()["protocols"]["fixed"]["classes"]["any"]["auc"] == 1.0
 
 
-def test_a_class_with_one_label_only_is_told_and_the_others_are_measured(evaluate: Callable[..., Result]) -> None:
+def test_a_class_with_one_label_only_is_named_and_the_others_are_measured(evaluate: Callable[..., Result]) -> None:
     result = evaluate()
     assert result.code == 0
     assert "Class 'blue' has no AUC: its 168 labels are all 0." in result.err
@@ -65,23 +65,23 @@ def test_a_class_with_one_label_only_is_told_and_the_others_are_measured(evaluat
     assert "Nothing can be measured. Class 'blue' has no AUC" in alone.err
 
 
-def test_an_interrupted_evaluation_goes_on_and_gives_the_same_table(evaluate: Callable[..., Result]) -> None:
-    whole = evaluate("--no-cache", "-o", "whole.json")
+def test_an_interrupted_evaluation_continues_and_prints_the_same_table(evaluate: Callable[..., Result]) -> None:
+    uninterrupted = evaluate("--no-cache", "-o", "uninterrupted.json")
     assert evaluate("--backend.fail", "interrupt").code == 130
-    again = evaluate("-o", "e.json")
-    assert again.out == whole.out
-    assert figures()["protocols"] == figures("whole.json")["protocols"]
-    assert figures()["answers"]["asked"] < figures("whole.json")["answers"]["asked"]
+    resumed = evaluate("-o", "e.json")
+    assert resumed.out == uninterrupted.out
+    assert read_result()["protocols"] == read_result("uninterrupted.json")["protocols"]
+    assert read_result()["answers"]["asked"] < read_result("uninterrupted.json")["answers"]["asked"]
 
 
-def test_a_video_at_which_the_backend_fails_is_left_out_and_told(
+def test_a_video_at_which_the_backend_fails_is_skipped_and_named(
     evaluate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RED_FAILS_AT", "03")
     result = evaluate("-t", "red", "-o", "e.json", "--no-cache")
     assert result.code == 4
     assert "anyanomaly: Video '03' is skipped: The engine died." in result.err.splitlines()
-    assert set(figures()["protocols"]["fixed"]["classes"]["red"]["videos"]) == {"00", "01", "02", "04", "05"}
+    assert set(read_result()["protocols"]["fixed"]["classes"]["red"]["videos"]) == {"00", "01", "02", "04", "05"}
 
 
 def test_a_backend_that_fails_at_every_video_ends_the_evaluation(
@@ -93,28 +93,28 @@ def test_a_backend_that_fails_at_every_video_ends_the_evaluation(
     assert result.err.splitlines()[-1] == "anyanomaly: The engine died."
 
 
-def test_labels_of_another_length_and_a_missing_video_are_told_and_the_rest_measured(
+def test_labels_of_the_wrong_length_and_missing_videos_are_named_and_all_others_measured(
     evaluate: Callable[..., Result],
 ) -> None:
     long = evaluate("-t", "red", "--dataset.fault", "long")
     assert long.code == 4
     assert "Video '01' has 78 labels for 'red' and 48 frames with scores; skipped." in long.err
     assert long.out.splitlines()[1].split()[:2] == ["red", "100.0"]
-    gone = evaluate("-t", "red", "--dataset.fault", "gone")
-    assert gone.code == 4
-    assert "There is no video" in gone.err
-    assert "Video '01' has no scores for 'red'; skipped." in gone.err
+    missing = evaluate("-t", "red", "--dataset.fault", "gone")
+    assert missing.code == 4
+    assert "There is no video" in missing.err
+    assert "Video '01' has no scores for 'red'; skipped." in missing.err
 
 
-def test_a_difference_of_two_frames_is_cut_and_told(evaluate: Callable[..., Result]) -> None:
+def test_a_difference_of_two_frames_is_truncated_and_noted(evaluate: Callable[..., Result]) -> None:
     result = evaluate("-t", "red", "--dataset.fault", "off", "-o", "e.json")
     assert result.code == 0
-    (note,) = (note for note in figures()["notes"] if "differ in number" in note)
+    (note,) = (note for note in read_result()["notes"] if "differ in number" in note)
     assert note.endswith("the longer is truncated at the end: '01' (50 labels, 48 frames).")
     assert f"anyanomaly: {note}" in result.err.splitlines()
 
 
-def test_figures_are_shown_when_their_file_cannot_be_written(
+def test_figures_are_printed_when_their_file_cannot_be_written(
     evaluate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: SafeFile, text: str) -> None:
@@ -136,27 +136,27 @@ def test_two_videos_of_one_name_are_refused(evaluate: Callable[..., Result]) -> 
 def test_missing_answers_are_counted_and_too_many_end_with_5(evaluate: Callable[..., Result]) -> None:
     result = evaluate("-t", "red", "--backend.words", "no idea", "-o", "e.json")
     assert result.code == 5
-    assert "21 of 21 answers hold no readable score" in result.err
-    some = evaluate("-t", "red", "--backend.words", "no idea", "--max-unreadable", "1")
-    assert "Class 'red' has no AUC: no frame has a score that could be read." in some.err
+    assert "21 of 21 answers hold no score that can be read, for example 'no idea'" in result.err
+    allowed = evaluate("-t", "red", "--backend.words", "no idea", "--max-unreadable", "1")
+    assert "Class 'red' has no AUC: no frame has a readable score." in allowed.err
 
 
 def test_stored_scores_are_measured_without_a_model(evaluate: Callable[..., Result], cli: Cli, folder: Path) -> None:
     ran = evaluate("-o", "scores.jsonl", "-o", "e.json")
-    words = ["-p", PLUGIN, "eval", "scenes", "--root", str(folder), "--protocol", "fixed", "--scores", "scores.jsonl"]
-    stored = cli(*words, "-o", "stored.json")
+    command = ["-p", PLUGIN, "eval", "scenes", "--root", str(folder), "--protocol", "fixed", "--scores", "scores.jsonl"]
+    stored = cli(*command, "-o", "stored.json")
     assert stored.out == ran.out
-    assert figures("stored.json")["protocols"] == figures()["protocols"]
-    assert figures("stored.json")["backend"] == "red "
+    assert read_result("stored.json")["protocols"] == read_result()["protocols"]
+    assert read_result("stored.json")["backend"] == "red "
     Path("other.jsonl").write_text(Path("scores.jsonl").read_text().replace('"value": 1.0', '"value": 0.0'))
-    compared = cli(*words, "-t", "red", "--against", "other.jsonl")
+    compared = cli(*command, "-t", "red", "--against", "other.jsonl")
     assert compared.out.splitlines()[-1].split()[:2] == ["mean", "+50.00"]
 
 
-def test_a_file_of_scores_that_is_none_is_named(evaluate: Callable[..., Result], cli: Cli, folder: Path) -> None:
+def test_a_file_without_scores_is_named(evaluate: Callable[..., Result], cli: Cli, folder: Path) -> None:
     Path("notes.txt").write_text("hello\n")
-    words = ["-p", PLUGIN, "eval", "scenes", "--root", str(folder), "--scores"]
-    assert "notes.txt has a line that is not JSON" in cli(*words, "notes.txt").error
+    command = ["-p", PLUGIN, "eval", "scenes", "--root", str(folder), "--scores"]
+    assert "notes.txt has a line that is not JSON" in cli(*command, "notes.txt").error
     ran = evaluate("-t", "red", "-o", "scores.jsonl")
     assert ran.code == 0
     for old, new in (
@@ -165,12 +165,13 @@ def test_a_file_of_scores_that_is_none_is_named(evaluate: Callable[..., Result],
         ('"stop": 16', '"stop": 8'),
         ('"config"', '"configuration"'),
     ):
-        Path("odd.jsonl").write_text(Path("scores.jsonl").read_text().replace(old, new))
+        Path("broken.jsonl").write_text(Path("scores.jsonl").read_text().replace(old, new))
         assert re.match(
-            r"anyanomaly: Line \d+ of odd.jsonl is not a result of a run \(", cli(*words, "odd.jsonl").error
+            r"anyanomaly: Line \d+ of broken.jsonl is not a result of a run \(", cli(*command, "broken.jsonl").error
         )
     assert (
-        cli(*words, "gone.jsonl").error == "anyanomaly: Cannot read the results gone.jsonl: No such file or directory."
+        cli(*command, "gone.jsonl").error
+        == "anyanomaly: Cannot read the results gone.jsonl: No such file or directory."
     )
 
 
@@ -183,16 +184,16 @@ def test_wrong_use_is_one_sentence(evaluate: Callable[..., Result], cli: Cli, fo
     assert "There is no folder nowhere. Make it." in evaluate("--root", "nowhere").err
 
 
-def test_a_place_that_cannot_be_written_is_told_before_anything_runs(evaluate: Callable[..., Result]) -> None:
+def test_a_file_that_cannot_be_written_is_refused_before_anything_runs(evaluate: Callable[..., Result]) -> None:
     result = evaluate("-o", "/proc/none/e.json")
     assert result.code == 6
     assert not result.out
 
 
-def test_the_options_of_the_data_set_are_listed(cli: Cli) -> None:
-    shown = cli("-p", PLUGIN, "eval", "scenes", "--help").out
-    assert "--dataset.fault" in shown
-    assert "--root" in shown
+def test_the_options_of_the_dataset_are_listed(cli: Cli) -> None:
+    help_text = cli("-p", PLUGIN, "eval", "scenes", "--help").out
+    assert "--dataset.fault" in help_text
+    assert "--root" in help_text
 
 
 def test_the_check_refuses_an_option_that_no_reader_has(evaluate: Callable[..., Result], cli: Cli) -> None:

@@ -38,11 +38,11 @@ def test_a_result_is_equal_after_its_json_file(folder: Path) -> None:
 def test_python_and_the_command_line_measure_the_same(folder: Path, cli: Cli) -> None:
     result = evaluate_scenes(folder, classes="red", protocols=["fixed"])
     words = ["--selector", "middle", "--context", "key", "--segment-frames", "8", "--smooth-seconds", "0"]
-    done = cli(
+    command = cli(
         *("-p", PLUGINS[1], "eval", "scenes", "--root", str(folder), "--backend", "red", *words),
         *("-t", "red", "--protocol", "fixed", "-o", "e.json"),
     )
-    assert done.code == 0
+    assert command.code == 0
     from_file = EvaluationResult.from_json(json.loads(Path("e.json").read_text()))
     same = {"answers": None, "seconds": None}
     assert dataclasses.replace(from_file, **same) == dataclasses.replace(result, **same)

@@ -87,7 +87,7 @@ def _check(call: Call, flag_values: FlagValues, name: str) -> int:
 
 def _check_flags(flag_values: FlagValues, flags: Sequence[Flag]) -> None:
     """:raises UsageError: for a flag that does not apply to existing scores."""
-    from anyanomaly.evaluation.overrides import applies_to_scores
+    from anyanomaly.evaluation.score_settings import applies_to_scores
 
     names = {flag.path: flag.names[-1].split("/") for flag in flags}
     for path, value in flag_values.items():
@@ -121,7 +121,7 @@ def _evaluate(
     from anyanomaly.evaluation.dataset_run import load_survey
     from anyanomaly.evaluation.evaluate import check_protocols
     from anyanomaly.evaluation.measurement import measure
-    from anyanomaly.evaluation.overrides import override_settings
+    from anyanomaly.evaluation.score_settings import override_settings
     from anyanomaly.evaluation.scores import read_scores
     from anyanomaly.metrics.frame_metrics import sklearn_metrics
 

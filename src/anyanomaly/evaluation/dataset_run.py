@@ -11,7 +11,7 @@ from anyanomaly.api.options import Options
 from anyanomaly.assemble.pipeline import Pipeline
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.plan import Source
-from anyanomaly.engine.run import Outcome
+from anyanomaly.engine.run import Outcome, RunReport
 from anyanomaly.errors import BackendError, DatasetError
 from anyanomaly.evaluation.alignment import select_classes, texts_of
 from anyanomaly.evaluation.result import AnswerCounts, DatasetSelection
@@ -68,7 +68,7 @@ class DatasetRun:
         self.pipeline = Pipeline(config, registry, ids={video.uri: video.id for video in selected})
         self._header: dict[str, Any] = {}
         self._table = ScoreTable()
-        self._n_asked = self._n_reused = self._n_unreadable = 0
+        self._totals = RunReport()  # counts over all runs
         self._problems: list[str] = []
 
     @property
@@ -80,7 +80,7 @@ class DatasetRun:
     @property
     def scored_run(self) -> ScoredRun:
         """The scores so far, with problems and counts."""
-        answers = AnswerCounts(self._n_asked, self._n_reused, self._n_unreadable)
+        answers = AnswerCounts(self._totals.n_asked, self._totals.n_reused, self._totals.n_unreadable)
         return ScoredRun(self._header, self._table, problems=tuple(self._problems), answers=answers)
 
     def run(self) -> Iterator[Outcome]:
@@ -100,12 +100,7 @@ class DatasetRun:
 
     def check_readable(self) -> None:
         """:raises BackendError: when the fraction of unreadable answers is above the run's limit."""
-        n_answers = self._n_asked + self._n_reused
-        if self._n_unreadable > self.pipeline.settings.max_unreadable * n_answers:
-            raise BackendError(
-                f"{self._n_unreadable} of {n_answers} answers hold no readable score, so the figures say little. "
-                f"Try --scoring expected, another prompt or model, or allow it with --max-unreadable 1."
-            )
+        self._totals.check_readable(self.pipeline.settings.max_unreadable)
 
     def _run_group(self, texts: tuple[str, ...], sources: Sequence[Source]) -> Iterator[Outcome]:
         """Run videos of the same texts: all in one stream, and one by one after the backend failed."""
@@ -134,8 +129,12 @@ class DatasetRun:
                     finished = {failed}
                 one_by_one = True
             finally:
-                report = self.pipeline.report
-                self._n_asked += report.n_asked
-                self._n_reused += report.n_reused
-                self._n_unreadable += report.n_unreadable
+                self._count(self.pipeline.report)
             remaining = [source for source in remaining if source[1].id not in finished]
+
+    def _count(self, report: RunReport) -> None:
+        self._totals.n_asked += report.n_asked
+        self._totals.n_reused += report.n_reused
+        self._totals.n_answers += report.n_answers
+        self._totals.n_unreadable += report.n_unreadable
+        self._totals.unreadable_example = self._totals.unreadable_example or report.unreadable_example

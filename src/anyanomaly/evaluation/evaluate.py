@@ -13,8 +13,8 @@ from anyanomaly.config.model import ComponentChoice
 from anyanomaly.errors import UsageError
 from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
 from anyanomaly.evaluation.measurement import measure
-from anyanomaly.evaluation.overrides import override_settings
 from anyanomaly.evaluation.result import DatasetSelection, EvaluationResult
+from anyanomaly.evaluation.score_settings import override_settings
 from anyanomaly.evaluation.scores import read_scores
 from anyanomaly.metrics.frame_metrics import sklearn_metrics
 from anyanomaly.metrics.protocols import PROTOCOLS
