@@ -21,7 +21,10 @@ from anyanomaly.specs import SINGLE_ROLES
 
 
 def add(app: typer.Typer, call: Call) -> None:
-    """Add the command to the application."""
+    """Add the command to the application.
+
+    :raises UsageError: for an unknown component on the command line, and for a config file that cannot be used.
+    """
     config = new_app(help="Print the settings, locate the config file, or write a new one.")
 
     def show(

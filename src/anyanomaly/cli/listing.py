@@ -11,7 +11,10 @@ from anyanomaly.specs import ComponentSpec
 
 
 def list_components(call: Call, roles: tuple[str, ...], as_json: bool) -> None:
-    """Print the components of ``roles``; problems of plugins go to standard error, or into the JSON."""
+    """Print the components of ``roles``; problems of plugins go to standard error, or into the JSON.
+
+    :raises PluginLoadError: when a plugin of the command line fails.
+    """
     specs = [spec for role in roles for spec in call.registry.specs(role)]
     if as_json:
         problems = [{"plugin": problem.plugin, "message": problem.message} for problem in call.registry.problems]

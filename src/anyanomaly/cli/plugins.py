@@ -24,7 +24,10 @@ HELP = "List, describe and check components. With a role, list only its componen
 
 
 def add(app: typer.Typer, call: Call) -> None:
-    """Add the command to the application."""
+    """Add the command to the application.
+
+    :raises UsageError: when the component after ``check`` does not exist.
+    """
     plugins = new_app(help=HELP, invoke_without_command=True)
 
     @plugins.callback()

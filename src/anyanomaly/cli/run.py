@@ -36,7 +36,10 @@ weights are missing, 4 a video cannot be read, 5 the backend failed, 6 a result 
 
 
 def add(app: typer.Typer, call: Call) -> None:
-    """Add the command to the application."""
+    """Add the command to the application.
+
+    :raises UsageError: for an unknown component on the command line, and for a config file that cannot be used.
+    """
 
     def run(
         flag_values: FlagValues,

@@ -25,7 +25,10 @@ shows them in order. Questions and answers are also printed."""
 
 
 def add(app: typer.Typer, call: Call) -> None:
-    """Add the command to the application."""
+    """Add the command to the application.
+
+    :raises UsageError: for an unknown component on the command line, and for a config file that cannot be used.
+    """
 
     def show(
         flag_values: FlagValues,

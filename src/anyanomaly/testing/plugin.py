@@ -48,5 +48,5 @@ def check(component: str, options: Mapping[str, Any], plugins: Sequence[str] = (
     plugin_flags = [word for plugin in plugins for word in ("--component-plugin", plugin)]
     module = "anyanomaly.testing.conformance.test_component"
     # no configuration file: the working folder's is about other tests
-    flags = ["-q", "-p", "no:cacheprovider", "-c", os.devnull]
+    flags = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     return int(pytest.main(["-p", "anyanomaly.testing.plugin", "--pyargs", module, *flags, *about, *plugin_flags]))
