@@ -16,7 +16,7 @@ def record_bench(folder: Path, results: Path) -> None:
     title, _, text = (folder / "table.md").read_text(encoding="utf-8").removeprefix("# ").partition("\n")
     text = text.replace(f"{folder}/", "")
     if (folder / PLOT).is_file():
-        (results / "results").mkdir(exist_ok=True)
+        (results / "results").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / PLOT, results / "results" / f"{folder.name}.svg")
         text += f"\n![Frames per second against AUC](results/{folder.name}.svg)\n"
     command = f"anyanomaly bench benchmarks/recipes/{folder.name}.toml"
