@@ -6,7 +6,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from speed.results import BENCHMARKS, record
+from speed.results import BENCHMARKS, origin, record
 
 PLOT = "fps-auc.svg"
 
@@ -19,8 +19,8 @@ def record_bench(folder: Path, results: Path) -> None:
         (results / "results").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / PLOT, results / "results" / f"{folder.name}.svg")
         text += f"\n![Frames per second against AUC](results/{folder.name}.svg)\n"
-    command = f"anyanomaly bench benchmarks/recipes/{folder.name}.toml"
-    record(f"bench-{folder.name}", title, text, results, command)
+    run = origin(f"anyanomaly bench benchmarks/recipes/{folder.name}.toml")
+    record(f"bench-{folder.name}", title, text, results, [run])
 
 
 def main() -> None:

@@ -110,8 +110,7 @@ def test_the_script_runs_at_its_smallest_size(script: str, tmp_path: Path) -> No
     for page in tmp_path.glob("results-folder/RESULTS.md"):
         section = page.read_text(encoding="utf-8").partition("\n## ")[2]
         assert "| --- |" in section
-        origin = section.splitlines()[-1]
-        assert origin.startswith("Made at commit ")
+        assert section.splitlines()[-1].startswith("Commit ")
         assert str(tmp_path) not in section.replace(str(tmp_path / "results-folder"), "")
 
 
