@@ -31,7 +31,7 @@ import anyanomaly
 from anyanomaly.metrics.frame_metrics import roc_auc
 
 sys.path.insert(0, str(Path(__file__).parent / "speed"))
-from results import record, table
+from results import origin, record, table
 
 PUBLISHED_WEIGHTS = {"key": 0.6, "position": 0.3, "temporal": 0.1}
 SELECTOR_COLUMNS = ("one window", "key frames by whole frames alone", "uniform key frames alone", "uniform, all three")
@@ -209,7 +209,7 @@ def write_result(
     folder = arguments.out or Path(__file__).parent / "results"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{prefix}-{arguments.split}-{arguments.scoring}-{arguments.clips}.json"
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({**result, **origin()}, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {path}")
     if not arguments.out:
         paths = sorted(folder.glob(f"{prefix}-*.json"))
@@ -224,7 +224,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     title = "The demo's tiny models on synthetic clips outside the training set"
-    write_result("demo", arguments, measure(arguments), lambda results: record("demo", title, section(results)))
+    write_result(
+        "demo", arguments, measure(arguments), lambda results: record("demo", title, section(results), origins=results)
+    )
 
 
 if __name__ == "__main__":

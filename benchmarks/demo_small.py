@@ -54,7 +54,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 def section(results: Sequence[Mapping[str, Any]]) -> str:
     """Return this part of RESULTS.md."""
     rows = [
-        result
+        {key: value for key, value in result.items() if key not in ("commit", "command")}
         | {title: f"{result[title]:.3f}" for title in (KEY_ALONE, KEY_AND_POSITION)}
         | {"difference": f"{result['difference']:+.3f}", "p": f"{result['p']:.3f}"}
         | {"interval": "{:+.3f} to {:+.3f}".format(*result["interval"]) if result["interval"] else ""}
@@ -73,7 +73,9 @@ def main() -> None:
     result = measure(arguments)
     print(json.dumps(result, indent=1))
     title = "The position context on small things in synthetic clips"
-    write_result("small", arguments, result, lambda results: record("demo-small", title, section(results)))
+    write_result(
+        "small", arguments, result, lambda results: record("demo-small", title, section(results), origins=results)
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from speed.results import BENCHMARKS, record
+from speed.results import BENCHMARKS, origin, record
 
 PLOT = "fps-auc.svg"
 
@@ -16,11 +16,11 @@ def record_bench(folder: Path, results: Path) -> None:
     title, _, text = (folder / "table.md").read_text(encoding="utf-8").removeprefix("# ").partition("\n")
     text = text.replace(f"{folder}/", "")
     if (folder / PLOT).is_file():
-        (results / "results").mkdir(exist_ok=True)
+        (results / "results").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / PLOT, results / "results" / f"{folder.name}.svg")
         text += f"\n![Frames per second against AUC](results/{folder.name}.svg)\n"
-    command = f"anyanomaly bench benchmarks/recipes/{folder.name}.toml"
-    record(f"bench-{folder.name}", title, text, results, command)
+    run = origin(f"anyanomaly bench benchmarks/recipes/{folder.name}.toml")
+    record(f"bench-{folder.name}", title, text, results, [run])
 
 
 def main() -> None:

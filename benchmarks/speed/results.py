@@ -17,8 +17,8 @@ from typing import Any
 BENCHMARKS = Path(__file__).resolve().parents[1]
 HEAD = """# Results
 
-Written by the scripts of `benchmarks/` (`--record`); do not edit. Each section ends with the commit and the command
-that made it. Times depend on the machine, and on what else runs on it.
+Written by the scripts of `benchmarks/`; do not edit. Each section ends with the commit and the command that made its
+figures. Times depend on the machine, and on what else runs on it.
 """
 
 
@@ -34,15 +34,18 @@ def add_record_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, default=BENCHMARKS, help="folder of RESULTS.md")
 
 
-def record(name: str, title: str, text: str, folder: Path = BENCHMARKS, command: str = "") -> None:
+def record(
+    name: str, title: str, text: str, folder: Path = BENCHMARKS, origins: Sequence[Mapping[str, Any]] = ()
+) -> None:
     """Write a section, in place of an older one of the same name, and RESULTS.md with it.
 
     :param folder: holds RESULTS.md and the sections in ``results``.
-    :param command: what made the figures; by default the command line of this process.
+    :param origins: "commit" and "command" of each run that made figures; by default those of this process.
     """
-    origin = f"Made at commit {commit()} by `{command or command_line()}`."
+    lines = [f"Commit {run['commit']}: `{run['command']}`" for run in origins or [origin()]]
+    section = "\n\n".join((f"## {title}", text.strip(), "  \n".join(lines)))
     (folder / "results").mkdir(parents=True, exist_ok=True)
-    (folder / "results" / f"{name}.md").write_text(f"## {title}\n\n{text.strip()}\n\n{origin}\n", encoding="utf-8")
+    (folder / "results" / f"{name}.md").write_text(f"{section}\n", encoding="utf-8")
     (folder / "RESULTS.md").write_text(joined(folder), encoding="utf-8")
 
 
@@ -52,6 +55,11 @@ def joined(folder: Path = BENCHMARKS) -> str:
     return "\n".join([HEAD, *(section.read_text(encoding="utf-8") for section in sections)])
 
 
+def origin(command: str = "") -> dict[str, str]:
+    """Return "commit" and "command" of a run; by default the command line of this process."""
+    return {"commit": commit(), "command": command or command_line()}
+
+
 def commit() -> str:
     """Return the commit that is checked out, and whether sources differ from it."""
     try:
@@ -59,7 +67,7 @@ def commit() -> str:
         changes = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results", ":!*.md")
     except (OSError, subprocess.CalledProcessError):
         return "unknown (no git checkout)"
-    return f"{revision}, with changes that were not committed," if changes else revision
+    return f"{revision} with changes that were not committed" if changes else revision
 
 
 def command_line() -> str:
