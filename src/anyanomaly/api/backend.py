@@ -18,7 +18,7 @@ class Backend(Component[O_co]):
     batch_size: int = 1  # maximum number of queries per ``answer_batch``
     max_images: int | None = None  # set by ``load`` when the model takes fewer than the spec declares
     revision: str | None = None
-    """The version of the weights, for results: a hub id with its commit, or a digest; ``load`` sets it, if it is known."""
+    """The version of the weights, for results: a hub id with its commit, or a digest; set by ``load`` where known."""
 
     encoder: Encoder[Options]
     """Set by the host before ``load`` when the spec says ``needs_encoder``."""
