@@ -59,9 +59,11 @@ def test_models_are_as_small_as_promised() -> None:
     assert sizes[MODELS / "qwen2.5-vl" / "model.safetensors"] < 10e6
 
 
-def run(flavour: str, folder: Path, scoring: str) -> tuple[list[Any], dict[tuple[str, str], Any]]:
+def run(
+    flavour: str, folder: Path, scoring: str, n_clips: int = N_CLIPS
+) -> tuple[list[Any], dict[tuple[str, str], Any]]:
     """Search the first test clips of a flavour for all its classes."""
-    options = DemoDatasetOptions(flavour=flavour, n_videos=N_CLIPS, root=str(folder))
+    options = DemoDatasetOptions(flavour=flavour, n_videos=n_clips, root=str(folder))
     videos = list(DemoDataset(options).videos())
     outcomes = anyanomaly.run(
         [video.uri for video in videos],
@@ -71,6 +73,7 @@ def run(flavour: str, folder: Path, scoring: str) -> tuple[list[Any], dict[tuple
         backend="demo-hf",
         context=CONTEXTS,
         run={"scoring": scoring, "store": False},
+        sink=[{"path": str(folder / "results.jsonl")}],
     )
     timelines = [outcome for outcome in outcomes if isinstance(outcome, anyanomaly.Timeline)]
     return timelines, {(video.id, text): video.labels[text] for video in videos for text in video.texts}
@@ -81,6 +84,13 @@ def test_event_frames_score_higher(flavour: str, least: float, tmp_path: Path) -
     """On six clips; benchmarks/demo.py takes forty. These models know actions less well than things: see RESULTS.md."""
     timelines, labels = run(flavour, tmp_path, "expected")
     assert auc(timelines, labels, WEIGHTS) >= least
+
+
+def test_results_name_the_weights_and_the_versions_of_the_engines(tmp_path: Path) -> None:
+    run("appearance", tmp_path, "expected", n_clips=1)
+    header = json.loads((tmp_path / "results.jsonl").read_text().splitlines()[0])
+    assert all(revision and revision in header[role] for role, revision in header["revisions"].items())
+    assert {"torch", "transformers", "open_clip_torch"} <= set(header["versions"])
 
 
 def test_written_scores_are_readable_and_agree_with_probabilities(tmp_path: Path) -> None:
