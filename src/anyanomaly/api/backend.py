@@ -17,6 +17,8 @@ class Backend(Component[O_co]):
 
     batch_size: int = 1  # maximum number of queries per ``answer_batch``
     max_images: int | None = None  # set by ``load`` when the model takes fewer than the spec declares
+    revision: str | None = None
+    """The version of the weights, for results: a hub id with its commit, or a digest; set by ``load`` where known."""
 
     encoder: Encoder[Options]
     """Set by the host before ``load`` when the spec says ``needs_encoder``."""
@@ -28,14 +30,6 @@ class Backend(Component[O_co]):
 
         :raises BackendError: when read before ``load``.
         """
-
-    @property
-    def revision(self) -> str | None:
-        """Version of the weights, for results: a commit of the hub or a digest; None when there is none.
-
-        Read after ``load``.
-        """
-        return None
 
     @property
     def max_inflight(self) -> int:

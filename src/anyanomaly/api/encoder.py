@@ -13,16 +13,13 @@ class Encoder(Component[O_co]):
     """An image-text embedding model, such as CLIP. It caches nothing: the engine does."""
 
     batch_size: int = 64  # crops that fill one forward pass
+    revision: str | None = None
+    """The version of the weights, for results, as `Backend.revision`."""
 
     @property
     @abstractmethod
     def fingerprint(self) -> str:
         """Identifies the weights and everything else that changes the vectors."""
-
-    @property
-    def revision(self) -> str | None:
-        """The version of the weights, for results, as `Backend.revision`."""
-        return None
 
     @abstractmethod
     def encode_crops(self, crops: Sequence[Crop]) -> FloatArray:

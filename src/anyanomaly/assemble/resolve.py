@@ -188,10 +188,12 @@ def resolve_named(config: RunConfig, registry: Registry, role: str, *, installed
     return resolve_component(config, registry, role, table.name, table.options, installed=installed)
 
 
-def resolve_contexts(config: RunConfig, registry: Registry) -> tuple[ResolvedComponent, ...]:
-    """Return the contexts in the order of the configuration. Errors as `resolve_run`."""
+def resolve_contexts(config: RunConfig, registry: Registry, *, installed: bool = True) -> tuple[ResolvedComponent, ...]:
+    """Return the contexts in the order of the configuration. Errors as `resolve_component`."""
+    tables = {name: config.context.get(name, {}) for name in config.contexts}
     return tuple(
-        resolve_component(config, registry, "context", name, config.context.get(name, {})) for name in config.contexts
+        resolve_component(config, registry, "context", name, options, installed=installed)
+        for name, options in tables.items()
     )
 
 

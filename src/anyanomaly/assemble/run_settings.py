@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from anyanomaly.assemble.prompts import load_template, scoring_prompt
-from anyanomaly.config.model import RunConfig
+from anyanomaly.config.model import RunConfig, RunOptions
 from anyanomaly.core.events import EventRule
 from anyanomaly.core.expected import SCORES, YES_NO
 from anyanomaly.engine.settings import ReasonRule, RunSettings
@@ -20,8 +20,7 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
     :raises UsageError: when the weights are all 0 or a segment is shorter than the step between frames read.
     """
     run = config.run
-    if not any(weights.values()):
-        raise UsageError("All contexts have weight 0, so nothing would count; give one a weight above 0.")
+    check_weights(weights)
     if run.segment_seconds is None and run.every > run.segment_frames:
         raise UsageError(
             f"With every {run.every}th frame read, segments of {run.segment_frames} frames would be empty; "
@@ -55,7 +54,18 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
         keep_tail=run.keep_tail,
         smooth_seconds=run.smooth_seconds,
         smooth_frames=run.smooth_frames,
-        rule=EventRule(run.threshold, run.merge_seconds, run.min_event_seconds),
+        rule=event_rule(run),
         lookahead_bytes=run.lookahead_mib * 2**20,
         max_unreadable=run.max_unreadable,
     )
+
+
+def event_rule(run: RunOptions) -> EventRule:
+    """Return how a smoothed score becomes events."""
+    return EventRule(run.threshold, run.merge_seconds, run.min_event_seconds)
+
+
+def check_weights(weights: Mapping[str, float]) -> None:
+    """:raises UsageError: when no context counts."""
+    if not any(weights.values()):
+        raise UsageError("All contexts have weight 0, so nothing would count; give one a weight above 0.")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from anyanomaly.assemble.resolve import ResolvedComponent, fill_in, resolve_components
 from anyanomaly.bench.digests import content_digests
 from anyanomaly.bench.recipe import AblationEntry, BackendEntry, DatasetEntry, Recipe
 from anyanomaly.config.load import Layer, load_settings
@@ -79,16 +80,16 @@ def make_cells(recipe: Recipe, folders: DatasetFolders, registry: Registry) -> l
         options = {**dataset.options, **folders.get(dataset.name, {})}
         selection = DatasetSelection(dataset.name, options, dataset.classes)
         cell = Cell(len(cells), backend, dataset, ablation, config, selection, "")
-        _check_components(cell, registry)
-        cells.append(replace(cell, key=_cell_key(cell, recipe, versions, registry)))
+        components = _resolve_components(cell, registry)
+        cells.append(replace(cell, key=_cell_key(cell, recipe, versions, components)))
     return cells
 
 
-def _cell_key(cell: Cell, recipe: Recipe, versions: Mapping[str, str], registry: Registry) -> str:
+def _cell_key(cell: Cell, recipe: Recipe, versions: Mapping[str, str], components: Sequence[ResolvedComponent]) -> str:
     selection = cell.selection
     return _digest(
         [
-            cell.config.model_dump(mode="json"),
+            fill_in(cell.config, components).model_dump(mode="json"),
             selection.name,
             dict(selection.options),
             selection.classes,
@@ -97,7 +98,7 @@ def _cell_key(cell: Cell, recipe: Recipe, versions: Mapping[str, str], registry:
             cell.ablation.speed_texts,
             {group: list(names) for group, names in cell.dataset.groups.items()},
             versions,
-            content_digests(_files(cell, registry)),
+            content_digests(_files(cell, components)),
         ]
     )
 
@@ -113,40 +114,25 @@ def _check_layer(layer: Layer) -> None:
         )
 
 
-def _check_components(cell: Cell, registry: Registry) -> None:
-    """Check that components exist and take their options. A missing package fails later, in the cell's own process."""
-    for role, name, options in _components(cell):
+def _resolve_components(cell: Cell, registry: Registry) -> tuple[ResolvedComponent, ...]:
+    """Return the components of a cell, checked. A missing package fails later, in the cell's own process."""
+    try:
         with suppress(MissingRequirement):
-            spec = registry.find(role, name)
+            spec = registry.find("dataset", cell.selection.name)
             registry.check_requirements(spec)
-            try:
-                registry.options_model(spec).validate_values(options, f"{role.capitalize()} '{name}'")
-            except UsageError as error:
-                raise type(error)(f"In '{cell.label}': {error}") from error
+            registry.check_options(spec, cell.selection.options)
+        return resolve_components(cell.config, registry)
+    except UsageError as error:
+        raise type(error)(f"In '{cell.label}': {error}") from error
 
 
-def _files(cell: Cell, registry: Registry) -> Iterator[Path]:
-    """Yield the files and folders of weights, prompts and the like that a cell names."""
+def _files(cell: Cell, components: Sequence[ResolvedComponent]) -> Iterator[Path]:
+    """Yield the files and folders of weights, prompts and the like that a cell names, those of its dataset left out."""
     prompt = cell.config.prompt
     templates = (prompt.name, prompt.reason, *(prompt.per_backend or {}).values())
     yield from (Path(name) for name in templates if name.endswith(".toml") and Path(name).is_file())
-    for role, name, options in _components(cell):
-        if role != "dataset":  # its files are not part of a configuration, and may be many gigabytes
-            with suppress(MissingRequirement):
-                model = registry.options_model(registry.find(role, name))
-                yield from model.validate_values(options, name).named_files()
-
-
-def _components(cell: Cell) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Yield role, name and options of each component of a cell."""
-    config = cell.config
-    yield "dataset", cell.selection.name, cell.selection.options
-    yield "selector", config.selector.name, config.selector.options
-    yield "encoder", config.encoder.name, config.encoder.options
-    if config.backend.name != "auto":
-        yield "backend", config.backend.name, config.backend.options
-    for name in config.contexts:
-        yield "context", name, config.context.get(name, {})
+    for component in components:
+        yield from component.options.named_files()
 
 
 def _digest(value: Any) -> str:

@@ -17,7 +17,7 @@ from anyanomaly.core.segment import segments
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.settings import RunSettings
-from anyanomaly.errors import VideoError
+from anyanomaly.errors import PluginError, VideoError
 from anyanomaly.types import (
     Context,
     Crop,
@@ -157,7 +157,7 @@ class Planner:
                         tuple(
                             context
                             for generator in self._contexts
-                            for context in generator.build(segment, text, key_frames)
+                            for context in _build(generator, segment, text, key_frames)
                         ),
                     )
                     for text, key_frames in zip(self._texts, selection, strict=True)
@@ -204,6 +204,18 @@ class Planner:
         frame_bytes = sum(frame.image.nbytes for frame in segment.frames)
         by_bytes = self._settings.lookahead_bytes // 4 // frame_bytes
         return max(1, min(self._encoder.batch_size // len(segment.frames), by_bytes))
+
+
+def _build(
+    generator: ContextGenerator[ContextOptions], segment: Segment, text: EventText, key_frames: KeyFrames
+) -> Sequence[Context]:
+    """:raises PluginError: when the generator returns no context: its score would be missing without a reason."""
+    contexts = generator.build(segment, text, key_frames)
+    if not contexts:
+        raise PluginError(
+            f"{type(generator).__name__}.build returned no context for segment {segment.index}; it must return one."
+        )
+    return contexts
 
 
 def _queries(

@@ -48,7 +48,7 @@ class RememberingEncoder(Encoder[Options]):
         return self._encoder.fingerprint
 
     @property
-    def revision(self) -> str | None:
+    def revision(self) -> str | None:  # type: ignore[override]  # the wrapped encoder sets it in load
         """The wrapped encoder's."""
         return self._encoder.revision
 

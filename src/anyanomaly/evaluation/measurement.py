@@ -9,9 +9,10 @@ import numpy as np
 
 from anyanomaly.api.dataset import Survey
 from anyanomaly.assemble.resolve import context_weights, resolve_contexts
+from anyanomaly.assemble.run_settings import check_weights, event_rule
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.events import EventRule
-from anyanomaly.errors import DatasetError, UsageError
+from anyanomaly.errors import DatasetError
 from anyanomaly.evaluation.alignment import Alignment, align, select_classes
 from anyanomaly.evaluation.hardware import hardware_card
 from anyanomaly.evaluation.result import (
@@ -84,13 +85,12 @@ def run_mix(config: RunConfig, registry: Registry) -> Mix:
 
     :raises UsageError: when all weights are 0, or a context or an option of it does not exist or fit.
     """
-    weights = tuple(context_weights(resolve_contexts(config, registry)).values())
-    if not any(weights):
-        raise UsageError("All contexts have weight 0; give one a weight above 0.")
+    weights = context_weights(resolve_contexts(config, registry, installed=False))
+    check_weights(weights)
     run = config.run
     if run.smooth_frames is not None:
-        return Mix(weights, run.smooth_frames, "frames")
-    return Mix(weights, run.smooth_seconds, "seconds")
+        return Mix(tuple(weights.values()), run.smooth_frames, "frames")
+    return Mix(tuple(weights.values()), run.smooth_seconds, "seconds")
 
 
 def protocol_results(estimates: Estimates) -> dict[str, ProtocolResult]:
@@ -117,7 +117,7 @@ def _measure_protocols(
     alignment = align(run.table, survey.videos, classes, config.contexts, config.run.keep_tail)
     alignment.notes[:0] = [finding.message for finding in survey.findings if finding.kind == "note"]
     alignment.problems[:0] = [finding.message for finding in survey.findings if finding.kind == "error"]
-    rule = EventRule(config.run.threshold, config.run.merge_seconds, config.run.min_event_seconds)
+    rule = event_rule(config.run)
     estimates = estimate_classes(alignment.classes, run_mix(config, registry), rule, protocols)
     if not estimates.classes:
         reasons = [*alignment.problems, *alignment.notes, *estimates.notes]

@@ -65,9 +65,10 @@ class GgufBackend(Backend[GgufOptions]):
             context_size=self.options.context_size,
         )
         self._running = _RunningModel(native, decoder, chat, sizing)
+        self.revision = f"{model.identity}/{mmproj.identity}"
         self._fingerprint = fingerprint(
             "gguf",
-            f"{model.identity}/{mmproj.identity}",
+            self.revision,
             pixels=f"{sizing.min_pixels}-{sizing.max_pixels}" if sizing else "",
             **{"llama-cpp-python": llama_cpp.__version__},
         )

@@ -58,7 +58,7 @@ class TowerEncoder(Encoder[T_co]):
         self._device = _resolve_device(self.options.device)
         self._dtype: torch.dtype = getattr(torch, self.options.dtype)
         preprocess_cfg = getattr(loaded.model.visual, "preprocess_cfg", "")  # a folder may set another preprocessing
-        self._fingerprint = _weights_digest(loaded.model, f"{self.variant()} {preprocess_cfg}")
+        self.revision = self._fingerprint = _weights_digest(loaded.model, f"{self.variant()} {preprocess_cfg}")
         shorten_last_block(loaded.model)
         self.batch_size = self.options.batch_size or (16 if self._device.type == "cpu" else 512)
         with _explain_errors(self.options):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from anyanomaly.api import Backend
-from anyanomaly.kit import answer_in_groups, require_loaded
+from anyanomaly.kit import answer_in_groups, model_identity, require_loaded
 from anyanomaly.types import Answer, Query
 from anyanomaly_transformers.errors import translate_run_errors
 from anyanomaly_transformers.fingerprints import model_fingerprint
@@ -32,7 +32,8 @@ class TransformersBackend(Backend[TransformersOptions]):
         :raises AnyAnomalyError: when the model cannot be loaded; the message says why and what to do.
         """
         self._loaded = load(self.options)
-        self._fingerprint = model_fingerprint(self.options, self._loaded.model, self._loaded.commit)
+        self.revision = model_identity(self.options.model, self._loaded.commit or self.options.revision)
+        self._fingerprint = model_fingerprint(self.options, self._loaded.model, self.revision)
 
     def close(self) -> None:
         """Free the weights and their GPU memory."""

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from anyanomaly.kit import fingerprint, model_identity, release, weights_digest
+from anyanomaly.kit import fingerprint, release
 from anyanomaly_transformers.options import TransformersOptions
 
 
-def model_fingerprint(options: TransformersOptions, model: Any, commit: str) -> str:
+def model_fingerprint(options: TransformersOptions, model: Any, revision: str) -> str:
     """Return the fingerprint of a model of transformers: weights, precision, sizes and release.
 
-    :param commit: of a hub model; empty: the revision that the options name.
+    :param revision: of the weights.
     """
     import transformers
 
     return fingerprint(
         "transformers",
-        model_identity(options.model, commit or options.revision),
+        revision,
         dtype=str(model.dtype).removeprefix("torch."),
         quantization=options.quantization,
         attention="" if options.attention == "auto" else options.attention,
@@ -28,10 +26,11 @@ def model_fingerprint(options: TransformersOptions, model: Any, commit: str) -> 
     )
 
 
-def files_fingerprint(paths: Sequence[Path], **settings: str) -> str:
-    """Return the fingerprint of weights in ``paths``, files and folders, with the settings that change answers."""
+def files_fingerprint(revision: str, **settings: str) -> str:
+    """Return the fingerprint of weights that were read from files, with the settings that change answers.
+
+    :param revision: a digest of the files.
+    """
     import transformers
 
-    return fingerprint(
-        "transformers", weights_digest(paths), **settings, transformers=release(transformers.__version__)
-    )
+    return fingerprint("transformers", revision, **settings, transformers=release(transformers.__version__))

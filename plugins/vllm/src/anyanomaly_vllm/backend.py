@@ -56,6 +56,7 @@ class VllmBackend(Backend[VllmOptions]):
         self._log = new_log()
         try:
             self._model = inspect_model(self.options, self._log)
+            self.revision = self._model.revision
         except BaseException:
             self.close()
             raise

@@ -31,6 +31,7 @@ class Model(NamedTuple):
     max_tokens: int  # longest query that the model takes, with its answer
     sizer: QuerySizer
     encode_choices: ChoiceEncoder
+    revision: str  # a hub id with its commit, or a digest of a folder
     fingerprint: str
 
 
@@ -62,12 +63,14 @@ def inspect_model(options: VllmOptions, log: IO[bytes]) -> Model:
             low, high = limit_pixels(image_processor, options, f"Model {options.model!r}")
             arguments["mm_processor_kwargs"] = {"min_pixels": low, "max_pixels": high}
         commit = str(getattr(config.hf_config, "_commit_hash", None) or "")
+        revision = model_identity(options.model, commit or options.revision)
         return Model(
             arguments,
             config.max_model_len,
             QuerySizer(processor, tokenizer),
             choice_encoder(tokenizer),
-            _fingerprint(options, config, commit),
+            revision,
+            _fingerprint(options, config, revision),
         )
 
 
@@ -106,13 +109,13 @@ def _load_processor(name: str, options: VllmOptions) -> tuple[Any, Any]:
     return processor, processor.tokenizer
 
 
-def _fingerprint(options: VllmOptions, config: Any, commit: str) -> str:
+def _fingerprint(options: VllmOptions, config: Any, revision: str) -> str:
     """Return the fingerprint: weights, precision, pixel limits and release."""
     import vllm
 
     return fingerprint(
         "vllm",
-        model_identity(options.model, commit or options.revision),
+        revision,
         dtype=str(config.dtype).removeprefix("torch."),
         quantization=config.quantization,
         pixels=options.pixel_range,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from anyanomaly.api import Backend
-from anyanomaly.kit import ChoiceEncoder, answer_in_groups, require_loaded
+from anyanomaly.kit import ChoiceEncoder, answer_in_groups, require_loaded, weights_digest
 from anyanomaly.types import Answer, ImageArray, Query
 from anyanomaly_transformers.errors import translate_run_errors
 from anyanomaly_transformers.fingerprints import files_fingerprint
@@ -71,8 +71,9 @@ class PrefixBackend(Backend[P]):
         _add_stop_tokens(model)
         self._model = model
         self._encode_choices = choice_encoder(model.tokenizer)
+        self.revision = weights_digest(model.files)
         self._fingerprint = files_fingerprint(
-            model.files,
+            self.revision,
             dtype=str(model.language.dtype).removeprefix("torch."),
             quantization=self.options.quantization,
             profile=repr(model.profile),
