@@ -52,7 +52,7 @@ def test_answers_of_many_segments_and_videos_meet_in_one_call() -> None:
 def test_an_unreadable_answer_is_missing_and_too_many_fail_the_run_at_its_end() -> None:
     sink = ListSink()
     ran = run(settings(), FakeBackend(lambda query: "no idea"), sink=sink)
-    with pytest.raises(BackendError, match=r"15 of 15 answers hold no score.*'no idea'"):
+    with pytest.raises(BackendError, match=r"15 of 15 answers have no readable score.*'no idea'"):
         list(ran)
     assert all(math.isnan(each.value) for each in sink.got if isinstance(each, SegmentScore))
     assert ran.report.n_unreadable == 15

@@ -11,7 +11,8 @@ from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell
 from anyanomaly.bench.facts import Facts, same_words
 from anyanomaly.bench.recipe import AblationEntry, BackendEntry, DatasetEntry, Recipe, RecipeEntry
-from anyanomaly.evaluation.result import Bounds, ClassResult, GroupResult, MeanResult
+from anyanomaly.evaluation.result import ClassResult, GroupResult, MeanResult
+from anyanomaly.metrics.resampling import Interval
 
 ORACLE = "paper-oracle"
 
@@ -74,7 +75,7 @@ class Results:
         """Return whether a place has a cell without a result."""
         return place.labels in self._numbers and self.at(place) is None
 
-    def auc(self, place: Place, protocol: str) -> tuple[float, Bounds | None] | None:
+    def auc(self, place: Place, protocol: str) -> tuple[float, Interval | None] | None:
         """Return our AUC at a place and its 95 % interval, in percent; None: there is none."""
         measured = self._measured(place, protocol)
         if measured is None or measured.auc is None:

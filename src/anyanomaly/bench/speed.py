@@ -147,7 +147,7 @@ def _segments(pipeline: Pipeline, n_frames: int) -> Iterator[Segment]:
 def _latency_s(pipeline: Pipeline, segment: Segment) -> float:
     """Return the seconds from a segment's frames to its last answer."""
     start_s = time.perf_counter()
-    ((_, views),) = pipeline.planner.build_contexts([segment])
-    for _ in pipeline.backend.answer(pipeline.planner.make_queries(segment, views)):
+    ((_, text_contexts),) = pipeline.planner.build_contexts([segment])
+    for _ in pipeline.backend.answer(pipeline.planner.make_queries(segment, text_contexts)):
         pass
     return time.perf_counter() - start_s

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
-        _print_error(f"Standard output cannot be written: {error.strerror}.")
+        _print_error(f"Standard output cannot be written: {error.strerror}. Free some space, or redirect it elsewhere.")
         code = OutputError.exit_code
     finally:
         gc.set_threshold(*thresholds)

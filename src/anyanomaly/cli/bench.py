@@ -44,7 +44,7 @@ def add(app: typer.Typer, call: Call) -> None:
         ] = None,
         labels: Annotated[
             list[str] | None,
-            typer.Option(metavar="NAME=DIR", help="folder of its labels, where it is another one (repeatable)"),
+            typer.Option(metavar="NAME=DIR", help="folder of a dataset's labels, when it is another one (repeatable)"),
         ] = None,
         model: Annotated[
             list[str] | None,
@@ -113,11 +113,11 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
     sklearn_metrics()  # fail now, not after hours of inference
     if recipe.speed and not call.quiet:
         _warn_without_matplotlib()
-    suppressed: tuple[type[AnyAnomalyError], ...] = (MissingRequirement,)  # of matplotlib: the user was warned
+    suppressed: tuple[type[AnyAnomalyError], ...] = (MissingRequirement,)  # without matplotlib: the user was warned
     try:
         _run(bench, call)
     except OutputError:
-        suppressed += (OutputError,)  # a folder that takes no result takes no table
+        suppressed += (OutputError,)  # the tables cannot be written either
         raise
     finally:  # after an interruption too: a table of the finished cells
         page = ""
