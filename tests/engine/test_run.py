@@ -121,10 +121,10 @@ def test_stored_answers_are_reused_and_give_the_same_result(tmp_path: Path) -> N
     store.close()
 
 
-def test_a_backend_that_leaves_a_query_out_is_named() -> None:
+def test_a_backend_that_does_not_answer_a_query_is_named() -> None:
     class Forgetful(FakeBackend):
         def answer(self, queries):
             return islice(super().answer(queries), 7)
 
-    with pytest.raises(BackendError, match="without an answer"):
+    with pytest.raises(BackendError, match="did not answer"):
         list(run(settings(), Forgetful(batch_size=64)))

@@ -100,10 +100,10 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
     from anyanomaly.bench.bench import Bench
     from anyanomaly.bench.cells import make_cells
     from anyanomaly.bench.ledger import Ledger
-    from anyanomaly.bench.report import facts_of, write_report
+    from anyanomaly.bench.report import read_facts, write_report
     from anyanomaly.metrics.frame_metrics import sklearn_metrics
 
-    facts = facts_of(recipe, path)
+    facts = read_facts(recipe, path)
     cells = make_cells(recipe, folders, call.registry)
     bench = Bench(recipe, cells, Ledger(folder), folders, call.plugins)
     if only_list:
