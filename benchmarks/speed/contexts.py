@@ -39,8 +39,8 @@ from anyanomaly.builtin.options import KeyOptions, NearestOptions, PositionOptio
 from anyanomaly.builtin.selectors import TopThenGroupSelector
 from anyanomaly.builtin.windows import wording
 from anyanomaly.core.prompt import PromptTemplate
+from anyanomaly.engine.caching_encoder import CachingEncoder
 from anyanomaly.engine.plan import Planner
-from anyanomaly.engine.remember import RememberingEncoder
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.types import Crop, Frame, Segment, Video
 
@@ -113,9 +113,9 @@ class Published:
 
 def make_planner(
     encoder: OpenClipEncoder, texts: tuple[str, ...], template: PromptTemplate = BARE
-) -> tuple[Planner, RememberingEncoder]:
+) -> tuple[Planner, CachingEncoder]:
     """Return the planner of a run with the preset `paper`, and its encoder, whose memory is empty."""
-    remembering = RememberingEncoder(encoder)
+    caching_encoder = CachingEncoder(encoder)
     selector = TopThenGroupSelector(NearestOptions())
     contexts = [
         KeyContext(KeyOptions()),
@@ -123,10 +123,10 @@ def make_planner(
         TemporalContext(TemporalOptions()),
     ]
     for component in (selector, *contexts):
-        component.encoder = remembering
+        component.encoder = caching_encoder
     weights = {"key": 0.6, "position": 0.3, "temporal": 0.1}
     settings = RunSettings(texts=texts, template=template, weights=weights)
-    return Planner(settings, selector, contexts, remembering), remembering
+    return Planner(settings, selector, contexts, caching_encoder), caching_encoder
 
 
 def measure(

@@ -16,7 +16,11 @@ errors as one line; any other exception is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Values of ``OSError.errno`` when there is no space for a file."""
 
 
 class AnyAnomalyError(Exception):
@@ -26,7 +30,7 @@ class AnyAnomalyError(Exception):
 
 
 class UsageError(AnyAnomalyError):
-    """The arguments of a command or of a Python call are wrong, or do not go together."""
+    """The arguments of a command or of a Python call are wrong or conflict with each other."""
 
     exit_code = 2
 

@@ -42,7 +42,7 @@ def _pip() -> str:
 
 
 def _typed(path: Path) -> str:
-    """Return a path as one would type it in the current folder; pip takes nothing without a slash or dot for a path."""
+    """Return a path relative to the current folder, with a slash or a dot: pip takes other words for package names."""
     relative = os.path.relpath(path)
     if relative == ".":
         return "."
@@ -67,7 +67,7 @@ class _Checkout:
         return [*arguments, *elsewhere]
 
     def _add(self, requirement: str, folders: dict[Path, set[str]], only_missing: bool = False) -> bool:
-        """Add a package's folder after those of its siblings that are not installed; False: it is not one of ours."""
+        """Add a package's folder after those of its siblings that are not installed; False: not of this project."""
         match = REQUIREMENT.match(requirement)
         folder = self._folder(match["name"]) if match else None
         if match is None or folder is None:

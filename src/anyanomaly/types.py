@@ -7,8 +7,8 @@
     Query* --Backend.answer--> Answer* --core.parse--> Score --core.fuse--> SegmentScore
     SegmentScore* --core.timeline, core.smooth--> Timeline --core.events--> Event*
 
-All are frozen. Arrays become read-only when a value is made, so that a plugin that writes into its input fails at
-once instead of changing what other components read.
+All are frozen. Arrays become read-only when a value is created, so that a plugin that writes into its input fails
+immediately instead of changing the input of other components.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ImageArray: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), RGB, C-contiguous, not writeable."""
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
-"""float32; the shape is said where it is used."""
+"""float32; each use documents the shape."""
 
 TimeArray: TypeAlias = npt.NDArray[np.float64]
 """float64 (n,): presentation times in seconds."""
@@ -67,10 +67,10 @@ class Video:
     id: str
     uri: str
     fps: float  # > 0, nominal
-    n_frames: int | None  # as the container says; None: unknown, or the video never ends
+    n_frames: int | None  # according to the container; None: unknown, or the video never ends
     width: int  # pixels of the frames as read, after rotation
-    height: int  # pixels, likewise
-    live: bool = False  # may never end: scores and events come while it is read
+    height: int  # pixels, after rotation
+    live: bool = False  # may never end: scores and events are yielded while it is read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +136,7 @@ class KeyFrames:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """What one query shows: images, and a hint that tells the model how to read them.
+    """The images of one query, and a hint that explains them to the model.
 
     :raises ValueError: without an image, or when one is not uint8 (H, W, 3), C-contiguous.
     """
@@ -162,7 +162,7 @@ class QueryId(NamedTuple):
     segment: int  # `Segment.index`
     text: str  # the event text
     context: str  # `Context.name`
-    index: int = 0  # type: ignore[assignment]  # position in what ``build`` returned; hides tuple.index
+    index: int = 0  # type: ignore[assignment]  # position among the contexts of one ``build``; hides tuple.index
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ class Answer:
     value: float | None = None  # in [0, 1]; only from backends that score without words
     logprobs: Mapping[str, float] | None = None  # per choice, natural log of its probability, not renormalised
     prompt_tokens: int | None = None  # None: the backend does not count them
-    output_tokens: int | None = None  # likewise
+    output_tokens: int | None = None  # None: the backend does not count them
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,7 @@ class Event:
     start_s: float  # presentation time, seconds
     stop_s: float
     peak: float  # the highest smoothed score
-    peak_s: float  # where it is
+    peak_s: float  # presentation time of the peak, seconds
     rationale: str = ""  # the model's words at the peak
 
 

@@ -10,7 +10,7 @@ import pytest
 from anyanomaly.bench.cells import make_cells
 from anyanomaly.bench.recipe import read_recipe
 from anyanomaly.bench.render import markdown
-from anyanomaly.bench.report import facts_of
+from anyanomaly.bench.report import read_facts
 from anyanomaly.bench.results import Results
 from anyanomaly.bench.tables import Figure, result_table
 from anyanomaly.errors import UsageError
@@ -102,7 +102,7 @@ def test_the_recipes_that_ship_can_run_and_show_the_published_figures(path: Path
     recipe = read_recipe(path)
     if path.stem.startswith("demo"):
         return  # its components exist only where the demo plugin is installed
-    results = Results(recipe, facts_of(recipe, path), make_cells(recipe, {}, load()), {})
+    results = Results(recipe, read_facts(recipe, path), make_cells(recipe, {}, load()), {})
     combinations = product(results.combinations(recipe.rows), results.combinations(recipe.columns))
     places = [results.place(row | column) for row, column in combinations]
     n_aucs = sum(results.published_auc(place) is not None for place in places)
@@ -137,7 +137,7 @@ PUBLISHED_LINES = {  # as printed in the paper
 def test_tables_show_published_figures_as_the_paper_prints_them(name: str) -> None:
     path = RECIPES / f"{name}.toml"
     recipe = read_recipe(path)
-    table = result_table(Results(recipe, facts_of(recipe, path), [], {}))
+    table = result_table(Results(recipe, read_facts(recipe, path), [], {}))
     lines = markdown(table).splitlines()
     for line in PUBLISHED_LINES[name]:
         assert line in lines
@@ -147,7 +147,7 @@ def test_tables_show_published_figures_as_the_paper_prints_them(name: str) -> No
 def test_published_improvements_follow_from_the_published_figures(name: str) -> None:
     path = RECIPES / f"{name}.toml"
     recipe = read_recipe(path)
-    table = result_table(Results(recipe, facts_of(recipe, path), [], {}))
+    table = result_table(Results(recipe, read_facts(recipe, path), [], {}))
     for line in table.lines:
         if line.source == "published":
             base, *_, improved, improvement = line.entries
@@ -172,6 +172,6 @@ def test_the_recipe_of_the_docs_is_one(tmp_path: Path) -> None:
     path.write_text(page.split("```toml\n")[1].split("```")[0])
     recipe = read_recipe(path)
     assert [entry.label for entry in recipe.ablation] == ["w/o context", "proposed"]
-    shipped = facts_of(read_recipe(RECIPES / "table-s4.toml"), RECIPES / "table-s4.toml")
+    shipped = read_facts(read_recipe(RECIPES / "table-s4.toml"), RECIPES / "table-s4.toml")
     results = Results(recipe, shipped, [], {})
     assert [results.published_auc(results.place({"ablation": entry})) for entry in recipe.ablation] == [78.3, 88.1]

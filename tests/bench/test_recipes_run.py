@@ -14,7 +14,7 @@ from anyanomaly.bench.bench import Bench
 from anyanomaly.bench.cells import make_cells
 from anyanomaly.bench.ledger import Ledger
 from anyanomaly.bench.recipe import Recipe, read_recipe
-from anyanomaly.bench.report import facts_of, write_report
+from anyanomaly.bench.report import read_facts, write_report
 from anyanomaly.bench.worker import SharingRegistry, run_cell
 
 RECIPES = sorted((Path(__file__).parents[2] / "benchmarks" / "recipes").glob("*.toml"))
@@ -35,7 +35,7 @@ def only_stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_recipe_runs_to_its_tables(path: Path, tmp_path: Path) -> None:
     recipe = _smallest(read_recipe(path))
     bench = _run_in_this_process(recipe, tmp_path)
-    page = write_report(bench, recipe, facts_of(recipe, path))
+    page = write_report(bench, recipe, read_facts(recipe, path))
 
     assert len(bench.cells) == _n_cells(recipe)
     for result in bench.results.values():

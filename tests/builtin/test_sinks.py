@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from anyanomaly.api import SinkOptions
-from anyanomaly.builtin.sinks import CsvSink, EventsSink, JsonLinesSink, clock
+from anyanomaly.builtin.sinks import CsvSink, EventsSink, JsonLinesSink, format_time
 from anyanomaly.errors import OutputError
 from anyanomaly.types import Event, QueryId, Score, SegmentScore, Timeline, Video
 
@@ -67,7 +67,7 @@ def test_events_are_one_document_even_without_an_event(tmp_path: Path) -> None:
     document = json.loads(path.read_text())
     assert document["events"][0]["start_time"] == "1:02:03.000"
     assert document["run"] == {"versions": {}}
-    assert clock(59.9996) == "0:01:00.000"
+    assert format_time(59.9996) == "0:01:00.000"
 
 
 def test_an_older_file_stays_until_the_new_one_is_done(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_place_that_cannot_be_written_is_refused_at_load(tmp_path: Path) -> No
     for path in (tmp_path / "file" / "r.csv", tmp_path):
         with pytest.raises(OutputError, match="Cannot write"):
             CsvSink(SinkOptions(path=str(path))).load()
-    with pytest.raises(OutputError, match=r"file is no folder\.$"):
+    with pytest.raises(OutputError, match=r"file is not a folder\. Use another path\.$"):
         CsvSink(SinkOptions(path=str(tmp_path / "file" / "r.csv"))).load()
 
 
@@ -101,7 +101,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_stays(tmp_path: Path) 
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then writing fails as on a full disk
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
-        with pytest.raises(OutputError, match=r"Cannot go on writing .*r\.csv.*kept in r\.csv\.partial;"):
+        with pytest.raises(OutputError, match=r"Cannot continue writing .*r\.csv.*kept in r\.csv\.partial;"):
             sink.write_timeline(timeline(3000))
         sink.close()
     finally:

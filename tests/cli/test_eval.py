@@ -136,7 +136,7 @@ def test_two_videos_of_one_name_are_refused(evaluate: Callable[..., Result]) -> 
 def test_missing_answers_are_counted_and_too_many_end_with_5(evaluate: Callable[..., Result]) -> None:
     result = evaluate("-t", "red", "--backend.words", "no idea", "-o", "e.json")
     assert result.code == 5
-    assert "21 of 21 answers hold no score that can be read, for example 'no idea'" in result.err
+    assert "21 of 21 answers have no readable score, for example 'no idea'" in result.err
     allowed = evaluate("-t", "red", "--backend.words", "no idea", "--max-unreadable", "1")
     assert "Class 'red' has no AUC: no frame has a readable score." in allowed.err
 
@@ -179,7 +179,7 @@ def test_wrong_use_is_one_sentence(evaluate: Callable[..., Result], cli: Cli, fo
     assert "The dataset has no class 'green'. It has: any, blue, red." in evaluate("-t", "green").err
     assert "There is no protocol 'best'. Use one of fixed, cross-class" in evaluate(protocols=("best",)).err
     assert "--check covers the whole dataset; omit -t" in evaluate("--check", "-t", "red", protocols=()).err
-    assert "Say which dataset" in cli("-p", PLUGIN, "eval").error
+    assert "No dataset is named" in cli("-p", PLUGIN, "eval").error
     assert "Unknown dataset 'scenez'. Did you mean 'scenes'?" in cli("-p", PLUGIN, "eval", "scenez").error
     assert "There is no folder nowhere. Make it." in evaluate("--root", "nowhere").err
 

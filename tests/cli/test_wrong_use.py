@@ -60,7 +60,7 @@ def test_one_text_twice(red: Cli) -> None:
 
 def test_nothing_to_search_for_and_nowhere_to_search(cli: Cli) -> None:
     assert cli("run", "-t", "red").error.startswith("anyanomaly: There is no video to search.")
-    assert cli("run", "street.scene").error.startswith("anyanomaly: Say what to find")
+    assert cli("run", "street.scene").error.startswith("anyanomaly: There is no event text")
 
 
 def test_unknown_command(cli: Cli) -> None:

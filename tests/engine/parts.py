@@ -12,9 +12,9 @@ from anyanomaly.builtin.contexts import KeyContext, PositionContext, TemporalCon
 from anyanomaly.builtin.options import KeyOptions, NearestOptions, PositionOptions, TemporalOptions
 from anyanomaly.builtin.selectors import TopThenGroupSelector
 from anyanomaly.core.prompt import PromptTemplate
+from anyanomaly.engine.caching_encoder import CachingEncoder
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.plan import Planner
-from anyanomaly.engine.remember import RememberingEncoder
 from anyanomaly.engine.run import Run
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
@@ -76,14 +76,14 @@ def settings(**changes: Any) -> RunSettings:
 
 def planner(
     of: RunSettings, encoder: Encoder[Options] | None = None, clock: Clock | None = None, windows: int = 1
-) -> tuple[Planner, RememberingEncoder]:
-    remembering = RememberingEncoder(encoder or FakeEncoder(), clock=clock)
+) -> tuple[Planner, CachingEncoder]:
+    caching_encoder = CachingEncoder(encoder or FakeEncoder(), clock=clock)
     selector = TopThenGroupSelector(NearestOptions())
     temporal = TemporalContext(TemporalOptions(windows=windows))
     contexts = [KeyContext(KeyOptions()), PositionContext(PositionOptions()), temporal]
     for part in (selector, *contexts):
-        part.encoder = remembering
-    return Planner(of, selector, contexts, remembering, clock), remembering
+        part.encoder = caching_encoder
+    return Planner(of, selector, contexts, caching_encoder, clock), caching_encoder
 
 
 def run(

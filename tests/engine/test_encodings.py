@@ -38,26 +38,26 @@ LENGTH = 24
 def test_no_crop_and_no_text_is_encoded_twice(n_texts: int) -> None:
     texts = TEXTS[:n_texts]
     encoder = Recorder()
-    plan, remembering = planner(settings(texts=texts, segment_frames=LENGTH), encoder)
+    plan, caching_encoder = planner(settings(texts=texts, segment_frames=LENGTH), encoder)
     reader = ListReader(4 * LENGTH)
     segments = list(plan.segments(reader, reader.probe("v")))
     shown = [each for segment in segments for each in plan.build_contexts([segment])]
 
     n_sequence_frames = [len({at for text in texts_ for at in text.key_frames.sequence}) for _, texts_ in shown]
-    assert remembering.n_crops == sum(LENGTH + n * N_WINDOWS for n in n_sequence_frames)
+    assert caching_encoder.n_crops == sum(LENGTH + n * N_WINDOWS for n in n_sequence_frames)
     seen = [(crop.frame.image.tobytes(), crop.box, crop.fit) for crop in encoder.crops]
-    assert len(seen) == len(set(seen)) == remembering.n_crops
+    assert len(seen) == len(set(seen)) == caching_encoder.n_crops
     if n_texts == 1:
-        assert remembering.n_crops <= len(segments) * (LENGTH + 4 * N_WINDOWS)
+        assert caching_encoder.n_crops <= len(segments) * (LENGTH + 4 * N_WINDOWS)
 
     assert len(encoder.texts) == len(set(encoder.texts))
     n_sentences = len(set(wording()["window_templates"]))  # of the 21, one stands twice
-    assert remembering.n_texts == n_texts + (n_texts * n_sentences)
+    assert caching_encoder.n_texts == n_texts + (n_texts * n_sentences)
 
 
 def test_windows_of_several_segments_share_a_pass() -> None:
-    plan, remembering = planner(settings(segment_frames=LENGTH), FakeEncoder(batch_size=4 * LENGTH))
+    plan, caching_encoder = planner(settings(segment_frames=LENGTH), FakeEncoder(batch_size=4 * LENGTH))
     reader = ListReader(8 * LENGTH)
     planned = list(plan.plan([(reader, reader.probe("v"))]))
     assert len(planned) == 9  # 8 segments and the video's end
-    assert remembering.n_calls == 2 * 2  # two groups of four segments: whole frames, then windows
+    assert caching_encoder.n_calls == 2 * 2  # two groups of four segments: whole frames, then windows

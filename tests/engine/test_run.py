@@ -52,7 +52,7 @@ def test_answers_of_many_segments_and_videos_meet_in_one_call() -> None:
 def test_an_unreadable_answer_is_missing_and_too_many_fail_the_run_at_its_end() -> None:
     sink = ListSink()
     ran = run(settings(), FakeBackend(lambda query: "no idea"), sink=sink)
-    with pytest.raises(BackendError, match=r"15 of 15 answers hold no score.*'no idea'"):
+    with pytest.raises(BackendError, match=r"15 of 15 answers have no readable score.*'no idea'"):
         list(ran)
     assert all(math.isnan(each.value) for each in sink.got if isinstance(each, SegmentScore))
     assert ran.report.n_unreadable == 15
@@ -121,10 +121,10 @@ def test_stored_answers_are_reused_and_give_the_same_result(tmp_path: Path) -> N
     store.close()
 
 
-def test_a_backend_that_leaves_a_query_out_is_named() -> None:
+def test_a_backend_that_does_not_answer_a_query_is_named() -> None:
     class Forgetful(FakeBackend):
         def answer(self, queries):
             return islice(super().answer(queries), 7)
 
-    with pytest.raises(BackendError, match="without an answer"):
+    with pytest.raises(BackendError, match="did not answer"):
         list(run(settings(), Forgetful(batch_size=64)))

@@ -102,7 +102,7 @@ def test_a_flag_that_does_not_apply_to_scores_is_refused_by_name(
 
 
 def test_scores_cannot_be_written_again(evaluate: Callable[..., Result], scores: str) -> None:
-    assert "-o s.csv: --scores makes no new scores" in evaluate("--scores", scores, "-o", "s.csv").error
+    assert "-o s.csv: --scores computes no new scores" in evaluate("--scores", scores, "-o", "s.csv").error
 
 
 def test_contexts_and_tails_that_have_no_scores_are_refused(evaluate: Callable[..., Result]) -> None:

@@ -57,7 +57,7 @@ def test_the_table_holds_the_auc_of_each_mix() -> None:
 def test_a_very_short_event_remains_where_frames_are_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "MIN_FRAMES", 500)
     monkeypatch.setattr(protocols, "SIGMAS", (15,))
-    monkeypatch.setattr(published, "SIGMAS", (15,))
+    monkeypatch.setattr(published, "PUBLISHED_SIGMAS", (15,))
     labels = [make_labels(600, (101, 103)), *[make_labels(480) for _ in range(4)]]
     assert search.frame_stride(np.concatenate(labels)) == 2
     assert search.frame_stride(make_labels(2520, (3, 90))) == 4
@@ -75,7 +75,7 @@ def test_each_fold_has_videos_with_and_without_the_event() -> None:
 def test_an_event_of_one_video_is_measured_with_the_runs_own_mix() -> None:
     scores = make_noise([make_labels(240, (50, 90)), make_labels(240), make_labels(240)], seed=0)
     (measurement,) = measure_cross_video([scores], [MixTable(scores)], PAPER)
-    assert measurement.n_blind_folds == 1
+    assert measurement.n_fallback_folds == 1
     assert measurement.mixes[0] == PAPER
 
 
@@ -112,7 +112,7 @@ def test_noise_has_chance_auc_without_a_choice_on_the_labels_and_more_with_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(protocols, "SIGMAS", (15,))  # one, for time: benchmarks/speed/evaluation.py takes all
-    monkeypatch.setattr(published, "SIGMAS", (15,))
+    monkeypatch.setattr(published, "PUBLISHED_SIGMAS", (15,))
     aucs: dict[str, list[float]] = {}
     for seed in range(24):
         classes = [make_noise(LABELS, seed=1000 * number + seed, name=name) for number, name in enumerate("ab")]

@@ -57,11 +57,13 @@ def test_floating_point_drops_six_weights_as_published() -> None:
 
 
 def test_the_fast_search_finds_what_an_exhaustive_search_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(published, "SIGMAS", range(1, 30, 9))
+    monkeypatch.setattr(published, "PUBLISHED_SIGMAS", range(1, 30, 9))
     scores = make_noise([make_labels(480, (100, 190)), make_labels(300), make_labels(360, (0, 60), (300, 360))], seed=3)
     fast = search_published(scores)
     measurements = [
-        measure_published(scores, Mix(weights, sigma)) for sigma in published.SIGMAS for weights in published_weights(3)
+        measure_published(scores, Mix(weights, sigma))
+        for sigma in published.PUBLISHED_SIGMAS
+        for weights in published_weights(3)
     ]
     best = max(measurements, key=lambda measurement: measurement.auc)
     assert (fast.auc, fast.mix) == (best.auc, best.mix)

@@ -14,7 +14,7 @@ from anyanomaly_openclip.options import OpenClipOptions
 from anyanomaly.builtin.contexts import PositionContext, TemporalContext
 from anyanomaly.builtin.options import NearestOptions, PositionOptions, TemporalOptions
 from anyanomaly.builtin.selectors import GroupThenTopSelector, TopSelector, TopThenGroupSelector
-from anyanomaly.engine.remember import RememberingEncoder
+from anyanomaly.engine.caching_encoder import CachingEncoder
 from anyanomaly.types import Context, EventText, Frame, KeyFrames, Segment, Video
 from tests.support.shared import SHARED, shared
 
@@ -27,9 +27,9 @@ RECORDS: list[dict[str, Any]] = json.loads(ORACLE.read_text())["records"] if ORA
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Iterator[RememberingEncoder]:
+def encoder() -> Iterator[CachingEncoder]:
     weights = str(shared("oracle", "clip_small.safetensors"))
-    with RememberingEncoder(OpenClipEncoder(OpenClipOptions(model=weights, text_heads=2, device="cpu"))) as encoder:
+    with CachingEncoder(OpenClipEncoder(OpenClipOptions(model=weights, text_heads=2, device="cpu"))) as encoder:
         yield encoder
 
 
@@ -52,7 +52,7 @@ def segment(name: str) -> Segment:
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: f"{record['segment']}-{record['keyword']}")
-def test_selections_are_equal(record: dict[str, Any], encoder: RememberingEncoder) -> None:
+def test_selections_are_equal(record: dict[str, Any], encoder: CachingEncoder) -> None:
     text = EventText(record["keyword"], (record["keyword"],))
     for name, (primary, *sequence) in record["selection"].items():
         selector = SELECTORS[name](NearestOptions())
@@ -62,7 +62,7 @@ def test_selections_are_equal(record: dict[str, Any], encoder: RememberingEncode
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: f"{record['segment']}-{record['keyword']}")
 def test_position_contexts_are_equal(
-    record: dict[str, Any], encoder: RememberingEncoder, published: dict[str, np.ndarray]
+    record: dict[str, Any], encoder: CachingEncoder, published: dict[str, np.ndarray]
 ) -> None:
     for variant in record["variants"]:
         if "type_list" not in variant:
@@ -88,7 +88,7 @@ def test_position_contexts_are_equal(
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: f"{record['segment']}-{record['keyword']}")
 def test_temporal_contexts_are_equal(
-    record: dict[str, Any], encoder: RememberingEncoder, published: dict[str, np.ndarray]
+    record: dict[str, Any], encoder: CachingEncoder, published: dict[str, np.ndarray]
 ) -> None:
     for variant in record["variants"]:
         if "grid_window_index" not in variant:
@@ -103,7 +103,7 @@ def test_temporal_contexts_are_equal(
 
 
 def build_context(
-    generator: PositionContext | TemporalContext, record: dict[str, Any], encoder: RememberingEncoder
+    generator: PositionContext | TemporalContext, record: dict[str, Any], encoder: CachingEncoder
 ) -> Context:
     generator.encoder = encoder
     primary, *sequence = record["selection"]["top_then_group"]

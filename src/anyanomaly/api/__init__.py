@@ -1,4 +1,4 @@
-"""What plugin authors subclass: one role per module."""
+"""Base classes for plugin authors: one role per module."""
 
 from anyanomaly.api.backend import Backend
 from anyanomaly.api.component import Component

@@ -1,4 +1,4 @@
-"""Weights that a component fetches, declared before anything is loaded."""
+"""Weights that a component downloads, declared before anything is loaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Weights on the Hugging Face hub that ``load`` fetches when they are not on this machine."""
+    """Weights on the Hugging Face hub that ``load`` downloads when they are not on this machine."""
 
     repository: str  # hub id, "owner/name"
     revision: str = "main"

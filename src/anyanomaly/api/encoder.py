@@ -10,7 +10,7 @@ from anyanomaly.types import Crop, FloatArray
 
 
 class Encoder(Component[O_co]):
-    """An image-text embedding model, such as CLIP. It caches nothing: the engine does."""
+    """An image-text embedding model, such as CLIP. It needs no cache: the engine has one."""
 
     batch_size: int = 64  # crops that fill one forward pass
     revision: str | None = None

@@ -37,8 +37,8 @@ class Options(BaseModel):
     def named_files(self) -> list[Path]:
         """Return the existing files and folders that the options name, such as weights.
 
-        ``bench`` runs a cell again when their content changes. Override it when a default stands for a file that the
-        plugin brings along.
+        ``bench`` runs a cell again when their content changes. Override it when a default stands for a file of the
+        plugin.
         """
         values = [getattr(self, name) for name in type(self).model_fields]
         paths = [Path(expanduser(value)) for value in values if isinstance(value, str) and value]

@@ -1,4 +1,4 @@
-"""Write result files so that nothing is lost: neither what was there before, nor what came before a failure."""
+"""Write result files without losing data: older results, or those that were written before a failure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from anyanomaly.errors import OutputError
 class SafeFile:
     """Text that goes to ``NAME.partial`` and becomes ``NAME`` on ``close``; without any text, nothing changes.
 
-    ``-`` is standard output. Every failure is an ``OutputError``; after one, what could be written stays in
-    ``NAME.partial``, and an older ``NAME`` as it was.
+    ``-`` is standard output. Every failure is an ``OutputError``; the text written before it stays in ``NAME.partial``,
+    and an older ``NAME`` is not changed.
     """
 
     def __init__(self, path: str) -> None:
@@ -24,7 +24,10 @@ class SafeFile:
         self._failed = False
 
     def check(self) -> None:
-        """:raises OutputError: when the place cannot be written to."""
+        """Check that the file can be written, without changing it.
+
+        :raises OutputError: when it cannot.
+        """
         if self._to_stdout:
             return
         if self.path.is_dir():
@@ -36,12 +39,17 @@ class SafeFile:
             if not existed:
                 self._partial.unlink()
         except FileExistsError as error:
-            raise OutputError(f"Cannot write {self.path}: {error.filename} is no folder.") from error
+            raise OutputError(
+                f"Cannot write {self.path}: {error.filename} is not a folder. Use another path."
+            ) from error
         except OSError as error:
-            raise OutputError(f"Cannot write {self.path}: {error.strerror}. Choose another place with -o.") from error
+            raise OutputError(f"Cannot write {self.path}: {error.strerror}. Use another path.") from error
 
     def write(self, text: str) -> None:
-        """Write and flush."""
+        """Write and flush.
+
+        :raises OutputError: when that fails.
+        """
         if self._to_stdout:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -54,21 +62,24 @@ class SafeFile:
         except OSError as error:
             self._failed = True
             raise OutputError(
-                f"Cannot go on writing {self.path}: {error.strerror}. What was written so far is kept in "
+                f"Cannot continue writing {self.path}: {error.strerror}. The results so far are kept in "
                 f"{self._partial.name}; free some space and run again; stored answers are reused."
             ) from error
 
     def replace(self, text: str) -> None:
-        """Write ``text`` in place of all before."""
+        """Replace all text written so far.
+
+        :raises OutputError: when that fails.
+        """
         if self._file is not None:
             self._file.seek(0)
             self._file.truncate()
         self.write(text)
 
     def close(self) -> None:
-        """Move what was written to its name, unless a part of it is missing.
+        """Rename the partial file to its final name, unless a write failed.
 
-        :raises OutputError: when that fails, unless writing failed before.
+        :raises OutputError: when that fails and no write failed before.
         """
         if self._file is None:
             return
@@ -78,5 +89,7 @@ class SafeFile:
             if not self._failed:
                 self._partial.replace(self.path)
         except OSError as error:
-            if not self._failed:  # else said already: the buffer that could not be flushed
-                raise OutputError(f"Cannot write {self.path}: {error.strerror}; see {self._partial}.") from error
+            if not self._failed:  # otherwise `write` has raised the same error
+                raise OutputError(
+                    f"Cannot write {self.path}: {error.strerror}. The results are in {self._partial}."
+                ) from error

@@ -1,7 +1,8 @@
 """From a configuration to a loaded pipeline.
 
-``resolve`` decides every name, option and default of a run; ``capabilities`` checks that the components can do what it
-asks; ``pipeline`` creates and loads them; ``inspection`` runs one segment and keeps everything; ``run`` is for Python.
+``resolve`` decides every name, option and default of a run; ``capabilities`` checks that the components can do what
+the run needs; ``pipeline`` creates and loads them; ``inspection`` runs one segment and returns its contexts, queries
+and answers; ``run`` is for Python.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ __all__ = ["Inspection", "Pipeline", "build", "cache_folder", "inspect", "run", 
 def build(config: RunConfig, registry: Registry, clock: Clock | None = None) -> Pipeline:
     """Create the components of a run and check them against each other; nothing is loaded yet.
 
-    :param clock: one that runs, to measure speed.
-    :raises UsageError: when they do not exist, cannot be used, or do not go together.
+    :param clock: a `StageClock` to measure the speed of the run; None: do not measure.
+    :raises UsageError: when a component or an option does not exist or is invalid, or components do not fit together.
+    :raises MissingRequirement: when something that a component requires is not installed.
     """
     return Pipeline(config, registry, clock=clock)
 
@@ -40,12 +42,13 @@ def run(
 ) -> Iterator[Event | Timeline]:
     """Find events in videos: yield each video's timelines (scores per frame) and events.
 
-    :param videos: files, folders of images or addresses. :param texts: what to find, in plain words.
+    :param videos: files, folders of images or URIs. :param texts: what to find, in plain words.
     :param plugins: plugin files or modules to load.
     :param tables: of the configuration file, by the same names: ``backend="qwen-hf"`` or
         ``backend={"name": "transformers", "model": "a/folder"}``, ``contexts=["key"]``, ``preset="paper"``,
         ``run={"threshold": 0.4}``, ``sink=[{"path": "results.jsonl"}]``.
-    :raises AnyAnomalyError: a subclass, with a message for the user; for a video read in part, at the end.
+    :raises AnyAnomalyError: a subclass, with a message for the user; `VideoError` at the end, when some of a video
+        could not be read.
     """
     settings = {
         "videos": [str(video) for video in ([videos] if isinstance(videos, str | Path) else videos)],

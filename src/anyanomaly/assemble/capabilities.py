@@ -1,4 +1,4 @@
-"""What components say they can do, held against what a run asks of them: refused before anything is loaded."""
+"""Check that the components can do what a run needs, before anything is loaded."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from anyanomaly.specs import BackendSpec, ContextSpec, ReaderSpec
 
 
 def check_capabilities(run: ResolvedRun) -> None:
-    """Check the declarations of a run's components.
+    """Check the specs of a run's components.
 
-    :raises CapabilityError: when one cannot do what the run asks, with a way out.
+    :raises CapabilityError: when one cannot do what the run needs, with what to change.
     """
     spec = cast(BackendSpec, run.backend.spec)
     _check_images(run, spec.max_images)
@@ -23,16 +23,16 @@ def check_capabilities(run: ResolvedRun) -> None:
             f"{run.backend.label} gives no log-probabilities, which --scoring {scoring} needs. Use --scoring words."
         )
     if run.settings.reason is not None and not spec.words:
-        raise CapabilityError(f"{run.backend.label} answers without words. Leave --reason-above out.")
+        raise CapabilityError(f"{run.backend.label} answers without words. Omit --reason-above.")
     for component in run.models:
         _check_device(component)
     _check_endless(run)
 
 
 def check_backend(run: ResolvedRun, backend: Backend[Any]) -> None:
-    """Check what only the backend itself knows: where it sends images, and after loading how many it takes.
+    """Check what a backend declares on itself: whether images leave this machine and, after loading, how many it takes.
 
-    :raises CapabilityError: when it sends images off this machine without leave, or takes too few.
+    :raises CapabilityError: when it sends images off this machine without permission, or takes too few.
     """
     spec = cast(BackendSpec, run.backend.spec)
     if spec.network and backend.leaves_machine and not run.config.run.allow_network:
@@ -49,7 +49,7 @@ def _check_images(run: ResolvedRun, max_images: int | None) -> None:
         if max_images is not None and n_images > max_images:
             raise CapabilityError(
                 f"{context.label} makes up to {n_images} images per question; {run.backend.label} takes {max_images}. "
-                f"Leave it out of --context, or use another backend."
+                f"Remove it from --context, or use another backend."
             )
 
 
@@ -70,6 +70,6 @@ def _check_endless(run: ResolvedRun) -> None:
     for uri, reader in before:
         if reader is not None and cast(ReaderSpec, reader.spec).live:
             raise CapabilityError(
-                f"The source {uri} never ends, so the videos after it would never be searched. Give it last, "
-                f"or in a run of its own."
+                f"The source {uri} never ends, so the videos after it would never be searched. Name it last, "
+                f"or search it in a separate run."
             )

@@ -21,9 +21,9 @@ def hub_cache() -> Path:
 
 
 def announce_downloads(run: ResolvedRun) -> Iterator[str]:
-    """Yield a sentence for each download that the components of a run lead to.
+    """Yield a sentence for each download that the components of a run need.
 
-    :raises MissingRequirement: when weights are neither on this machine nor to be had.
+    :raises MissingRequirement: when weights are not on this machine and cannot be downloaded.
     """
     for component, download in run.downloads:
         if not is_present(download):
@@ -49,7 +49,7 @@ def announce(download: Download, option: str) -> str:
         n_bytes = _query_size(download)
     except Exception as error:  # the hub's client raises its own errors and those of its HTTP client
         raise MissingRequirement(
-            f"The model {repository} is not on this machine and cannot be downloaded ({_reason(error)}). Give a model "
+            f"The model {repository} is not on this machine and cannot be downloaded ({_reason(error)}). Name a model "
             f"that is on this machine with {option}, or run `hf download {repository}` where there is a network and "
             f"copy {hub_cache()} from there. Without either, `anyanomaly demo` shows the method with tiny models."
         ) from error
@@ -59,7 +59,8 @@ def announce(download: Download, option: str) -> str:
 def _query_size(download: Download) -> int:
     """Ask the hub for the bytes of a model's weights.
 
-    With a GGUF file its projector counts too; of a whole repository the first format of WEIGHTS, in the top folder.
+    For a GGUF file these are the file and its projector; for a repository the files of its first format in WEIGHTS,
+    without subfolders.
     """
     from huggingface_hub import HfApi, constants
 

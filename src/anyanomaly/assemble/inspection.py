@@ -1,4 +1,4 @@
-"""Everything about one segment: what was selected, shown, asked and answered."""
+"""Inspect one segment: its key frames, contexts, queries, answers and scores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from anyanomaly.types import Answer, Query, QueryId, Score, Segment, SegmentScor
 class InspectedText:
     """One event text: its key frames and contexts, and for each query its answer and the score read from it."""
 
-    view: TextContexts
+    text_contexts: TextContexts
     queries: tuple[Query, ...]
     answers: tuple[Answer, ...]
     scores: tuple[Score, ...]
@@ -45,13 +45,13 @@ def inspect(pipeline: Pipeline, *, at_s: float | None = None, segment: int | Non
         scores = {outcome.text: outcome for outcome in outcomes if isinstance(outcome, SegmentScore)}
         scoring = pipeline.settings.scoring
     texts = []
-    for view in record.views:
-        score = scores[view.text.text]
+    for text_contexts in record.text_contexts:
+        score = scores[text_contexts.text.text]
         fused = {part.id: part for part in score.scores.values()}  # these have the reasons
         queries = tuple(query for query in record.queries if query.id.text == score.text)
         answers = tuple(record.answers[query.id] for query in queries)
         parts = tuple(fused.get(answer.id) or read_score(answer, scoring) for answer in answers)
-        texts.append(InspectedText(view, queries, answers, parts, score.value))
+        texts.append(InspectedText(text_contexts, queries, answers, parts, score.value))
     return Inspection(inspected, tuple(texts))
 
 
@@ -59,12 +59,12 @@ class _Record(Observer):
     """Keeps the questions and answers of one segment."""
 
     def __init__(self) -> None:
-        self.views: Sequence[TextContexts] = ()
+        self.text_contexts: Sequence[TextContexts] = ()
         self.queries: Sequence[Query] = ()
         self.answers: dict[QueryId, Answer] = {}
 
-    def on_queries(self, segment: Segment, views: Sequence[TextContexts], queries: Sequence[Query]) -> None:
-        self.views, self.queries = views, queries
+    def on_queries(self, segment: Segment, text_contexts: Sequence[TextContexts], queries: Sequence[Query]) -> None:
+        self.text_contexts, self.queries = text_contexts, queries
 
     def on_answer(self, answer: Answer) -> None:
         self.answers[answer.id] = answer

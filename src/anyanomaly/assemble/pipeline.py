@@ -20,12 +20,12 @@ from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.assemble.capabilities import check_backend, check_capabilities
 from anyanomaly.assemble.resolve import ResolvedComponent, resolve_run
-from anyanomaly.assemble.video_ids import check_addresses, distinguish_ids
+from anyanomaly.assemble.video_ids import check_unique_uris, distinguish_ids
 from anyanomaly.config.model import RunConfig
+from anyanomaly.engine.caching_encoder import CachingEncoder
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.plan import Planner, Source
-from anyanomaly.engine.remember import RememberingEncoder
 from anyanomaly.engine.run import Outcome, Run, RunReport
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
@@ -36,10 +36,10 @@ from anyanomaly.types import Segment, Video
 
 
 class Pipeline:
-    """A run put together: components created and checked against each other, nothing loaded yet.
+    """The components of a run, created and checked against each other; nothing is loaded yet.
 
     A context manager: entering probes the videos, checks the outputs and loads the models; leaving frees them.
-    ``run()`` then yields segment scores, timelines and events; ``report`` follows along.
+    ``run()`` then yields segment scores, timelines and events, and keeps the counts in ``report`` up to date.
     """
 
     def __init__(
@@ -49,15 +49,15 @@ class Pipeline:
         ids: Mapping[str, str] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """:param ids: of videos, by address, in place of names made from the addresses.
-        :param clock: one that runs, for `report.speed`.
+        """:param ids: ids of the videos, by URI; None: made from the URIs.
+        :param clock: a `StageClock`, for `report.speed`; None: do not measure.
 
-        :raises UsageError: when the components do not go together.
+        :raises UsageError: when a component or an option does not exist, or the components do not fit together.
         :raises MissingRequirement: when something that a component requires is not installed.
         """
         if not config.texts:
-            raise UsageError("Say what to find, for example: -t bicycle")
-        check_addresses(config.videos)
+            raise UsageError("There is no event text. Name what to find, for example: -t bicycle")
+        check_unique_uris(config.videos)
         self.resolved = resolve_run(config, registry)
         check_capabilities(self.resolved)
         self.settings = self.resolved.settings
@@ -85,7 +85,7 @@ class Pipeline:
 
     @property
     def config(self) -> RunConfig:
-        """The configuration as it was given."""
+        """The configuration before it was resolved."""
         return self.resolved.config
 
     @property
@@ -107,10 +107,11 @@ class Pipeline:
         self._stack.close()
 
     def run(self, sources: Sequence[Source] | None = None, settings: RunSettings | None = None) -> Iterator[Outcome]:
-        """Yield segment scores as they come, and each video's timelines and events.
+        """Yield segment scores as soon as they are known, and each video's timelines and events.
 
-        :param sources: some of the videos, in place of all. :param settings: in place of the run's own.
-        :raises BackendError: when the backend cannot go on, or too many answers cannot be read.
+        :param sources: videos to run; None: all. :param settings: None: those of the resolved run.
+        :raises BackendError: when the backend fails, or too many answers are unreadable.
+        :raises OutputError: when a result file cannot be written.
         """
         settings = settings or self.settings
         sources = self._sources if sources is None else sources
@@ -136,8 +137,7 @@ class Pipeline:
     def run_segment(self, segment: Segment, observer: Observer) -> Iterator[Outcome]:
         """Run one segment as a run of the whole video would; unreadable answers do not fail it.
 
-        :param observer: sees its questions and the answers.
-        :raises BackendError: when the backend cannot go on.
+        :param observer: receives its queries and the answers. :raises BackendError: when the backend fails.
         """
         settings = replace(self.settings, max_unreadable=1.0)
         planner = _SegmentPlanner(settings, self.selector, self.contexts, self.encoder, self._clock, observer)
@@ -166,9 +166,9 @@ class Pipeline:
         yield from run
 
     def _open(self) -> None:
-        """Open first what is cheap and likely to fail, and models last, the encoder before the backend.
+        """Probe videos and check outputs before any model is loaded; load the encoder before the backend.
 
-        An engine that reserves a fraction of the GPU memory measures what is free when it starts.
+        An engine that reserves a fraction of the free GPU memory then does not count what the encoder needs.
         """
         errors: list[VideoError] = []
         for uri, reader in self._readers:
@@ -195,12 +195,12 @@ class Pipeline:
     def _create(self, component: ResolvedComponent) -> Component[Options]:
         return self._registry.create(component.spec, component.options)
 
-    def _create_encoder(self) -> RememberingEncoder | None:
+    def _create_encoder(self) -> CachingEncoder | None:
         """Return the encoder, one for all components that need it; None when none does."""
         if self.resolved.encoder is None:
             return None
         created = cast("Encoder[Options]", self._create(self.resolved.encoder))
-        encoder = RememberingEncoder(created, clock=self._clock)
+        encoder = CachingEncoder(created, clock=self._clock)
         resolved = (self.resolved.selector, *self.resolved.contexts, self.resolved.backend)
         for component, part in zip(resolved, (self.selector, *self.contexts, self.backend), strict=True):
             if getattr(component.spec, "needs_encoder", False):

@@ -1,4 +1,4 @@
-"""Prompt templates: which one a run asks with, and how it is read from its file."""
+"""Prompt templates: choose the one that a run uses, and read it from its file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load_template(config: RunConfig, name: str) -> PromptTemplate:
     """Return a template, with the configuration's output word, system message and order in place of its own.
 
     :param name: a template of this package, or a .toml file.
-    :raises InvalidOption: when there is no such template, or it is no valid one.
+    :raises InvalidOption: when there is no such template, or it is invalid.
     """
     settings = config.prompt
     overrides = {"output_word": settings.output_word, "system": settings.system, "text_first": settings.text_first}
@@ -37,7 +37,7 @@ def load_template(config: RunConfig, name: str) -> PromptTemplate:
     try:
         return PromptTemplate(name=Path(name).stem, **fields)
     except (TypeError, ValueError) as error:
-        raise InvalidOption(f"Prompt '{name}' cannot be used: {error}.") from error
+        raise InvalidOption(f"Prompt '{name}' cannot be used: {error}. Fix its TOML file.") from error
 
 
 def _read_fields(name: str) -> dict[str, Any]:

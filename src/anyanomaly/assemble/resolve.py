@@ -1,4 +1,4 @@
-"""A configuration to the run that it stands for: every name, option and default is decided here, once.
+"""Resolve a configuration to a run: every name, option and default is decided here, once.
 
 ``run``, ``show``, ``eval``, ``bench``, ``config show``, ``doctor``, the flags in ``--help`` and the header of result
 files all read what these functions return. Nothing here imports an engine or loads a model.
@@ -33,7 +33,7 @@ class ResolvedComponent:
 
     spec: ComponentSpec
     options: Options
-    reason: str = ""  # why it was taken for `auto`; empty when the user named it
+    reason: str = ""  # why `auto` stands for it; empty when the user named it
 
     @property
     def name(self) -> str:
@@ -42,18 +42,18 @@ class ResolvedComponent:
 
     @property
     def path(self) -> str:
-        """Where its options stand in a configuration: "backend", "context.key"."""
+        """The table of its options in a configuration: "backend", "context.key"."""
         role = self.spec.role
         return f"{role}.{self.name}" if role == "context" else role
 
     @property
     def label(self) -> str:
-        """How messages call it: "Backend 'qwen-hf'"."""
+        """Its role and name for messages: "Backend 'qwen-hf'"."""
         return f"{self.spec.role.capitalize()} '{self.spec.name}'"
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Its name and all its options, JSON-ready; secrets are not among them."""
+        """Its name and all its options except secrets, JSON-ready."""
         secrets = {
             name for name in type(self.options).model_fields if isinstance(getattr(self.options, name), SecretStr)
         }
@@ -62,10 +62,10 @@ class ResolvedComponent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRun:
-    """A run as it will be carried out. Components are in the order of the roles."""
+    """A run with every choice made. Components are in the order of the roles."""
 
-    config: RunConfig  # as configured
-    readers: Mapping[str, ResolvedComponent]  # by the address of the video
+    config: RunConfig  # before it was resolved
+    readers: Mapping[str, ResolvedComponent]  # by the URI of the video
     encoder: ResolvedComponent | None  # None: no component of the run needs one
     selector: ResolvedComponent
     contexts: tuple[ResolvedComponent, ...]
@@ -80,13 +80,13 @@ class ResolvedRun:
 
     @property
     def downloads(self) -> tuple[tuple[ResolvedComponent, Download], ...]:
-        """The weights that components fetch when they are not on this machine, with who fetches them."""
+        """The weights that components download when they are not on this machine, each with its component."""
         return tuple((component, download) for component in self.models for download in component.options.downloads())
 
     def header(self, registry: Registry) -> dict[str, Any]:
         """Describe the run for result files, JSON-ready: every setting, the prompts, the versions of all packages.
 
-        ``config`` is a configuration of its own: it has the structure of a configuration file.
+        ``config`` has the structure of a configuration file.
         """
         readers = {component.name: component.settings for component in self.readers.values()}
         specs = [component.spec for component in (*self.readers.values(), *self.models, *self.sinks)]
@@ -103,10 +103,10 @@ class ResolvedRun:
 def resolve_run(config: RunConfig, registry: Registry) -> ResolvedRun:
     """Return the run that a configuration stands for.
 
-    :raises UsageError: for a component, an option or a prompt that does not exist or does not fit.
+    :raises UsageError: for a component, an option or a prompt that does not exist or is invalid.
     :raises MissingRequirement: when something that a component requires is not installed.
     """
-    for name in config.context:  # options of a context that is not in use may stay; of one that does not exist not
+    for name in config.context:  # a table may be of a context that is not in use, not of one that does not exist
         registry.find("context", name)
     selector = resolve_named(config, registry, "selector")
     contexts = resolve_contexts(config, registry)
@@ -125,9 +125,9 @@ def resolve_run(config: RunConfig, registry: Registry) -> ResolvedRun:
 
 
 def resolve_components(config: RunConfig, registry: Registry) -> tuple[ResolvedComponent, ...]:
-    """Return the components of a run that see images, those left out that are not installed or lack a requirement.
+    """Return the components of a run that see images, without those that lack a requirement.
 
-    :raises UsageError: for a component or an option that does not exist or does not fit.
+    :raises UsageError: for a component or an option that does not exist or is invalid.
     """
     resolvers: list[Callable[[], Sequence[ResolvedComponent]]] = [
         lambda: [resolve_named(config, registry, "encoder")],
@@ -145,10 +145,10 @@ def resolve_components(config: RunConfig, registry: Registry) -> tuple[ResolvedC
 def resolve_component(
     config: RunConfig, registry: Registry, role: str, name: str, options: Mapping[str, Any], *, installed: bool = True
 ) -> ResolvedComponent:
-    """Return a component, with the run's device and seed where it has such options and is given none.
+    """Return a component; its options ``device`` and ``seed`` default to those of the run.
 
-    :param options: as a user gives them. :param installed: refuse a component that lacks a requirement.
-    :raises UsageError: when it or one of the options does not exist, or a value does not fit.
+    :param options: those that the user set. :param installed: refuse a component that lacks a requirement.
+    :raises UsageError: when it or one of the options does not exist, or a value is invalid.
     :raises MissingRequirement: when it is not installed, or lacks a requirement.
     """
     spec = registry.find(role, name)
@@ -205,12 +205,12 @@ def context_weights(contexts: Sequence[ResolvedComponent]) -> dict[str, float]:
 def resolve_readers(
     config: RunConfig, registry: Registry, uris: Sequence[str] | None = None
 ) -> dict[str, ResolvedComponent]:
-    """Return the reader of each video, by its address.
+    """Return the reader of each video, by its URI.
 
-    For ``auto`` the address decides; an option that only another reader has is meant for another video and left out.
+    For ``auto`` the URI decides; an option that only other readers have is ignored, because it is for other videos.
 
-    :param uris: addresses; None: the videos of the configuration.
-    :raises UsageError: for an address that no reader takes, and for an option that no reader has.
+    :param uris: None: the videos of the configuration.
+    :raises UsageError: for a URI that no reader takes, and for an option that no reader has.
     """
     return {uri: _resolve_reader(config, registry, uri) for uri in (config.videos if uris is None else uris)}
 
@@ -227,7 +227,7 @@ def resolve_sinks(config: RunConfig, registry: Registry) -> tuple[ResolvedCompon
 def fill_in(
     config: RunConfig, components: Sequence[ResolvedComponent], sinks: Sequence[ResolvedComponent] = ()
 ) -> RunConfig:
-    """Return the configuration with the names and all options of components in place of what was given of them."""
+    """Return the configuration with the resolved names and all options of its components."""
     tables: dict[str, Any] = config.model_dump()
     for component in components:
         settings = component.settings

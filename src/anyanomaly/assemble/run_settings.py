@@ -1,4 +1,4 @@
-"""A configuration to the settings of the engine."""
+"""Derive the settings of the engine from a configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
     """Return the engine's settings.
 
     :param weights: of the contexts' scores, by name. :param backend: name of the run's backend, never ``auto``.
-    :raises UsageError: when the weights are all 0 or a segment is shorter than the step between frames read.
+    :raises UsageError: when all weights are 0, a segment is shorter than the step between frames, reasons do not fit
+        the scoring, or a prompt does not exist.
     """
     run = config.run
     check_weights(weights)
@@ -29,8 +30,8 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
     choices = {"expected": SCORES, "yes-no": YES_NO}.get(run.scoring, ())
     if run.reason_above is not None and not choices:
         raise UsageError(
-            f"With --scoring {run.scoring} every answer has words already; --reason-above goes with "
-            f"--scoring expected or yes-no."
+            f"--reason-above does not apply to --scoring {run.scoring}, whose answers already have words. Omit it, or "
+            f"use --scoring expected or yes-no."
         )
     return RunSettings(
         texts=config.texts,
@@ -61,11 +62,11 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
 
 
 def event_rule(run: RunOptions) -> EventRule:
-    """Return how a smoothed score becomes events."""
+    """Return the rule by which smoothed scores become events."""
     return EventRule(run.threshold, run.merge_seconds, run.min_event_seconds)
 
 
 def check_weights(weights: Mapping[str, float]) -> None:
-    """:raises UsageError: when no context counts."""
+    """:raises UsageError: when all weights are 0."""
     if not any(weights.values()):
-        raise UsageError("All contexts have weight 0, so nothing would count; give one a weight above 0.")
+        raise UsageError("All contexts have weight 0, so there would be no score; set one weight above 0.")

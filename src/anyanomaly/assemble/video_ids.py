@@ -14,15 +14,15 @@ MAX_DEPTH = 64
 """Folders of a path that an id may name; two files that still have the same id are one file under two names."""
 
 
-def check_addresses(uris: Sequence[str]) -> None:
-    """:raises UsageError: when a video is given twice."""
+def check_unique_uris(uris: Sequence[str]) -> None:
+    """:raises UsageError: when a video is named twice."""
     repeated = next((uri for uri in uris if uris.count(uri) > 1), None)
     if repeated is not None:
-        raise UsageError(f"The video {repeated} is given twice. Leave one of them out.")
+        raise UsageError(f"The video {repeated} is named twice. Name it once.")
 
 
 def distinguish_ids(sources: Sequence[Source]) -> list[Source]:
-    """Return the sources with distinct ids: each gets as many folders of its path as tell it from the others."""
+    """Return the sources with distinct ids: each gets as many folders of its path as it takes to differ."""
     uris = [video.uri for _, video in sources]
     ids = [video.id for _, video in sources]
     parents = [PurePath(os.path.abspath(uri)).parent.parts for uri in uris]

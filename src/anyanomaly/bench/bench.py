@@ -42,7 +42,7 @@ class Step:
 
 @dataclass(slots=True)
 class Bench:
-    """A recipe's cells and what they have given so far: ``run`` fills ``results`` and ``failures``, by cell number."""
+    """The cells of a recipe; ``run`` fills ``results`` and ``failures``, by cell number."""
 
     recipe: Recipe
     cells: Sequence[Cell]
@@ -55,7 +55,7 @@ class Bench:
     def run(self) -> Iterator[Step]:
         """Run the cells without a result; each result is on disk before its step is yielded.
 
-        :raises OutputError: when a result cannot be written; finished cells stay, and a rerun continues from there.
+        :raises OutputError: when a result cannot be written; a rerun continues after the finished cells.
         """
         self.ledger.check()
         unfinished: dict[str, list[Cell]] = {}  # by models, so that each model is loaded once
@@ -71,7 +71,7 @@ class Bench:
                 cells = [cell for cell in cells if cell.number not in {*self.results, *self.failures}]
 
     def _run_in_one_process(self, cells: Sequence[Cell]) -> Generator[Step, None, None]:
-        """Run cells until all are finished, or one of them ends the process."""
+        """Run cells in one process until all are finished, one fails, or the process ends."""
         by_number = {cell.number: cell for cell in cells}
         current = cells[0]
         log = self.ledger.log(current)
@@ -81,7 +81,7 @@ class Bench:
                     break
                 if "stop" in message:
                     raise OutputError(
-                        f"{message['stop']} Finished cells are kept in {self.ledger.folder}; run it again."
+                        f"{message['stop']} Finished cells are kept in {self.ledger.folder}; run the command again."
                     )
                 current = by_number[message["cell"]]
                 if "result" in message:
@@ -101,7 +101,7 @@ class Bench:
             yield Step(current, "failed")
 
     def _messages(self, cells: Sequence[Cell], log: Path) -> Generator[dict[str, Any], None, None]:
-        """Start a process for some cells and yield its messages, at last its exit code; its output goes to ``log``."""
+        """Start a process for some cells and yield its messages, then its exit code; its output goes to ``log``."""
         job = {
             "recipe": self.recipe.model_dump(mode="json"),
             "folders": self.folders,
@@ -116,7 +116,7 @@ class Bench:
                 stdout=output,
                 stderr=output,
                 pass_fds=(write_end,),
-                start_new_session=True,  # Ctrl-C reaches only us, and we end the process with all that it started
+                start_new_session=True,  # Ctrl-C reaches only this process, which then ends the worker
             )
             os.close(write_end)
             try:
@@ -154,8 +154,8 @@ def _terminate(process: subprocess.Popen[bytes]) -> None:
 
 
 def _describe_exit(log: Path, code: int) -> str:
-    """Describe how a process ended that sent no message about it, with the last line of its log."""
+    """Describe the exit of a process that sent no message about it, with the last line of its log."""
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     causes = {-9: "killed (possibly out of memory)", -11: "crashed (segmentation fault)"}
     last_line = f"; last log line: {lines[-1].strip()[:200]}" if lines else ""
-    return f"Its process ended: {causes.get(code, f'exit code {code}')}{last_line}. Whole log: {log}"
+    return f"Its process ended: {causes.get(code, f'exit code {code}')}{last_line}. Full log: {log}"

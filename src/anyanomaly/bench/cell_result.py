@@ -1,4 +1,4 @@
-"""What one cell gives: its evaluation, its speed, and how long its models took to load."""
+"""The result of one cell: its evaluation, its speed, and the load times of its models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CellResult:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> CellResult:
-        """Read what `to_json` returned; other keys beside it are ignored.
+        """Return the result that `to_json` wrote; unknown keys are ignored.
 
         :raises InputError: when it is not the result of a cell.
         """
@@ -35,4 +35,6 @@ class CellResult:
             speed = None if content["speed"] is None else SpeedResult.from_json(content["speed"])
             return cls(evaluation, speed, content["load_s"])
         except (KeyError, TypeError) as error:
-            raise InputError(f"This is not the result of a cell of `anyanomaly bench`: {error}.") from error
+            raise InputError(
+                f"This is not the result of a cell of `anyanomaly bench`: {error}. Delete it to run the cell again."
+            ) from error

@@ -1,4 +1,4 @@
-"""The configurations that a recipe stands for."""
+"""The cells of a recipe: one configuration per backend, dataset and ablation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from anyanomaly.evaluation.result import DatasetSelection
 from anyanomaly.registry import Registry
 
 DatasetFolders: TypeAlias = Mapping[str, Mapping[str, str]]
-"""Options that say where a dataset is (``root``, ``labels``), by the dataset's name."""
+"""Options with the folders of a dataset (``root``, ``labels``), by the dataset's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Cell:
 
     @property
     def file_stem(self) -> str:
-        """The name of its file without a suffix; the same when cells are put before it in the recipe."""
+        """The name of its file without a suffix; it does not depend on the order of the cells."""
         words = re.sub(r"[^a-z0-9]+", "-", self.label.lower()).strip("-")
         return f"{words[:80]}-{self.key[:8]}"
 
@@ -55,9 +55,8 @@ class Cell:
 
 
 def make_cells(recipe: Recipe, folders: DatasetFolders, registry: Registry) -> list[Cell]:
-    """Return the cells of a recipe, each checked as far as that is possible without loading anything.
+    """Return the cells of a recipe, each checked without loading a model or a dataset.
 
-    :param folders: options that say where a dataset is, by its name.
     :raises UsageError: for a component, a setting or an option that does not exist, naming the cell.
     """
     dataset_names = {dataset.name for dataset in recipe.dataset}
@@ -127,7 +126,7 @@ def _resolve_components(cell: Cell, registry: Registry) -> tuple[ResolvedCompone
 
 
 def _files(cell: Cell, components: Sequence[ResolvedComponent]) -> Iterator[Path]:
-    """Yield the files and folders of weights, prompts and the like that a cell names, those of its dataset left out."""
+    """Yield the files and folders of weights, prompts and the like that a cell names, except those of its dataset."""
     prompt = cell.config.prompt
     templates = (prompt.name, prompt.reason, *(prompt.per_backend or {}).values())
     yield from (Path(name) for name in templates if name.endswith(".toml") and Path(name).is_file())

@@ -1,4 +1,4 @@
-"""Digests of the files that a configuration names: weights trained again under the same name are different weights."""
+"""Digests of the files that a configuration names, to detect new weights under an old name."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ BLOCK_BYTES = 4096
 
 
 def content_digests(paths: Iterable[Path]) -> list[str]:
-    """Return a digest of each file, and of all files of each folder, independent of their place and times.
+    """Return a digest of each file, and of all files of each folder, independent of their location and times.
 
-    Of a file larger than 256 KiB only its length and 64 blocks spread over it count. Training changes every block, and
-    reading gigabytes would take as long as loading them.
+    For a file larger than 256 KiB only its length and 64 evenly spaced blocks are read. Training changes every block,
+    and reading gigabytes would take as long as loading them.
     """
     return [_digest(path) for path in sorted(set(paths))]
 

@@ -24,7 +24,9 @@ class Facts:
             try:
                 self._content = json.loads(path.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
-                raise UsageError(f"The published figures {path} cannot be read: {error}.") from error
+                raise UsageError(
+                    f"The published figures {path} cannot be read: {error}. Correct `facts` in the recipe."
+                ) from error
 
     @property
     def source(self) -> str:
@@ -64,5 +66,5 @@ def _find_entry(entries: list[Any], step: str) -> Any:
 
 
 def same_words(value: Any, text: str) -> bool:
-    """Return whether a value reads like a text, whatever the case, with blanks or underscores."""
+    """Return whether a value equals a text, ignoring case, and blanks or underscores between words."""
     return str(value).casefold().replace("_", " ") == text.casefold().replace("_", " ")

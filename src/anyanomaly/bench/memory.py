@@ -1,4 +1,4 @@
-"""Peak memory of this process and its descendants: an engine may run in processes of its own."""
+"""Peak memory of this process and its descendants, in which an engine may run."""
 
 from __future__ import annotations
 

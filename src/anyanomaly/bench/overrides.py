@@ -74,7 +74,7 @@ def with_settings(recipe: Recipe, pairs: Sequence[str]) -> Recipe:
 
 
 def merge_tables(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested tables where ``overrides`` win; a component that ``base`` only names can get options."""
+    """Return ``base`` with the values of ``overrides``; a component that ``base`` only names can get options."""
     merged = dict(base)
     for key, value in overrides.items():
         current = merged.get(key)

@@ -36,7 +36,7 @@ class Panel:
     published: tuple[Point, ...]
 
 
-def panels(results: Results) -> list[Panel]:
+def make_panels(results: Results) -> list[Panel]:
     """Return the points to plot, dataset by dataset."""
     protocol = next((name for name in results.recipe.protocols if name != ORACLE), ORACLE)
     all_panels = []
@@ -71,7 +71,7 @@ def draw(results: Results, title: str, machine: str, folder: Path) -> list[Path]
 
     :raises MissingRequirement: without matplotlib. :raises OutputError: when a file cannot be written.
     """
-    all_panels = panels(results)
+    all_panels = make_panels(results)
     if not any(panel.ours for panel in all_panels):
         return []
     try:

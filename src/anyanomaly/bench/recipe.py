@@ -1,4 +1,4 @@
-"""What a recipe holds: a TOML file of backends, datasets and ablations, whose combinations are run, and its table."""
+"""Recipes: TOML files of backends, datasets and ablations, whose combinations are run, and of their table."""
 
 from __future__ import annotations
 
@@ -151,7 +151,9 @@ class Recipe(Table):
         if self.improvement is None:
             return self
         if ("ablation" in self.columns) != bool(self.improvement.of):
-            raise InvalidOption("improvement.of names an ablation where ablations are columns, and nothing elsewhere.")
+            raise InvalidOption(
+                "improvement.of names an ablation when ablations are columns, and must be absent otherwise."
+            )
         labels = [entry.label for entry in self.ablation]
         for label in filter(None, (self.improvement.base, self.improvement.of)):
             if label not in labels:
@@ -162,7 +164,7 @@ class Recipe(Table):
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe.
 
-    :raises UsageError: when the file is missing or holds something that a recipe cannot have, with where.
+    :raises UsageError: when the file is missing or has an unknown or invalid setting.
     """
     tables = read_toml(path, "recipe")
     try:

@@ -48,11 +48,11 @@ def write_report(bench: Bench, recipe: Recipe, facts: Facts) -> str:
     write_text(folder / "table.csv", comma_separated(table))
     write_text(folder / "table.tex", latex(table))
     write_text(folder / "result.json", to_json(_summary(bench, recipe, facts)))
-    draw(results, recipe.title, machine(), folder)
+    draw(results, recipe.title, describe_machine(), folder)
     return page
 
 
-def machine() -> str:
+def describe_machine() -> str:
     """Return the machine in one line: GPUs, CPU, cores, memory."""
     card = hardware_card()
     gpus = [f"{gpu.name} ({gpu.memory or '?'}, driver {gpu.driver or '?'})" for gpu in card.gpus]
@@ -76,7 +76,7 @@ def _page(bench: Bench, results: Results, table: ResultTable) -> str:
         parts.append("Not measured:\n\n" + "\n".join(problems))
     if mixed_weights := _mixed_weights(bench):
         parts.append("Different weights under one name:\n\n" + "\n".join(mixed_weights))
-    parts += [results.recipe.note.strip(), f"Machine: {machine()}."]
+    parts += [results.recipe.note.strip(), f"Machine: {describe_machine()}."]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
@@ -96,7 +96,7 @@ def _improvement_meaning(improvement: Improvement) -> str:
 
 
 def _problems(bench: Bench) -> list[str]:
-    """Return what of the datasets could not be used, each sentence once."""
+    """Return the problems of the datasets, each once, with the first cell that reports it."""
     first_labels: dict[str, str] = {}  # of the cell that reports a problem first
     for number, result in sorted(bench.results.items()):
         for problem in result.evaluation.problems:
@@ -107,7 +107,7 @@ def _problems(bench: Bench) -> list[str]:
 
 
 def _mixed_weights(bench: Bench) -> list[str]:
-    """Return cells that name the same models as others but ran other weights: of a server, or of a hub's branch."""
+    """Return cells that name the same models as others but ran other weights, of a server or of a hub branch."""
     first_uses: dict[tuple[str, str], tuple[str, str]] = {}  # models and role to fingerprint and label
     lines = []
     for number, result in sorted(bench.results.items()):
@@ -146,7 +146,7 @@ def _summary(bench: Bench, recipe: Recipe, facts: Facts) -> Mapping[str, Any]:
     }
 
 
-def facts_of(recipe: Recipe, path: Path) -> Facts:
+def read_facts(recipe: Recipe, path: Path) -> Facts:
     """Return the published figures that a recipe names.
 
     :param path: of the recipe. :raises UsageError: when they cannot be read.

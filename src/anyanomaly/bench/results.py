@@ -11,7 +11,8 @@ from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell
 from anyanomaly.bench.facts import Facts, same_words
 from anyanomaly.bench.recipe import AblationEntry, BackendEntry, DatasetEntry, Recipe, RecipeEntry
-from anyanomaly.evaluation.result import Bounds, ClassResult, GroupResult, MeanResult
+from anyanomaly.evaluation.result import ClassResult, GroupResult, MeanResult
+from anyanomaly.metrics.resampling import Interval
 
 ORACLE = "paper-oracle"
 
@@ -74,7 +75,7 @@ class Results:
         """Return whether a place has a cell without a result."""
         return place.labels in self._numbers and self.at(place) is None
 
-    def auc(self, place: Place, protocol: str) -> tuple[float, Bounds | None] | None:
+    def auc(self, place: Place, protocol: str) -> tuple[float, Interval | None] | None:
         """Return our AUC at a place and its 95 % interval, in percent; None: there is none."""
         measured = self._measured(place, protocol)
         if measured is None or measured.auc is None:
@@ -111,18 +112,18 @@ class Results:
         return None if improvement is None else self.facts.figure(improvement.published, self._replacements(place))
 
     def is_same_model(self, place: Place) -> bool:
-        """Return whether a place runs the model of the published figures: the last entry that says so decides."""
+        """Return whether a place runs the model of the published figures: the last entry that sets it decides."""
         statements = [entry.same_model for entry in place.entries if entry.same_model is not None]
         return statements[-1] if statements else True
 
     def facts_of(self, place: Place) -> list[str]:
-        """Return what the columns of words say of a place; empty where nothing is published."""
+        """Return the texts of the fact columns at a place; empty where nothing is published."""
         replacements = self._replacements(place)
         values = [self.facts.text(column.path, replacements) or "" for column in self.recipe.fact]
         return [column.values.get(value, value) for column, value in zip(self.recipe.fact, values, strict=True)]
 
     def marks_of(self, place: Place) -> str:
-        """Return the signs behind the published figure of a place."""
+        """Return the signs after the published figure of a place."""
         replacements = self._replacements(place)
         return "".join(
             mark.sign
@@ -160,7 +161,7 @@ class Results:
             yield dict(zip(axes, entries, strict=True))
 
     def place(self, entries: Mapping[str, Any]) -> Place:
-        """Return the place of these entries, with the first entry of each axis that is not among them."""
+        """Return the place of these entries; for other axes, their first entry."""
         first = {axis: self.axis(axis)[0] for axis in ("backend", "dataset", "ablation", "class")}
         by_axis: dict[str, Any] = {**first, **entries}
         return Place(by_axis["backend"], by_axis["dataset"], by_axis["ablation"], by_axis["class"])

@@ -1,4 +1,4 @@
-"""How fast a configuration is: warmed up, without stored answers, and never twice on the same pixels."""
+"""Measure the speed of a configuration: after a warm-up, without stored answers, and on new pixels in each pass."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SpeedResult:
     latency_p95_s: float
     n_latencies: int
     warmup_segments: int
-    peak_mib: float | None  # None: the system does not say
+    peak_mib: float | None  # None: unknown
     gpu_mib: float | None
 
     @property
@@ -78,11 +78,13 @@ class SpeedResult:
 
 
 def measure_speed(config: RunConfig, registry: Registry, counts: SegmentCounts) -> SpeedResult | None:
-    """Run the first segments of the configuration's videos and measure how fast; None: they hold no segment.
+    """Run the first segments of the configuration's videos and measure how fast; None: they have no segment.
 
     A warm-up, then one stream for throughput, then segment by segment for the latency: from a segment's last frame to
     its scores, with nothing else running. Each pass sees the frames shifted by another number of pixels, so that no
     engine and no encoder can answer from a cache.
+
+    :raises AnyAnomalyError: when the run fails.
     """
     clock = StageClock()
     config = config.model_copy(update={"run": config.run.model_copy(update={"store": False}), "sink": ()})
@@ -147,7 +149,7 @@ def _segments(pipeline: Pipeline, n_frames: int) -> Iterator[Segment]:
 def _latency_s(pipeline: Pipeline, segment: Segment) -> float:
     """Return the seconds from a segment's frames to its last answer."""
     start_s = time.perf_counter()
-    ((_, views),) = pipeline.planner.build_contexts([segment])
-    for _ in pipeline.backend.answer(pipeline.planner.make_queries(segment, views)):
+    ((_, text_contexts),) = pipeline.planner.build_contexts([segment])
+    for _ in pipeline.backend.answer(pipeline.planner.make_queries(segment, text_contexts)):
         pass
     return time.perf_counter() - start_s

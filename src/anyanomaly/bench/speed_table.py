@@ -16,7 +16,7 @@ NOTE = (
 
 
 def speed_rows(results: Results) -> list[dict[str, str]]:
-    """Return a row per cell whose speed was measured, by column; columns that would be empty are left out."""
+    """Return a row per cell whose speed was measured, by column, without empty columns."""
     rows = []
     for cell in results.cells:
         result = results.of_cell(cell)

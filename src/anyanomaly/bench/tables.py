@@ -20,11 +20,11 @@ class Figure:
     interval: tuple[float, float] | None = None
     difference: float | None = None  # value minus the published one
     digits: int = 1
-    mark: str = ""  # a sign whose meaning stands under the table
+    mark: str = ""  # a sign that the legend explains
 
 
 Entry: TypeAlias = Figure | str | None
-"""What a table holds at one position: a figure, words, or nothing."""
+"""One entry of a table: a figure, a text, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
-"""Runs cells in a process of its own, so that a crash costs one cell and all memory is freed at the end.
+"""Runs cells in a separate process, so that a crash costs one cell and all memory is freed at the end.
 
-Reads a job from standard input and writes messages, one JSON object per line, to the file descriptor that it is given.
+Reads a job from standard input and writes messages, one JSON object per line, to the file descriptor that its first
+argument names.
 The cells of one job use the same models, which are loaded once.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -23,7 +23,8 @@ from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell, make_cells
 from anyanomaly.bench.recipe import Recipe
 from anyanomaly.bench.speed import SegmentCounts, SpeedResult, measure_speed
-from anyanomaly.errors import AnyAnomalyError, BackendError, OutputError
+from anyanomaly.config.model import RunConfig
+from anyanomaly.errors import DISK_FULL, AnyAnomalyError, BackendError, OutputError
 from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
 from anyanomaly.evaluation.measurement import measure
 from anyanomaly.registry import Registry
@@ -31,7 +32,6 @@ from anyanomaly.specs import ComponentSpec
 from anyanomaly.types import SegmentScore
 
 PROGRESS_INTERVAL_S = 0.5
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 SendMessage = Callable[[Mapping[str, Any]], None]
 
@@ -67,7 +67,7 @@ class SharingRegistry(Registry):
 
         self._close_functions.append(component.close)
         component.load = load_once  # type: ignore[method-assign]
-        component.close = lambda: None  # type: ignore[method-assign]  # our own `close` does it
+        component.close = lambda: None  # type: ignore[method-assign]  # the registry closes it
         return component
 
     def close(self) -> None:
@@ -82,19 +82,21 @@ def run_cell(cell: Cell, recipe: Recipe, registry: SharingRegistry, send: SendMe
     :raises AnyAnomalyError: when it cannot be measured.
     """
     survey = load_survey(cell.selection, registry)
-    running = DatasetRun(cell.config, registry, survey.videos, cell.selection.classes)
-    speed = _measure_speed(cell, running, recipe, registry)  # first, while the engine's own caches are empty
+    dataset_run = DatasetRun(cell.config, registry, survey.videos, cell.selection.classes)
+    speed = _measure_speed(
+        cell, dataset_run.pipeline.config, recipe, registry
+    )  # first, while the engine's own caches are empty
     last_message_s = time.monotonic()
     n_scored = 0
-    for outcome in running.run():
+    for outcome in dataset_run.run():
         if isinstance(outcome, SegmentScore):
             n_scored += outcome.stop - outcome.start
             if time.monotonic() - last_message_s > PROGRESS_INTERVAL_S:
                 last_message_s = time.monotonic()
-                send({"cell": cell.number, "fraction": n_scored / (running.n_frames or n_scored)})
-    running.check_readable()
+                send({"cell": cell.number, "fraction": n_scored / (dataset_run.n_frames or n_scored)})
+    dataset_run.check_readable()
     evaluation = measure(
-        running.scored_run,
+        dataset_run.scored_run,
         survey,
         cell.selection,
         registry,
@@ -104,11 +106,10 @@ def run_cell(cell: Cell, recipe: Recipe, registry: SharingRegistry, send: SendMe
     return CellResult(evaluation, speed, dict(registry.load_s))
 
 
-def _measure_speed(cell: Cell, running: DatasetRun, recipe: Recipe, registry: Registry) -> SpeedResult | None:
+def _measure_speed(cell: Cell, config: RunConfig, recipe: Recipe, registry: Registry) -> SpeedResult | None:
     plan = recipe.speed
     if plan is None:
         return None
-    config = running.pipeline.config
     n_texts = cell.ablation.speed_texts or plan.texts
     config = config.model_copy(update={"texts": config.texts[:n_texts], "sink": ()})
     return measure_speed(config, registry, SegmentCounts(plan.segments, plan.warmup, plan.latency))

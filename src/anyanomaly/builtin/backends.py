@@ -17,7 +17,7 @@ from anyanomaly.types import Answer, Crop, Frame, ImageArray, Query, QueryId, Vi
 class SimilarityBackend(Backend[SimilarityOptions]):
     """The zero-shot CLIP baseline: the value (1 + cosine similarity of image and event text) / 2, in [0, 1].
 
-    Values of real encoders lie close together, so that a fixed threshold means little; use their order (AUC).
+    Values of real encoders are close together, so a fixed threshold is not useful; use their order (AUC).
     """
 
     max_images = 1
@@ -28,7 +28,7 @@ class SimilarityBackend(Backend[SimilarityOptions]):
         self._loaded = True
 
     @property
-    def batch_size(self) -> int:  # type: ignore[override]  # known once the host has set the encoder
+    def batch_size(self) -> int:  # type: ignore[override]  # available once the host has set the encoder
         """The encoder's batch size."""
         return self.encoder.batch_size
 
@@ -43,7 +43,7 @@ class SimilarityBackend(Backend[SimilarityOptions]):
         :raises BackendError: before ``load``, or when the encoder fails.
         """
         if not self._loaded:
-            raise BackendError("The backend 'similarity' is used before load().")
+            raise BackendError("The backend 'similarity' is not loaded. Call load() first.")
         images = self.encoder.encode_crops([Crop(_frame(query.images[0])) for query in queries])
         texts = self.encoder.encode_texts([query.id.text for query in queries])
         cosines = (images * texts).sum(axis=1)
@@ -80,7 +80,7 @@ class ReplayBackend(Backend[ReplayOptions]):
         lines = self._content().decode(errors="replace").splitlines()
         for number, line in enumerate(lines, start=1):
             try:
-                self._answers.update(_recorded(json.loads(line)))
+                self._answers.update(_read_answers(json.loads(line)))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise InputError(
                     f"Line {number} of {self.options.path} is not a recorded answer ({error!r}). "
@@ -95,7 +95,7 @@ class ReplayBackend(Backend[ReplayOptions]):
         return [self._answer(query) for query in queries]
 
     def _answer(self, query: Query) -> Answer:
-        # of several queries for a context, results hold the answer that counted
+        # for several queries per context, result files have the answer with the highest score only
         recorded = getattr(self, "_answers", {}).get(query.id._replace(index=0))
         if recorded is None:
             video, segment, text, context, _ = query.id
@@ -111,10 +111,12 @@ class ReplayBackend(Backend[ReplayOptions]):
         try:
             return Path(self.options.path).read_bytes()
         except OSError as error:
-            raise InputError(f"Cannot read the recorded answers {self.options.path}: {error.strerror}.") from error
+            raise InputError(
+                f"Cannot read the recorded answers {self.options.path}: {error.strerror}. Check --backend.path."
+            ) from error
 
 
-def _recorded(line: dict[str, Any]) -> Iterator[tuple[QueryId, dict[str, Any]]]:
+def _read_answers(line: dict[str, Any]) -> Iterator[tuple[QueryId, dict[str, Any]]]:
     """Yield the answers of one line: words, which the run reads again, or a value where there are none."""
     if "scores" in line:
         for context, score in line["scores"].items():

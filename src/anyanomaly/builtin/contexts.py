@@ -1,4 +1,4 @@
-"""What queries show (paper, section 3.3): the key frame, the position context (WA), the temporal context (GIG)."""
+"""The images of queries (paper, section 3.3): key frame, position context (WA) and temporal context (GIG)."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ class PositionContext(ContextGenerator[PositionOptions]):
 class TemporalContext(ContextGenerator[TemporalOptions]):
     """A window of four frames of the sequence, as a 2x2 grid (the paper's grid image generation).
 
-    The window is the one with the crop that is most similar to the text, whatever the frame. Published is one window.
-    The option ``windows`` adds the next best ones, each as a context of its own; none of them contains a better one
-    or lies in it.
+    The window is the one whose crop, in any of the frames, is most similar to the text. The published code has one
+    window. The option ``windows`` adds the next best ones, each as a separate context; a window that contains a better
+    one, or is inside a better one, is skipped.
     """
 
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
@@ -122,7 +122,9 @@ class FramesContext(ContextGenerator[FramesOptions]):
 
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
         """Return the first frame, the last frame, and evenly spaced ones between them."""
-        positions = sorted({round(at) for at in np.linspace(0, len(segment.frames) - 1, self.options.count)})
+        positions = sorted(
+            {round(position) for position in np.linspace(0, len(segment.frames) - 1, self.options.count)}
+        )
         hint = wording()["frames_hint"] if len(positions) > 1 else ""
         return [Context("frames", tuple(segment.frames[position].image for position in positions), hint=hint)]
 
@@ -130,7 +132,7 @@ class FramesContext(ContextGenerator[FramesOptions]):
 def _four_positions(sequence: Sequence[int]) -> list[int]:
     """Return four positions: evenly spaced ones of a longer sequence, the last repeated in a shorter one."""
     if len(sequence) > N_KEYS:
-        return [sequence[round(at)] for at in np.linspace(0, len(sequence) - 1, N_KEYS)]
+        return [sequence[round(index)] for index in np.linspace(0, len(sequence) - 1, N_KEYS)]
     return [*sequence, *[sequence[-1]] * (N_KEYS - len(sequence))]
 
 

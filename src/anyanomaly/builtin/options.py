@@ -22,8 +22,8 @@ class NearestOptions(Options):
 
     windows: tuple[Annotated[int, Field(ge=1, le=SIDE)], ...] = Field(
         default=(),
-        description=f"Sizes of windows, in pixels of a frame resized to {SIDE}x{SIDE}: a frame is as near the text as "
-        "its nearest window, which finds small things; none: compare the whole frame.",
+        description=f"Sizes of windows, in pixels of a frame resized to {SIDE}x{SIDE}: a frame is as similar to the "
+        "text as its most similar window, which finds small things; none: compare the whole frame.",
     )
 
 
@@ -48,7 +48,7 @@ class WindowOptions(ContextOptions):
     stride: bool = Field(default=False, description="Let windows overlap by half.")
 
     @model_validator(mode="after")
-    def _some_window(self) -> Self:
+    def _check_windows(self) -> Self:
         if not (self.large or self.middle or self.small):
             raise ValueError("at least one of large, middle and small must be above 0")
         return self
@@ -79,8 +79,8 @@ class TemporalOptions(WindowOptions):
     windows: int = Field(
         default=1,
         ge=1,
-        description="Number of windows, best first and none within another, each asked about in a query of its own; "
-        "the highest score counts.",
+        description="Number of windows, best first, none inside another, with one query each; the highest "
+        "score counts.",
     )
 
 

@@ -56,7 +56,7 @@ class ImageReader(Reader[ImageReaderOptions]):
         if skipped:
             raise VideoError(
                 f"{len(skipped)} of the {len(paths)} images of {video.uri} cannot be read or are of another size "
-                f"(first: {skipped[0]}). They were skipped."
+                f"(first: {skipped[0]}). They were skipped; replace or remove them."
             )
 
 

@@ -14,9 +14,9 @@ from anyanomaly.builtin.reader_options import VideoReaderOptions
 from anyanomaly.errors import VideoError
 from anyanomaly.types import Frame, Video
 
-SLACK = 0.02
+MAX_MISSING = 0.02
 """Fraction of a video's frames (or 2 frames) that may be missing at its end: containers count frames that no decoder
-gives."""
+returns."""
 
 
 class VideoReader(Reader[VideoReaderOptions]):
@@ -50,7 +50,7 @@ class VideoReader(Reader[VideoReaderOptions]):
     def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
         """Yield frames, decoding from the beginning: seeking is not exact in every file.
 
-        :raises VideoError: at the end, when the file has clearly fewer frames than its container says.
+        :raises VideoError: at the end, when the file has clearly fewer frames than its container declares.
         """
         cv2 = opencv()
         index, time_s = 0, 0.0
@@ -63,7 +63,7 @@ class VideoReader(Reader[VideoReaderOptions]):
                         break
                     yield Frame(video, index, time_s, to_rgb(picture, (video.width, video.height)))
                 index += 1
-        if video.n_frames is not None and video.n_frames - index > max(2, SLACK * video.n_frames):
+        if video.n_frames is not None and video.n_frames - index > max(2, MAX_MISSING * video.n_frames):
             raise VideoError(
                 f"{video.uri} breaks off: {index} of its {video.n_frames} frames could be read and were used. "
                 f"Copy or export the file again to get all frames."

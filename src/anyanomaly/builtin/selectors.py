@@ -71,7 +71,7 @@ class _NearestSelector(Selector[NearestOptions]):
 
 
 class TopSelector(_NearestSelector):
-    """The four frames nearest the text, of equally near ones the later, as published; the nearest is primary."""
+    """The four frames nearest the text, of equally near ones the later ones, as published; the nearest is primary."""
 
     def select(self, segment: Segment, text: EventText) -> KeyFrames:
         """Return the nearest frame, and the four nearest, ascending.

@@ -15,7 +15,7 @@ from anyanomaly.types import Event, Score, SegmentScore, Timeline
 
 
 class _FileSink(Sink[SinkOptions]):
-    """A sink that writes one file, from the first result on."""
+    """A sink that writes one file, which it opens at the first result."""
 
     def __init__(self, options: SinkOptions) -> None:
         super().__init__(options)
@@ -34,7 +34,7 @@ class _FileSink(Sink[SinkOptions]):
         self._run = run
 
     def close(self) -> None:
-        """Give the file its final name.
+        """Rename the file to its final name.
 
         :raises OutputError: when that fails.
         """
@@ -127,7 +127,7 @@ class EventsSink(_FileSink):
 
         :raises OutputError: when the file cannot be written.
         """
-        times = {"start_time": clock(event.start_s), "stop_time": clock(event.stop_s)}
+        times = {"start_time": format_time(event.start_s), "stop_time": format_time(event.stop_s)}
         self._events.append({**event_fields(event), **times})
         self._rewrite()
 
@@ -137,7 +137,7 @@ class EventsSink(_FileSink):
             self._file.replace(self._document())
 
     def close(self) -> None:
-        """Give the file its final name; standard output, which cannot be rewritten, gets the document now.
+        """Rename the file to its final name; write the document to standard output, which cannot be rewritten.
 
         :raises OutputError: when that fails.
         """
@@ -164,7 +164,7 @@ def event_fields(event: Event) -> dict[str, Any]:
     }
 
 
-def clock(time_s: float) -> str:
+def format_time(time_s: float) -> str:
     """Return seconds as h:mm:ss.mmm."""
     milliseconds = round(time_s * 1000)
     minutes, milliseconds = divmod(milliseconds, 60_000)

@@ -41,7 +41,7 @@ def resize_frame(frame: Frame) -> Frame:
 
 
 def window_crops(frame: Frame, windows: Sequence[Box]) -> list[Crop]:
-    """Return windows of a frame that ``resize_frame`` made."""
+    """Return crops for the windows of a frame that ``resize_frame`` returned."""
     return [Crop(frame, box, "stretch") for box in windows]
 
 

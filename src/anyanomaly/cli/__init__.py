@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import logging
 import os
@@ -15,11 +14,10 @@ import sys
 from collections.abc import Sequence
 
 from anyanomaly.cli.call import GLOBAL_OPTIONS, Call, completion_arguments
-from anyanomaly.errors import AnyAnomalyError, OutputError
+from anyanomaly.errors import DISK_FULL, AnyAnomalyError, OutputError
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def entry() -> None:
@@ -46,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
-        _print_error(f"Standard output cannot be written: {error.strerror}.")
+        _print_error(f"Standard output cannot be written: {error.strerror}. Free some space, or redirect it elsewhere.")
         code = OutputError.exit_code
     finally:
         gc.set_threshold(*thresholds)

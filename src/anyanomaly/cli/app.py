@@ -79,14 +79,17 @@ def _placeholder() -> None:
 
 
 def _add_plugin_commands(app: typer.Typer, call: Call) -> None:
-    """Add the commands of plugins; a plugin with a command of a built-in command's name is refused."""
+    """Add the commands of plugins; a plugin is refused when one of its commands has the name of a built-in command."""
     plugin_apps: list[typer.Typer] = call.registry.register_commands(new_app)
     for plugin_app in plugin_apps:
         names = {info.name or _command_name(info.callback) for info in plugin_app.registered_commands}
         names |= {str(info.name) for info in plugin_app.registered_groups}
         if conflicts := sorted(names & set(COMMANDS)):
-            sentence = f"A plugin's command '{conflicts[0]}' is disabled: there is a built-in command of that name."
-            call.registry.problems.append(Problem("", sentence))
+            message = (
+                f"A plugin's command '{conflicts[0]}' is disabled: a built-in command has that name. Rename it in the "
+                f"plugin."
+            )
+            call.registry.problems.append(Problem("", message))
             continue
         app.add_typer(plugin_app)
 

@@ -44,7 +44,7 @@ def add(app: typer.Typer, call: Call) -> None:
         ] = None,
         labels: Annotated[
             list[str] | None,
-            typer.Option(metavar="NAME=DIR", help="folder of its labels, where it is another one (repeatable)"),
+            typer.Option(metavar="NAME=DIR", help="folder of a dataset's labels, when it is another one (repeatable)"),
         ] = None,
         model: Annotated[
             list[str] | None,
@@ -100,10 +100,10 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
     from anyanomaly.bench.bench import Bench
     from anyanomaly.bench.cells import make_cells
     from anyanomaly.bench.ledger import Ledger
-    from anyanomaly.bench.report import facts_of, write_report
+    from anyanomaly.bench.report import read_facts, write_report
     from anyanomaly.metrics.frame_metrics import sklearn_metrics
 
-    facts = facts_of(recipe, path)
+    facts = read_facts(recipe, path)
     cells = make_cells(recipe, folders, call.registry)
     bench = Bench(recipe, cells, Ledger(folder), folders, call.plugins)
     if only_list:
@@ -113,11 +113,11 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
     sklearn_metrics()  # fail now, not after hours of inference
     if recipe.speed and not call.quiet:
         _warn_without_matplotlib()
-    suppressed: tuple[type[AnyAnomalyError], ...] = (MissingRequirement,)  # of matplotlib: the user was warned
+    suppressed: tuple[type[AnyAnomalyError], ...] = (MissingRequirement,)  # without matplotlib: the user was warned
     try:
         _run(bench, call)
     except OutputError:
-        suppressed += (OutputError,)  # a folder that takes no result takes no table
+        suppressed += (OutputError,)  # the tables cannot be written either
         raise
     finally:  # after an interruption too: a table of the finished cells
         page = ""

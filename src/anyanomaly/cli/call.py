@@ -31,7 +31,7 @@ def completion_arguments() -> list[str] | None:
     line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
     try:
         return shlex.split(line)[1:]
-    except ValueError:  # a quotation mark without its partner
+    except ValueError:  # an unclosed quotation mark
         return line.split()[1:]
 
 

@@ -54,12 +54,14 @@ def add(app: typer.Typer, call: Call) -> None:
             typer.Option(metavar="NAME", help="fixed, cross-class, cross-video, paper, paper-oracle [default: all]"),
         ] = None,
         check: Annotated[
-            bool, typer.Option("--check", help="check what of the dataset is present, missing or odd; run nothing")
+            bool, typer.Option("--check", help="check the files and labels of the dataset; run nothing")
         ] = False,
     ) -> int:
         if not dataset:
             names = ", ".join(spec.name for spec in call.registry.specs("dataset"))
-            raise UsageError(f"Say which dataset, for example: anyanomaly eval demo. Installed: {names or 'none'}.")
+            raise UsageError(
+                f"No dataset is named. Name one, for example: anyanomaly eval demo. Installed: {names or 'none'}."
+            )
         if check:
             if ("texts",) in flag_values or scores or against or protocol:
                 raise UsageError("--check covers the whole dataset; omit -t, --scores, --against and --protocol.")
@@ -96,7 +98,7 @@ def _check_flags(flag_values: FlagValues, flags: Sequence[Flag]) -> None:
             raise UsageError(f"{name} does not apply to existing scores; omit it, or evaluate without --scores.")
     for output in flag_values.get(("output",), []):
         if not output.endswith(".json"):
-            raise UsageError(f"-o {output}: --scores makes no new scores; use -o FILE.json for the figures.")
+            raise UsageError(f"-o {output}: --scores computes no new scores; use -o FILE.json for the figures.")
 
 
 def _dataset_flags(call: Call) -> list[Flag]:
@@ -138,7 +140,7 @@ def _evaluate(
     dataset_run = None
     settings = {path: value for path, value in flag_values.items() if path[0] not in ("dataset", "texts", "output")}
     if scores:
-        # a config file that is merely found is about runs; the description of the scores is more specific
+        # only a file from --config: the header of the scores has more precise settings than a file found by default
         config_path = find_file(call.config_file) if call.config_file else None
         layer = read_file(config_path) if config_path else None
         scored_run = override_settings(read_scores(scores), config_tables(settings), layer)
@@ -151,7 +153,7 @@ def _evaluate(
         result = measure(scored_run, survey, selection, call.registry, protocols=protocols, baseline=baseline)
     except DatasetError:
         if dataset_run:
-            dataset_run.check_readable()  # the better reason
+            dataset_run.check_readable()  # its error is more precise
         raise
     if dataset_run:
         result = replace(result, seconds=round(time.perf_counter() - start, 1))

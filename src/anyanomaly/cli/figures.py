@@ -8,19 +8,19 @@ from anyanomaly.cli.output import print_table
 
 if TYPE_CHECKING:
     from anyanomaly.evaluation.result import (
-        Bounds,
         ClassResult,
         Comparison,
         EvaluationResult,
         MeanResult,
         ProtocolResult,
     )
+    from anyanomaly.metrics.resampling import Interval
 
 INTERVAL_NOTE = (
     "[95 % bootstrap interval over videos]; null AUC: mean of the same protocol on circularly shifted labels "
     "(their 95 % quantile)."
 )
-ORACLE_NOTE = "paper-oracle: sigma and weights were searched on the labels under test, which inflates."
+ORACLE_NOTE = "paper-oracle: sigma and weights were searched on the labels under test, which inflates the AUC."
 MACRO_NOTE = "macro: mean over videos that have both labels; padded: over all, each with a 0 and a 1 appended."
 
 
@@ -79,7 +79,7 @@ def _format_null(mean: MeanResult | None) -> str:
     return "-" if mean is None else f"{_format_percent(mean.null_auc)} ({_format_percent(mean.null_auc_95)})"
 
 
-def _format_bounds(bounds: Bounds | None, number_format: str) -> str:
+def _format_bounds(bounds: Interval | None, number_format: str) -> str:
     """Return bounds in percent."""
     return "[-]" if bounds is None else f"[{100 * bounds[0]:{number_format}}, {100 * bounds[1]:{number_format}}]"
 

@@ -1,4 +1,4 @@
-"""The list of components. It imports no parser, which takes most of the time of ``anyanomaly plugins``."""
+"""The list of components. This module does not import Typer, which takes longer than the list itself."""
 
 from __future__ import annotations
 

@@ -56,31 +56,33 @@ def _write_text(segment: Segment, result: InspectedText, folder: Path, prefix: s
     """Write the images of one event text and return its section of the page."""
     frames = [
         _write(folder, f"{prefix}frame-{position}.png", segment.frames[position].image, _caption(segment, position))
-        for position in result.view.key_frames.sequence
+        for position in result.text_contexts.key_frames.sequence
     ]
-    main = segment.frames[result.view.key_frames.primary]
-    primary = _write(folder, f"{prefix}primary.png", main.image, _caption(segment, result.view.key_frames.primary))
+    main = segment.frames[result.text_contexts.key_frames.primary]
+    primary = _write(
+        folder, f"{prefix}primary.png", main.image, _caption(segment, result.text_contexts.key_frames.primary)
+    )
     parts = [
-        f"<h2>{escape(result.view.text.text)} <span class=score>{format_score(result.value)}</span></h2>",
-        f"<h3>Key frame</h3><div class='row wide'>{_figures([primary])}</div>",
-        f"<h3>Sequence</h3><div class=row>{_figures(frames)}</div>",
+        f"<h2>{escape(result.text_contexts.text.text)} <span class=score>{format_score(result.value)}</span></h2>",
+        f"<h3>Key frame</h3><div class='row wide'>{_figure_tags([primary])}</div>",
+        f"<h3>Sequence</h3><div class=row>{_figure_tags(frames)}</div>",
     ]
     for context, query, answer, score in zip(
-        result.view.contexts, result.queries, result.answers, result.scores, strict=True
+        result.text_contexts.contexts, result.queries, result.answers, result.scores, strict=True
     ):
         name = f"{context.name} {query.id.index + 1}" if query.id.index else context.name
         pictures = list(_write_context(context, main.image, folder, f"{prefix}{name}"))
         parts.append(
             f"<h3>Context {escape(name)} <span class=score>{format_score(score.value)}</span></h3>"
-            f"<div class='row wide'>{_figures(pictures)}</div>"
+            f"<div class='row wide'>{_figure_tags(pictures)}</div>"
             f"<pre>{escape(f'{query.system}{chr(10) * 2}{query.prompt}'.strip())}</pre>"
-            f"<p>Answer:</p><pre>{escape(_answer(answer.text, score))}</pre>"
+            f"<p>Answer:</p><pre>{escape(_answer_text(answer.text, score))}</pre>"
         )
     return "\n".join(parts)
 
 
 def _write_context(context: Context, primary: ImageArray, folder: Path, stem: str) -> Iterator[Picture]:
-    """Write the images of a context, and its attention map as colours over the key frame; yield the pictures."""
+    """Write the images of a context, and its attention map as colours over the key frame; yield names and captions."""
     for number, image in enumerate(context.images):
         yield _write(folder, f"{stem}-{number}.png", image, "as the backend sees it")
     if (attention := context.views.get("attention")) is not None:
@@ -121,13 +123,13 @@ def _caption(segment: Segment, position: int) -> str:
     return f"frame {frame.index}, {frame.time_s:.2f} s"
 
 
-def _answer(text: str, score: Score) -> str:
+def _answer_text(text: str, score: Score) -> str:
     """Return an answer as text; without words, the probability of the allowed answers and the reason."""
     mass = f"expected score, with {score.mass:.3f} of the probability on the allowed answers" if score.mass else ""
     return text or "\n\n".join(part for part in (mass, score.rationale) if part) or "(no words)"
 
 
-def _figures(pictures: Sequence[Picture]) -> str:
+def _figure_tags(pictures: Sequence[Picture]) -> str:
     return "".join(
         f"<figure><img src='{escape(name)}' alt='{escape(caption)}'><figcaption>{escape(caption)}</figcaption></figure>"
         for name, caption in pictures
@@ -154,10 +156,10 @@ def _to_json(inspection: Inspection) -> Mapping[str, Any]:
         "stop": segment.stop,
         "texts": [
             {
-                "text": result.view.text.text,
+                "text": result.text_contexts.text.text,
                 "score": _or_null(result.value),
-                "primary": segment.frames[result.view.key_frames.primary].index,
-                "sequence": [segment.frames[position].index for position in result.view.key_frames.sequence],
+                "primary": segment.frames[result.text_contexts.key_frames.primary].index,
+                "sequence": [segment.frames[position].index for position in result.text_contexts.key_frames.sequence],
                 "contexts": [
                     {
                         "context": query.id.context,

@@ -78,7 +78,7 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
                     line = _json_line(outcome) if as_json else _text_line(outcome, len(config.videos) > 1)
                     _print(line)
     except OutputError:
-        outputs = []  # they are not complete
+        outputs = []  # the files are not complete
         raise
     finally:
         if not call.quiet and pipeline.report.n_segments:
@@ -110,7 +110,7 @@ def _run_with_progress(pipeline: Pipeline, call: Call) -> Generator[Any, None, N
 
 
 def _print(line: str) -> None:
-    """Print a line of data at once, above the progress bar if there is one."""
+    """Print a line of data without buffering, above the progress bar if there is one."""
     from tqdm import tqdm
 
     with tqdm.external_write_mode(file=sys.stdout):

@@ -1,7 +1,7 @@
-"""The flags of a run, and the settings that they make together with config file and preset.
+"""The flags of a run, and its settings: flags over config file, preset and defaults.
 
 Most flags come from fields of pydantic models: `RunOptions`, `PromptChoice`, and the options of the run's components.
-Which components these are is decided before parsing, by `assemble.resolve`, as for the run itself.
+`assemble.resolve` decides before parsing which components these are, as it does for the run itself.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def run_flags(call: Call, *, with_outputs: bool = True) -> list[Flag]:
 def _read_base_config(call: Call) -> RunConfig:
     """Return the configuration from preset, config file and those arguments that decide which components a run has.
 
-    Other flags are not known before the components are. A wrong device is ignored here: the parser reports its flag.
+    The other flags depend on the components. An invalid device is ignored here: the parser reports its flag.
 
     :raises UsageError: for an unknown preset, and for a config file that cannot be used.
     """
@@ -70,7 +70,7 @@ def _read_base_config(call: Call) -> RunConfig:
         if occurrences := option_values(call.arguments, flag):
             values[path] = occurrences[-1]
     if contexts := option_values(call.arguments, "--context"):
-        values["contexts",] = list(dict.fromkeys(contexts))
+        values[("contexts",)] = list(dict.fromkeys(contexts))
     try:
         return read_settings(call, values).config
     except UsageError:
@@ -161,7 +161,7 @@ def _option_flags(
 ) -> Iterator[Flag]:
     """Yield the flags of a component's options.
 
-    None for a component of the config file that does not exist or cannot be used: the run reports it.
+    A component of the config file that does not exist or cannot be used has no flags: the run reports it.
 
     :raises AnyAnomalyError: when a component of the command line does not exist or cannot be used.
     """

@@ -75,7 +75,7 @@ def _print(inspection: Inspection) -> None:
     segment = inspection.segment
     print(f"segment {segment.index}: {segment.times_s[0]:.2f} s to {segment.times_s[-1]:.2f} s of {segment.video.uri}")
     for result in inspection.texts:
-        print(f"\n{result.view.text.text}: {format_score(result.value)}")
+        print(f"\n{result.text_contexts.text.text}: {format_score(result.value)}")
         for query, answer, score in zip(result.queries, result.answers, result.scores, strict=True):
             print(f"\n  {query.id.context}: {format_score(score.value)}")
             for title, text in (("question", query.prompt), ("answer", answer.text)):

@@ -11,7 +11,7 @@ _SHAPES = {"model_type": "a table", "dict_type": "a table", "mapping_type": "a t
 
 
 def explain(error: ValidationError, model: type[BaseModel], table: str = "") -> str:
-    """Return a sentence on the most telling error: its setting, the value and what is allowed.
+    """Return a sentence on the most informative error: its setting, the value and what is allowed.
 
     :param model: the model that was validated. :param table: its name in a config file, a prefix of the setting's name.
     """
@@ -23,7 +23,7 @@ def explain(error: ValidationError, model: type[BaseModel], table: str = "") -> 
     if first["type"] == "extra_forbidden":
         return unknown_setting(key, sorted(model.model_fields))
     if first["type"] == "missing":
-        return f"'{key}' is missing."
+        return f"'{key}' is missing. Add it."
     reason = first["msg"].removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
     if first["type"] == "value_error":

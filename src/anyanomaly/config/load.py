@@ -1,6 +1,6 @@
 """Merge defaults, preset, config file and flags into the settings of a run, and record the origin of each value.
 
-Each source is a `Layer`; of two layers, the later one wins.
+Each source is a `Layer`; later layers override earlier ones.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def find_file(option: str | None = None) -> Path | None:
 def read_file(path: Path) -> Layer:
     """Read a config file.
 
-    :raises UsageError: when it cannot be read, is not TOML, or holds an unknown setting or a value that is not allowed.
+    :raises UsageError: when it cannot be read, is not TOML, or has an unknown setting or a value that is not allowed.
     """
     tables = read_toml(path, "config file")
     try:
@@ -103,15 +103,15 @@ def read_file(path: Path) -> Layer:
 def read_toml(path: Path, kind: str) -> Tables:
     """Read a TOML file.
 
-    :param kind: how messages call the file: "config file".
+    :param kind: kind of the file, for messages: "config file".
     :raises UsageError: when it cannot be read. :raises InvalidOption: when it is not TOML.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"The {kind} {path} cannot be read: {error.strerror}.") from error
+        raise UsageError(f"The {kind} {path} cannot be read: {error.strerror}. Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidOption(f"The {kind} {path} is not valid TOML: {error}.") from error
+        raise InvalidOption(f"The {kind} {path} is not valid TOML: {error}. Fix this line.") from error
 
 
 def preset_names() -> list[str]:
@@ -163,16 +163,16 @@ def merge_layers(layers: Sequence[Layer]) -> Settings:
 
 def _merge_settings(merged: Tables, table: Tables, key: str, origins: dict[str, str]) -> None:
     """Merge a later layer's table of settings into ``merged``, in place."""
-    for setting, stronger in _OVERRIDES.items():
-        if setting in table and stronger not in table and stronger in merged:
-            merged[stronger] = None
-            origins.pop(f"{key}.{stronger}", None)
+    for setting, override in _OVERRIDES.items():
+        if setting in table and override not in table and override in merged:
+            merged[override] = None
+            origins.pop(f"{key}.{override}", None)
     merged |= table
 
 
 def _merge_component(merged: Tables, table: Mapping[str, Any], key: str, origins: dict[str, str]) -> None:
     """Merge a later layer's table of a component into ``merged``, in place."""
-    is_any_reader = key == "reader" and merged["name"] == "auto"  # its options are for whichever reader a URI gets
+    is_any_reader = key == "reader" and merged["name"] == "auto"  # its options apply to the reader of each URI
     if table.get("name", merged["name"]) != merged["name"] and not is_any_reader:
         for option in [option for option in merged if option != "name"]:
             del merged[option]

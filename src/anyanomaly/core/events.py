@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from anyanomaly.core.labels import true_stretches
 from anyanomaly.types import Event, Timeline
 
 
@@ -73,10 +74,8 @@ def _end_s(timeline: Timeline) -> float:
 
 def _find_candidates(timeline: Timeline, threshold: float, rationale: Callable[[int], str]) -> Iterator[_Candidate]:
     """Yield the runs of frames at or above ``threshold``; a run ends where the next frame starts."""
-    above = np.concatenate(([False], timeline.smooth >= threshold, [False]))  # a NaN is not above
-    borders = np.flatnonzero(above[1:] != above[:-1])
     ends_s = np.append(timeline.times_s[1:], _end_s(timeline))
-    for start, stop in borders.reshape(-1, 2):
+    for start, stop in true_stretches(timeline.smooth >= threshold):  # a NaN is not above
         peak = int(start + np.argmax(timeline.smooth[start:stop]))
         yield _Candidate(
             start_s=float(timeline.times_s[start]),

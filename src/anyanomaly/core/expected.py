@@ -1,4 +1,4 @@
-"""From the log-probabilities of the allowed answers to an expected score. Ours, not of the paper."""
+"""From the log-probabilities of the allowed answers to an expected score. The paper does not have this scoring."""
 
 from __future__ import annotations
 

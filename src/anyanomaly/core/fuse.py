@@ -25,7 +25,7 @@ def per_context(scores: Iterable[Score]) -> dict[str, Score]:
 
 
 def fuse(values: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """Return the weighted mean of the contexts' scores; missing ones (NaN) are left out, and NaN when none is left.
+    """Return the weighted mean of the contexts' scores; missing ones (NaN) are ignored; NaN when all are missing.
 
     With all scores and weights that sum to 1 this is the paper's anomaly score (section 3.4).
 

@@ -25,8 +25,8 @@ class Scale:
 def window_scales(sizes: Sequence[tuple[str, int]], *, side: int, stride: bool = False) -> list[Scale]:
     """Return the windows of each (name, size in pixels) over a square image of ``side`` pixels; size 0: no windows.
 
-    Windows do not overlap, or with ``stride`` overlap by half. Pixels at the right and lower edge that fill no window
-    are in none.
+    Windows do not overlap, or with ``stride`` overlap by half. No window covers the pixels at the right and lower edge
+    that do not fill one.
     """
     scales = []
     for name, size in sizes:
@@ -61,8 +61,8 @@ def softmax(similarities: FloatArray) -> FloatArray:
 def attention_mask(similarity: FloatArray, min_brightness: float = 0.0) -> FloatArray:
     """Return a similarity map (h, w), min-max normalised to ``min_brightness``..1 (paper, section 3.3).
 
-    A flat map is returned as all ones, so that it gives the plain frame. Published is a division of zero by zero,
-    which makes the frame black, or of rounding noise by itself, which masks the frame by noise. A map is flat where
+    A flat map is returned as all ones, so that it gives the plain frame. The published code divides zero by zero, which
+    makes the frame black, or rounding noise by its own range, which masks the frame by noise. A map is flat where
     all its windows are equally similar: always where a single window covers the frame, as the large window alone of
     C-Avenue does.
     """

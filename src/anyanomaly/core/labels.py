@@ -11,10 +11,16 @@ from anyanomaly.errors import DatasetError
 from anyanomaly.types import LabelledVideo, Span, SpanUnit, TimeArray
 
 SLACK = 2
-"""Frames by which a video and its labels may differ in length; the longer of the two is then cut."""
+"""Frames by which a video and its labels may differ in length; the longer of the two is then truncated."""
 
 Labels = npt.NDArray[np.bool_]
 """bool (n_frames,): true where the event happens."""
+
+
+def true_stretches(mask: Labels) -> npt.NDArray[np.int64]:
+    """Return the stretches (n_stretches, 2) of true frames in a mask (n_frames,): first frame, frame after the last."""
+    padded = np.concatenate(([False], mask, [False]))
+    return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)
 
 
 def class_texts(video: LabelledVideo) -> dict[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""From an answer's words to a score in [0, 1], or NaN: an answer that cannot be read is missing, not 0."""
+"""From an answer's words to a score in [0, 1], or NaN: an unreadable answer has no score, not the score 0."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _JSON = re.compile(r"\{[^{}]*\}")
 
 
 def parse_score(answer: str) -> float:
-    """Return the score that an answer states: in [0, 1], or NaN.
+    """Return the score in an answer: in [0, 1], or NaN.
 
-    The first of these that is in the answer decides:
+    The first of these that occurs in the answer is read:
 
     1. a JSON object with a field named score, output, response or answer;
     2. a labelled number ("Score: 0.9"); several that differ give NaN, unless one of them is called final;
@@ -69,7 +69,7 @@ def published_score(answer: str) -> float:
 
 
 def _from_json(text: str) -> float | None:
-    """Return the score in the first JSON object that has one: NaN when it is no score in [0, 1], None without one."""
+    """Return the score in the first JSON object that has one; NaN: it is not in [0, 1]; None: no object has one."""
     for fields in _objects(text):
         for name, value in fields.items():
             if name.lower().replace(" ", "") in {"score", "anomalyscore", "output", "response", "answer"}:
@@ -98,6 +98,6 @@ def _fraction(match: re.Match[str], top: float) -> float:
 
 
 def _is_score(match: re.Match[str]) -> bool:
-    """Return whether a number is a score and no count: "1." and "1.0 as a person" are, "1 person is walking" is not."""
+    """Return whether a number is a score, not a count: "1." and "1.0 as a person" are, "1 person is walking" is not."""
     counts = re.match(r"[ \t]+\w", match.string[match.end() :])
     return bool(match["percent"] or match["maximum"] or "." in match["number"] or not counts)

@@ -1,4 +1,4 @@
-"""Prompt templates to questions. A template is a data file; slots are ``{text}``, ``{hint}`` and ``{output}``."""
+"""From prompt templates to questions. A template is a data file; slots are ``{text}``, ``{hint}`` and ``{output}``."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from anyanomaly.types import Frame, Segment, TimeArray
 def segments(frames: Iterable[Frame], *, length: int, every: int = 1, keep_tail: bool = True) -> Iterator[Segment]:
     """Yield the segments ``[k * length, (k + 1) * length)`` of a stream of frames, each as soon as it is full.
 
-    A segment of which no frame could be read is left out.
+    A segment without any readable frame is skipped.
 
     :param frames: as a reader yields them with the same ``every``; some may be missing.
     :param length: frames per segment, at least 1.
@@ -40,7 +40,7 @@ def _border(frames: list[Frame], length: int) -> int:
 
 
 def _tail_stop(last: Frame, every: int) -> int:
-    """Return where a video stops whose last frame read is ``last``; at most ``every - 1`` frames come after it."""
+    """Return where a video stops after its last read frame; at most ``every - 1`` unread frames come after that."""
     n_frames = last.video.n_frames
     return last.index + every if n_frames is None else min(last.index + every, max(n_frames, last.index + 1))
 

@@ -12,9 +12,9 @@ from anyanomaly.types import FloatArray
 def gaussian_smooth(values: FloatArray, sigma: float) -> FloatArray:
     """Return a series (n_frames,) smoothed with a Gaussian of ``sigma`` frames, ignoring missing values (NaN).
 
-    Without missing values it equals SciPy's ``gaussian_filter1d``, which the published code uses: the kernel is cut at
-    4 sigma, and the series is mirrored at its ends. A frame without a value within 4 sigma takes the nearest smoothed
-    one. A series without any value stays NaN.
+    Without missing values it equals SciPy's ``gaussian_filter1d``, as in the published code: the kernel is truncated at
+    4 sigma, and the series is mirrored at its ends. A frame without a value within 4 sigma takes the nearest
+    smoothed one. A series without any value stays NaN.
     """
     present = ~np.isnan(values)
     if not present.any():

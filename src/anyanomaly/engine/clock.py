@@ -25,11 +25,11 @@ class Clock:
     """A clock that is off and costs nothing."""
 
     def stage(self, name: str) -> AbstractContextManager[None]:
-        """Return a context manager that adds the time of its block to a stage, and takes it off a stage around it."""
+        """Return a context manager that adds the time of its block to a stage, and not to an enclosing stage."""
         return _NO_STAGE
 
     def time_items(self, name: str, items: Iterable[T]) -> Iterator[T]:
-        """Yield items, and add the time that the next one takes to come to a stage."""
+        """Yield items, and add the time of waiting for each of them to a stage."""
         return iter(items)
 
     def seconds(self) -> Mapping[str, float] | None:
@@ -38,7 +38,7 @@ class Clock:
 
 
 class StageClock(Clock):
-    """A clock that runs. It may be used from several threads."""
+    """A clock that measures. It may be used from several threads."""
 
     def __init__(self) -> None:
         self._seconds = dict.fromkeys(STAGES, 0.0)
@@ -72,16 +72,16 @@ class StageClock(Clock):
     def _time_block(self, name: str) -> Iterator[None]:
         inner: list[float] = self._inner.__dict__.setdefault("seconds", [])  # per stage that is open on this thread
         inner.append(0.0)
-        began = time.perf_counter()
+        start_s = time.perf_counter()
         try:
             yield
         finally:
-            took = time.perf_counter() - began
-            own = took - inner.pop()
+            elapsed_s = time.perf_counter() - start_s
+            own_s = elapsed_s - inner.pop()
             if inner:
-                inner[-1] += took
+                inner[-1] += elapsed_s
             with self._lock:
-                self._seconds[name] += own
+                self._seconds[name] += own_s
 
 
 _END = object()

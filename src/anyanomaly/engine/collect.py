@@ -1,4 +1,4 @@
-"""Answers in any order to segment scores in the order in which the segments were planned."""
+"""Turn answers in any order into segment scores in the order in which the segments were planned."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from anyanomaly.core.fuse import fuse, per_context
 from anyanomaly.core.parse import parse_score, published_score
 from anyanomaly.engine.plan import PlannedSegment, VideoEnd
 from anyanomaly.engine.settings import Scoring
+from anyanomaly.engine.store import unknown_answer
 from anyanomaly.errors import BackendError
 from anyanomaly.types import Answer, QueryId, Score, SegmentScore
 
@@ -27,8 +28,8 @@ def read_score(answer: Answer, scoring: Scoring) -> Score:
     if answer.logprobs is not None:
         value, mass = expected_score(answer.logprobs)
         return Score(answer.id, value, answer.text, mass)
-    read = published_score if scoring == "published" else parse_score
-    return Score(answer.id, read(answer.text), answer.text)
+    parse = published_score if scoring == "published" else parse_score
+    return Score(answer.id, parse(answer.text), answer.text)
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class _Waiting:
 
 
 class Collector:
-    """Gathers scores until a segment has all of them, and gives the segments in planned order."""
+    """Collects scores until a segment has all of them, and returns the segments in planned order."""
 
     def __init__(self, weights: Mapping[str, float], scoring: Scoring) -> None:
         self._weights = weights
@@ -55,8 +56,8 @@ class Collector:
         self.n_answers = 0
         self.n_unreadable = 0
         self.unreadable_example = ""
-        self._masses: tuple[int, float] = (0, 0.0)  # how many, and their sum
-        self.prompt_tokens = self.output_tokens = 0  # as far as the backend reports them
+        self._masses: tuple[int, float] = (0, 0.0)  # number and sum
+        self.prompt_tokens = self.output_tokens = 0  # of the answers that report them
 
     def expect(self, planned: PlannedSegment | VideoEnd) -> None:
         """Register a segment, or the end of a video, in planned order."""
@@ -70,15 +71,13 @@ class Collector:
         self._open.update(dict.fromkeys(waiting.ids, waiting))
 
     def add(self, answer: Answer) -> None:
-        """Take an answer.
+        """Add the score of an answer to its segment.
 
         :raises BackendError: when no query waits for it.
         """
         waiting = self._open.pop(answer.id, None)
         if waiting is None:
-            raise BackendError(
-                f"The backend answered a query that nobody asked: {answer.id}. This is a bug in the backend."
-            )
+            raise unknown_answer(answer)
         score = read_score(answer, self._scoring)
         self.n_answers += 1
         self.prompt_tokens += answer.prompt_tokens or 0
@@ -98,9 +97,9 @@ class Collector:
         return total / n_masses if n_masses else None
 
     def ready(self) -> Iterator[SegmentScore | VideoEnd]:
-        """Yield segment scores per text and ends of videos, as far as no segment before them is incomplete.
+        """Yield segment scores per text and ends of videos, up to the first segment that still waits for an answer.
 
-        The order does not depend on when answers came, so results are the same byte for byte.
+        The order does not depend on the order of the answers, so result files are equal byte for byte.
         """
         while self._order:
             first = self._order[0]
@@ -115,7 +114,7 @@ class Collector:
     def check_complete(self) -> None:
         """:raises BackendError: when the backend ended without an answer to every query."""
         if self._open:
-            raise BackendError(f"The backend left {len(self._open)} queries without an answer. This is a bug in it.")
+            raise BackendError(f"The backend did not answer {len(self._open)} queries. Report this bug to its author.")
 
     def _fuse(self, waiting: _Waiting) -> Iterator[SegmentScore]:
         segment = waiting.segment

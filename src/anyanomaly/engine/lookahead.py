@@ -1,4 +1,4 @@
-"""Run an iterator ahead on a thread, bounded in bytes, so that decoding and encoding go on while a backend answers."""
+"""Run an iterator in advance on a thread, bounded in bytes: decoding and encoding continue while a backend answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class LookAhead(Generic[T]):
-    """Iterates ``source`` on a thread of its own; an exception of the source is raised in the consumer.
+    """Iterates ``source`` on a separate thread; an exception of the source is raised in the consumer.
 
     The queue holds at most ``max_bytes``, or one item that alone is larger. Leaving the ``with`` block stops and joins
     the thread and closes the source.

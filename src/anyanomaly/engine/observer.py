@@ -1,4 +1,4 @@
-"""Hooks for code that looks at the queries and answers of a run, such as `show`."""
+"""Hooks for code that receives the queries and answers of a run, such as `show`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class Observer:
-    """Is called with every segment's queries and with every answer; override the methods that are needed.
+    """Base class whose methods the run calls with every segment's queries and every answer; override those you need.
 
     ``on_queries`` is called on the look-ahead thread, ``on_answer`` on the thread of the run.
     """
 
-    def on_queries(self, segment: Segment, views: Sequence[TextContexts], queries: Sequence[Query]) -> None:
+    def on_queries(self, segment: Segment, text_contexts: Sequence[TextContexts], queries: Sequence[Query]) -> None:
         """Receive a segment, its contexts for each event text, and the queries for its scores in planned order."""
 
     def on_answer(self, answer: Answer) -> None:

@@ -56,10 +56,10 @@ class PlannedSegment:
 
 @dataclass(frozen=True, slots=True)
 class VideoEnd:
-    """The end of a video; ``problem`` says what of it could not be read."""
+    """The end of a video."""
 
     video: Video
-    problem: str = ""
+    problem: str = ""  # what could not be read, one sentence; empty: all was read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +92,7 @@ class Planner:
         self._texts = [EventText(text, settings.texts) for text in settings.texts]
 
     def plan(self, sources: Iterable[Source]) -> Iterator[PlannedSegment | VideoEnd]:
-        """Yield the planned segments of each video in order, then its end, which says what could not be read."""
+        """Yield the planned segments of each video in order, then its end. A video that cannot be read ends early."""
         for reader, video in sources:
             problem = ""
             group: list[Segment] = []
@@ -164,21 +164,21 @@ class Planner:
                 ],
             )
 
-    def make_queries(self, segment: Segment, views: Sequence[TextContexts]) -> tuple[Query, ...]:
+    def make_queries(self, segment: Segment, text_contexts: Sequence[TextContexts]) -> tuple[Query, ...]:
         """Return the queries for the scores of one segment: text by text, context by context."""
-        return _queries(segment, views, self._settings.template, self._settings.sampling)
+        return _make_queries(segment, text_contexts, self._settings.template, self._settings.sampling)
 
-    def make_reason_queries(self, segment: Segment, views: Sequence[TextContexts]) -> tuple[Query, ...]:
+    def make_reason_queries(self, segment: Segment, text_contexts: Sequence[TextContexts]) -> tuple[Query, ...]:
         """Return the queries for a reason, under the ids of `make_queries`; none when the run asks for no reasons."""
         if self._settings.reason is None:
             return ()
-        in_words = replace(self._settings.sampling, choices=())
-        return _queries(segment, views, self._settings.reason.template, in_words)
+        sampling = replace(self._settings.sampling, choices=())
+        return _make_queries(segment, text_contexts, self._settings.reason.template, sampling)
 
     def _plan_group(self, group: Sequence[Segment]) -> Iterator[PlannedSegment]:
-        for segment, views in self._clock.time_items("contexts", self.build_contexts(group)):
-            queries = self.make_queries(segment, views)
-            self._observer.on_queries(segment, views, queries)
+        for segment, text_contexts in self._clock.time_items("contexts", self.build_contexts(group)):
+            queries = self.make_queries(segment, text_contexts)
+            self._observer.on_queries(segment, text_contexts, queries)
             yield PlannedSegment(
                 video=segment.video,
                 index=segment.index,
@@ -186,16 +186,16 @@ class Planner:
                 stop=segment.stop,
                 times_s=segment.times_s,
                 queries=queries,
-                reason_queries=self.make_reason_queries(segment, views),
+                reason_queries=self.make_reason_queries(segment, text_contexts),
             )
 
     def _encode(self, crops: Iterable[Crop]) -> None:
-        """Encode crops in one call; the remembering encoder keeps the vectors for ``select`` and ``build``."""
+        """Encode crops in one call; the caching encoder keeps the vectors for ``select`` and ``build``."""
         if self._encoder and (batch := list(crops)):
             self._encoder.encode_crops(batch)
 
     def _group_size(self, segment: Segment) -> int:
-        """Return the segments per pass: so many that their frames fill the encoder once.
+        """Return the segments per pass: as many as have frames for one batch of the encoder.
 
         Their images take at most a quarter of the look-ahead; a live segment does not wait for others.
         """
@@ -218,19 +218,19 @@ def _build(
     return contexts
 
 
-def _queries(
-    segment: Segment, views: Sequence[TextContexts], template: PromptTemplate, sampling: Sampling
+def _make_queries(
+    segment: Segment, text_contexts: Sequence[TextContexts], template: PromptTemplate, sampling: Sampling
 ) -> tuple[Query, ...]:
     return tuple(
         Query(
-            id=QueryId(segment.video.id, segment.index, view.text.text, name, index),
+            id=QueryId(segment.video.id, segment.index, entry.text.text, name, index),
             images=context.images,
-            prompt=build_prompt(template, view.text.text, context.hint),
+            prompt=build_prompt(template, entry.text.text, context.hint),
             system=template.system,
             text_first=template.text_first,
             sampling=sampling,
         )
-        for view in views
-        for name, contexts in groupby(view.contexts, key=lambda context: context.name)
+        for entry in text_contexts
+        for name, contexts in groupby(entry.contexts, key=lambda context: context.name)
         for index, context in enumerate(contexts)
     )

@@ -1,9 +1,10 @@
 """A reason in words where a segment's score is high, when scores come from log-probabilities.
 
-Within one stream no query depends on an answer, because a backend may pull as far ahead as it likes. So the segments
-are cut into chunks: the scores of a chunk are asked for in one stream, which ends; then the reasons of its segments
-above the threshold in another. Images are kept until it is known which segment needs a reason, so a chunk ends when its
-images fill a share of the look-ahead, and after every segment of a live video, whose events must not wait.
+Within one stream no query may depend on an answer, because a backend may take any number of queries before it answers.
+So segments are grouped into chunks: one stream has the queries for the scores of a chunk, and a second stream, after
+the first has ended, those for the reasons of its segments above the threshold. The images of a chunk stay in memory
+until its scores are known. A chunk therefore ends when its images fill a quarter of the look-ahead, and after every
+segment of a live video, whose events must not wait.
 """
 
 from __future__ import annotations
@@ -40,10 +41,7 @@ def _read_chunk(stream: Iterator[PlannedSegment | VideoEnd], max_bytes: int) -> 
 
 
 class ReasonQueue:
-    """Keeps the segment scores of a chunk, from the first that needs a reason on, until the reasons are known.
-
-    So outcomes leave in planned order.
-    """
+    """Keeps outcomes in planned order: those from the first that needs a reason wait until the reasons are known."""
 
     def __init__(self, rule: ReasonRule) -> None:
         self._rule = rule
@@ -57,7 +55,7 @@ class ReasonQueue:
             self._queries.setdefault(query.id[:3], {})[query.id] = query
 
     def add(self, item: Item) -> bool:
-        """Take the next item in planned order, and return whether it has to wait in the queue."""
+        """Add the next item in planned order, and return whether it waits in the queue."""
         if isinstance(item, SegmentScore):
             best = highest(item.scores.values()).id
             queries = self._queries.pop(best[:3])

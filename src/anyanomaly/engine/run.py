@@ -1,4 +1,7 @@
-"""The loop of a run: plan, look ahead, answer, collect, fuse, track events, write to sinks, also after a failure."""
+"""The loop of a run: plan, look ahead, answer, collect, fuse, track events and write to sinks.
+
+When a run fails, the results so far are still written.
+"""
 
 from __future__ import annotations
 
@@ -36,22 +39,22 @@ class RunReport:
     n_asked: int = 0  # queries that reached the backend
     n_reused: int = 0  # queries answered from the store, or by an equal query of this run
     n_answers: int = 0  # to questions for a score
-    n_unreadable: int = 0  # of these, how many hold no score that can be read
-    unreadable_example: str = ""  # the beginning of the first of them
+    n_unreadable: int = 0  # of these, how many have no readable score
+    unreadable_example: str = ""  # the beginning of the first unreadable answer
     mean_mass: float | None = None  # mean probability of the allowed answers, 0 to 1; None: scores are read from words
     problems: list[str] = field(default_factory=list)  # one sentence per video that could not be read in full
     speed: Speed | None = None  # None: no clock ran
 
     def check_readable(self, max_unreadable: float) -> None:
-        """Check how many answers hold no score.
+        """Check how many answers have no readable score.
 
-        :param max_unreadable: the largest fraction that is accepted, 0 to 1.
+        :param max_unreadable: largest allowed fraction of them, 0 to 1.
         :raises BackendError: when it is exceeded.
         """
         if self.n_unreadable > max_unreadable * self.n_answers:
             raise BackendError(
-                f"{self.n_unreadable} of {self.n_answers} answers hold no score that can be read, for example "
-                f"{self.unreadable_example!r}. The results are kept, those scores missing. Try "
+                f"{self.n_unreadable} of {self.n_answers} answers have no readable score, for example "
+                f"{self.unreadable_example!r}. The results are written without these scores. Try "
                 f"--scoring expected, another prompt or model, or allow it with --max-unreadable 1."
             )
 
@@ -90,12 +93,13 @@ class Run:
 
         Whatever ends the run, the sinks get all that was computed. A live video's timelines come in pieces.
 
-        :raises BackendError: when the backend cannot go on, or at the end, when more answers than ``max_unreadable``
-            allows cannot be read.
+        :raises BackendError: when the backend fails, or at the end, when more answers are unreadable than
+            ``max_unreadable`` allows.
+        :raises OutputError: when a result file cannot be written.
         """
         for sink in self._sinks:
             sink.begin(self._header)
-        began = time.perf_counter()
+        start_s = time.perf_counter()
         try:
             with LookAhead(
                 self._planner.plan(self._sources), size=_nbytes, max_bytes=self._settings.lookahead_bytes
@@ -108,7 +112,7 @@ class Run:
                         yield from self._score(chunk)
                         yield from self._track(self._reasons.ask(self._answer_timed))
         finally:
-            self._fill_in_report(time.perf_counter() - began)
+            self._fill_in_report(time.perf_counter() - start_s)
             self._finish_early()
         self.report.check_readable(self._settings.max_unreadable)
 
@@ -155,8 +159,8 @@ class Run:
             yield from self._emit(tracker.push(item))
 
     def _finish_early(self) -> None:
-        """Write what is known of videos that the end of the run cut short."""
-        with contextlib.suppress(OutputError):  # the run ended because of it, or because of something worse
+        """Write the results so far of videos that the run did not finish."""
+        with contextlib.suppress(OutputError):  # the run already ends with this error or with an earlier one
             for _ in self._track(self._reasons.clear() if self._reasons else []):
                 pass
             for tracker in self._trackers.values():

@@ -23,7 +23,7 @@ class ReasonRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """Everything the engine needs to know. Lengths are in frames or seconds as named, fractions in [0, 1]."""
+    """All settings that the engine reads. Lengths are in frames or seconds as named, fractions in [0, 1]."""
 
     texts: tuple[str, ...]
     template: PromptTemplate

@@ -1,4 +1,4 @@
-"""The answer store: a backend is not asked again what it has answered, in this run or an earlier one.
+"""The answer store: a query that a backend has answered, in this run or an earlier one, is not sent to it again.
 
 An SQLite file, keyed by content: SHA-256 over the question, the images' bytes, the sampling (its seed included) and the
 backend's fingerprint. Answers are stored as soon as the backend asks for more, so a killed run loses one batch.
@@ -97,7 +97,10 @@ class AnswerStore:
 
     def _give_up(self, error: Exception) -> None:
         log.warning(
-            "The answer store %s cannot be used (%s); the answers of this run are not stored.", self._path, error
+            "The answer store %s cannot be used (%s); the answers of this run are not stored. Set ANYANOMALY_CACHE_DIR "
+            "to a writable folder, or turn the store off with --no-cache.",
+            self._path,
+            error,
         )
         self.close()
 
@@ -110,6 +113,13 @@ def _fields(answer: Answer) -> dict[str, object]:
         "prompt_tokens": answer.prompt_tokens,
         "output_tokens": answer.output_tokens,
     }
+
+
+def unknown_answer(answer: Answer) -> BackendError:
+    """Return the error for an answer whose query was not asked, or was answered before."""
+    return BackendError(
+        f"The backend answered a query that does not wait for an answer: {answer.id}. Report this bug to its author."
+    )
 
 
 class StoredAnswers:
@@ -125,13 +135,16 @@ class StoredAnswers:
         self.n_asked = self.n_reused = 0
 
     def answer(self, queries: Iterable[Query]) -> Generator[Answer, None, None]:
-        """Answer every query once, in any order."""
+        """Yield an answer to every query once, in any order.
+
+        :raises BackendError: when the backend fails or answers an unknown query.
+        """
         if self._store is None:
-            yield from self._backend.answer(self._counted(queries))
+            yield from self._backend.answer(self._count_asked(queries))
             return
         store, fingerprint = self._store, self._backend.fingerprint
         stream = iter(queries)
-        for query in stream:  # answers of an earlier run come at once, without waiting for the backend
+        for query in stream:  # answers of an earlier run do not wait for the backend
             stored = store.get(query_key(query, fingerprint), query.id)
             if stored is None:
                 yield from self._answer_misses(chain([query], stream), store, fingerprint)
@@ -140,7 +153,7 @@ class StoredAnswers:
             yield stored
 
     def _answer_misses(self, queries: Iterable[Query], store: AnswerStore, fingerprint: str) -> Iterator[Answer]:
-        ready: list[Answer] = []  # read from the store while the backend pulled
+        ready: list[Answer] = []  # read from the store while the backend took queries
         keys: dict[QueryId, str] = {}  # in flight
         waiting: dict[str, list[QueryId]] = {}  # equal queries, per key in flight
         fresh: list[tuple[str, Answer]] = []  # answered, not yet stored
@@ -167,21 +180,19 @@ class StoredAnswers:
             for answer in self._backend.answer(misses()):
                 key = keys.pop(answer.id, None)
                 if key is None:
-                    raise BackendError(
-                        f"The backend answered a query that nobody asked: {answer.id}. This is a bug in the backend."
-                    )
+                    raise unknown_answer(answer)
                 fresh.append((key, answer))
                 yield answer
-                for equal in waiting.pop(key):
+                for equal_id in waiting.pop(key):
                     self.n_reused += 1
-                    yield replace(answer, id=equal)
+                    yield replace(answer, id=equal_id)
                 yield from ready
                 ready.clear()
             yield from ready
         finally:
             store.put(fresh)
 
-    def _counted(self, queries: Iterable[Query]) -> Iterator[Query]:
+    def _count_asked(self, queries: Iterable[Query]) -> Iterator[Query]:
         for query in queries:
             self.n_asked += 1
             yield query

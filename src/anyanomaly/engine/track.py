@@ -15,14 +15,14 @@ from anyanomaly.types import Event, FloatArray, SegmentScore, Timeline, Video
 
 
 class Tracker:
-    """Follows all event texts of one video."""
+    """Makes the timelines and events of one video, for all its event texts."""
 
     def __init__(self, video: Video, settings: RunSettings) -> None:
         track = _LiveText if video.live else _RecordedText
         self._texts: dict[str, _LiveText | _RecordedText] = {text: track(settings) for text in settings.texts}
 
     def push(self, score: SegmentScore) -> Iterator[SegmentScore | Timeline | Event]:
-        """Take the next segment score of a text; yield it, then the timelines and events that it completes."""
+        """Add the next segment score of a text; yield it, then the timelines and events that it completes."""
         completed = self._texts[score.text].push(score)  # first, so that a caller who stops here loses nothing
         yield score
         yield from completed
@@ -34,7 +34,7 @@ class Tracker:
 
 
 class _RecordedText:
-    """Waits for the whole video, because Gaussian smoothing looks both ways."""
+    """Waits for the end of the video, because Gaussian smoothing needs later scores too."""
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
@@ -60,7 +60,7 @@ class _RecordedText:
 
 
 class _LiveText:
-    """Gives one piece of the timeline per segment, smoothed causally; keeps the last segment only."""
+    """Yields one piece of the timeline per segment, smoothed causally; keeps the last segment only."""
 
     def __init__(self, settings: RunSettings) -> None:
         self._smoother = CausalSmoother(settings.smooth_seconds)

@@ -1,7 +1,7 @@
 """One configuration measured on one labelled dataset.
 
-``evaluate`` does all of it, for Python users. ``dataset_run`` runs the videos; ``scores`` holds segment scores, from a
-run or from its files; ``alignment`` brings scores and labels to the same frames; ``measurement`` measures them;
+``evaluate`` combines the steps, for Python users. ``dataset_run`` runs the videos; ``scores`` has segment scores, from
+a run or from its files; ``alignment`` matches scores and labels frame by frame; ``measurement`` measures them;
 ``result`` is the typed result. ``score_settings`` applies other settings to existing scores; ``dataset_check`` checks a
 dataset without a model; ``hardware`` describes the machine.
 """

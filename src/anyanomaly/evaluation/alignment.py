@@ -15,10 +15,10 @@ from anyanomaly.metrics.values import ClassScores, DoubleArray, VideoScores
 from anyanomaly.types import LabelledVideo, TimeArray
 
 N_NAMED = 5
-"""Most videos that one note names."""
+"""Largest number of videos that one note names."""
 
 UNKNOWN_FPS = 25.0
-"""Assumed where all segments of a video have the same time."""
+"""Assumed frames per second where all segments of a video have the same time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +53,7 @@ def texts_of(video: LabelledVideo, classes: Iterable[str]) -> tuple[str, ...]:
 def align(
     table: ScoreTable, videos: Sequence[LabelledVideo], classes: Sequence[str], contexts: Sequence[str], keep_tail: bool
 ) -> Alignment:
-    """Return each class's scores per frame with its labels. A video that does not fit is skipped and named.
+    """Return each class's scores per frame with its labels. A video whose labels do not fit is skipped with a reason.
 
     :param contexts: whose scores are used, in this order.
     :param keep_tail: whether the run scored the short segment at the end of a video; if not, its labels are dropped.
@@ -93,11 +93,11 @@ def _align_video(
     """Return the scores of one class and video on the frames that have a label too.
 
     :param truncated: gets the video's lengths when labels and frames differ by more than the tail.
-    :raises DatasetError: without scores, or when labels and scores are not of the same frames.
+    :raises DatasetError: without scores, or when the numbers of labels and frames differ too much.
     """
     rows_per_text = [table.rows(video.id, text) for text in class_texts(video)[name]]
     if not all(rows_per_text):
-        raise DatasetError(f"Video '{video.id}' has no scores for '{name}'; skipped.")
+        raise DatasetError(f"Video '{video.id}' has no scores for '{name}'; skipped. Run it to get them.")
     scores = _frame_scores(rows_per_text, contexts)
     if name in video.labels:
         labels = np.asarray(video.labels[name], np.bool_)
@@ -108,7 +108,7 @@ def _align_video(
     if abs(n_excess) > SLACK and (keep_tail or not 0 < n_excess <= longest_tail):
         raise DatasetError(
             f"Video '{video.id}' has {len(labels)} labels for '{name}' and {scores.shape[1]} frames with scores; "
-            f"skipped. Are labels and video of the same frames?"
+            f"skipped. Check that the labels are of this version of the video."
         )
     n_frames = min(len(labels), scores.shape[1])
     if n_excess < 0 or (n_excess and keep_tail):  # otherwise the excess is the tail

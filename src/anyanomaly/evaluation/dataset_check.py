@@ -1,4 +1,4 @@
-"""Check a dataset before any model is loaded: what is missing, what is odd, how much is positive."""
+"""Check a dataset before any model is loaded: missing files, labels that do not fit, positive frames per class."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CheckedClass:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a dataset holds, with its own findings and those of the check."""
+    """The videos and classes of a dataset, with its own findings and those of the check."""
 
     videos: tuple[CheckedVideo, ...]
     classes: tuple[CheckedClass, ...]
@@ -58,15 +58,16 @@ class CheckReport:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error: nothing has to be fixed before the dataset is used."""
+        """Whether no finding is an error, so that the dataset can be used."""
         return not any(finding.kind == "error" for finding in self.findings)
 
 
 def check_by_name(selection: DatasetSelection, config: RunConfig, registry: Registry) -> CheckReport:
-    """Check the dataset of a name with the readers that a run of ``config`` would use.
+    """Check a dataset by name, with the readers that a run of ``config`` would use.
 
     :raises DatasetNotFound: when the dataset is missing, with where to get it.
     :raises UsageError: for an unknown dataset, reader or option.
+    :raises MissingRequirement: when something that the dataset or a reader requires is not installed.
     """
     spec = registry.find("dataset", selection.name)
     registry.check_requirements(spec)
@@ -87,7 +88,7 @@ def check_by_name(selection: DatasetSelection, config: RunConfig, registry: Regi
 def check_dataset(dataset: Dataset[Options], reader_for: Callable[[str], Reader[Options]]) -> CheckReport:
     """Open every video of a dataset and compare its frames with its labels. What does not fit becomes a finding.
 
-    :param reader_for: returns the reader of a URI, loaded.
+    :param reader_for: from a URI to its reader, loaded.
     :raises DatasetNotFound: when the dataset is missing.
     """
     survey = dataset.survey()
@@ -110,7 +111,7 @@ def check_dataset(dataset: Dataset[Options], reader_for: Callable[[str], Reader[
 
 
 def _check_video(labelled: LabelledVideo, reader: Reader[Options], findings: list[Finding]) -> CheckedVideo | None:
-    """Return a video with its counts; None: it cannot be opened. Adds to ``findings`` what does not fit."""
+    """Return a video with its counts; None: it cannot be opened. Problems are added to ``findings``."""
     try:
         video = reader.probe(labelled.uri)
         if video.n_frames is None:
@@ -118,7 +119,7 @@ def _check_video(labelled: LabelledVideo, reader: Reader[Options], findings: lis
         else:
             times_s = np.arange(video.n_frames) / video.fps
             if any(len(labels) != video.n_frames for labels in labelled.labels.values()):
-                times_s = _read_times(reader, video)  # the container's count may be wrong: count before complaining
+                times_s = _read_times(reader, video)  # the container's count may be wrong: count before reporting
     except VideoError as error:
         findings.append(Finding("error", labelled.id, str(error)))
         return None
@@ -132,7 +133,7 @@ def _check_video(labelled: LabelledVideo, reader: Reader[Options], findings: lis
 
 
 def _truncate(video: LabelledVideo, times_s: TimeArray, findings: list[Finding]) -> tuple[LabelledVideo, TimeArray]:
-    """Truncate the longer of frames and labels, as an evaluation does, where they differ by few; note it."""
+    """Truncate the longer of frames and labels, as an evaluation does, when they differ by up to SLACK; add a note."""
     n_frames = len(times_s)
     lengths = {len(labels) for labels in video.labels.values()}
     largest_gap = max((abs(length - n_frames) for length in lengths), default=0)

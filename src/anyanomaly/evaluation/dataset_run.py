@@ -20,14 +20,16 @@ from anyanomaly.registry import Registry
 from anyanomaly.types import LabelledVideo, SegmentScore, Timeline
 
 MAX_FAILURES = 2
-"""After the backend failed at so many videos in a row, the backend is broken rather than the videos."""
+"""After failures at this many videos in a row, the backend is taken to be broken, and the run fails."""
 
 
 def load_survey(selection: DatasetSelection, registry: Registry) -> Survey:
-    """Return the videos of a dataset, and what of it is missing or odd.
+    """Return the videos of a dataset, and findings on missing or invalid files.
 
     :raises DatasetNotFound: when it is missing, with where to get it.
     :raises DatasetError: when it has no videos, or two of the same name.
+    :raises UsageError: for an unknown dataset or option.
+    :raises MissingRequirement: when something that it requires is not installed.
     """
     spec = registry.find("dataset", selection.name)
     registry.check_requirements(spec)
@@ -43,7 +45,7 @@ def load_survey(selection: DatasetSelection, registry: Registry) -> Survey:
 
 
 class DatasetRun:
-    """A run over the videos of a dataset. Iterate ``run`` to its end, then take ``scored_run``.
+    """A run over the videos of a dataset. Iterate ``run`` to its end, then read ``scored_run``.
 
     A video at which the backend fails is skipped; its answers so far stay in the answer store.
     """
@@ -53,7 +55,8 @@ class DatasetRun:
     ) -> None:
         """:param classes: to run; empty: all.
 
-        :raises UsageError: when the settings cannot be used together, or the dataset has no such class.
+        :raises UsageError: when a setting is invalid, settings conflict, or the dataset has no such class.
+        :raises MissingRequirement: when something that a component requires is not installed.
         :raises DatasetError: when two videos of the dataset are the same file.
         """
         names = select_classes(videos, classes)
@@ -73,7 +76,7 @@ class DatasetRun:
 
     @property
     def n_frames(self) -> int | None:
-        """Frames of the opened videos times their texts; None before the run begins, or where no length is known."""
+        """Frames of the opened videos times their texts; None before the run begins, or when no length is known."""
         lengths = [(video.n_frames, len(self._texts[video.id])) for _, video in self.pipeline.sources]
         return sum((n_frames or 0) * n_texts for n_frames, n_texts in lengths) or None
 

@@ -1,4 +1,4 @@
-"""Evaluation for Python users, beside ``anyanomaly.run``."""
+"""``anyanomaly.evaluate``: the evaluation for Python users."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def evaluate(
     :param root: folder of the dataset; None: its default.
     :param classes: to measure; empty: all.
     :param protocols: of ``anyanomaly.metrics.protocols.PROTOCOLS``.
-    :param scores: .jsonl files of an earlier run, which are measured in place of a new run. ``tables`` then hold only
-        what follows the answers: threshold, smoothing, weights, contexts among those of the run.
-    :param against: .jsonl files of another run, to compare with.
+    :param scores: .jsonl files of an earlier run, which are measured instead of a new run. ``tables`` may only hold
+        settings that apply after the answers: threshold, smoothing, weights, and contexts out of those of the run.
+    :param against: .jsonl files of another run, the baseline of a paired comparison.
     :param plugins: files or modules to load.
-    :raises UsageError: for an unknown dataset, class or protocol, or settings that do not go together.
-    :raises MissingRequirement: without scikit-learn or SciPy, or a component's own requirement.
+    :raises UsageError: for an unknown dataset, class or protocol, or settings that conflict.
+    :raises MissingRequirement: without scikit-learn or SciPy, or something else that a component requires.
     :raises DatasetNotFound: when the dataset is missing, with where to get it.
     :raises DatasetError: when nothing can be measured, with the reasons.
     :raises InputError: when a file of scores cannot be read.
@@ -56,7 +56,9 @@ def evaluate(
     """
     protocols = check_protocols(_as_tuple(protocols))
     if misplaced := sorted({"texts", "videos"} & set(tables)):
-        raise UsageError(f"evaluate() takes no '{misplaced[0]}': the dataset names its videos and event texts.")
+        raise UsageError(
+            f"evaluate() takes no '{misplaced[0]}': videos and event texts come from the dataset. Remove it."
+        )
     sklearn_metrics()  # fail now, not after hours of inference
     selection = _select(dataset, root, _as_tuple(classes))
     baseline = read_scores(_as_paths(against)) if against else None
@@ -80,9 +82,9 @@ def _select(dataset: str | Mapping[str, Any], root: str | Path | None, classes: 
 
 
 def check_protocols(names: Sequence[str]) -> Sequence[str]:
-    """Return the names of protocols, all of them when none is named.
+    """Return the names of protocols; all protocols when ``names`` is empty.
 
-    :raises UsageError: for a name that is no protocol.
+    :raises UsageError: for an unknown protocol.
     """
     for name in names:
         if name not in PROTOCOLS:

@@ -1,4 +1,4 @@
-"""The machine that a result is from."""
+"""A description of the machine, for results."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def measure(
     """Measure the scores of a run against the labels of a dataset.
 
     :param survey: of the dataset that ``selection`` names.
-    :param groups: classes whose mean is wanted, by the name of the group.
-    :param baseline: another run over the same videos, to compare with.
+    :param groups: classes to average, by the name of the group.
+    :param baseline: another run over the same videos, for a paired comparison.
     :raises DatasetError: when no class can be measured, with the reasons, or the two runs have no class in common.
     :raises UsageError: when the dataset has no such class.
     :raises MissingRequirement: without scikit-learn or SciPy.
@@ -83,7 +83,7 @@ def measure(
 def run_mix(config: RunConfig, registry: Registry) -> Mix:
     """Return the weights of the contexts and the smoothing of a configuration.
 
-    :raises UsageError: when all weights are 0, or a context or an option of it does not exist or fit.
+    :raises UsageError: when all weights are 0, or a context or one of its options does not exist or is invalid.
     """
     weights = context_weights(resolve_contexts(config, registry, installed=False))
     check_weights(weights)
@@ -211,6 +211,6 @@ def _or_none(value: float) -> float | None:
 
 
 def _mean_of_numbers(values: Sequence[float]) -> float:
-    """Return the mean of the values that are not NaN; NaN without any."""
+    """Return the mean of the values that are not NaN; NaN when all are."""
     numbers = [value for value in values if not math.isnan(value)]
     return float(np.mean(numbers)) if numbers else float("nan")

@@ -14,12 +14,10 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import Field, TypeAdapter, ValidationError
 
 from anyanomaly.errors import InputError
+from anyanomaly.metrics.resampling import Interval
 
 Fraction: TypeAlias = float
 """0 to 1."""
-
-Bounds: TypeAlias = tuple[float, float]
-"""Lower and upper bound of a 95 % bootstrap interval over videos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class HardwareCard:
-    """The machine that measured."""
+    """The machine that computed the figures."""
 
     cpu: str  # model name
     cores: int | None  # that this process may use; None: unknown
@@ -94,10 +92,10 @@ class EventCounts:
 
 @dataclass(frozen=True, slots=True)
 class ClassResult:
-    """One class under one protocol. Figures are over the frames of all videos, unless they say otherwise."""
+    """One class under one protocol. Figures are over the frames of all videos, unless noted."""
 
     auc: Fraction | None  # micro AUC
-    interval: Bounds | None  # of the AUC; None: one video, or the event in too few resamples
+    interval: Interval | None  # of the AUC; None: one video, or the event in too few resamples
     null_auc: Fraction | None  # mean AUC of the same protocol on circularly shifted labels
     null_auc_95: Fraction | None  # 95 % quantile of these AUCs
     p_null: Fraction | None  # one-sided p: how often shifted labels reach this AUC, above 0
@@ -121,7 +119,7 @@ class MeanResult:
     """The mean over classes under one protocol."""
 
     auc: Fraction | None
-    interval: Bounds | None
+    interval: Interval | None
     null_auc: Fraction | None  # mean over classes and shifts of the labels
     null_auc_95: Fraction | None  # 95 % quantile, over shifts, of the mean over classes
 
@@ -131,7 +129,7 @@ class GroupResult:
     """The mean over a group of classes under one protocol."""
 
     auc: Fraction | None
-    interval: Bounds | None
+    interval: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +142,10 @@ class ProtocolResult:
 
 @dataclass(frozen=True, slots=True)
 class AucDifference:
-    """Our AUC minus that of another run, on the same videos, under the protocol ``fixed``."""
+    """The AUC of this run minus that of another, on the same videos, under the protocol ``fixed``."""
 
     difference: float  # -1 to 1
-    interval: Bounds | None  # of the difference, from the same resamples for both runs
+    interval: Interval | None  # of the difference, from the same resamples for both runs
     p: Fraction  # two-sided
 
 
@@ -168,20 +166,20 @@ class EvaluationResult:
 
     dataset: DatasetSelection
     config: Mapping[str, Any]  # settings as in a config file, without the videos
-    versions: Mapping[str, str] | None  # per distribution; None: the scores do not say
-    encoder: str | None  # fingerprint of its weights; None: no encoder was needed
+    versions: Mapping[str, str] | None  # per distribution; None: not in the score files
+    encoder: str | None  # fingerprint of its weights; None: no component needs an encoder
     backend: str | None  # fingerprint of its weights
-    revisions: Mapping[str, Any] | None  # versions of the weights of encoder and backend; None: the scores do not say
-    readers: tuple[Mapping[str, Any], ...]  # that read the videos: name and options; empty: the scores do not say
-    prompt: Mapping[str, Any] | None  # template of the question, with its hash; None: the scores do not say
-    reason_prompt: Mapping[str, Any] | None  # the same of the question for a reason; None: no reason was asked for
-    hardware: HardwareCard  # that measured; it also ran the model unless the scores were given
+    revisions: Mapping[str, Any] | None  # versions of the weights of encoder and backend; None: not in the score files
+    readers: tuple[Mapping[str, Any], ...]  # name and options of each; empty: not in the score files
+    prompt: Mapping[str, Any] | None  # template of the question, with its hash; None: not in the score files
+    reason_prompt: Mapping[str, Any] | None  # the same of the question for a reason; None: the run asks for none
+    hardware: HardwareCard  # that computed the figures and, unless scores were read from files, ran the model
     n_videos: Annotated[int, Field(alias="videos")]  # that were measured
     notes: tuple[str, ...]  # what limits the figures, a sentence each
     problems: tuple[str, ...]  # what could not be measured, a sentence each
     protocols: Mapping[str, ProtocolResult]  # by name, in the order in which they were named
-    answers: AnswerCounts | None = None  # None: the scores were given
-    seconds: float | None = None  # wall time of running and measuring; None: the scores were given
+    answers: AnswerCounts | None = None  # None: scores were read from files
+    seconds: float | None = None  # wall time of running and measuring; None: scores were read from files
     comparison: Annotated[Comparison | None, Field(alias="against")] = None
     groups: Mapping[str, Mapping[str, GroupResult]] = field(default_factory=dict)  # by group, then protocol
 
@@ -201,9 +199,9 @@ class EvaluationResult:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Read what ``to_json`` returned; other keys beside it are ignored.
+        """Return the result that ``to_json`` wrote; unknown keys are ignored.
 
-        :raises InputError: when it is not the result of an evaluation, with the place that does not fit.
+        :raises InputError: when it is not the result of an evaluation, with the key that is wrong.
         """
         try:
             protocols = {
@@ -215,11 +213,16 @@ class EvaluationResult:
             }
             result: Self = _ADAPTER.validate_python({**content, "protocols": protocols})
         except (KeyError, AttributeError, TypeError) as error:
-            raise InputError(f"This is not the JSON of `anyanomaly eval`: no usable {error}.") from error
+            raise InputError(
+                f"This is not the JSON of `anyanomaly eval` (no usable {error}). Use a file that it wrote with -o."
+            ) from error
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
-            raise InputError(f"This is not the JSON of `anyanomaly eval`: '{place}': {first['msg']}.") from error
+            raise InputError(
+                f"This is not the JSON of `anyanomaly eval` ('{place}': {first['msg']}). Use a file that it wrote "
+                f"with -o."
+            ) from error
         return result
 
 

@@ -1,4 +1,4 @@
-"""Other settings for scores that exist: what follows the answers can change, what led to them cannot."""
+"""Change the settings of existing scores: those that apply after the answers; all others need a new run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RUN_SETTINGS = (
 )
 """Settings of ``[run]`` that are used after the answers."""
 
-SCORES, OVERRIDES = "scores", "overrides"
+_SCORES, _OVERRIDES = "scores", "overrides"  # origins of settings
 
 
 def applies_to_scores(path: Sequence[str]) -> bool:
@@ -39,16 +39,16 @@ def applies_to_scores(path: Sequence[str]) -> bool:
 
 
 def override_settings(run: ScoredRun, tables: Mapping[str, Any], file: Layer | None = None) -> ScoredRun:
-    """Return a run with other settings for what follows the answers. Its notes name what changed.
+    """Return a run with other settings for the steps after the answers. Its notes list the changes.
 
-    :param tables: settings as in a config file; they win over ``file``.
-    :param file: a config file that the user named. Settings in it that do not apply to scores are not used; those that
-        differ from the run's own are named in a note.
+    :param tables: settings as in a config file; they override those of ``file``.
+    :param file: a config file that the user named. Settings in it that do not apply to scores are ignored; those that
+        differ from the run's own are listed in a note.
     :raises UsageError: when a setting in ``tables`` does not apply to scores, when a context has no scores, or when
-        the tail is to be kept that the run did not score.
+        ``keep_tail`` is set and the run did not score the tails.
     """
     own_settings = {key: value for key, value in run.header["config"].items() if key not in ("videos", "sink")}
-    layers = [Layer(SCORES, own_settings)]
+    layers = [Layer(_SCORES, own_settings)]
     before = merge_layers(layers).config
     notes: list[str] = []
     if file is not None:
@@ -58,9 +58,9 @@ def override_settings(run: ScoredRun, tables: Mapping[str, Any], file: Layer | N
             notes.append(
                 f"The scores were made with other settings than {file.origin} has; not used: {', '.join(unused)}."
             )
-    merged = merge_layers([*layers, Layer(OVERRIDES, tables)])
+    merged = merge_layers([*layers, Layer(_OVERRIDES, tables)])
     for setting, origin in merged.origins.items():
-        if origin == OVERRIDES and not applies_to_scores(setting.split(".")):
+        if origin == _OVERRIDES and not applies_to_scores(setting.split(".")):
             raise UsageError(f"{setting} does not apply to existing scores; omit it, or evaluate without scores.")
     after = merged.config
     _check(before, after)
@@ -112,7 +112,9 @@ def _check(before: RunConfig, after: RunConfig) -> None:
         if context not in before.contexts:
             raise UsageError(f"The scores have no context '{context}'. They have: {', '.join(before.contexts)}.")
     if after.run.keep_tail and not before.run.keep_tail:
-        raise UsageError("The run did not score the tails of the videos, so keep_tail cannot be set for its scores.")
+        raise UsageError(
+            "The run did not score the tails of the videos, so keep_tail cannot be set for its scores. Omit it."
+        )
 
 
 def _list_changes(before: RunConfig, after: RunConfig) -> list[str]:
@@ -139,7 +141,7 @@ def _describe(value: Any) -> str:
 
 
 def _without_tails(table: ScoreTable, run: RunOptions) -> ScoreTable:
-    """Return the segments without the short one at the end of each video, as a run without tails would leave them."""
+    """Return the segments without the short one at the end of each video, as a run without tails has them."""
     full_segments = ScoreTable()
     for video, text in table.pairs():
         rows = table.rows(video, text)

@@ -66,7 +66,7 @@ class ScoredRun:
 
     header: Mapping[str, Any]  # as in the first line of a .jsonl file: config, versions, encoder, backend
     table: ScoreTable
-    notes: tuple[str, ...] = ()  # what limits the figures, a sentence each
+    notes: tuple[str, ...] = ()  # limits of the figures, a sentence each
     problems: tuple[str, ...] = ()  # videos without scores, a sentence each
     answers: AnswerCounts | None = None  # None: read from files
 
@@ -74,7 +74,7 @@ class ScoredRun:
 def read_scores(paths: Iterable[str]) -> ScoredRun:
     """Read result files that ``anyanomaly run -o FILE.jsonl`` wrote. The header is that of the first file.
 
-    :raises InputError: when a file cannot be read or holds no results of a run.
+    :raises InputError: when a file cannot be read or is not the result file of a run.
     """
     header: dict[str, Any] = {}
     table = ScoreTable()
@@ -87,7 +87,10 @@ def read_scores(paths: Iterable[str]) -> ScoredRun:
                 elif line_type == "segment":
                     table.add(line["video"], line["text"], _parse_segment(line))
             except (KeyError, TypeError, AttributeError, ValueError) as error:
-                raise InputError(f"Line {number} of {path} is not a result of a run ({error!r}).") from error
+                raise InputError(
+                    f"Line {number} of {path} is not a result of a run ({error!r}); give a file that "
+                    f"`run -o FILE.jsonl` wrote."
+                ) from error
         if not header:
             raise InputError(f"{path} does not describe its run; give a file that `run -o FILE.jsonl` wrote.")
     return ScoredRun(header, table)

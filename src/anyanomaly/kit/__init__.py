@@ -1,4 +1,4 @@
-"""Backend kit: what backends of language models repeat, written once. It needs no engine and no network.
+"""Backend kit: functions and options that backends of language models share. It needs no engine and no network.
 
 ::
 
@@ -8,8 +8,8 @@
     batches    answer_in_groups                                     queries that share their sampling
     seeds      sampling_seed                                        one seed per query
     choices    ChoiceEncoder, answer_logprobs                       allowed answers
-    digests    fingerprint, folder_digest, sampled_digest           what identifies the answers
-    errors     require_loaded, download_error, first_line           errors that all backends can meet
+    digests    fingerprint, folder_digest, sampled_digest           fingerprints of weights and settings
+    errors     require_loaded, download_error, first_line           errors that all backends can raise
 """
 
 from anyanomaly.kit.batches import answer_in_groups

@@ -1,4 +1,4 @@
-"""Queries of one batch that an engine can answer together."""
+"""Group the queries of one batch that an engine can answer together."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def answer_in_groups(
 ) -> list[Answer]:
     """Return one answer per item, in order; items with equal keys are answered in one call.
 
-    :param items: queries, or what was made of them.
+    :param items: queries, or an engine's inputs made from them.
     :param key: what items must share to be answered together, such as their sampling; keys are sorted.
-    :param answer: gives one answer per item of a group, in order; groups come by ascending key.
+    :param answer: from the items of a group to one answer each, in order; called by ascending key.
     """
     keys = [key(item) for item in items]
     order = sorted(range(len(items)), key=keys.__getitem__)

@@ -1,4 +1,4 @@
-"""Allowed answers: to tokens once per question, and from an engine's log-probabilities to those of whole answers."""
+"""Allowed answers: their tokens, cached per question, and their log-probabilities from those of the tokens."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ WIDER_PRECISION = "Half precision may be too narrow for it: use --backend.dtype 
 
 
 class ChoiceEncoder:
-    """Gives the tokens of allowed answers after a prompt, and remembers them.
+    """Encodes allowed answers after a prompt, with a cache.
 
     :param encode: text to token ids, special tokens recognised, none added at the beginning or the end.
     """
 
     def __init__(self, encode: Callable[[str], Sequence[int]]) -> None:
         self._encode = encode
-        self._remembered = lru_cache(maxsize=CACHE_SIZE)(self._tokens_after)
+        self._cached_tokens = lru_cache(maxsize=CACHE_SIZE)(self._tokens_after)
 
     def __call__(self, prompt: str, choices: tuple[str, ...]) -> tuple[Tokens, ...]:
         """Return the tokens that each of ``choices`` adds to the text ``prompt``.
 
         :raises UsageError: when one adds none.
         """
-        return self._remembered(prompt, choices)
+        return self._cached_tokens(prompt, choices)
 
     def _tokens_after(self, prompt: str, choices: tuple[str, ...]) -> tuple[Tokens, ...]:
         try:
@@ -42,7 +42,7 @@ def answer_logprobs(
     """Return the natural-log probability of each answer, at most 0.
 
     :param token_logprobs: per token prefix of an answer, the log-probability of each token that may follow.
-    :param advice: what to do about a model that gives NaN: ends the message.
+    :param advice: what the user can do about NaN; ends the message.
     :raises BackendError: when a log-probability is NaN.
     """
     try:

@@ -1,4 +1,4 @@
-"""What identifies a model's answers: digests of its weights, wherever they lie, and all else that changes answers."""
+"""Fingerprints of models: digests of weights, independent of their path, and all settings that change answers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _N_SAMPLES, _SAMPLE_BYTES = 1024, 4096  # of a large file
 
 
 def fingerprint(engine: str, weights: str, **settings: object) -> str:
-    """Return a line that two runs share exactly when the same weights run in the same way.
+    """Return a line that is equal for two runs exactly when the same weights run with the same settings.
 
-    The answer store keeps answers under it: a changed line means that no stored answer is used again.
+    It is part of the keys of the answer store: with another line, no stored answer is reused.
 
     :param weights: a digest, or a hub id with its commit.
-    :param settings: what else changes answers; one that is empty or None is left out.
+    :param settings: further settings that change answers; empty ones and None are omitted.
     """
     return "/".join([engine, weights, *(f"{name}={value}" for name, value in settings.items() if value)])
 
@@ -55,7 +55,7 @@ def weights_digest(paths: Iterable[Path]) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """Return a digest of the model files in ``folder``, the same wherever the folder lies.
+    """Return a digest of the model files in ``folder``, independent of the folder's path.
 
     :returns: 32 hexadecimal digits.
     :raises BackendError: when a file cannot be read.
@@ -70,8 +70,8 @@ def folder_digest(folder: Path) -> str:
 def file_digest(path: Path) -> str:
     """Return a digest of a file's content, without reading gigabytes, which would take as long as loading them.
 
-    Of a safetensors file it reads the header and the first bytes of each tensor: training changes them in every
-    tensor that it touches. Of a pickle it reads the checksums in the archive. Of any other file it reads all.
+    For a safetensors file it reads the header and the first bytes of each tensor, which training changes. For a pickle
+    it reads the checksums in the archive. Any other file is read completely.
 
     :returns: 64 hexadecimal digits.
     :raises BackendError: when the file cannot be read.
@@ -90,7 +90,7 @@ def file_digest(path: Path) -> str:
 def sampled_digest(path: Path) -> str:
     """Return a digest of a file of any format: its size, and 1024 samples of 4 KiB, evenly spread.
 
-    A file of up to 4 MiB is read as a whole.
+    A file of up to 4 MiB is read completely.
 
     :returns: 32 hexadecimal digits.
     :raises BackendError: when the file cannot be read.

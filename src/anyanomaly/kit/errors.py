@@ -1,4 +1,4 @@
-"""Errors that every backend can meet, in the same words everywhere."""
+"""Errors that every backend can raise, with the same messages everywhere."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 def require_loaded(loaded: T | None) -> T:
-    """Return what ``load`` made.
+    """Return a model that ``load`` has set.
 
-    :raises BackendError: when it is None: ``load`` was not called, or ``close`` was.
+    :raises BackendError: when it is None: before ``load`` or after ``close``.
     """
     if loaded is None:
         raise BackendError("The model is not loaded. Call load() first, or use the backend in a with block.")
@@ -25,10 +25,10 @@ def first_line(error: BaseException) -> str:
 
 
 def download_error(model: str, error: BaseException, local: str = "folder") -> MissingRequirement:
-    """Return the error for weights that are not on this machine and that the hub did not give.
+    """Return the error for weights that are not on this machine and cannot be downloaded.
 
-    :param model: how the message names the weights, for example ``repr`` of a hub id.
-    :param local: what the user can give instead: "folder" or "file".
+    :param model: name of the weights in the message, for example ``repr`` of a hub id.
+    :param local: alternative that the user can name: "folder" or "file".
     """
     return MissingRequirement(
         f"{model} cannot be downloaded from the Hugging Face hub: {first_line(error)} "

@@ -34,8 +34,8 @@ def hub_file(name: str) -> HubFile | None:
 def require_model(model: str, *, backend: str, example: str, preset: str) -> None:
     """Check that the user named a model.
 
-    :param example: what the option takes: "a hub id such as ... or a folder".
-    :param preset: a backend with a model of its own.
+    :param example: allowed values, for the message: "a hub id such as ... or a folder".
+    :param preset: a backend with a default model.
     :raises UsageError: when ``model`` is empty.
     """
     if not model:

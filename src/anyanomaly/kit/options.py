@@ -1,4 +1,4 @@
-"""Options that several backends have, with the same names, limits and descriptions everywhere.
+"""Options that several backends share, with the same names, limits and descriptions.
 
 A mixin goes after the class that it adds options to: ``class MyOptions(PixelOptions, HubModelOptions)`` shows the
 model first and the pixel limits after it.

@@ -1,4 +1,4 @@
-"""A query as a conversation."""
+"""From queries to conversations."""
 
 from __future__ import annotations
 

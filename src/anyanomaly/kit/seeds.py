@@ -8,9 +8,9 @@ from anyanomaly.types import Query
 
 
 def sampling_seed(query: Query, bits: int = 64) -> int:
-    """Return a seed that depends on the query's content and on ``sampling.seed``, and on nothing else.
+    """Return a seed that depends only on the query's content and on ``sampling.seed``.
 
-    With it, a sampled answer does not depend on the batch that a query is in, or on the queries before it.
+    A sampled answer then does not depend on the batch of its query or on earlier queries.
 
     :param bits: width of the seed, 1 to 64, for engines that take less: torch takes 63.
     :returns: an integer in ``[0, 2**bits)``.

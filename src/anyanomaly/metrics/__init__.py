@@ -1,4 +1,4 @@
-"""How well scores separate labelled frames from all others, and how certain that is. No file is read, no model run.
+"""How well scores separate positive from negative frames, and how certain that is. Nothing here reads files or models.
 
 ``values``: scores and labels of a class. ``frame_metrics``: AUC, AP, EER, F1. ``protocols``: what may be chosen on
 which labels. ``search``: AUCs of many mixes of contexts at once. ``published``: the published arithmetic.

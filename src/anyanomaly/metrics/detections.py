@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anyanomaly.core.events import EventFinder, EventRule
+from anyanomaly.core.labels import true_stretches
 from anyanomaly.metrics.values import BoolArray, Series, VideoScores
 from anyanomaly.types import FloatArray, Timeline, Video
 
@@ -24,7 +25,7 @@ class Detections:
 
     @property
     def recall(self) -> float:
-        """Fraction of labelled events that are detected, 0 to 1; NaN without any."""
+        """Fraction of labelled events that are detected, 0 to 1; NaN without labelled events."""
         return self.n_detected / self.n_labelled if self.n_labelled else float("nan")
 
     @property
@@ -63,8 +64,7 @@ def match_events(videos: Sequence[VideoScores], series: Series, rule: EventRule)
 
 def labelled_spans(labels: BoolArray, fps: float) -> list[tuple[float, float]]:
     """Return the stretches of positive labels (n_frames,) as half-open spans in seconds."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], labels, [False])).astype(np.int8)))
-    return [(float(start) / fps, float(stop) / fps) for start, stop in edges.reshape(-1, 2)]
+    return [(float(start) / fps, float(stop) / fps) for start, stop in true_stretches(labels)]
 
 
 def _detected_spans(video: VideoScores, scores: FloatArray, rule: EventRule) -> list[tuple[float, float]]:

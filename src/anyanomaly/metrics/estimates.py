@@ -30,7 +30,7 @@ FEW_VIDEOS = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """One class under one protocol, with what its certainty is computed from."""
+    """One class under one protocol, with the resampled AUCs that its interval comes from."""
 
     measurement: Measurement
     pair_counts: PairCounts
@@ -101,16 +101,16 @@ def estimate_classes(
             notes.append(
                 f"{protocol} needs two videos, or classes, to choose on one and measure another: {_quote(unmeasured)}."
             )
-        if blind := [name for name, measurement in measurements.items() if measurement.n_blind_folds]:
+        if fallbacks := [name for name, measurement in measurements.items() if measurement.n_fallback_folds]:
             notes.append(
                 f"{protocol}: folds whose other videos do not show it were measured with the run's own mix: "
-                f"{_quote(blind)}."
+                f"{_quote(fallbacks)}."
             )
     return Estimates(tuple(measurable), estimates, resamples, rule, tuple(notes))
 
 
 def resample_classes(classes: Sequence[ClassScores], seed: int) -> dict[str, Resamples]:
-    """Return resamples of each class's videos; a video of several classes is drawn equally often for each."""
+    """Return resamples of each class's videos; a video of several classes occurs equally often for each of them."""
     names = sorted({video.video for scores in classes for video in scores.videos})
     resamples = resample_videos(len(names), seed) if names else np.empty((0, 0), np.int64)
     columns = {name: column for column, name in enumerate(names)}
@@ -120,8 +120,8 @@ def resample_classes(classes: Sequence[ClassScores], seed: int) -> dict[str, Res
 def mean_auc(estimates: Sequence[Estimate]) -> tuple[float, Interval | None]:
     """Return the mean AUC over classes, 0 to 1, and its 95 % bootstrap interval.
 
-    Classes whose mix is chosen together, as under ``cross-class``, rise and fall together by more than their resamples
-    do. The null distribution of the mean shows how much.
+    Where mixes are chosen on several classes, as under ``cross-class``, the AUCs of these classes are more strongly
+    correlated than their resamples are. The null distribution of the mean includes this correlation.
     """
     centres = np.array([estimate.measurement.auc for estimate in estimates])
     aucs = mean_over_classes([estimate.resampled_aucs for estimate in estimates], centres).clip(0, 1)

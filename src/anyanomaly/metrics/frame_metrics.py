@@ -95,7 +95,7 @@ def video_aucs(series: Series, labels: Sequence[BoolArray], *, padded: bool = Fa
     """Return the AUC of each video, 0 to 1; their mean is the macro AUC.
 
     A video with one label only has none (NaN). ``padded``: each video gets two more frames, (score 0, label 0) and
-    (score 1, label 1), so that every video has an AUC. That is a common rule in code for macro AUC; it inflates.
+    (score 1, label 1), so that every video has an AUC. This rule is common in code for macro AUC; it inflates the AUC.
     """
     if padded:
         series = [np.concatenate((video_series, [0.0, 1.0])) for video_series in series]
@@ -107,7 +107,7 @@ def video_aucs(series: Series, labels: Sequence[BoolArray], *, padded: bool = Fa
 
 
 def _count_auc(scores: npt.NDArray[Any], labels: BoolArray) -> float:
-    """Return the same as ``roc_auc``, by counting pairs: for hundreds of short videos that is much faster."""
+    """Return the same as ``roc_auc`` by counting pairs, which is much faster for hundreds of short videos."""
     return float(exact_aucs([scores], labels)[0]) if _has_both(labels) else float("nan")
 
 

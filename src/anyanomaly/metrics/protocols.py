@@ -3,7 +3,7 @@
 ``fixed``: nothing is chosen; the run's own weights and smoothing. ``cross-class``: for each class the mix that is best
 on average for the other classes. ``cross-video``: for each fifth of the videos the mix that is best on the other four.
 ``paper``: the published arithmetic with the run's weights and 15 frames of smoothing. ``paper-oracle``: the published
-search on the labels under test, which inflates.
+search on the labels under test, which inflates the AUC.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from anyanomaly.core.smooth import gaussian_smooth
 from anyanomaly.metrics.frame_metrics import roc_auc
-from anyanomaly.metrics.published import SIGMA, PublishedMeasurement, measure_published, search_published
+from anyanomaly.metrics.published import PUBLISHED_SIGMA, PublishedMeasurement, measure_published, search_published
 from anyanomaly.metrics.search import AucTable, frame_stride, iterate_mixes, scipy_gaussian, weights_in_tenths
 from anyanomaly.metrics.values import BoolArray, ClassScores, DoubleArray, Mix, apply_mix, join_videos
 
@@ -36,7 +36,7 @@ class Measurement:
     series: tuple[npt.NDArray[Any], ...]  # the measured scores per video, (n_frames,) each
     mixes: tuple[Mix, ...]  # the chosen mix, or one per fold
     null: DoubleArray = field(default_factory=lambda: np.empty(0))  # AUCs of the protocol on shifted labels (n_shifts,)
-    n_blind_folds: int = 0  # folds whose other videos do not show the event: the run's own mix is used there
+    n_fallback_folds: int = 0  # folds whose other videos do not show the event: the run's own mix is used there
     first_context_alone: PublishedMeasurement | None = None  # published protocols only
 
 
@@ -49,8 +49,10 @@ def measure_paper(classes: Sequence[ClassScores], mix: Mix) -> list[Measurement]
     """Measure as published without the search: the run's weights, 15 frames, all videos joined."""
     measurements = []
     for scores in classes:
-        alone = measure_published(scores, Mix(_first_alone(scores), SIGMA))
-        measurements.append(_from_published(scores, measure_published(scores, Mix(mix.weights, SIGMA)), alone))
+        alone = measure_published(scores, Mix(_first_alone(scores), PUBLISHED_SIGMA))
+        measurements.append(
+            _from_published(scores, measure_published(scores, Mix(mix.weights, PUBLISHED_SIGMA)), alone)
+        )
     return measurements
 
 
@@ -129,7 +131,7 @@ class MixTable:
 def assign_folds(labels: Sequence[BoolArray]) -> npt.NDArray[np.int64]:
     """Return the fold of each video (n_videos,), 0 to 4.
 
-    Videos with the event are dealt out in turn, then the videos without it, so that each fold gets of both.
+    Videos with the event are assigned to the folds in turn, then those without it, so that each fold gets both kinds.
     """
     order = sorted(range(len(labels)), key=lambda video: (not labels[video].any(), video))
     folds = np.empty(len(labels), np.int64)
@@ -146,15 +148,15 @@ def _smooth_video(contexts: DoubleArray, sigma: float) -> DoubleArray:
 
 def _measure_folds(scores: ClassScores, table: MixTable, mix: Mix) -> Measurement:
     aucs = table.aucs[:, 1:]  # without each fold: (n_mixes, n_folds, 1 + n_shifts)
-    is_blind: BoolArray = np.asarray(np.isnan(aucs).all(axis=0))
+    is_fallback: BoolArray = np.asarray(np.isnan(aucs).all(axis=0))
     best = np.where(np.isnan(aucs), -1.0, aucs).argmax(axis=0)  # (n_folds, 1 + n_shifts)
-    fold_mixes = [mix if is_blind[fold, 0] else table.mixes[best[fold, 0]] for fold in range(len(best))]
+    fold_mixes = [mix if is_fallback[fold, 0] else table.mixes[best[fold, 0]] for fold in range(len(best))]
     series = [apply_mix([video], fold_mixes[fold])[0] for video, fold in zip(scores.videos, table.folds, strict=True)]
     null_table, n_columns = AucTable(table.labels), best.shape[1]
     null = [null_table.aucs(_compose_folds(table, best[:, shift]))[0, shift] for shift in range(1, n_columns)]
     auc = roc_auc(*join_videos(series, scores.labels))
-    n_blind_folds = int(is_blind[:, 0].sum())
-    return Measurement(scores.name, auc, tuple(series), tuple(fold_mixes), np.array(null), n_blind_folds)
+    n_fallback_folds = int(is_fallback[:, 0].sum())
+    return Measurement(scores.name, auc, tuple(series), tuple(fold_mixes), np.array(null), n_fallback_folds)
 
 
 def _compose_folds(table: MixTable, mix_of_fold: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

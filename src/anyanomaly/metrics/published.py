@@ -1,8 +1,8 @@
 """The published evaluation, to the last digit: videos joined end to end, sigma and weights searched on the labels.
 
-Source: the evaluation script of the published code. Whatever decides is computed by the library calls that it makes
-(SciPy's ``gaussian_filter1d``, scikit-learn's ``roc_curve`` and ``auc``); the fast search only says which few mixes can
-be the best. As there, a missing score counts as 0.
+Source: the evaluation script of the published code. All figures are computed by the same library calls (SciPy's
+``gaussian_filter1d``, scikit-learn's ``roc_curve`` and ``auc``); the fast search only selects the few mixes that can be
+the best. As there, a missing score counts as 0.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from anyanomaly.metrics.search import (
 )
 from anyanomaly.metrics.values import ClassScores, DoubleArray, Mix
 
-SIGMA = 15
+PUBLISHED_SIGMA = 15
 """In frames: the published fixed value."""
-SIGMAS = range(1, 30)
+PUBLISHED_SIGMAS = range(1, 30)
 """In frames: those that the published code searches."""
 EPSILON = 1e-8
 """The published code adds this to the range of the scores before it divides by it."""
@@ -33,7 +33,7 @@ EPSILON = 1e-8
 NARROW_SIGMA, MARGIN, NARROW_MARGIN = 2, 1e-3, 1e-2
 """A mix whose fast AUC is more than this margin below the best cannot be the best.
 
-Equal scores that rounding makes unequal change an AUC by at most a fifth of the margin. Up to sigma 2, frames inside a
+Equal scores that become unequal by rounding change an AUC by at most a fifth of the margin. Up to sigma 2, frames in a
 segment stay equal, and rounding matters more (measured on the published labels: 4e-3 up to sigma 2, 2e-4 above).
 """
 
@@ -51,7 +51,7 @@ class PublishedMeasurement:
 def published_weights(n_contexts: int) -> list[tuple[float, ...]]:
     """Return the weights (n_contexts,) in the order in which the published code tries them.
 
-    It takes ``arange(0, 1.1, 0.1)`` for the first two of three contexts; the third is what floating point leaves of 1,
+    It takes ``arange(0, 1.1, 0.1)`` for the first two of three contexts; the third is 1 minus both in floating point,
     and must not be below 0, which drops six of the 66. Another number of contexts gets all weights in tenths.
     """
     if n_contexts != 3:
@@ -81,8 +81,8 @@ def search_published(scores: ClassScores, weights: Sequence[tuple[float, ...]] |
     """
     contexts, labels = _join_contexts(scores), np.concatenate(scores.labels)
     weights = weights or published_weights(len(scores.contexts))
-    mixes = [Mix(row, sigma) for sigma in SIGMAS for row in weights]
-    smoothed = [scipy_gaussian(contexts, sigma) for sigma in SIGMAS]
+    mixes = [Mix(row, sigma) for sigma in PUBLISHED_SIGMAS for row in weights]
+    smoothed = [scipy_gaussian(contexts, sigma) for sigma in PUBLISHED_SIGMAS]
     fast_aucs = exact_aucs(iterate_mixes([series.astype(np.float32) for series in smoothed], weights), labels)
     margins = np.array([NARROW_MARGIN if mix.sigma <= NARROW_SIGMA else MARGIN for mix in mixes])
     is_candidate = fast_aucs >= fast_aucs.max() - margins

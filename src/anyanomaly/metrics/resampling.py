@@ -18,7 +18,7 @@ Z = 1.96
 N_RESAMPLES = 2000
 
 Interval: TypeAlias = tuple[float, float]
-"""Lower and upper bound."""
+"""Lower and upper bound of a 95 % bootstrap interval over videos."""
 Resamples: TypeAlias = npt.NDArray[np.int64]
 """(n_resamples, n_videos): how often each video is in each resample."""
 
@@ -58,7 +58,7 @@ class PairCounts:
 
 
 def resample_videos(n_videos: int, seed: int, n_resamples: int = N_RESAMPLES) -> Resamples:
-    """Return bootstrap resamples: as many videos as there are, with replacement (Efron 1979)."""
+    """Return bootstrap resamples: ``n_videos`` videos each, with replacement (Efron 1979)."""
     return np.random.default_rng(seed).multinomial(n_videos, np.full(n_videos, 1 / n_videos), size=n_resamples)
 
 

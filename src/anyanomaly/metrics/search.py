@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from anyanomaly.core.labels import true_stretches
 from anyanomaly.errors import MissingRequirement
 from anyanomaly.install import install_command
 from anyanomaly.metrics.values import BoolArray, DoubleArray
@@ -19,7 +20,7 @@ from anyanomaly.metrics.values import BoolArray, DoubleArray
 N_BINS = 1 << 13
 N_SHIFTS = 50
 MIN_FRAMES = 8_000
-"""Frames that are enough to choose a mix and to estimate a null distribution; of more, every n-th is used."""
+"""Frames that are enough to choose a mix and to estimate a null distribution; of longer series, every n-th is used."""
 
 
 def circular_shifts(n_frames: int, n_shifts: int = N_SHIFTS) -> npt.NDArray[np.int64]:
@@ -77,9 +78,8 @@ class AucTable:
         :param subsets: masks (n_frames,) of the frames to measure on, beside all frames.
         """
         n_frames = len(labels)
-        edges = np.flatnonzero(np.diff(np.concatenate(([False], labels, [False])).astype(np.int8)))
         # start and stop of each labelled stretch, per shift: (1 + n_shifts, n_stretches, 2)
-        shifted_edges = edges.reshape(-1, 2)[None] + circular_shifts(n_frames, n_shifts)[:, None, None]
+        shifted_edges = true_stretches(labels)[None] + circular_shifts(n_frames, n_shifts)[:, None, None]
         self._edges = shifted_edges % n_frames
         self._n_wrapped = ((shifted_edges // n_frames) @ (-1, 1)).sum(axis=1)  # stretches over the end of the series
         self._subsets = np.stack([np.ones(n_frames), *subsets]).astype(np.float64)

@@ -1,4 +1,4 @@
-"""What is measured: per class and video the scores of the contexts and the labels, and how they become one series."""
+"""The input of all metrics: per class and video the scores of the contexts and the labels, and their fusion."""
 
 from __future__ import annotations
 

@@ -48,11 +48,11 @@ class Registry:
     """All components that plugins offer, and the ``problems`` of plugins that failed."""
 
     def __init__(self, plugins: Sequence[str] = ()) -> None:
-        """As `load`."""
+        """:param plugins: files or modules to load. :raises PluginLoadError: when one of them fails."""
         self._manager, self._plugins, self.problems = load_plugins(plugins)
 
     def specs(self, role: str) -> list[ComponentSpec]:
-        """Return the specs of a role, sorted by name. A name that two plugins offer is there twice."""
+        """Return the specs of a role, sorted by name. A name that two plugins offer occurs twice."""
         offered = [spec for plugin in self._plugins for spec in plugin.specs if spec.role == role]
         return sorted(offered, key=lambda spec: spec.name)
 
@@ -264,7 +264,7 @@ def _installed_versions(requirements: Iterable[str]) -> dict[str, str]:
 
 @cache  # reading metadata takes most of the time of `anyanomaly plugins`, and many components require the same
 def missing_requirement(text: str) -> str:
-    """Return a phrase on what is missing of a PEP 508 requirement; empty when nothing is.
+    """Return a phrase for messages when a PEP 508 requirement is not fulfilled; empty when it is.
 
     :param text: one requirement, or alternatives with " | " between them, of which one is enough.
     """

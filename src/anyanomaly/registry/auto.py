@@ -1,6 +1,6 @@
 """The backend ``auto``: the installed backend that declares the highest rank for the device of the run.
 
-Reads the metadata of packages and the device files of GPUs; imports no engine and does not start a GPU's driver.
+Reads the metadata of packages and the device files of GPUs; does not import engines or call the driver of a GPU.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ def _unknown_hook(module: object) -> str:
 def _call_with_timeout(function: Callable[[], Any]) -> Any:
     """Call ``function`` on a thread and return its result, so that a plugin that hangs does not hang the program.
 
-    :raises _Fault: when it raises or times out. A thread that times out goes on until the process ends.
+    :raises _Fault: when it raises or times out. A thread that times out continues until the process ends.
     """
     results: list[Any] = []
     errors: list[BaseException] = []
@@ -190,7 +190,7 @@ def _describe_error(error: BaseException) -> str:
 
 
 def _import_source(source: str) -> ModuleType:
-    """Import a plugin given by the user: a module, or a file as a module of the file's name, which its specs can name.
+    """Import a plugin that the user names: a module, or a file as a module with the file's name.
 
     :raises _Fault: when it cannot be imported.
     """
@@ -198,7 +198,7 @@ def _import_source(source: str) -> ModuleType:
     if path.suffix != ".py":
         return _call_with_timeout(lambda: importlib.import_module(source))  # type: ignore[no-any-return]
     if not path.is_file():
-        raise _Fault("there is no such file.")
+        raise _Fault("there is no such file. Check the path.")
     loaded_module = sys.modules.get(path.stem)
     if loaded_module is not None and not hasattr(loaded_module, _PLUGIN_FILE_ATTRIBUTE):
         raise _Fault(f"there is already a module named '{path.stem}'; rename the file.")

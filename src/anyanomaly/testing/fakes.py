@@ -50,7 +50,7 @@ class FakeBackend(Backend[Options]):
 
     @property
     def fingerprint(self) -> str:
-        """The same, whatever the arguments."""
+        """A constant, for any arguments."""
         return "fake"
 
     def load(self) -> None:
@@ -67,7 +67,7 @@ class FakeBackend(Backend[Options]):
         :raises BackendError: before ``load``, and after ``fail_at`` queries.
         """
         if not self._loaded:
-            raise BackendError("The backend 'fake' is used before load().")
+            raise BackendError("The backend 'fake' is not loaded. Call load() first.")
         self.calls.append(len(queries))
         if self._fail_at is not None and sum(self.calls) > self._fail_at:
             raise BackendError("The engine died.")
@@ -100,7 +100,7 @@ class FakeEncoder(Encoder[Options]):
 
     @property
     def fingerprint(self) -> str:
-        """The same, whatever the arguments."""
+        """A constant, for any arguments."""
         return "fake-encoder"
 
     def encode_crops(self, crops: Sequence[Crop]) -> FloatArray:

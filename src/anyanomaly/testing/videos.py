@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from anyanomaly.builtin.opencv import opencv
+from anyanomaly.core.labels import Labels
 from anyanomaly.errors import OutputError
 from anyanomaly.types import ImageArray
-
-Labels = npt.NDArray[np.bool_]
 
 EVENT_TEXT = "a red square"
 """The event text of the synthetic clips."""
@@ -51,7 +49,7 @@ def synthetic_frames(
 ) -> Labels:
     """Write the frames of ``synthetic_video`` as ``frame_0.png``, ``frame_1.png`` ...; return the labels (n_frames,).
 
-    Without leading zeros, so that a reader needs the natural order.
+    The names have no leading zeros, so that a reader must sort them in natural order.
 
     :raises OutputError: when an image cannot be written.
     """

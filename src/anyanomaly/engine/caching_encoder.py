@@ -1,4 +1,4 @@
-"""An encoder that remembers, so that no crop and no text is encoded twice in a run."""
+"""A cache around an encoder, so that no crop and no text is encoded twice in a run."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from anyanomaly.types import Box, Crop, Fit, FloatArray, ImageArray
 _CropKey: TypeAlias = tuple[bytes, Box | None, Fit]
 
 
-class RememberingEncoder(Encoder[Options]):
+class CachingEncoder(Encoder[Options]):
     """Wraps an encoder and keeps its vectors: of crops by the image's content, box and fit, and of all texts.
 
-    It keeps at least ``min_kept`` vectors of crops, and twice as many as the largest call had; the least recently used
-    go first. It may be called from two threads. ``n_crops``, ``n_texts`` and ``n_calls`` count what the encoder got.
+    It keeps the most recently used vectors of crops, at least ``min_cached`` and twice as many as the largest call had.
+    It may be called from two threads. ``n_crops``, ``n_texts`` and ``n_calls`` count what the wrapped encoder encoded.
     """
 
-    def __init__(self, encoder: Encoder[Options], *, min_kept: int = 1024, clock: Clock | None = None) -> None:
+    def __init__(self, encoder: Encoder[Options], *, min_cached: int = 1024, clock: Clock | None = None) -> None:
         super().__init__(encoder.options)
         self._encoder = encoder
         self._clock = clock or Clock()
-        self._n_kept = min_kept
+        self._n_cached = min_cached
         self._crops: OrderedDict[_CropKey, FloatArray] = OrderedDict()
         self._texts: dict[str, FloatArray] = {}
         self._digests: dict[int, tuple[weakref.ref[ImageArray], bytes]] = {}
@@ -38,18 +38,18 @@ class RememberingEncoder(Encoder[Options]):
         self.n_crops = self.n_texts = self.n_calls = 0
 
     @property
-    def batch_size(self) -> int:  # type: ignore[override]  # the wrapped encoder decides, perhaps only in load
-        """The wrapped encoder's."""
+    def batch_size(self) -> int:  # type: ignore[override]  # the wrapped encoder may change it in load
+        """Crops per pass of the wrapped encoder."""
         return self._encoder.batch_size
 
     @property
     def fingerprint(self) -> str:
-        """The wrapped encoder's."""
+        """Fingerprint of the wrapped encoder."""
         return self._encoder.fingerprint
 
     @property
     def revision(self) -> str | None:  # type: ignore[override]  # the wrapped encoder sets it in load
-        """The wrapped encoder's."""
+        """Version of the wrapped encoder's weights; None: unknown."""
         return self._encoder.revision
 
     def load(self) -> None:
@@ -57,7 +57,7 @@ class RememberingEncoder(Encoder[Options]):
         self._encoder.load()
 
     def close(self) -> None:
-        """Forget all vectors and close the wrapped encoder."""
+        """Remove all vectors and close the wrapped encoder."""
         self._crops.clear()
         self._texts.clear()
         self._encoder.close()
@@ -80,8 +80,8 @@ class RememberingEncoder(Encoder[Options]):
                 self._crops[key] = vectors[key]
                 self._crops.move_to_end(key)
             # a pass over the frames of some segments, then one over their windows: twice the larger covers both
-            self._n_kept = max(self._n_kept, 2 * len(vectors))
-            while len(self._crops) > self._n_kept:
+            self._n_cached = max(self._n_cached, 2 * len(vectors))
+            while len(self._crops) > self._n_cached:
                 self._crops.popitem(last=False)
             return np.stack([vectors[key] for key in keys])
 

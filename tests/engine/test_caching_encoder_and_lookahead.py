@@ -1,4 +1,4 @@
-"""What is remembered, and how far ahead is looked."""
+"""The caching encoder and the look-ahead."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from anyanomaly.engine.caching_encoder import CachingEncoder
 from anyanomaly.engine.lookahead import LookAhead
-from anyanomaly.engine.remember import RememberingEncoder
 from anyanomaly.testing.fakes import FakeEncoder, counting
 from anyanomaly.testing.samples import sample_segment
 from anyanomaly.types import Crop, Frame
 
 
 def test_equal_pixels_are_one_crop_and_altered_ones_another() -> None:
-    encoder = RememberingEncoder(FakeEncoder())
+    encoder = CachingEncoder(FakeEncoder())
     frame = sample_segment(1).frames[0]
     copied = Frame(frame.video, 7, 1.0, frame.image.copy())
     altered = Frame(frame.video, frame.index, frame.time_s, 255 - frame.image)
@@ -28,7 +28,7 @@ def test_equal_pixels_are_one_crop_and_altered_ones_another() -> None:
 
 
 def test_memory_is_bounded_and_what_was_forgotten_is_encoded_again() -> None:
-    encoder = RememberingEncoder(FakeEncoder(), min_kept=10)
+    encoder = CachingEncoder(FakeEncoder(), min_cached=10)
     crops = [Crop(frame) for frame in sample_segment(24).frames]
     first = np.concatenate([encoder.encode_crops(crops[at : at + 4]) for at in range(0, 24, 4)])
     assert encoder.n_crops == 24
