@@ -98,3 +98,14 @@ def test_links_lead_somewhere() -> None:
 def test_results_are_the_sections_that_scripts_wrote() -> None:
     joined = runpy.run_path(str(ROOT / "benchmarks" / "speed" / "results.py"))["joined"]
     assert (ROOT / "benchmarks" / "RESULTS.md").read_text() == joined()
+
+
+def test_each_decision_is_where_the_page_for_contributors_says() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| [^|]+ \| `([\w/]+\.py)` \| ([^|]+) \|$", page, re.MULTILINE)
+    assert len(rows) > 20
+    for path, functions in rows:
+        source = (ROOT / "src" / "anyanomaly" / path).read_text()
+        for name in re.findall(r"`([\w.]+)`", functions):
+            for part in name.split("."):
+                assert re.search(rf"(def|class) {part}\b", source), f"{path} has no {name}"

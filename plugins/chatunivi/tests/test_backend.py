@@ -118,7 +118,7 @@ def test_half_precision_gives_equal_answers_twice(dtype: str) -> None:
         assert half.fingerprint != load_backend(profile="recommended").fingerprint
 
 
-def test_quantized_and_device_mapped_weights_give_close_answers() -> None:
+def test_quantised_and_device_mapped_weights_give_close_answers() -> None:
     query = oracle().query(oracle().items[2], choices=("0", "1"))
     (expected,) = load_backend(profile="recommended").answer_batch([query])
     for options, tolerance in (({"device_map": "auto"}, 0), ({"quantization": "8bit"}, 0.3)):

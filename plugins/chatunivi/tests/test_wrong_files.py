@@ -36,9 +36,9 @@ def break_checkpoint(kind: str, folder: Path) -> None:
         edit(config, config={"use_cluster": False})
     elif kind == "missing shard":
         parts[-1].unlink()
-    elif kind == "cut short":
+    elif kind == "truncated":
         parts[0].write_bytes(parts[0].read_bytes()[:100_000])
-    elif kind == "tower cut short":
+    elif kind == "truncated tower":
         (tower / "model.safetensors").write_bytes((tower / "model.safetensors").read_bytes()[:100_000])
     elif kind == "other sizes":
         edit(config, intermediate_size=192)
@@ -65,8 +65,8 @@ MESSAGES = {
     "no tower named": "names no image tower",
     "no merging": "no settings for merged tokens",
     "missing shard": "lacks pytorch_model-00002-of-00002.bin",
-    "cut short": "cut short or damaged",
-    "tower cut short": "model.safetensors.*cut short or damaged",
+    "truncated": "truncated or damaged",
+    "truncated tower": "model.safetensors.*truncated or damaged",
     "other sizes": r"is \(160, 96\) in the file and \(192, 96\) by the configuration",
     "other projector": r"projector of images .*'weight' is \(96, 64\) in the file and \(96, 32\)",
     "code": "holds Python code",

@@ -39,7 +39,7 @@ def walked(backend: GgufBackend, query: Query) -> dict[str, float]:
     for choice in query.sampling.choices:
         tokens = running._native.encode(choice)
         with open_prompt(running._native, text, images) as pieces:
-            row = running._decoder.read(pieces, len(tokens))
+            row = running._decoder.prefill(pieces, len(tokens))
         found[choice] = 0.0
         for n, token in enumerate(tokens):
             found[choice] += row[token] - np.logaddexp.reduce(row)

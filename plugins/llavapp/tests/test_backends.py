@@ -123,7 +123,7 @@ def break_checkpoint(kind: str, name: str, folder: Path) -> None:
         edit(model / "config.json", model_type="qwen2_vl")
     elif kind == "missing shard":
         parts[-1].unlink()
-    elif kind == "cut short":
+    elif kind == "truncated":
         parts[0].write_bytes(parts[0].read_bytes()[:100_000])
     elif kind == "other sizes":
         edit(model / "config.json", intermediate_size=192)
@@ -143,7 +143,7 @@ def break_checkpoint(kind: str, name: str, folder: Path) -> None:
 MESSAGES = {
     "another model": "qwen2_vl",
     "missing shard": "lacks",
-    "cut short": "cut short or damaged",
+    "truncated": "truncated or damaged",
     "other sizes": "do not fit its configuration",
     "code": "holds Python code",
     "no tower": r"no config\.json",

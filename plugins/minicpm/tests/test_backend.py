@@ -127,7 +127,7 @@ def test_an_option_that_needs_a_missing_package_names_it(version: str, monkeypat
 
 
 @both
-def test_quantized_and_device_mapped_weights_give_close_answers(version: str) -> None:
+def test_quantised_and_device_mapped_weights_give_close_answers(version: str) -> None:
     query = oracle_of(version).query(oracle_of(version).items[0], choices=("0", "1"))
     (expected,) = load_backend(version).answer_batch([query])
     for options, tolerance in (({"device_map": "auto"}, 0), ({"quantization": "8bit"}, 0.3)):
@@ -149,14 +149,14 @@ def break_checkpoint(kind: str, folder: Path) -> None:
         edit(config, model_type="qwen2_vl")
     elif kind == "another version":
         edit(config, version=4.5)
-    elif kind == "quantized":
+    elif kind == "quantised":
         edit(config, quantization_config={"load_in_4bit": True})
     elif kind == "another tokenizer":
         for path in folder.glob("tokenizer*.json"):
             path.write_text(path.read_text().replace("<slice>", "<other>"))
     elif kind == "missing shard":
         parts[-1].unlink()
-    elif kind == "cut short":
+    elif kind == "truncated":
         parts[0].write_bytes(parts[0].read_bytes()[:100_000])
     elif kind == "code":  # safetensors hold none, so the pickled layout
         for part in (*parts, folder / "model.safetensors.index.json"):
@@ -179,10 +179,10 @@ def break_checkpoint(kind: str, folder: Path) -> None:
 MESSAGES = {
     "another model": "a model of type 'qwen2_vl', and not MiniCPM-V",
     "another version": "MiniCPM-V of version 4.5",
-    "quantized": "are quantized",
+    "quantised": "are quantised",
     "another tokenizer": "lacks <slice>",
     "missing shard": "lacks model-00002-of-00002",
-    "cut short": "cut short or damaged",
+    "truncated": "truncated or damaged",
     "code": "holds Python code",
     "other language sizes": r"language model .*do not fit its configuration",
     "other image sizes": r"image half .*do not fit its configuration",

@@ -133,7 +133,7 @@ def test_swapped_files_are_an_error(copy: Path, load: Load) -> None:
     torch.save(torch.load(copy / OWN)["model"], copy / "flat.pth")
     with pytest.raises(BackendError, match="it is not an EVA image tower"):
         load(copy, vision=str(copy / "flat.pth"))
-    with pytest.raises(UsageError, match="holds no table 'model'"):
+    with pytest.raises(UsageError, match="has no entry 'model'"):
         load(copy, projection=str(copy / EVA))
 
 
@@ -147,7 +147,7 @@ def test_a_missing_shard_is_an_error(copy: Path, load: Load) -> None:
 def test_an_incomplete_file_is_an_error(copy: Path, load: Load, name: str) -> None:
     path = copy / name
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(BackendError, match=f"{path.name}.* is cut short or damaged"):
+    with pytest.raises(BackendError, match=f"{path.name}.* is truncated or damaged"):
         load(copy)
 
 

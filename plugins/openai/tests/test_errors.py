@@ -63,8 +63,8 @@ def test_a_temporary_error_is_retried(opened: Opened, fault: Script) -> None:
         (status(429), "answered 429 Too Many Requests: no luck today."),
         (status(500, b"oops"), "answered 500 Internal Server Error: oops."),
         (garbage, "answered without JSON: <html>A page of a proxy</html>."),
-        (nothing, "broke off the connection"),
-        (half, "broke off the connection"),
+        (nothing, "closed the connection"),
+        (half, "closed the connection"),
     ],
 )
 def test_an_error_that_persists_ends_the_run_after_the_last_retry(opened: Opened, fault: Script, says: str) -> None:
@@ -254,7 +254,7 @@ def test_a_server_that_dies_ends_the_run_and_a_second_run_completes(tmp_path: Pa
         with running(words, tmp_path) as process:
             _, err = process.communicate(timeout=120)
         assert process.returncode == 5
-        assert "broke off the connection" in err.splitlines()[-1]
+        assert "closed the connection" in err.splitlines()[-1]
         assert (tmp_path / "r.jsonl").read_text().count('"type": "segment"') == 5
         server.script = good
         with running(words, tmp_path) as process:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from anyanomaly_transformers.api import TowerOptions
+from anyanomaly_transformers.api import ClipTowerOptions
 from pydantic import Field
 
 MODEL = "hub id or folder, in the original layout"
 
 
-class ChatUniViOptions(TowerOptions):
+class ChatUniViOptions(ClipTowerOptions):
     """Chat-UniVi 7B, the model of the paper."""
 
     published_tower: ClassVar[str] = "openai/clip-vit-large-patch14"

@@ -18,7 +18,7 @@ from anyanomaly.errors import DatasetError, UsageError
 from anyanomaly.types import LabelledVideo
 from anyanomaly_cvad.base import SurveyedDataset
 from anyanomaly_cvad.label_files import read_json, read_text
-from anyanomaly_cvad.masks import ANOMALY, count_findings
+from anyanomaly_cvad.masks import ANOMALY, video_count_findings
 from anyanomaly_cvad.options import LabelledOptions, SpanOptions
 from anyanomaly_cvad.sources import (
     UBNORMAL,
@@ -90,7 +90,7 @@ class SpanDataset(SurveyedDataset[L]):
         else:
             annotations = self.read_annotations(root, paths_by_name)
         match = match_videos(annotations, paths_by_name, partial=self.options.partial)
-        findings = [*match.findings, *count_findings(self.source, len(annotations))]
+        findings = [*match.findings, *video_count_findings(self.source, len(annotations))]
         if self.only_test:
             findings += unlabelled_findings(match, partial=self.options.partial)
         videos = tuple(self._labelled_video(name, path, annotations[name]) for name, path in match.videos.items())

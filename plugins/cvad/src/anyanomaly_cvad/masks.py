@@ -28,7 +28,7 @@ ANOMALY = "anomaly"
 
 
 class MaskDataset(SurveyedDataset[LabelledOptions]):
-    """One label file per video, one class. The score of a frame is the highest score of the texts."""
+    """One label file per video, and one class. The score of a frame is the highest score of the texts."""
 
     source: ClassVar[Source]
     events: ClassVar[tuple[str, ...]]
@@ -51,7 +51,7 @@ class MaskDataset(SurveyedDataset[LabelledOptions]):
         findings = [
             *match.findings,
             *unlabelled_findings(match, partial=self.options.partial),
-            *count_findings(self.source, len(files)),
+            *video_count_findings(self.source, len(files)),
         ]
         texts = self.options.texts or self.events
         videos = []
@@ -113,7 +113,7 @@ class ShanghaiTech(MaskDataset):
         return path.stem
 
 
-def count_findings(source: Source, n_labelled: int) -> list[Finding]:
+def video_count_findings(source: Source, n_labelled: int) -> list[Finding]:
     """Return a note when the number of labelled videos differs from the published test set; else nothing."""
     if n_labelled == source.n_videos:
         return []

@@ -7,7 +7,7 @@ from pydantic import Field
 
 
 class ImageBindOptions(TowerOptions):
-    """Which weights of ImageBind, and how they run.
+    """Weights, device and precision of ImageBind.
 
     ``downloads`` declares nothing: the published weights are not on the Hugging Face hub.
     """

@@ -140,7 +140,7 @@ class _RunningModel:
     def _score_choices(self, query: Query, last_text: str, chunks: list[Chunk]) -> Answer:
         choices = query.sampling.choices
         answers = self._encode_choices(last_text, choices)
-        root = self._decoder.read(chunks, sum(map(len, inner_paths(answers))))
+        root = self._decoder.prefill(chunks, sum(map(len, inner_paths(answers))))
         token_logprobs = self._decoder.choice_logprobs(root, answers)
         logprobs = answer_logprobs(answers, token_logprobs, "Use a less quantised file of it.")
         by_choice = dict(zip(choices, logprobs, strict=True))
@@ -149,7 +149,7 @@ class _RunningModel:
     def _generate(self, query: Query, chunks: list[Chunk]) -> Answer:
         choose_token, sampling = token_chooser(query), query.sampling
         used_tokens = {token for chunk in chunks for token in chunk.tokens}
-        logits = self._decoder.read(chunks, sampling.max_tokens)
+        logits = self._decoder.prefill(chunks, sampling.max_tokens)
         tokens: list[int] = []
         while True:
             token = choose_token(penalise(logits, used_tokens, sampling.repetition_penalty))

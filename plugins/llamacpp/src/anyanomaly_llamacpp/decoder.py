@@ -1,4 +1,4 @@
-"""The running model: prefills prompts, reuses what the next prompt shares, gives the logits of the next token."""
+"""The running model: prefills prompts, with a prefix cache, and returns the logits of the next token."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Decoder:
         self._context = None
         self._chunk_keys, self._chunk_ends = [], []
 
-    def read(self, chunks: Sequence[Chunk], n_more: int) -> Logits:
+    def prefill(self, chunks: Sequence[Chunk], n_more: int) -> Logits:
         """Prefill a prompt, with room for ``n_more`` tokens, and return the logits of the next token.
 
         :raises UsageError: when it does not fit the context.
@@ -91,14 +91,19 @@ class Decoder:
         return self._logits(-1)
 
     def append(self, token: int, n_before: int) -> Logits:
-        """Decode the answer's next token, which follows ``n_before`` others, and return the logits after it."""
+        """Decode the answer's next token, which follows ``n_before`` others, and return the logits after it.
+
+        :raises BackendError: when llama.cpp fails.
+        """
         self._decode([Step(token, self._chunk_ends[-1] + n_before, needs_logits=True)])
         return self._logits(-1)
 
     def choice_logprobs(self, root: Logits, answers: Sequence[Tokens]) -> Mapping[Tokens, Mapping[int, float]]:
         """Return, per prefix of ``answers``, the natural-log probability of each token that may follow.
 
-        :param root: the logits after the prompt, which was read last.
+        :param root: the logits after the prompt, from the last `prefill`.
+        :raises UsageError: when an answer is too long for a batch.
+        :raises BackendError: when llama.cpp fails.
         """
         logits: dict[Tokens, Logits] = {(): root}
         for paths in _split_paths(inner_paths(answers)):

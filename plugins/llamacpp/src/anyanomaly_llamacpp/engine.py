@@ -1,4 +1,4 @@
-"""llama.cpp's language model and projector, loaded; its log, kept off the terminal; a flag that stops its work."""
+"""llama.cpp: load its language model and projector, keep its log off the terminal, stop its work."""
 
 from __future__ import annotations
 

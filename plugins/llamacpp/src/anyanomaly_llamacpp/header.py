@@ -29,8 +29,8 @@ def read_header(path: Path) -> dict[str, Any]:
         raise BackendError(f"The GGUF file {path.name!r} cannot be read: {error.strerror}.") from error
 
 
-def _read_number(file: BinaryIO, form: str) -> Any:
-    return struct.unpack(f"<{form}", file.read(struct.calcsize(form)))[0]
+def _read_number(file: BinaryIO, format_code: str) -> Any:
+    return struct.unpack(f"<{format_code}", file.read(struct.calcsize(format_code)))[0]
 
 
 def _read_string(file: BinaryIO) -> str:
@@ -49,5 +49,5 @@ def _read_value(file: BinaryIO, value_type: int) -> Any:
     item_type, length = _read_number(file, "I"), _read_number(file, "Q")
     if item_type in {_STRING, _LIST}:
         return [_read_value(file, item_type) for _ in range(length)]
-    form = _NUMBERS[item_type]
-    return list(struct.unpack(f"<{length}{form}", file.read(length * struct.calcsize(form))))
+    format_code = _NUMBERS[item_type]
+    return list(struct.unpack(f"<{length}{format_code}", file.read(length * struct.calcsize(format_code))))

@@ -16,7 +16,7 @@ from anyanomaly.errors import UsageError
 from anyanomaly.kit import PixelOptions, no_area_error
 from anyanomaly.types import ImageArray
 
-# Least and most pixels of the published models, for files without these values.
+# Smallest and largest image areas of the published models, in pixels, for files without these values.
 PUBLISHED = {
     "qwen2vl_merger": (56 * 56, 28 * 28 * 16384),
     "qwen2.5vl_merger": (56 * 56, 28 * 28 * 16384),

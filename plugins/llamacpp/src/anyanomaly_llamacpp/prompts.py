@@ -108,7 +108,7 @@ def _compile_template(source: str) -> Template:
     )
     sandbox.filters["tojson"] = to_json
     sandbox.globals["raise_exception"] = raise_exception
-    sandbox.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    sandbox.globals["strftime_now"] = lambda date_format: datetime.now().strftime(date_format)
     try:
         return sandbox.from_string(source)
     except TemplateError as error:

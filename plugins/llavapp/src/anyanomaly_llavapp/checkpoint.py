@@ -140,7 +140,7 @@ _LINEAR_INDEX = {"linear_1": "0", "linear_2": "2"}
 
 
 def _converted_part(name: str) -> tuple[str, str | None]:
-    """Do the same for the layout of transformers: names as in files, or as in models of transformers 5 in memory."""
+    """Return the same for a tensor in the layout of transformers, named as in files or as in models in memory."""
     name = name.removeprefix("model.")
     if name.startswith("multi_modal_projector."):
         _, layer, parameter = name.split(".")

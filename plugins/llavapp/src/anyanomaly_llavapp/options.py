@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from anyanomaly_transformers.api import TowerOptions
+from anyanomaly_transformers.api import ClipTowerOptions
 from pydantic import Field
 
 from anyanomaly.api import Download
 from anyanomaly.kit import hub_downloads
 
 
-class LlavaOptions(TowerOptions):
+class LlavaOptions(ClipTowerOptions):
     """LLaVA-1.5 7B."""
 
     published_tower: ClassVar[str] = "openai/clip-vit-large-patch14-336"
@@ -25,7 +25,7 @@ class LlavaPpOptions(LlavaOptions):
     model: str = Field("MBZUAI/LLaVA-Meta-Llama-3-8B-Instruct-FT", description="hub id or folder")
 
 
-class VideoChatGptOptions(TowerOptions):
+class VideoChatGptOptions(ClipTowerOptions):
     """Video-ChatGPT 7B."""
 
     published_tower: ClassVar[str] = "openai/clip-vit-large-patch14"

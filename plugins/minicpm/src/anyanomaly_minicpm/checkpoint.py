@@ -126,6 +126,6 @@ def _find_version(folder: Path, config: dict[str, Any]) -> Version:
         )
     if "quantization_config" in config:
         raise UsageError(
-            f"The weights in {str(folder)!r} are quantized. Use the full weights with --backend.quantization 4bit."
+            f"The weights in {str(folder)!r} are quantised. Use the full weights with --backend.quantization 4bit."
         )
     return version

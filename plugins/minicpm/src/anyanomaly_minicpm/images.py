@@ -93,7 +93,7 @@ def _make_view(image: Image, slicing: Slicing) -> View:
 
 
 def read_slicing(settings: dict[str, Any], *, resizes: bool) -> Slicing:
-    """Return the slicing of a ``preprocessor_config.json``."""
+    """Return the settings for slicing in ``settings``, the content of ``preprocessor_config.json``."""
     default = Slicing()
     mean: Sequence[float] = settings.get("norm_mean", default.mean)
     std: Sequence[float] = settings.get("norm_std", default.std)

@@ -19,7 +19,7 @@ from anyanomaly_minicpm.images import View
 if TYPE_CHECKING:
     from torch import Tensor
 
-HEAD_WIDTH = 128  # of the resampler, about
+HEAD_WIDTH = 128  # approximate width of the resampler's heads
 
 
 class TowerInput(NamedTuple):

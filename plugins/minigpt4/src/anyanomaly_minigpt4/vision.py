@@ -66,7 +66,7 @@ class Tower(nn.Module):
 
 
 def preprocess(image: Image, size: int) -> Tensor:
-    """Return the tower's input for an RGB image: float32 (3, size, size), stretched to a square, normalized."""
+    """Return the tower's input for an RGB image: float32 (3, size, size), stretched to a square, normalised."""
     from PIL.Image import Resampling
 
     square = image.resize((size, size), Resampling.BICUBIC)

@@ -9,7 +9,7 @@ from anyanomaly.errors import UsageError
 from anyanomaly.kit import require_loaded
 from anyanomaly.types import Answer, Query
 from anyanomaly_openai.options import Kind, OpenAiOptions
-from anyanomaly_openai.pool import in_flight
+from anyanomaly_openai.pool import map_in_threads
 from anyanomaly_openai.prompts import messages
 from anyanomaly_openai.scoring import Scorer, first_choice
 from anyanomaly_openai.server import Server, is_loopback
@@ -72,7 +72,7 @@ class OpenAiBackend(Backend[OpenAiOptions]):
         :raises BackendError: before `load`, or when the server fails.
         """
         require_loaded(self._connection)
-        return in_flight(self._answer, queries, self.options.max_inflight)
+        return map_in_threads(self._answer, queries, self.options.max_inflight)
 
     def _answer(self, query: Query) -> Answer:
         server, model, kind, scorer = require_loaded(self._connection)

@@ -21,7 +21,7 @@ TEMPORARY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
 
 class TemporaryError(BackendError):
-    """A failure that may not come again in a retry, after ``wait_s`` seconds if the server says so."""
+    """A failure after which a retry may succeed. ``wait_s``: seconds to wait before it; None: the server names none."""
 
     def __init__(self, message: str, wait_s: float | None = None) -> None:
         super().__init__(message)
@@ -83,7 +83,7 @@ def connection_error(url: str, error: httpx.HTTPError, timeout_s: float) -> Back
         )
     if isinstance(error, httpx.ConnectError):
         return TemporaryError(f"Nothing answers at {url} ({error}). Start the server, or check --backend.base-url.")
-    return TemporaryError(f"The server at {url} broke off the connection: {first_line(error).rstrip('.')}.")
+    return TemporaryError(f"The server at {url} closed the connection: {first_line(error).rstrip('.')}.")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -11,7 +11,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def in_flight(work: Callable[[In], Out], items: Iterable[In], limit: int) -> Iterator[Out]:
+def map_in_threads(work: Callable[[In], Out], items: Iterable[In], limit: int) -> Iterator[Out]:
     """Yield ``work(item)`` for each item as the calls finish, in any order.
 
     At most ``limit`` items are taken from ``items`` and not yet yielded. An exception of ``work`` is raised here, after

@@ -1,8 +1,9 @@
 """The log-probability of each allowed answer, from what each kind of server offers.
 
-vLLM gives the log-probabilities of chosen token ids after a chosen prefix of the answer: the results are exact, but for
-negligible parts. The other servers give the likeliest tokens: llama.cpp restricts the answer to a grammar, SGLang and
-Ollama continue an answer that the request begins; of other servers only the answer that they generate can be read.
+vLLM gives the log-probabilities of the requested token ids after a given prefix of the answer: the results are exact,
+except for negligible parts. All other servers give the likeliest tokens only: llama.cpp restricts the answer to a
+grammar, SGLang and Ollama continue an answer that the request begins, and of any other server only the answer that it
+generates can be read.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Scorer:
             if _is_negligible(prefix, answers, logprobs):
                 logprobs[prefix] = dict.fromkeys(tokens, -math.inf)
                 continue
-            # Restricted to these tokens it usually generates an allowed answer, whose prefixes then need no request.
+            # With only these tokens, the server usually generates an allowed answer; its prefixes need no request.
             generated = self._request_steps(
                 with_answer(messages, texts[prefix]),
                 max_tokens=longest - len(prefix),

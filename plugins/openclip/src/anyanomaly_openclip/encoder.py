@@ -61,7 +61,7 @@ class TowerEncoder(Encoder[T_co]):
         self.revision = self._fingerprint = _weights_digest(loaded.model, f"{self.variant()} {preprocess_cfg}")
         shorten_last_block(loaded.model)
         self.batch_size = self.options.batch_size or (16 if self._device.type == "cpu" else 512)
-        with _explain_errors(self.options):
+        with _explain_torch_errors(self.options):
             model = loaded.model.to(self._device, self._dtype)
         self._loaded = loaded._replace(model=model)
         image_size = model.visual.image_size
@@ -74,7 +74,7 @@ class TowerEncoder(Encoder[T_co]):
 
     @property
     def fingerprint(self) -> str:
-        """Encoder, digest of weights and preprocessing, precision, and whether windows are normalized."""
+        """Encoder, digest of weights and preprocessing, precision, and whether windows are normalised."""
         windows = "normalized" if self.options.normalize_windows else "plain"
         return f"{self.name}/{self._fingerprint}/{self.options.dtype}/{windows}"
 
@@ -91,7 +91,7 @@ class TowerEncoder(Encoder[T_co]):
             return crops[index].fit, _size(crops[index]), id(crops[index].frame.image)
 
         order = sorted(range(len(crops)), key=batch_key)
-        with _explain_errors(self.options), torch.inference_mode():
+        with _explain_torch_errors(self.options), torch.inference_mode():
             for start in range(0, len(order), self.batch_size):
                 batch = order[start : start + self.batch_size]
                 inputs = torch.cat(list(self._model_inputs([crops[index] for index in batch])))
@@ -108,7 +108,7 @@ class TowerEncoder(Encoder[T_co]):
         self._check_loaded()
         if not texts:
             return np.zeros((0, self._dim), dtype=np.float32)
-        with _explain_errors(self.options):
+        with _explain_torch_errors(self.options):
             vectors = self._text_vectors(texts)
             if unit:
                 vectors = torch.nn.functional.normalize(vectors, dim=-1)
@@ -189,8 +189,11 @@ class OpenClipEncoder(TowerEncoder[OpenClipOptions]):
 
 
 @contextmanager
-def _explain_errors(options: TowerOptions) -> Iterator[None]:
-    """Turn exceptions of torch, mostly out of memory, into errors of one line."""
+def _explain_torch_errors(options: TowerOptions) -> Iterator[None]:
+    """Turn exceptions of torch while the encoder loads or runs into one-line errors.
+
+    :raises BackendError: in place of them.
+    """
     try:
         yield
     except torch.OutOfMemoryError as error:

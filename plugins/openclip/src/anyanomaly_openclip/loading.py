@@ -24,7 +24,7 @@ class LoadedModel(NamedTuple):
     """A model on the CPU in float32, with what its inputs need."""
 
     model: Any
-    preprocess: Callable[[Any], torch.Tensor]  # a PIL image to (3, side, side), normalized with mean and std
+    preprocess: Callable[[Any], torch.Tensor]  # a PIL image to (3, side, side), normalised with mean and std
     tokenize: Callable[[list[str]], torch.Tensor]  # n texts to token ids (n, context length)
     mean: tuple[float, ...]  # of red, green and blue, where 1 is the brightest value
     std: tuple[float, ...]
@@ -37,7 +37,7 @@ def load_model(options: OpenClipOptions) -> LoadedModel:
     :raises MissingRequirement: when the weights are not on this machine and cannot be downloaded.
     """
     path = Path(options.model)
-    with _explain_errors(options), _disable_logging():
+    with _explain_load_errors(options), _disable_logging():
         if path.is_file():
             return _from_state(_read_weights(path), options.text_heads)
         if path.is_dir():
@@ -81,7 +81,7 @@ def _from_state(state: dict[str, torch.Tensor], text_heads: int) -> LoadedModel:
         key: value for key, value in state.items() if key not in {"input_resolution", "context_length", "vocab_size"}
     }
     model = build_model_from_openai_state_dict(dict(state), cast_dtype=torch.float32)
-    model.float().load_state_dict(state)  # the builder has rounded some weights to half precision
+    model.float().load_state_dict(state)  # open_clip's builder rounds some weights to half precision
     if text_heads:
         for block in model.transformer.resblocks:
             block.attn.num_heads, block.attn.head_dim = text_heads, block.attn.embed_dim // text_heads
@@ -105,8 +105,8 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 @contextlib.contextmanager
-def _explain_errors(options: OpenClipOptions) -> Iterator[None]:
-    """Turn exceptions of the libraries into errors of one line that say what to do."""
+def _explain_load_errors(options: OpenClipOptions) -> Iterator[None]:
+    """Turn exceptions of the libraries while a model loads into one-line errors that say what to do."""
     try:
         yield
     except AnyAnomalyError:
@@ -131,7 +131,7 @@ def _first_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _disable_logging() -> Iterator[None]:
-    """Disable what open_clip and the hub log: our error says it in one line."""
+    """Disable the logs of open_clip and of the hub's client: they repeat what our one-line error says."""
     previous = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:

@@ -16,7 +16,7 @@ SAFETENSORS = "open_clip_model.safetensors"
 
 
 class TowerOptions(Options):
-    """Which weights a model has, and how its towers run."""
+    """Weights, device and precision of an encoder on open_clip's towers."""
 
     model: str = Field(default="", description="Which weights.")
     device: str = Field(default="auto", description="auto, cuda, cuda:N, mps or cpu.")
@@ -28,7 +28,7 @@ class TowerOptions(Options):
 
 
 class OpenClipOptions(TowerOptions):
-    """Which model of open_clip, with which weights, and how it runs."""
+    """Model of open_clip, its weights, device and precision."""
 
     model: str = Field(
         default="ViT-B-32-quickgelu",

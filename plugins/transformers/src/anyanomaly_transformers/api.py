@@ -3,7 +3,7 @@
 Importing it imports neither torch nor transformers. Names by purpose::
 
     any image-text-to-text model   TransformersBackend, TransformersOptions
-    a model of one's own           PrefixBackend, PrefixOptions, TowerOptions, PrefixModel, ImageSlot
+    a model of one's own           PrefixBackend, PrefixOptions, ClipTowerOptions, PrefixModel, ImageSlot
     its conversation               Profile, Decoding, encode_layout
     its files                      find_checkpoint, read_config, read_json, Tensors, read_tokenizer, llama_config
     its image tower                find_clip, ClipTower, Clip, clip_processor, pixel_values, vision_tensor_name
@@ -40,7 +40,7 @@ from anyanomaly_transformers.prefix.loading import (
     rename_tensors,
 )
 from anyanomaly_transformers.prefix.model import ImageSlot, PrefixModel
-from anyanomaly_transformers.prefix.options import PrefixOptions, TowerOptions
+from anyanomaly_transformers.prefix.options import ClipTowerOptions, PrefixOptions
 from anyanomaly_transformers.prefix.profiles import Decoding, Profile
 from anyanomaly_transformers.prefix.prompts import encode_layout
 from anyanomaly_transformers.prompts import encode_batch, refuse_special_tokens, render_prompt
@@ -50,6 +50,7 @@ __all__ = [
     "LLAMA_ATTENTION",
     "Clip",
     "ClipTower",
+    "ClipTowerOptions",
     "Decoding",
     "ImageSlot",
     "PrefixBackend",
@@ -57,7 +58,6 @@ __all__ = [
     "PrefixOptions",
     "Profile",
     "Tensors",
-    "TowerOptions",
     "TransformersBackend",
     "TransformersOptions",
     "build_empty",

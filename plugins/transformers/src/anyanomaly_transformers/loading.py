@@ -1,4 +1,4 @@
-"""From options to a loaded model and processor; each failure is an error that says what to do."""
+"""Load model and processor that the options name; each failure is an error that says what to do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Loaded(NamedTuple):
 def load(options: TransformersOptions) -> Loaded:
     """Load the model that ``options`` name.
 
-    :raises UsageError: when the options cannot work: the device is missing, the model takes no images or brings code.
+    :raises UsageError: when the device is missing, the model takes no images, or the model comes with code of its own.
     :raises MissingRequirement: when weights or a package are missing.
     :raises BackendError: when memory runs out, or the files are broken.
     """
@@ -115,7 +115,7 @@ def _load_processor(name: str, options: TransformersOptions, source: dict[str, A
 
 
 def limit_pixels(image_processor: Any, options: PixelOptions, model: str) -> tuple[int, int]:
-    """Set the user's limits of an image's area in an image processor; return the least and most pixels.
+    """Set the user's limits of an image's area in an image processor; return the smallest and largest area in pixels.
 
     :param model: starts the message: "Model 'owner/name'".
     :raises UsageError: when the model does not size images by their area.

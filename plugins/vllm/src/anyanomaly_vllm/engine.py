@@ -123,7 +123,7 @@ class Engine:
         _, (prompt,) = renderer.render_chat([messages], chat, tokens)
         return dict(prompt)
 
-    def ask(self, requests: Iterable[tuple[Prompt, Any]]) -> list[Any]:
+    def generate(self, requests: Iterable[tuple[Prompt, Any]]) -> list[Any]:
         """Return vLLM's output for each prompt and its sampling parameters, in order.
 
         The engine works on the first requests while the next are rendered. Each rendered prompt must be submitted: vLLM

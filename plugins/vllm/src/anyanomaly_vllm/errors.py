@@ -1,4 +1,4 @@
-"""Exceptions of vLLM, and what its processes leave in their log, as errors of anyanomaly that say what to do."""
+"""Exceptions of vLLM, and errors in the log of its processes, as errors of anyanomaly that say what to do."""
 
 from __future__ import annotations
 

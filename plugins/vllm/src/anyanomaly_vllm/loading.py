@@ -38,12 +38,12 @@ class Model(NamedTuple):
 def inspect_model(options: VllmOptions, log: IO[bytes]) -> Model:
     """Return what is known about the model that ``options`` name; its configuration is downloaded when missing.
 
-    :raises UsageError: when the model takes no images, brings code of its own, or has an unknown architecture.
+    :raises UsageError: when the model takes no images, comes with code of its own, or has an unknown architecture.
     :raises MissingRequirement: when it is not on this machine and cannot be downloaded.
     """
     require_model(options.model, backend="vllm", example=MODEL, preset="qwen-vllm")
     name = folder_or_hub_id(options.model)
-    if options.brings_code and not options.trust_remote_code:
+    if options.needs_remote_code and not options.trust_remote_code:
         raise own_code_error(options.model)
     with quiet(log), translate_errors(options.model, log, running=False):
         from vllm import EngineArgs

@@ -12,7 +12,7 @@ from anyanomaly.kit import MODEL, HubModelOptions, PixelOptions, Precision
 class VllmOptions(PixelOptions, HubModelOptions):
     """Weights, precision, memory and batches."""
 
-    brings_code: ClassVar[bool] = False
+    needs_remote_code: ClassVar[bool] = False
     """Whether the preset's model comes with Python code that it needs."""
 
     dtype: Precision = "auto"
@@ -57,7 +57,7 @@ class Qwen3Options(VllmOptions):
 class MiniCpmOptions(VllmOptions):
     """MiniCPM-V 2.6."""
 
-    brings_code: ClassVar[bool] = True
+    needs_remote_code: ClassVar[bool] = True
     model: str = Field("openbmb/MiniCPM-V-2_6", description=MODEL)
 
 

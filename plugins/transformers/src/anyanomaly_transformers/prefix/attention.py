@@ -15,12 +15,12 @@ def register_attention(name: str) -> str:
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import eager_mask
 
-    AttentionInterface.register(name, {LLAMA_ATTENTION: _llama, CLIP_ATTENTION: _clip}[name])
+    AttentionInterface.register(name, {LLAMA_ATTENTION: _llama_attention, CLIP_ATTENTION: _clip_attention}[name])
     AttentionMaskInterface.register(name, eager_mask)
     return name
 
 
-def _llama(
+def _llama_attention(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **unused: Any
 ) -> tuple[Tensor, Tensor]:
     """Divide by the square root of the head width, where today's releases multiply by its inverse.
@@ -37,7 +37,9 @@ def _llama(
     return _attend(weights.softmax(dim=-1, dtype=torch.float32).to(value.dtype), value)
 
 
-def _clip(module: Any, query: Tensor, key: Tensor, value: Tensor, *args: Any, **unused: Any) -> tuple[Tensor, Tensor]:
+def _clip_attention(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, *args: Any, **unused: Any
+) -> tuple[Tensor, Tensor]:
     """Scale the queries, where today's releases scale the scores; all of it in the model's precision."""
     return _attend(((query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)).softmax(dim=-1), value)
 

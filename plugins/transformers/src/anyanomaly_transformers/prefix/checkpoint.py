@@ -42,19 +42,19 @@ def find_checkpoint(model: str, revision: str = "main", only: Sequence[str] | No
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the table in a JSON file of a checkpoint.
+    """Return the JSON object in a file of a checkpoint.
 
-    :raises UsageError: when the file is missing. :raises BackendError: when it is no JSON, or no table.
+    :raises UsageError: when the file is missing. :raises BackendError: when it is no JSON, or no JSON object.
     """
     if not path.is_file():
         raise UsageError(f"The folder {str(path.parent)!r} holds no {path.name}. Give the folder of the model itself.")
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise BackendError(f"{str(path)!r} is no readable JSON: {error}") from error
-    if not isinstance(table, dict):
-        raise BackendError(f"{str(path)!r} holds no table. {_DOWNLOAD_AGAIN}")
-    return table
+    if not isinstance(content, dict):
+        raise BackendError(f"{str(path)!r} holds no JSON object. {_DOWNLOAD_AGAIN}")
+    return content
 
 
 def read_config(folder: Path, model_types: Collection[str], name: str) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Tensors(Mapping[str, "Tensor"]):
 
     :param path: a folder (``model.safetensors`` or ``pytorch_model.bin``, one file or parts with an index), or one
         file, ``.safetensors`` or written by ``torch.save``.
-    :param inside: keys that lead to the tensors in a file of nested tables, for example ``("model",)``.
+    :param inside: keys that lead to the tensors in a file of nested dictionaries, for example ``("model",)``.
     :raises MissingRequirement: when a file is missing.
     :raises BackendError: when one is damaged or holds Python code.
     """
@@ -175,7 +175,7 @@ def _read_pickle(path: Path, inside: Sequence[str]) -> Mapping[str, Any]:
     import torch
 
     try:
-        table = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
     except pickle.UnpicklingError as error:
         if "GLOBAL" in str(error) or "Unsupported" in str(error):
             raise BackendError(
@@ -186,15 +186,15 @@ def _read_pickle(path: Path, inside: Sequence[str]) -> Mapping[str, Any]:
     except Exception as error:  # torch raises many types for a truncated file
         raise _damaged_error(path, error) from error
     for key in inside:
-        if not isinstance(table, Mapping) or key not in table:
-            raise UsageError(f"{path.name!r} holds no table {key!r}, so it is not the right file.")
-        table = table[key]
-    if not isinstance(table, Mapping) or not all(isinstance(value, torch.Tensor) for value in table.values()):
-        raise UsageError(f"{path.name!r} holds no table of tensors, so it is not the right file.")
-    return table
+        if not isinstance(content, Mapping) or key not in content:
+            raise UsageError(f"{path.name!r} has no entry {key!r}, so it is not the right file.")
+        content = content[key]
+    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise UsageError(f"{path.name!r} holds other values than tensors, so it is not the right file.")
+    return content
 
 
 def _damaged_error(path: Path, error: Exception) -> BackendError:
     return BackendError(
-        f"{path.name!r} is cut short or damaged ({type(error).__name__}: {first_line(error)[:120]}). Download it again."
+        f"{path.name!r} is truncated or damaged ({type(error).__name__}: {first_line(error)[:120]}). Download it again."
     )

@@ -23,7 +23,7 @@ class Clip(NamedTuple):
 
     config: Any  # CLIPVisionConfig
     preprocessing: dict[str, Any]
-    folder: Path | None  # with its own weights; None: the checkpoint of the whole model has them
+    folder: Path | None  # with its own weights; None: the checkpoint of the complete model has them
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights of the image encoder.

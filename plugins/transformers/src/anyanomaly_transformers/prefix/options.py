@@ -23,7 +23,7 @@ class PrefixOptions(WeightsOptions):
     )
 
 
-class TowerOptions(PrefixOptions):
+class ClipTowerOptions(PrefixOptions):
     """Options of models whose image tower is a CLIP with a checkpoint of its own."""
 
     published_tower: ClassVar[str] = ""
