@@ -84,7 +84,7 @@ def test_a_missing_requirement_says_what_to_run(red: Cli) -> None:
 def test_a_missing_plugin_file(cli: Cli) -> None:
     result = cli("-p", "gone.py", "plugins", plugin=False)
     assert result.code == 2
-    assert result.error == "anyanomaly: Cannot load the plugin gone.py: there is no such file."
+    assert result.error == "anyanomaly: Cannot load the plugin gone.py: there is no such file. Check the path."
 
 
 def test_an_output_that_cannot_be_written(red: Cli) -> None:
