@@ -38,7 +38,7 @@ class ContextGenerator(Component[C_co]):
 
     @abstractmethod
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> Sequence[Context]:
-        """Return at least one context. Each becomes a query of its own; the highest of their scores counts.
+        """Return at least one context. There is one query for each; the highest of their scores counts.
 
         Every context has the component's name, and a hint when it shows more than one frame.
 

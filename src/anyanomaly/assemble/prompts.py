@@ -16,7 +16,7 @@ from anyanomaly.errors import InvalidOption
 def scoring_prompt(config: RunConfig, backend: str) -> str:
     """Return the name, or file, of the template that asks for the score.
 
-    :param backend: name of the run's backend, never ``auto``: a preset may have a template of its own for it.
+    :param backend: name of the run's backend, never ``auto``: a preset may have a special template for it.
     """
     if template := (config.prompt.per_backend or {}).get(backend):
         return template
@@ -26,7 +26,7 @@ def scoring_prompt(config: RunConfig, backend: str) -> str:
 
 
 def load_template(config: RunConfig, name: str) -> PromptTemplate:
-    """Return a template, with the configuration's output word, system message and order in place of its own.
+    """Return a template; output word, system message and order of the configuration override those of the template.
 
     :param name: a template of this package, or a .toml file.
     :raises InvalidOption: when there is no such template, or it is invalid.

@@ -39,6 +39,6 @@ def download_error(model: str, error: BaseException, local: str = "folder") -> M
 def own_code_error(model: str) -> UsageError:
     """Return the error for a model that comes with Python code which the user has not allowed to run."""
     return UsageError(
-        f"Model {model!r} brings Python code of its own, which would run on this machine with your rights. "
+        f"Model {model!r} comes with its own Python code, which would run on this machine with your rights. "
         "If you trust its authors, pass --backend.trust-remote-code; else use another model."
     )
