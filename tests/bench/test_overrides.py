@@ -44,7 +44,7 @@ def test_a_dataset_setting_is_an_option_of_every_dataset(tmp_path: Path) -> None
         (["run.max_tokens"], "--set takes KEY=VALUE"),
         (["=3"], "--set takes KEY=VALUE"),
         (["dataset=demo"], "--dataset names another one"),
-        (["run.max_tokns=3"], "There is no setting 'run.max_tokns'"),
+        (["run.max_tokns=3"], "In --set: There is no setting 'run.max_tokns'"),
         (["videos=['a.mp4']"], "'videos' cannot be set in a recipe"),
     ],
 )

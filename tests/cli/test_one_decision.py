@@ -151,6 +151,7 @@ def test_every_command_refuses_the_same_reader(ask: Callable[..., Result], folde
         ["run", VIDEO, "-t", "red"],
         ["show", VIDEO, "-t", "red", "--segment", "0", "-d", "page"],
         ["config", "show", VIDEO, "-t", "red"],
+        ["config", "show"],
         ["eval", "scenes", "--root", "scenes", "--check"],
         ["eval", "scenes", "--root", "scenes"],
     )
@@ -198,3 +199,91 @@ def test_show_takes_no_outputs(ask: Callable[..., Result]) -> None:
     result = ask("show", VIDEO, "-t", "red", "--segment", "0", "-d", "page", "-o", "x.jsonl")
     assert result.code == 2
     assert "No such option: -o" in result.error
+
+
+REFUSED = {
+    "options of a context that does not exist": "[context.nope]\nweight = 1\n",
+    "a context that does not exist": "contexts = ['nope']\n",
+    "no weight": "contexts = ['key']\n[context.key]\nweight = 0\n",
+    "an infinite weight": "[context.key]\nweight = inf\n",
+    "empty segments": "[run]\nevery = 30\n",
+    "scoring without log-probabilities": "[run]\nscoring = 'expected'\n",
+    "reasons without a question for them": "[run]\nreason_above = 0.5\n",
+    "too many images": "contexts = ['frames']\n",
+    "a prompt that does not exist": "[prompt]\nname = 'nope'\n",
+    "an encoder that does not exist": "[encoder]\nname = 'nope'\n",
+    "a reader that does not exist": "[reader]\nname = 'vidoe'\n",
+    "an option that no reader has": "[reader]\nbogus = 1\n",
+    "a device that the backend does not run on": "[backend]\nname = 'engine-gpu'\ndevice = 'cpu'\n",
+}
+
+RECIPE = """
+title = "t"
+[config]
+{settings}
+[[backend]]
+label = "B"
+config = {{}}
+[[dataset]]
+label = "D"
+name = "scenes"
+options = {{root = "scenes"}}
+"""
+
+
+@pytest.mark.parametrize("table", REFUSED.values(), ids=REFUSED.keys())
+def test_every_command_refuses_what_a_run_refuses(ask: Callable[..., Result], folder: Path, table: str) -> None:
+    tables = "".join(
+        f"[{role}]\nname = '{name}'\n"
+        for role, name in (("encoder", "colour"), ("backend", "red"))
+        if f"[{role}]" not in table
+    )
+    settings = f"{table}{tables}"
+    (folder / "anyanomaly.toml").write_text(settings)
+    recipe_settings = f"\n{settings}".replace("\n[", "\n[config.")
+    (folder / "recipe.toml").write_text(RECIPE.format(settings=recipe_settings))
+    commands = (
+        ["run", VIDEO, "-t", "red"],
+        ["show", VIDEO, "-t", "red", "--segment", "0", "-d", "page"],
+        ["config", "show"],
+        ["eval", "scenes", "--root", "scenes"],
+        ["bench", "recipe.toml", "--list"],
+    )
+    results = [ask(*words) for words in commands]
+    assert {result.code for result in results} == {2}
+    messages = {result.error.removeprefix("anyanomaly: ").removeprefix("In 'B · D': ") for result in results}
+    assert len(messages) == 1
+    assert json.loads(ask("doctor", "--json").out)["next"] == messages.pop()
+
+
+def test_config_show_prints_the_settings_that_a_run_refuses(ask: Callable[..., Result]) -> None:
+    result = ask("config", "show", "--encoder", "colour", "--backend", "red", "--scoring", "expected")
+    assert result.code == 2
+    assert tomllib.loads(result.out)["run"]["scoring"] == "expected"
+
+
+def test_a_component_that_the_run_does_not_use_is_not_checked(ask: Callable[..., Result], folder: Path) -> None:
+    settings = "selector = 'middle'\ncontexts = ['key']\nbackend = 'red'\n[encoder]\nname = 'nope'\n"
+    (folder / "anyanomaly.toml").write_text(settings)
+    assert ask("run", VIDEO, "-t", "red", "--segment-frames", "8").code == 0
+    assert ask("config", "show").code == 0
+    report = json.loads(ask("doctor", "--json").out)
+    assert {component["role"] for component in report["run"]} == {"selector", "context", "backend"}
+    assert "(backend red;" in report["next"]
+
+
+def test_options_of_a_preset_are_for_readers_that_have_them(ask: Callable[..., Result], folder: Path) -> None:
+    words = ["--preset", "paper", "--reader", "scene", "--backend", "red", "--encoder", "colour"]
+    assert ask("run", VIDEO, "-t", "red", *words, "--segment-frames", "8").code == 0
+    assert ask("config", "show", VIDEO, *words).code == 0
+    (folder / "anyanomaly.toml").write_text("[reader]\nmax_side = 100\n")  # the user's own option is not ignored
+    assert "Reader 'scene' has no option 'max_side'" in ask("run", VIDEO, "-t", "red", *words).error
+
+
+def test_no_file_gets_two_results(ask: Callable[..., Result], folder: Path) -> None:
+    words = ["--encoder", "colour", "--backend", "red", "-o", "a.jsonl", "-o", "./a.jsonl"]
+    for command in (["run", VIDEO, "-t", "red"], ["config", "show"]):
+        result = ask(*command, *words)
+        assert result.code == 2
+        assert "Two results would go to the file" in result.error
+    assert not (folder / "a.jsonl").exists()

@@ -128,3 +128,13 @@ def test_a_missing_config_file(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Non
     )
     monkeypatch.setenv("ANYANOMALY_CONFIG", "other.toml")
     assert "other.toml (ANYANOMALY_CONFIG)" in cli("config", "show").error
+
+
+def test_the_format_of_another_suffix_is_named_as_the_message_says(red: Cli) -> None:
+    advice = red("-o", "results.xyz").error.partition("instead of -o: ")[2].split()
+    assert red(*advice).code == 0
+    assert Path("results.xyz").read_text()
+
+
+def test_a_wrong_flag_of_a_subcommand_names_its_help(cli: Cli) -> None:
+    assert cli("config", "show", "--nope").error.endswith("See: anyanomaly config show --help")

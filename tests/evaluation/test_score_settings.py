@@ -146,3 +146,57 @@ def test_python_sets_and_refuses_the_same(scores: str, folder: Path) -> None:
     assert result.comparison.mean.difference == 0
     with pytest.raises(UsageError, match=r"^run.every does not apply to existing scores"):
         anyanomaly.evaluate("scenes", **arguments, run={"every": 2})
+
+
+MIRROR = '''"""A context under a name of its own."""
+from anyanomaly import ContextSpec, hookimpl
+from anyanomaly.builtin.contexts import KeyContext
+from anyanomaly.types import Context
+
+
+class Mirror(KeyContext):
+    def build(self, segment, text, key_frames):
+        (context,) = super().build(segment, text, key_frames)
+        return [Context("mirror", context.images)]
+
+
+@hookimpl
+def anyanomaly_register_contexts():
+    return [ContextSpec(name="mirror", summary="m", target="mirror:Mirror", options="anyanomaly.api:ContextOptions")]
+'''
+
+
+def test_the_contexts_of_the_scores_decide_which_weights_can_be_set(
+    cli: Cli, evaluate: Callable[..., Result], folder: Path
+) -> None:
+    (folder / "mirror.py").write_text(MIRROR)
+    words = ["-p", "mirror.py", "-p", PLUGIN, "eval", "scenes", "--root", str(folder), "-t", "red"]
+    words += ["--protocol", "fixed"]
+    assert cli(*words, *RUN, "--context", "key", "--context", "mirror", "-o", "scores.jsonl").code == 0
+    result = cli(*words, "--scores", "scores.jsonl", "--context.mirror.weight", "3")
+    assert "weight of mirror 3.0 (was 1.0)" in result.err
+    result = cli(*words, "--scores", "scores.jsonl", "--context.position.weight", "3")
+    assert result.error == "anyanomaly: The scores have no context 'position'. They have: key, mirror."
+    Path("mine.toml").write_text("[context.position]\nweight = 3\n")
+    result = cli("--config", "mine.toml", *words, "--scores", "scores.jsonl")
+    assert "not used: context.position.weight." in result.err
+
+
+def test_a_note_names_a_file_of_scores_with_other_settings(evaluate: Callable[..., Result], scores: str) -> None:
+    assert evaluate(*RUN, "--threshold", "0.9", "-o", "strict.jsonl").code == 0
+    result = evaluate("--scores", scores, "--scores", "strict.jsonl")
+    assert "strict.jsonl has other settings than scores.jsonl, whose settings are used." in result.err
+    assert "other settings" not in evaluate("--scores", scores, "--scores", scores).err
+
+
+@pytest.mark.parametrize("option", ["--scores", "--against"])
+def test_settings_that_this_version_does_not_have_name_the_file(
+    evaluate: Callable[..., Result], scores: str, option: str
+) -> None:
+    header, *lines = Path(scores).read_text().splitlines()
+    changed = json.loads(header)
+    changed["config"]["run"]["future"] = 1
+    Path("newer.jsonl").write_text("\n".join([json.dumps(changed), *lines]))
+    result = evaluate(*(() if option == "--scores" else ("--scores", scores)), option, "newer.jsonl")
+    assert result.code == 4
+    assert "Cannot read the settings of the run in newer.jsonl: There is no setting 'run.future'." in result.error

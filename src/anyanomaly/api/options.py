@@ -17,10 +17,11 @@ from anyanomaly.errors import InvalidOption
 class Options(BaseModel):
     """Options of a component. Immutable; options that no field declares are refused.
 
-    Every field needs a default and a description: both appear in ``--help``.
+    Every field needs a default and a description: both appear in ``--help``. Numbers are finite, because JSON, the
+    format of results, has no others.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
     @classmethod
     def validate_values(cls, values: Mapping[str, Any], owner: str) -> Self:

@@ -5,9 +5,24 @@ from __future__ import annotations
 from typing import Any, cast
 
 from anyanomaly.api.backend import Backend
-from anyanomaly.assemble.resolve import ResolvedComponent, ResolvedRun
+from anyanomaly.assemble.resolve import ResolvedComponent, ResolvedRun, resolve_run
+from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import CapabilityError
+from anyanomaly.registry import Registry
 from anyanomaly.specs import BackendSpec, ContextSpec, ReaderSpec
+
+
+def resolve_and_check(config: RunConfig, registry: Registry) -> ResolvedRun:
+    """Return the run that a configuration stands for, once its components can do what it asks.
+
+    Every command that reports on a run calls this, so that it refuses what ``run`` refuses, with the same words.
+
+    :raises UsageError: as `resolve_run`, and when a component cannot do what the run asks.
+    :raises MissingRequirement: when something that a component requires is not installed.
+    """
+    run = resolve_run(config, registry)
+    check_capabilities(run)
+    return run
 
 
 def check_capabilities(run: ResolvedRun) -> None:
@@ -60,7 +75,7 @@ def _check_device(component: ResolvedComponent) -> None:
     if devices and device != "auto" and device.partition(":")[0] not in devices:
         raise CapabilityError(
             f"{component.label} does not run on {device}; it runs on {', '.join(sorted(devices))}. "
-            f"Choose one with --{component.spec.role}.device."
+            f"Choose one with --{component.path}.device."
         )
 
 

@@ -27,7 +27,7 @@ def announce_downloads(run: ResolvedRun) -> Iterator[str]:
     """
     for component, download in run.downloads:
         if not is_present(download):
-            yield announce(download, f"--{component.spec.role}.{download.option}")
+            yield announce(download, f"--{component.path}.{download.option.replace('_', '-')}")
 
 
 def is_present(download: Download) -> bool:

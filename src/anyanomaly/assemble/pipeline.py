@@ -18,9 +18,9 @@ from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
-from anyanomaly.assemble.capabilities import check_backend, check_capabilities
-from anyanomaly.assemble.resolve import ResolvedComponent, resolve_run
-from anyanomaly.assemble.video_ids import check_unique_uris, distinguish_ids
+from anyanomaly.assemble.capabilities import check_backend, resolve_and_check
+from anyanomaly.assemble.resolve import ResolvedComponent
+from anyanomaly.assemble.video_ids import distinguish_ids
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.caching_encoder import CachingEncoder
 from anyanomaly.engine.clock import Clock
@@ -57,9 +57,7 @@ class Pipeline:
         """
         if not config.texts:
             raise UsageError("There is no event text. Name what to find, for example: -t bicycle")
-        check_unique_uris(config.videos)
-        self.resolved = resolve_run(config, registry)
-        check_capabilities(self.resolved)
+        self.resolved = resolve_and_check(config, registry)
         self.settings = self.resolved.settings
         self.report = RunReport()
         self._registry = registry

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -18,10 +19,13 @@ from pydantic import SecretStr
 from anyanomaly.api.downloads import Download
 from anyanomaly.api.options import Options
 from anyanomaly.assemble.run_settings import run_settings
+from anyanomaly.assemble.video_ids import check_unique_uris
+from anyanomaly.config.explain import unknown_setting
+from anyanomaly.config.load import read_preset
 from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.settings import RunSettings
-from anyanomaly.errors import MissingRequirement
+from anyanomaly.errors import InvalidOption, MissingRequirement, PluginLoadError, UsageError
 from anyanomaly.registry import Registry
 from anyanomaly.registry.auto import choose_backend
 from anyanomaly.specs import ComponentSpec
@@ -103,15 +107,17 @@ class ResolvedRun:
 def resolve_run(config: RunConfig, registry: Registry) -> ResolvedRun:
     """Return the run that a configuration stands for.
 
-    :raises UsageError: for a component, an option or a prompt that does not exist or is invalid.
+    :raises UsageError: for a component, an option or a prompt that does not exist or is invalid, and for a video or a
+        result file that is named twice.
     :raises MissingRequirement: when something that a component requires is not installed.
     """
+    check_unique_uris(config.videos)
     for name in config.context:  # a table may be of a context that is not in use, not of one that does not exist
         registry.find("context", name)
     selector = resolve_named(config, registry, "selector")
     contexts = resolve_contexts(config, registry)
     backend = resolve_backend(config, registry)
-    needs_encoder = any(getattr(component.spec, "needs_encoder", False) for component in (selector, *contexts, backend))
+    needs_encoder = _need_encoder([selector, *contexts, backend])
     return ResolvedRun(
         config=config,
         readers=resolve_readers(config, registry),
@@ -130,7 +136,6 @@ def resolve_components(config: RunConfig, registry: Registry) -> tuple[ResolvedC
     :raises UsageError: for a component or an option that does not exist or is invalid.
     """
     resolvers: list[Callable[[], Sequence[ResolvedComponent]]] = [
-        lambda: [resolve_named(config, registry, "encoder")],
         lambda: [resolve_named(config, registry, "selector")],
         lambda: resolve_contexts(config, registry),
         lambda: [resolve_backend(config, registry)],
@@ -139,6 +144,9 @@ def resolve_components(config: RunConfig, registry: Registry) -> tuple[ResolvedC
     for resolve in resolvers:
         with suppress(MissingRequirement):
             components += resolve()
+    if _need_encoder(components):
+        with suppress(MissingRequirement):
+            components.insert(0, resolve_named(config, registry, "encoder"))
     return tuple(components)
 
 
@@ -212,15 +220,29 @@ def resolve_readers(
     :param uris: None: the videos of the configuration.
     :raises UsageError: for a URI that no reader takes, and for an option that no reader has.
     """
-    return {uri: _resolve_reader(config, registry, uri) for uri in (config.videos if uris is None else uris)}
+    uris = config.videos if uris is None else uris
+    if config.reader.name != "auto":
+        return dict.fromkeys(uris, _resolve_named_reader(config, registry))
+    fields: dict[str, Set[str]] = {}
+    for reader in registry.specs("reader"):
+        with suppress(PluginLoadError):  # a plugin that fails loses only its own components
+            fields[reader.name] = set(registry.options_model(reader).model_fields)
+    known_options = set().union(*fields.values())
+    if unknown_options := sorted(set(config.reader.options) - known_options):
+        raise InvalidOption(unknown_setting(f"reader.{unknown_options[0]}", sorted(known_options)))
+    return {uri: _resolve_reader(config, registry, uri, fields) for uri in uris}
 
 
 def resolve_sinks(config: RunConfig, registry: Registry) -> tuple[ResolvedComponent, ...]:
     """Return the sinks; for ``auto`` the suffix of the path decides. Errors as `resolve_run`."""
-    sinks = []
+    sinks: list[ResolvedComponent] = []
     for table in config.sink:
         name = registry.sink_for(str(table.options.get("path", "-"))).name if table.name == "auto" else table.name
         sinks.append(resolve_component(config, registry, "sink", name, table.options))
+    paths = [os.path.abspath(path) for sink in sinks if (path := getattr(sink.options, "path", "-")) != "-"]
+    if len(set(paths)) < len(paths):
+        repeated_path = next(path for path in paths if paths.count(path) > 1)
+        raise UsageError(f"Two results would go to the file {repeated_path}. Name another file for one of them.")
     return tuple(sinks)
 
 
@@ -241,14 +263,25 @@ def fill_in(
     return RunConfig.model_validate(tables)
 
 
-def _resolve_reader(config: RunConfig, registry: Registry, uri: str) -> ResolvedComponent:
+def _need_encoder(components: Sequence[ResolvedComponent]) -> bool:
+    return any(getattr(component.spec, "needs_encoder", False) for component in components)
+
+
+def _resolve_named_reader(config: RunConfig, registry: Registry) -> ResolvedComponent:
+    """Return the reader that the user named; a preset's options are for readers that have them."""
     table = config.reader
-    if table.name != "auto":
-        return resolve_named(config, registry, "reader")
+    fields = registry.options_model(registry.find("reader", table.name)).model_fields
+    of_preset = read_preset(config.preset).get("reader", {})
+    options = {name: value for name, value in table.options.items() if name in fields or value != of_preset.get(name)}
+    return resolve_component(config, registry, "reader", table.name, options)
+
+
+def _resolve_reader(
+    config: RunConfig, registry: Registry, uri: str, fields: Mapping[str, Set[str]]
+) -> ResolvedComponent:
+    """Return the reader that ``auto`` stands for. ``fields``: names of the options of each reader."""
     spec = registry.reader_for(uri)
-    fields = {reader.name: set(registry.options_model(reader).model_fields) for reader in registry.specs("reader")}
-    foreign = set().union(*fields.values()) - fields[spec.name]
-    options = {name: value for name, value in table.options.items() if name not in foreign}
+    options = {name: value for name, value in config.reader.options.items() if name in fields.get(spec.name, ())}
     return resolve_component(config, registry, "reader", spec.name, options)
 
 

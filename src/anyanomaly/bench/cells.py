@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from anyanomaly.assemble.capabilities import resolve_and_check
 from anyanomaly.assemble.resolve import ResolvedComponent, fill_in, resolve_components
 from anyanomaly.bench.digests import content_digests
 from anyanomaly.bench.recipe import AblationEntry, BackendEntry, DatasetEntry, Recipe
@@ -120,6 +121,8 @@ def _resolve_components(cell: Cell, registry: Registry) -> tuple[ResolvedCompone
             spec = registry.find("dataset", cell.selection.name)
             registry.check_requirements(spec)
             registry.check_options(spec, cell.selection.options)
+        with suppress(MissingRequirement):
+            resolve_and_check(cell.config, registry)
         return resolve_components(cell.config, registry)
     except UsageError as error:
         raise type(error)(f"In '{cell.label}': {error}") from error

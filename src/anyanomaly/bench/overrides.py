@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from anyanomaly.bench.recipe import DatasetEntry, Recipe, RecipeEntry
+from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import UsageError
 
 E = TypeVar("E", bound=RecipeEntry)
@@ -64,6 +65,10 @@ def with_settings(recipe: Recipe, pairs: Sequence[str]) -> Recipe:
     if not isinstance(options, Mapping):
         raise UsageError("--set dataset.OPTION=VALUE sets an option of the datasets; --dataset names another one.")
     datasets = [entry.model_copy(update={"options": merge_tables(entry.options, options)}) for entry in recipe.dataset]
+    try:
+        RunConfig.model_validate(settings)
+    except UsageError as error:
+        raise type(error)(f"In --set: {error}") from error
     changes: dict[str, Any] = {"same_model": False} if _backend_name(settings) else {}
     ablations = [
         entry.model_copy(update={**changes, "config": merge_tables(entry.config, settings)})

@@ -74,7 +74,7 @@ def _run(call: Call) -> int:
         code = error.exit_code
     except typer.TyperException as error:  # the arguments cannot be parsed
         message = " ".join(error.format_message().split())
-        _print_error(f"{message}{'' if message.endswith(('.', '?', ')')) else '.'} {_hint(call)}")
+        _print_error(f"{message}{'' if message.endswith(('.', '?', ')')) else '.'} {_hint(call, error)}")
         code = error.exit_code
     if code == INTERRUPTED:
         _print_error("interrupted")
@@ -94,15 +94,16 @@ def _list_plugins(call: Call) -> int:
     return 0
 
 
-def _hint(call: Call) -> str:
+def _hint(call: Call, error: Exception) -> str:
     """Return advice for arguments that cannot be parsed."""
     misplaced = [argument for argument in call.arguments if argument.partition("=")[0] in GLOBAL_OPTIONS]
     if misplaced:
         return f"{misplaced[0]} belongs before the command: anyanomaly {misplaced[0]} ... {call.command}"
     from anyanomaly.cli.app import COMMANDS
 
-    command = [call.command] if call.command in COMMANDS else []
-    return f"See: {' '.join(['anyanomaly', *command])} --help"
+    command = f"anyanomaly {call.command}" if call.command in COMMANDS else "anyanomaly"
+    context = getattr(error, "ctx", None)  # of the subcommand, for example `config show`; not every error has one
+    return f"See: {context.command_path if context else command} --help"
 
 
 def _print_error(message: str) -> None:

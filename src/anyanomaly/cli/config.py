@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.load import FILE_NAME, Settings, find_file, user_file
 from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.config.toml import to_toml, toml_value
-from anyanomaly.errors import OutputError, UsageError
+from anyanomaly.errors import MissingRequirement, OutputError, UsageError
 from anyanomaly.specs import SINGLE_ROLES
 
 
@@ -53,7 +54,11 @@ def add(app: typer.Typer, call: Call) -> None:
 
 
 def _show(call: Call, settings: Settings) -> None:
-    """Print the settings with the components that `auto` stands for and all options of components."""
+    """Print the settings with the components that `auto` stands for and all options of components.
+
+    :raises UsageError: for settings that `run` refuses: of one value before, of several together after printing them.
+    """
+    from anyanomaly.assemble.capabilities import resolve_and_check
     from anyanomaly.assemble.prompts import scoring_prompt
     from anyanomaly.assemble.resolve import fill_in, resolve_components, resolve_readers, resolve_sinks
 
@@ -74,6 +79,8 @@ def _show(call: Call, settings: Settings) -> None:
     if (template := scoring_prompt(config, config.backend.name)) != config.prompt.name:
         origins["prompt.name"] = f"stands for {template}"
     print(to_toml(config, origins), end="")
+    with suppress(MissingRequirement):  # settings may be for another machine
+        resolve_and_check(settings.config, registry)
 
 
 def _init(target: Path) -> None:

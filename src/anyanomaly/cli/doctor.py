@@ -175,19 +175,17 @@ def _describe_auto(call: Call, config: RunConfig) -> dict[str, str]:
 
 def _next_step(call: Call, config: RunConfig, config_problem: str) -> str:
     """Return the next thing to do, as a sentence."""
-    from anyanomaly.assemble.resolve import resolve_backend, resolve_named
+    from anyanomaly.assemble.capabilities import resolve_and_check
 
     if config_problem:
         return f"Fix the configuration: {config_problem}"
     try:
-        encoder = resolve_named(config, call.registry, "encoder")
-        backend = resolve_backend(config, call.registry)
+        run = resolve_and_check(config, call.registry)
     except AnyAnomalyError as error:
         return str(error)
-    return (
-        f"Try: anyanomaly run VIDEO -t bicycle (encoder {encoder.name}, backend {backend.name}; "
-        f"missing weights are downloaded first)"
-    )
+    models = [component for component in (run.encoder, run.backend) if component]
+    names = ", ".join(f"{component.spec.role} {component.name}" for component in models)
+    return f"Try: anyanomaly run VIDEO -t bicycle ({names}; missing weights are downloaded first)"
 
 
 def _state(component: dict[str, Any]) -> str:

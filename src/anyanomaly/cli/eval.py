@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anyanomaly.cli.call import Call, FlagValues
+from anyanomaly.cli.call import Call, FlagValues, option_values
 from anyanomaly.cli.figures import print_comparison, print_figures
 from anyanomaly.cli.flags import Flag, field_flags, with_flags
 from anyanomaly.cli.notices import print_start_notices
@@ -71,6 +71,7 @@ def add(app: typer.Typer, call: Call) -> None:
         return _evaluate(call, flag_values, dataset, scores or [], against or [], protocol or [])
 
     flags = [*run_flags(call), *_dataset_flags(call)]
+    flags += _weight_flags(call, flags)
     app.command("eval", help=HELP)(with_flags(evaluate, flags))
 
 
@@ -109,6 +110,26 @@ def _dataset_flags(call: Call) -> list[Flag]:
         return []
     flags = field_flags(call.registry.options_model(specs[name]), ("dataset",), {}, "dataset.")
     return [replace(flag, names=("--root", *flag.names)) if flag.path[-1] == "root" else flag for flag in flags]
+
+
+def _weight_flags(call: Call, flags: Sequence[Flag]) -> list[Flag]:
+    """Return the flags of the weights of contexts that the scores have and the configuration does not."""
+    files = option_values(call.arguments, "--scores")
+    if not files:
+        return []
+    from anyanomaly.api.context import ContextOptions
+    from anyanomaly.evaluation.scores import read_config
+
+    config = read_config(files[0])
+    present = {flag.path for flag in flags}
+    return [
+        flag
+        for context in config.get("contexts", ())
+        for flag in field_flags(
+            ContextOptions, ("context", context), config.get("context", {}).get(context, {}), f"context.{context}."
+        )
+        if flag.path not in present
+    ]
 
 
 def _evaluate(

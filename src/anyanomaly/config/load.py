@@ -132,8 +132,12 @@ def add_preset(layers: Sequence[Layer]) -> list[Layer]:
         near = get_close_matches(name, names, n=1)
         hint = f"Did you mean '{near[0]}'? " if near else ""
         raise InvalidOption(f"There is no preset '{name}'. {hint}Presets: {', '.join(names)}.")
-    content = (files("anyanomaly") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
-    return [Layer(f"preset {name}", tomllib.loads(content)), *layers]
+    return [Layer(f"preset {name}", read_preset(name)), *layers]
+
+
+def read_preset(name: str) -> Tables:
+    """Return the settings of a preset."""
+    return tomllib.loads((files("anyanomaly") / "presets" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def merge_layers(layers: Sequence[Layer]) -> Settings:

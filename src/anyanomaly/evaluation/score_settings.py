@@ -60,7 +60,10 @@ def override_settings(run: ScoredRun, tables: Mapping[str, Any], file: Layer | N
             )
     merged = merge_layers([*layers, Layer(_OVERRIDES, tables)])
     for setting, origin in merged.origins.items():
-        if origin == _OVERRIDES and not applies_to_scores(setting.split(".")):
+        path = setting.split(".")
+        if origin == _OVERRIDES and path[0] == "context":
+            _check_context(path[1], before)
+        if origin == _OVERRIDES and not applies_to_scores(path):
             raise UsageError(f"{setting} does not apply to existing scores; omit it, or evaluate without scores.")
     after = merged.config
     _check(before, after)
@@ -77,7 +80,8 @@ def _split(tables: Mapping[str, Any], before: RunConfig) -> tuple[dict[str, Any]
     unused: list[str] = []
     own_settings = before.model_dump(mode="json")
     for path, value in _leaves(tables):
-        if applies_to_scores(path):
+        has_scores = path[0] != "context" or path[1] in before.contexts
+        if applies_to_scores(path) and has_scores:
             table = usable
             for key in path[:-1]:
                 table = table.setdefault(key, {})
@@ -109,12 +113,16 @@ def _look_up(tables: Any, path: Sequence[str]) -> Any:
 
 def _check(before: RunConfig, after: RunConfig) -> None:
     for context in after.contexts:
-        if context not in before.contexts:
-            raise UsageError(f"The scores have no context '{context}'. They have: {', '.join(before.contexts)}.")
+        _check_context(context, before)
     if after.run.keep_tail and not before.run.keep_tail:
         raise UsageError(
             "The run did not score the tails of the videos, so keep_tail cannot be set for its scores. Omit it."
         )
+
+
+def _check_context(context: str, before: RunConfig) -> None:
+    if context not in before.contexts:
+        raise UsageError(f"The scores have no context '{context}'. They have: {', '.join(before.contexts)}.")
 
 
 def _list_changes(before: RunConfig, after: RunConfig) -> list[str]:

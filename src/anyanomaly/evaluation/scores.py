@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyanomaly.errors import InputError
+from anyanomaly.config.model import RunConfig
+from anyanomaly.errors import InputError, UsageError
 from anyanomaly.evaluation.result import AnswerCounts
 from anyanomaly.types import SegmentScore
 
@@ -74,16 +75,24 @@ class ScoredRun:
 def read_scores(paths: Iterable[str]) -> ScoredRun:
     """Read result files that ``anyanomaly run -o FILE.jsonl`` wrote. The header is that of the first file.
 
+    A note names a file whose settings are not those of the first.
+
     :raises InputError: when a file cannot be read or is not the result file of a run.
     """
     header: dict[str, Any] = {}
+    notes: list[str] = []
+    first_path = ""
     table = ScoreTable()
     for path in paths:
         for number, line in _read_lines(path):
             try:
                 line_type = line["type"]
                 if line_type == "run":
-                    header = header or {**line, "config": dict(line["config"])}
+                    if not header:
+                        header, first_path = {**line, "config": dict(line["config"])}, path
+                        _check_settings(header["config"], path)
+                    elif _settings(line["config"]) != _settings(header["config"]):
+                        notes.append(f"{path} has other settings than {first_path}, whose settings are used.")
                 elif line_type == "segment":
                     table.add(line["video"], line["text"], _parse_segment(line))
             except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -93,7 +102,30 @@ def read_scores(paths: Iterable[str]) -> ScoredRun:
                 ) from error
         if not header:
             raise InputError(f"{path} does not describe its run; give a file that `run -o FILE.jsonl` wrote.")
-    return ScoredRun(header, table)
+    return ScoredRun(header, table, tuple(notes))
+
+
+def read_config(path: str) -> Mapping[str, Any]:
+    """Return the settings in the header of a result file, as tables of a config file; empty when it is unreadable."""
+    try:
+        config = dict(next(_read_lines(path))[1]["config"])
+        _check_settings(config, path)
+    except (InputError, KeyError, TypeError, ValueError, StopIteration):
+        return {}
+    return config
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a run apart from its texts, videos and sinks, which differ between parts of a dataset."""
+    return {key: value for key, value in config.items() if key not in ("texts", "videos", "sink")}
+
+
+def _check_settings(config: Mapping[str, Any], path: str) -> None:
+    """:raises InputError: when this version cannot read the settings of a run."""
+    try:
+        RunConfig.model_validate(_settings(config))
+    except UsageError as error:
+        raise InputError(f"Cannot read the settings of the run in {path}: {error} Make the scores again.") from error
 
 
 def _read_lines(path: str) -> Iterator[tuple[int, Any]]:

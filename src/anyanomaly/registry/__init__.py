@@ -173,7 +173,11 @@ class Registry:
                 return spec
         suffixes = sorted(suffix for spec in sinks for suffix in spec.suffixes)
         choices = ", ".join(suffixes)
-        raise UsageError(f"Cannot infer an output format from '{path}'. Use one of {choices}, or add --sink NAME.")
+        example = next((spec.name for spec in sinks if spec.suffixes), "NAME")
+        raise UsageError(
+            f"Cannot infer an output format from '{path}'. Use one of {choices}, or name the format instead of -o: "
+            f"--sink {example} --sink.{example}.path {shlex.quote(path)}"
+        )
 
     def versions(self, specs: Iterable[ComponentSpec] = ()) -> dict[str, str]:
         """Return the versions of anyanomaly, of all plugins' distributions, and of the requirements of components.

@@ -224,8 +224,8 @@ def _resolve_device(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise UsageError(f"The device '{name}' cannot be used: {reason} Try --device cpu.") from error
+        reason = str(error).strip().split("\n")[0].partition(". ")[0].rstrip(".")  # torch adds a list of all backends
+        raise UsageError(f"Device '{name}' cannot be used: {reason}. Use --encoder.device auto or cpu.") from error
 
 
 def _weights_digest(model: torch.nn.Module, settings: str) -> str:
