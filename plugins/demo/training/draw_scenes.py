@@ -55,7 +55,7 @@ def _draw_scene(number: int) -> tuple[list[bytes], list[list[tuple[int, ...]]]]:
     rng = np.random.default_rng([7, number])
     flavour = FLAVOURS[number % 2]
     first_seed, style = SPLITS["train"]
-    # more events than in the dataset, so that a model sees each class more often
+    # more events than in the dataset, so that each class is more frequent in training
     n_events = int(rng.choice(4, p=(0.1, 0.3, 0.4, 0.2)))
     events = [str(name) for name in rng.choice(CLASSES[flavour], size=n_events)]
     scene = make_scene(first_seed + number, flavour=flavour, style=style, events=events)

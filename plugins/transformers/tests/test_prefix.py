@@ -153,10 +153,10 @@ def test_a_stop_string_ends_the_answer_with_any_tokenisation(ask: Ask) -> None:
     pieces = [tiny.tokenizer.decode([token]) for token in tokens]
     place = next(n for n in range(4, 20) if pieces[n].isascii() and pieces[n + 1].isascii())
     across = pieces[place][-1] + pieces[place + 1][0]
-    whole = tiny.tokenizer.decode(tokens)
+    full_text = tiny.tokenizer.decode(tokens)
     backend = loaded(replace(PAPER, stop_strings=(across,)))
     alone, (batched, _) = backend.answer_batch([query])[0], backend.answer_batch([query, other])
-    assert alone.text == whole.partition(across)[0].strip()
+    assert alone.text == full_text.partition(across)[0].strip()
     assert (batched.text, batched.output_tokens) == (alone.text, alone.output_tokens)
     n_tokens = next(n for n in range(1, 25) if across in tiny.tokenizer.decode(tokens[:n]))
     assert alone.output_tokens == n_tokens
@@ -267,8 +267,8 @@ def test_prompts_follow_the_profile(ask: Ask) -> None:
 def test_rows_are_padded_on_the_left(backend: TinyPrefixBackend, ask: Ask) -> None:
     tiny = backend.tiny
     pieces = tiny.pieces(ask(0, n_images=0, prompt="Q?"))
-    whole = embed_prompt(tiny, pieces, {})
-    batch = pad_batch([whole, whole[:3]])
-    assert batch["attention_mask"].sum(dim=1).tolist() == [len(whole), 3]
-    assert torch.equal(batch["inputs_embeds"][1, -3:], whole[:3])
+    embeddings = embed_prompt(tiny, pieces, {})
+    batch = pad_batch([embeddings, embeddings[:3]])
+    assert batch["attention_mask"].sum(dim=1).tolist() == [len(embeddings), 3]
+    assert torch.equal(batch["inputs_embeds"][1, -3:], embeddings[:3])
     assert not batch["inputs_embeds"][1, :-3].any()

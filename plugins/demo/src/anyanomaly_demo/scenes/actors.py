@@ -23,7 +23,7 @@ STRIDE = 1.5  # metres per walking cycle of two steps
 
 @dataclass(slots=True)
 class Actor:
-    """Something on the ground. Arrays have one entry per frame: shape (n,)."""
+    """A person, animal, vehicle or thing on the ground. Arrays have one entry per frame: shape (n,)."""
 
     x: Floats  # column in pixels
     y: Floats  # row where it stands; larger is nearer
@@ -46,7 +46,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What all functions need that make actors: random numbers, style and number of frames."""
+    """Shared inputs of all functions that make actors: random numbers, style and number of frames."""
 
     rng: np.random.Generator
     style: Style
