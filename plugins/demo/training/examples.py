@@ -20,7 +20,7 @@ SIDE, CONTEXT_SIDE = 240, 224
 """Sides in pixels of the square that windows are cut from, and of a context."""
 MAX_PIXELS = 28_900
 KEY_SIZE, SQUARE_SIZE = (196, 140), (168, 168)
-"""Sizes to which the processor resizes images of 320 x 240 and of 224 x 224: multiples of 28, within its pixel limit."""
+"""Sizes after the processor of images of 320 x 240 and of 224 x 224: multiples of 28, within its pixel limit."""
 WINDOWS = {size: [(x, y) for y in range(0, SIDE - size + 1, size) for x in range(0, SIDE - size + 1, size)]
            for size in (48, 80, 120)}  # fmt: skip
 Bytes = npt.NDArray[np.uint8]
