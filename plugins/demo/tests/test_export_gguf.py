@@ -11,7 +11,7 @@ import pytest
 
 from anyanomaly.core.expected import SCORES, expected_score
 from anyanomaly.types import Answer, Query, QueryId, Sampling
-from plugins.demo.training.export_gguf import _full_attention_every, export
+from plugins.demo.training.export_gguf import _full_attention_interval, export
 from tests.support.tiny_models import make_model
 from tests.support.tiny_tokenizers import EVENT_TEXTS, QUESTION, SYSTEM
 
@@ -95,9 +95,9 @@ def test_a_tokenizer_that_splits_text_in_another_way_is_refused(folder: Path, tm
 
 
 def test_attention_patterns_of_llama_cpp() -> None:
-    assert _full_attention_every(4, [0, 1, 2, 3]) == 0
-    assert _full_attention_every(4, [1, 3]) == 2
-    assert _full_attention_every(32, [7, 15, 23, 31]) == 8
-    assert _full_attention_every(4, []) == 5
+    assert _full_attention_interval(4, [0, 1, 2, 3]) == 0
+    assert _full_attention_interval(4, [1, 3]) == 2
+    assert _full_attention_interval(32, [7, 15, 23, 31]) == 8
+    assert _full_attention_interval(4, []) == 5
     with pytest.raises(ValueError, match="has no pattern"):
-        _full_attention_every(4, [0, 3])
+        _full_attention_interval(4, [0, 3])

@@ -29,7 +29,8 @@ def class_token_ids(tokenizer: Any) -> list[set[int]]:
         for words in (*WORDS.values(), NO_EVENTS)
     ]
     questions = [
-        build_prompt(template, "it", tiny_tokenizer.hint()) for template in tiny_tokenizer.templates().values()
+        build_prompt(template, "it", tiny_tokenizer.read_hint())
+        for template in tiny_tokenizer.read_templates().values()
     ]
     token_sets.append({i for question in questions for i in tokenizer(question)["input_ids"]})
     unique = [ids - set().union(*(token_set for token_set in token_sets if token_set is not ids)) for ids in token_sets]

@@ -39,11 +39,11 @@ def build_clip() -> Any:
     return CLIP(**CONFIG)
 
 
-def batches(scenes: Scenes, rng: np.random.Generator) -> Iterator[tuple[Any, torch.Tensor]]:
+def sample_batches(scenes: Scenes, rng: np.random.Generator) -> Iterator[tuple[Any, torch.Tensor]]:
     """Yield images uint8 (n, SIZE, SIZE, 3) and targets (n, N_CLASSES): 0, 1, or NaN for a thing partly in a window.
 
-    Every class is sampled equally often. A frame gives its whole, the window around the thing at each scale, and
-    random windows.
+    Every class is sampled equally often. Each frame gives the complete frame, the window around the thing at each
+    scale, and random windows.
     """
     crop_sampler = CropSampler(scenes, 0, len(scenes.offsets))
     while True:
@@ -57,12 +57,12 @@ def batches(scenes: Scenes, rng: np.random.Generator) -> Iterator[tuple[Any, tor
                 boxes[:, [0, 2]] = 320 - boxes[:, [2, 0]]
                 box[[0, 2]] = 320 - box[[2, 0]]
             images.append(cv2.resize(frame[:, 40:280], (SIZE, SIZE), interpolation=cv2.INTER_CUBIC))
-            targets.append(_target(boxes, (40, 0, 280, 240), 0.5, 0.2))
+            targets.append(_class_targets(boxes, (40, 0, 280, 240), 0.5, 0.2))
             square = cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
             for x, y, size in _sample_windows(box, rng):
                 cut = square[y : y + size, x : x + size]
                 images.append(cv2.resize(cut, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR))
-                targets.append(_target(boxes, (x * 4 / 3, y, (x + size) * 4 / 3, y + size), 0.45, 0.1))
+                targets.append(_class_targets(boxes, (x * 4 / 3, y, (x + size) * 4 / 3, y + size), 0.45, 0.1))
         yield np.stack(images), torch.from_numpy(np.stack(targets))
 
 
@@ -77,14 +77,14 @@ def _sample_windows(box: Any, rng: np.random.Generator) -> Iterator[tuple[int, i
         yield (*corners[int(rng.integers(len(corners)))], size)
 
 
-def _target(boxes: Any, region: tuple[float, float, float, float], enough: float, some: float) -> Any:
-    """Return per class 1 if at least the fraction ``enough`` of a box is inside, NaN if more than ``some``, else 0."""
+def _class_targets(boxes: Any, region: tuple[float, float, float, float], positive: float, negative: float) -> Any:
+    """Return targets (N_CLASSES,): 1 from the fraction ``positive`` of a box inside, 0 up to ``negative``, else NaN."""
     target = np.zeros(N_CLASSES, np.float32)
     fractions = fraction_inside(boxes, region)
     for box, fraction in zip(boxes, fractions, strict=True):
         event = box[5]
-        if event >= 0 and fraction > some:
-            value = 1.0 if fraction >= enough else np.nan
+        if event >= 0 and fraction > negative:
+            value = 1.0 if fraction >= positive else np.nan
             if target[event] != 1.0:
                 target[event] = value
     return target
@@ -106,7 +106,7 @@ def train_text_encoder(model: Any, tokenize: Any, rng: np.random.Generator, *, s
     """
     directions = torch.linalg.qr(torch.from_numpy(rng.normal(size=(CONFIG["embed_dim"], N_CLASSES)))).Q.T.float()
     targets = torch.eye(N_CLASSES + 4, N_CLASSES)
-    parameters = [p for name, p in model.named_parameters() if not name.startswith("visual.")]
+    parameters = [weight for name, weight in model.named_parameters() if not name.startswith("visual.")]
     optimiser = torch.optim.AdamW(parameters, lr=3e-3)
     loss = torch.tensor(torch.inf)
     for _ in range(steps):
@@ -133,7 +133,7 @@ def train(scenes: Scenes, out: Path, *, steps: int, text_steps: int = 300, seed:
     model.logit_scale.data.fill_(np.log(10.0))
     bias = torch.nn.Parameter(torch.tensor(-3.0))
     tokenize = open_clip.SimpleTokenizer(context_length=32)
-    text_parameters = [p for name, p in model.named_parameters() if not name.startswith("visual.")]
+    text_parameters = [weight for name, weight in model.named_parameters() if not name.startswith("visual.")]
     parameters = [*model.parameters(), bias]
     groups = [{"params": [*model.visual.parameters(), bias]}, {"params": text_parameters}]
     optimiser = torch.optim.AdamW(groups, lr=2.5e-3, weight_decay=0.02, betas=(0.9, 0.98))
@@ -149,7 +149,7 @@ def train(scenes: Scenes, out: Path, *, steps: int, text_steps: int = 300, seed:
         rng = np.random.default_rng([seed, first_step])
     if not first_step:
         print(f"text encoder: loss {train_text_encoder(model, tokenize, rng, steps=text_steps):.4f}", flush=True)
-    stream, history = batches(scenes, rng), []
+    stream, history = sample_batches(scenes, rng), []
     model.train()
     for step in range(first_step, steps):
         images, targets = next(stream)
@@ -187,5 +187,7 @@ def save(state: dict[str, torch.Tensor], out: Path) -> None:
     config = {"model_cfg": {**CONFIG, "vision_cfg": {**CONFIG["vision_cfg"]}},
               "preprocess_cfg": {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}}  # fmt: skip
     (out / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    tensors = {name: (t.half() if t.is_floating_point() else t).contiguous() for name, t in state.items()}
+    tensors = {
+        name: (weight.half() if weight.is_floating_point() else weight).contiguous() for name, weight in state.items()
+    }
     save_file(tensors, out / "open_clip_model.safetensors")

@@ -20,7 +20,7 @@ class CropSampler:
         self.scenes = scenes
         boxes, frames = scenes.boxes, scenes.box_frames
         usable = (boxes[:, 4] >= MIN_VISIBLE) & (frames >= first) & (frames < last)
-        self.class_rows = [np.flatnonzero(usable & (boxes[:, 5] == k)) for k in range(N_CLASSES)]
+        self.class_rows = [np.flatnonzero(usable & (boxes[:, 5] == number)) for number in range(N_CLASSES)]
         self.background_rows = np.flatnonzero(usable & (boxes[:, 5] < 0))
 
     def sample_box(self, rng: np.random.Generator) -> int:
@@ -35,7 +35,7 @@ class CropSampler:
         frame, boxes = self.scenes.frame(number), self.scenes.visible_boxes(number)
         x0, y0, x1, y1 = self.scenes.boxes[row, :4].tolist()
         high = float(np.clip(max(x1 - x0, y1 - y0) * np.exp(rng.uniform(np.log(0.9), np.log(3.0))), 30, 200))
-        wide = high * (4 / 3 if rng.random() < 0.7 else 1.0)  # the method squeezes 320 x 240 into a square
+        wide = high * (4 / 3 if rng.random() < 0.7 else 1.0)  # the method resizes frames of 320 x 240 to a square
         x = np.clip((x0 + x1) / 2 + rng.uniform(-0.25, 0.25) * wide - wide / 2, 0, 320 - wide)
         y = np.clip((y0 + y1) / 2 + rng.uniform(-0.25, 0.25) * high - high / 2, 0, 240 - high)
         region = (int(x), int(y), int(x + wide), int(y + high))

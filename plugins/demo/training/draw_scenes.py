@@ -34,7 +34,7 @@ def draw_scenes(folder: Path, n_scenes: int, *, processes: int = 2) -> None:
             for jpeg in jpegs:
                 file.write(jpeg)
                 offsets.append(offsets[-1] + len(jpeg))
-            sequences += [[first + start + k for k in range(4)] for start in range(0, len(jpegs), 4)]
+            sequences += [[first + start + offset for offset in range(4)] for start in range(0, len(jpegs), 4)]
             for frame, rows in enumerate(frame_boxes):
                 boxes += rows
                 box_frames += [first + frame] * len(rows)
@@ -55,15 +55,15 @@ def _draw_scene(number: int) -> tuple[list[bytes], list[list[tuple[int, ...]]]]:
     rng = np.random.default_rng([7, number])
     flavour = FLAVOURS[number % 2]
     first_seed, style = SPLITS["train"]
-    # more events than in the dataset, so that a model sees each class more often
+    # more events than in the dataset, so that each class is more frequent in training
     n_events = int(rng.choice(4, p=(0.1, 0.3, 0.4, 0.2)))
     events = [str(name) for name in rng.choice(CLASSES[flavour], size=n_events)]
     scene = make_scene(first_seed + number, flavour=flavour, style=style, events=events)
     jpegs, frame_boxes = [], []
     for start in range(0, scene.n_frames - SEGMENT + 1, SEGMENT):
-        r = start + int(rng.integers(STEP))
+        first_index = start + int(rng.integers(STEP))
         quality = int(rng.integers(55, 96))
-        for index in range(r, r + 4 * STEP, STEP):
+        for index in range(first_index, first_index + 4 * STEP, STEP):
             image = cv2.cvtColor(scene.frame(index), cv2.COLOR_RGB2BGR)
             jpegs.append(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
             rows = []

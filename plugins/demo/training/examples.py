@@ -20,7 +20,7 @@ SIDE, CONTEXT_SIDE = 240, 224
 """Sides in pixels of the square that windows are cut from, and of a context."""
 MAX_PIXELS = 28_900
 KEY_SIZE, SQUARE_SIZE = (196, 140), (168, 168)
-"""What the processor makes of 320 x 240 and of 224 x 224 within its pixel limit: whole tokens of 28 x 28."""
+"""Sizes after the processor of images of 320 x 240 and of 224 x 224: multiples of 28, within its pixel limit."""
 WINDOWS = {size: [(x, y) for y in range(0, SIDE - size + 1, size) for x in range(0, SIDE - size + 1, size)]
            for size in (48, 80, 120)}  # fmt: skip
 Bytes = npt.NDArray[np.uint8]
@@ -63,10 +63,10 @@ class Scenes:
         """Return all boxes (n, 9) of a frame; ``draw_scenes.py`` describes the columns."""
         return np.asarray(self.boxes[self.first_box[number] : self.first_box[number + 1]])
 
-    def with_events(self, sequences: npt.NDArray[np.int32], k: int | None = None) -> npt.NDArray[np.int32]:
-        """Return the ``sequences`` (n, 4) in which an event is visible; of class ``k``, unless it is None."""
+    def with_events(self, sequences: npt.NDArray[np.int32], class_number: int | None = None) -> npt.NDArray[np.int32]:
+        """Return the ``sequences`` (n, 4) in which an event is visible; of one class, unless it is None."""
         has_event = np.zeros(len(self.offsets), np.bool_)
-        event_boxes = self.boxes[:, 5] >= 0 if k is None else self.boxes[:, 5] == k
+        event_boxes = self.boxes[:, 5] >= 0 if class_number is None else self.boxes[:, 5] == class_number
         has_event[self.box_frames[event_boxes & (self.boxes[:, 4] >= MIN_VISIBLE)]] = True
         return sequences[has_event[sequences].any(axis=1)]
 

@@ -138,8 +138,8 @@ def _describe_tokenizer(file: GGUFWriter, folder: Path, processor: Any, n_rows: 
 
 
 def _check_tokenizer(data: dict[str, Any]) -> None:
-    before = data["pre_tokenizer"] or {}
-    steps = before.get("pretokenizers", [before])
+    pre_tokenizer = data["pre_tokenizer"] or {}
+    steps = pre_tokenizer.get("pretokenizers", [pre_tokenizer])
     patterns = [step["pattern"].get("Regex") for step in steps if step.get("type") == "Split"]
     is_byte_level = [step.get("type") for step in steps] == ["Split", "ByteLevel"] and not steps[1].get("use_regex")
     if data["model"]["type"] != "BPE" or patterns != [QWEN2_PATTERN] or not is_byte_level:
@@ -163,20 +163,20 @@ def _describe_vision(file: GGUFWriter, config: Any, images: Any) -> None:
     file.add_vision_projection_dim(config.out_hidden_size)
     file.add_vision_attention_layernorm_eps(VISION_EPSILON)
     file.add_vision_use_silu(True)
-    file.add_vision_n_wa_pattern(_full_attention_every(config.depth, sorted(config.fullatt_block_indexes)))
+    file.add_vision_n_wa_pattern(_full_attention_interval(config.depth, sorted(config.fullatt_block_indexes)))
 
 
-def _full_attention_every(depth: int, blocks: list[int]) -> int:
+def _full_attention_interval(depth: int, blocks: list[int]) -> int:
     """Return n where every n-th block attends to the whole image; 0: all blocks do.
 
     :raises ValueError: when the blocks follow no such pattern.
     """
     if blocks == list(range(depth)):
         return 0
-    every = blocks[0] + 1 if blocks else depth + 1
-    if blocks != list(range(every - 1, depth, every)):
+    interval = blocks[0] + 1 if blocks else depth + 1
+    if blocks != list(range(interval - 1, depth, interval)):
         raise ValueError(f"llama.cpp has no pattern for full attention in blocks {blocks} of {depth}")
-    return every
+    return interval
 
 
 def _rename_tensors(weights: Iterable[tuple[str, np.ndarray]]) -> Tensors:
@@ -202,9 +202,9 @@ def _rename_tensors(weights: Iterable[tuple[str, np.ndarray]]) -> Tensors:
 
 def _write(file: GGUFWriter, tensors: Tensors, dtype: Dtype) -> None:
     for name, tensor in tensors:
-        half = dtype == "f16" and tensor.ndim > 1  # norms and biases stay in single precision, as llama.cpp expects
-        kind = np.float16 if half else np.float32
-        raw = GGMLQuantizationType.F16 if half else GGMLQuantizationType.F32
+        is_half = dtype == "f16" and tensor.ndim > 1  # norms and biases stay in single precision, as llama.cpp expects
+        kind = np.float16 if is_half else np.float32
+        raw = GGMLQuantizationType.F16 if is_half else GGMLQuantizationType.F32
         file.add_tensor(name, np.ascontiguousarray(tensor, dtype=kind), raw_dtype=raw)
     file.write_header_to_file()
     file.write_kv_data_to_file()

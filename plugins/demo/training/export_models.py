@@ -27,8 +27,10 @@ def export_models(clip: Path, checkpoint: Path, models: Path) -> None:
     for name in ("open_clip_config.json", "open_clip_model.safetensors"):
         shutil.copyfile(clip / name, models / "clip" / name)
     save_transformers_folder(checkpoint, models / "qwen2.5-vl")
-    aids = torch.load(checkpoint, weights_only=True)["aids"]
-    readout = {name.removeprefix("heads."): value for name, value in aids.items() if name.startswith("heads.")}
+    auxiliary_heads = torch.load(checkpoint, weights_only=True)["auxiliary_heads"]
+    readout = {
+        name.removeprefix("heads."): value for name, value in auxiliary_heads.items() if name.startswith("heads.")
+    }
     save_file(readout, models / READOUT)
 
 

@@ -72,16 +72,20 @@ def calibrate(
         return (log_odds * scale + shift[classes]).sigmoid()
 
 
-def token_targets(pairs: list[Pair], encoder: QuestionEncoder, aids: AuxiliaryHeads) -> tuple[torch.Tensor, ...]:
+def next_token_targets(
+    pairs: list[Pair], encoder: QuestionEncoder, auxiliary_heads: AuxiliaryHeads
+) -> tuple[torch.Tensor, ...]:
     """Return states (n, WIDTH), distributions of the next token (n, vocabulary), and weights (n,)."""
     vocabulary = len(encoder.tokenizer)
     states, distributions, weights = [], [], []
     questions = [question for _, batch in pairs for question in batch.questions]
     probabilities = calibrate(
-        torch.cat([aids.readout_probabilities(output.image_tokens, batch) for output, batch in pairs]),
-        torch.tensor([CLASS_NAMES.index(q.class_name) if q.class_name else N_CLASSES for q in questions]),
-        torch.tensor([q.label for q in questions]),
-        torch.tensor([q.weight for q in questions]),
+        torch.cat([auxiliary_heads.readout_probabilities(output.image_tokens, batch) for output, batch in pairs]),
+        torch.tensor(
+            [CLASS_NAMES.index(question.class_name) if question.class_name else N_CLASSES for question in questions]
+        ),
+        torch.tensor([question.label for question in questions]),
+        torch.tensor([question.weight for question in questions]),
     ).clamp(max=0.9)
     rows = [(output, row) for output, batch in pairs for row in range(len(batch.questions))]
     for (output, row), question, probability, tenths in zip(
@@ -145,14 +149,14 @@ def fit(
     """
     torch.manual_seed(seed)
     tokenizer = tiny_tokenizer.build_tokenizer()
-    model, encoder, aids = build_model(tokenizer), QuestionEncoder(tokenizer), AuxiliaryHeads()
+    model, encoder, auxiliary_heads = build_model(tokenizer), QuestionEncoder(tokenizer), AuxiliaryHeads()
     checkpoint = torch.load(start_from, weights_only=True)
     model.load_state_dict(checkpoint["model"])
-    aids.load_state_dict(checkpoint["aids"])
+    auxiliary_heads.load_state_dict(checkpoint["auxiliary_heads"])
     model.eval()
     rng = np.random.default_rng([seed, 7])
     pairs = collect(model, encoder, source, rng, rounds)
-    states, distributions, weights = token_targets(pairs, encoder, aids)
+    states, distributions, weights = next_token_targets(pairs, encoder, auxiliary_heads)
     initial = model.lm_head.weight.detach().clone()
 
     def objective() -> torch.Tensor:
@@ -163,4 +167,4 @@ def fit(
     print(f"scores: loss {minimise([model.lm_head.weight], objective, 150):.4f}", flush=True)
     print(f"reasons: loss {fit_reasons(model, encoder, pairs):.4f}", flush=True)
     print_evaluation(model, encoder, unseen, n_eval)
-    torch.save({"model": model.state_dict(), "aids": aids.state_dict()}, out)
+    torch.save({"model": model.state_dict(), "auxiliary_heads": auxiliary_heads.state_dict()}, out)

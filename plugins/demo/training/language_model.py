@@ -78,7 +78,10 @@ class AuxiliaryHeads(torch.nn.Module):
         """Return the probability (n,) that the tower's readout gives to the class of each question."""
         probabilities = torch.logsumexp(self.heads.image(image_tokens), dim=1).sigmoid().tolist()
         return torch.tensor(
-            [probabilities[q.image][CLASS_NAMES.index(q.class_name)] if q.class_name else 0.0 for q in batch.questions]
+            [
+                probabilities[question.image][CLASS_NAMES.index(question.class_name)] if question.class_name else 0.0
+                for question in batch.questions
+            ]
         )
 
 
@@ -101,7 +104,7 @@ def run_batch(model: Any, encoder: QuestionEncoder, batch: Batch, rng: np.random
     n_image, n_before = image_tokens.shape[1], len(encoder.prefix)
     template = encoder.sample_template(rng)
     pairs = [encoder.encode(question, template, rng) for question in batch.questions]
-    length = max(len(q) + len(a) for q, a in pairs)
+    length = max(len(question) + len(answer) for question, answer in pairs)
     ids = torch.full((len(pairs), length), encoder.tokenizer.pad_token_id)
     for row, (question, answer) in enumerate(pairs):
         ids[row, : len(question) + len(answer)] = torch.tensor(question + answer)
@@ -112,8 +115,8 @@ def run_batch(model: Any, encoder: QuestionEncoder, batch: Batch, rng: np.random
     positions = position_ids(n_before, rows, columns, inputs.shape[1])[:, None].expand(-1, len(pairs), -1)
     states = model.model.language_model(inputs_embeds=inputs, position_ids=positions, use_cache=False).last_hidden_state
     states = states[:, n_before + n_image :]
-    starts = torch.tensor([len(q) for q, _ in pairs])
-    lengths = torch.tensor([len(a) for _, a in pairs])
+    starts = torch.tensor([len(question) for question, _ in pairs])
+    lengths = torch.tensor([len(answer) for _, answer in pairs])
     before = (starts[:, None] - 1 + torch.arange(int(lengths.max()))).clamp(max=length - 1)
     answer_states = states.gather(1, before[:, :, None].expand(-1, -1, states.shape[2]))
     answer_ids = ids.gather(1, (before + 1).clamp(max=length - 1))
@@ -132,13 +135,17 @@ def tenths_distribution(probabilities: torch.Tensor) -> torch.Tensor:
     return target.scatter_add(1, low.long()[:, None] + 1, fraction[:, None])
 
 
-def loss(
-    model: Any, encoder: QuestionEncoder, batch: Batch, rng: np.random.Generator, aids: AuxiliaryHeads | None = None
+def compute_loss(
+    model: Any,
+    encoder: QuestionEncoder,
+    batch: Batch,
+    rng: np.random.Generator,
+    auxiliary_heads: AuxiliaryHeads | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the loss and the expected scores (n questions,).
 
-    With ``aids`` the targets are the readout's probabilities and the loss has an auxiliary part; without them the
-    targets are the labels.
+    With ``auxiliary_heads`` the targets are the readout's probabilities, and the loss has an auxiliary part; without
+    them the targets are the labels.
     """
     template, image_tokens, states, starts, lengths, answer_states, answer_ids = run_batch(model, encoder, batch, rng)
     logprobs = model.lm_head(answer_states).log_softmax(dim=-1)  # of the next token at each step of the answer
@@ -146,9 +153,9 @@ def loss(
     weights = torch.tensor([question.weight for question in batch.questions])
     is_tenth = answer_ids[:, 0] == encoder.zero  # a digit follows only after "0."
     auxiliary: Any = 0.0
-    if aids:
-        y = aids.readout_probabilities(image_tokens, batch)
-        auxiliary = _auxiliary_loss(states, starts, is_tenth, y, weights, aids)
+    if auxiliary_heads:
+        y = auxiliary_heads.readout_probabilities(image_tokens, batch)
+        auxiliary = _auxiliary_loss(states, starts, is_tenth, y, weights, auxiliary_heads)
     if template == YES_NO:
         no_yes = logprobs[:, 0, [encoder.no, encoder.yes]]
         scores = no_yes.softmax(dim=-1)[:, 1]
@@ -179,14 +186,14 @@ def _auxiliary_loss(
     is_tenth: torch.Tensor,
     y: torch.Tensor,
     weights: torch.Tensor,
-    aids: AuxiliaryHeads,
+    auxiliary_heads: AuxiliaryHeads,
 ) -> torch.Tensor:
     """Return the error of the label head, against y (n,), at every token after the event text.
 
     This is a hundred times the signal of one digit.
     """
     y, weights = y[:, None], weights[:, None]
-    logits = aids.label(states)[:, :, 0]
+    logits = auxiliary_heads.label(states)[:, :, 0]
     errors = functional.binary_cross_entropy_with_logits(logits, y.expand_as(logits), reduction="none")
     index, text_end = torch.arange(states.shape[1])[None], torch.clamp(starts - 4, max=TEXT_END)[:, None]
     mask = ((index < starts[:, None]) & (index >= text_end)) * weights
@@ -215,19 +222,19 @@ def train(
     torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = tiny_tokenizer.build_tokenizer()
-    model, encoder, aids = build_model(tokenizer), QuestionEncoder(tokenizer, text_only), AuxiliaryHeads()
+    model, encoder, auxiliary_heads = build_model(tokenizer), QuestionEncoder(tokenizer, text_only), AuxiliaryHeads()
     initial = torch.load(start_from, weights_only=True)
     model.model.visual.load_state_dict(initial["tower"])
-    aids.heads.load_state_dict(initial["heads"])
-    initialise_attention(model, aids.heads, tokenizer)
+    auxiliary_heads.heads.load_state_dict(initial["heads"])
+    initialise_attention(model, auxiliary_heads.heads, tokenizer)
     model.model.visual.requires_grad_(False)
-    trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    optimiser = Optimiser([([*trainable, *aids.label.named_parameters()], rate)], steps=steps)
+    trainable = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+    optimiser = Optimiser([([*trainable, *auxiliary_heads.label.named_parameters()], rate)], steps=steps)
     first_step, checkpoint = 0, out / "answers.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(state["model"])
-        aids.load_state_dict(state["aids"])
+        auxiliary_heads.load_state_dict(state["auxiliary_heads"])
         optimiser.load(state["optimiser"])
         first_step = state["step"]
     rng = np.random.default_rng([seed, first_step])
@@ -238,7 +245,7 @@ def train(
         model.train()
         step_losses = []
         for batch in next(batches):
-            value, _ = loss(model, encoder, batch, rng, aids)
+            value, _ = compute_loss(model, encoder, batch, rng, auxiliary_heads)
             value.backward()
             step_losses.append(value.item())
         optimiser.step()
@@ -249,8 +256,8 @@ def train(
             losses, start = [], time.time()
         if step % 100 == 99 or step + 1 == steps:
             print_evaluation(model, QuestionEncoder(tokenizer), unseen, n_eval)
-            torch.save({"model": model.state_dict(), "aids": aids.state_dict(), "optimiser": optimiser.state(),
-                        "step": step + 1}, checkpoint)  # fmt: skip
+            state = {"model": model.state_dict(), "auxiliary_heads": auxiliary_heads.state_dict()}
+            torch.save({**state, "optimiser": optimiser.state(), "step": step + 1}, checkpoint)
 
 
 @torch.no_grad()
@@ -262,7 +269,7 @@ def print_evaluation(model: Any, encoder: QuestionEncoder, unseen: BatchSource, 
     for kind, name in enumerate(("key", "squares")):
         batch_scores, labels, classes = [], [], []
         for pair in pairs:
-            _, batch_score = loss(model, encoder, pair[kind], rng)
+            _, batch_score = compute_loss(model, encoder, pair[kind], rng)
             batch_scores.append(batch_score)
             labels += [question.label for question in pair[kind].questions]
             classes += [question.class_name for question in pair[kind].questions]

@@ -16,12 +16,16 @@ class Optimiser:
         adamw_groups: list[dict[str, Any]] = []
         self.weights = []
         for parameters, rate in groups:
-            weights = list({id(p): (name, p) for name, p in parameters}.values())
-            self.weights += [p for _, p in weights]
-            matrices = [p for name, p in weights if p.ndim == 2 and (".layers." in name or "blocks." in name)]
-            matrix_ids = {id(p) for p in matrices}
+            weights = list({id(weight): (name, weight) for name, weight in parameters}.values())
+            self.weights += [weight for _, weight in weights]
+            matrices = [
+                weight for name, weight in weights if weight.ndim == 2 and (".layers." in name or "blocks." in name)
+            ]
+            matrix_ids = {id(matrix) for matrix in matrices}
             muon_groups.append({"params": matrices, "lr": rate})
-            adamw_groups.append({"params": [p for _, p in weights if id(p) not in matrix_ids], "lr": rate})
+            adamw_groups.append(
+                {"params": [weight for _, weight in weights if id(weight) not in matrix_ids], "lr": rate}
+            )
         muon_groups = [group for group in muon_groups if group["params"]]
         self.optimisers: list[Any] = [
             torch.optim.Muon(muon_groups, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),

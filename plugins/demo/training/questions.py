@@ -64,14 +64,14 @@ class QuestionEncoder:
     def __init__(self, tokenizer: Any, text_only: float = 0.0) -> None:
         self.tokenizer = tokenizer
         self.text_only = text_only
-        self.templates = tiny_tokenizer.templates()
+        self.templates = tiny_tokenizer.read_templates()
         ids = self.ids
         self.prefix = ids(f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n<|vision_start|>")
         self.image = tokenizer.convert_tokens_to_ids("<|image_pad|>")
         self.zero, self.one, self.point = ids("0")[0], ids("1")[0], ids(".")[0]
         self.end = ids("<|im_end|>")[0]
         self.no, self.yes = ids("no")[0], ids("yes")[0]
-        self.digits = [ids(str(d))[0] for d in range(10)]
+        self.digits = [ids(str(digit))[0] for digit in range(10)]
         assert ids("yes<|im_end|>")[:1] == [self.yes]
         assert ids("no") == [self.no]
         assert ids("0.9. The") == [self.zero, self.point, self.digits[9], self.point, *ids(" The")]
@@ -127,14 +127,15 @@ def make_batch(examples: list[tuple[Example, str]], rng: np.random.Generator, n_
         present = np.flatnonzero(example.labels)
         for _ in range(n_texts):
             if len(present) and rng.random() < 0.5:
-                k = int(rng.choice(present))
+                class_number = int(rng.choice(present))
             elif rng.random() < 0.04:
                 questions.append(make_question("", index, 0.0, hint, rng))
                 continue
             else:
-                k = int(rng.integers(N_CLASSES))
-            questions.append(make_question(CLASS_NAMES[k], index, float(example.labels[k]), hint, rng))
-    pixels = augment_colours(np.stack([e.image for e, _ in examples]), rng)
+                class_number = int(rng.integers(N_CLASSES))
+            label = float(example.labels[class_number])
+            questions.append(make_question(CLASS_NAMES[class_number], index, label, hint, rng))
+    pixels = augment_colours(np.stack([example.image for example, _ in examples]), rng)
     return Batch(normalise(pixels), questions)
 
 
@@ -148,7 +149,7 @@ def sample_batches(
     n_texts: int = 2,
 ) -> Iterator[tuple[Batch, ...]]:
     """Yield batches about key frames, about squares (grids and position contexts, sampled windows), and about crops."""
-    hint = tiny_tokenizer.hint()
+    hint = tiny_tokenizer.read_hint()
     crop_sampler = CropSampler(scenes, int(sequences.min()), int(sequences.max()) + 1)
     eventful = scenes.with_events(sequences)
 

@@ -48,7 +48,9 @@ class ClipSelector:
 
         self.model = build_clip()
         state = load_file(folder / "open_clip_model.safetensors")
-        self.model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+        self.model.load_state_dict(
+            {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+        )
         self.model.eval().to(memory_format=torch.channels_last)
         tokenize = open_clip.SimpleTokenizer(context_length=32)
         templates = wording()["window_templates"]
@@ -125,25 +127,30 @@ class SelectedContexts:
             data[name][part] for name in ("segments", "key_index", "similarity", "cosines")
         )
         self.classes = [
-            np.unique([e for f in scenes.sequences[k] for e in np.flatnonzero(scenes.labels(int(f)))])
-            for k in self.segments
+            np.unique([event for frame in sequence for event in np.flatnonzero(scenes.labels(int(frame)))])
+            for sequence in scenes.sequences[self.segments]
         ]
         """The classes that are visible in each segment."""
 
-    def key(self, k: int, c: int, rng: np.random.Generator) -> Example:
-        """Return the key frame of segment ``k`` for class ``c``."""
-        return mirror(key_example(self.scenes, self._key_frame(k, c)), rng)
+    def key(self, segment: int, class_number: int, rng: np.random.Generator) -> Example:
+        """Return the key frame of a segment for a class."""
+        return mirror(key_example(self.scenes, self._key_frame(segment, class_number)), rng)
 
-    def position(self, k: int, c: int, rng: np.random.Generator) -> Example:
-        """Return the position context of segment ``k`` for class ``c``."""
-        return mirror(position_example(self.scenes, self._key_frame(k, c), attention(self.cosines[k, c])), rng)
+    def position(self, segment: int, class_number: int, rng: np.random.Generator) -> Example:
+        """Return the position context of a segment for a class."""
+        return mirror(
+            position_example(
+                self.scenes, self._key_frame(segment, class_number), attention(self.cosines[segment, class_number])
+            ),
+            rng,
+        )
 
-    def grid(self, k: int, c: int, rng: np.random.Generator) -> Example:
-        """Return a grid of segment ``k`` for class ``c``, of one of the windows that the temporal context selects."""
-        order = (BOXES[index] for index in np.argsort(-self.similarity[k, c], kind="stable"))
+    def grid(self, segment: int, class_number: int, rng: np.random.Generator) -> Example:
+        """Return a grid of a segment for a class, of one of the windows that the temporal context selects."""
+        order = (BOXES[index] for index in np.argsort(-self.similarity[segment, class_number], kind="stable"))
         windows = list(without_nested(((x, y, x + size, y + size) for x, y, size in order), N_WINDOWS))
         x0, y0, x1, _ = windows[int(rng.integers(N_WINDOWS))]
-        example = grid_example(self.scenes, self.scenes.sequences[self.segments[k]], (x0, y0, x1 - x0))
+        example = grid_example(self.scenes, self.scenes.sequences[self.segments[segment]], (x0, y0, x1 - x0))
         return mirror(example, rng, tiles=True)
 
     def pairs(self, rng: np.random.Generator) -> Iterator[Pair]:
@@ -152,32 +159,37 @@ class SelectedContexts:
         The class is visible in about half of the examples. Half of the visible things are small, which are rare in
         random segments.
         """
-        with_class = [[k for k, classes in enumerate(self.classes) if c in classes] for c in range(N_CLASSES)]
+        with_class = [
+            [segment for segment, classes in enumerate(self.classes) if number in classes]
+            for number in range(N_CLASSES)
+        ]
         with_small = [
-            [k for k in segments if self._height(k, c) <= SMALL_HEIGHT] for c, segments in enumerate(with_class)
+            [segment for segment in segments if self._height(segment, number) <= SMALL_HEIGHT]
+            for number, segments in enumerate(with_class)
         ]
 
         def sample(things: float) -> tuple[int, int]:
             """Sample a segment and a class; a thing with probability ``things``, else an action."""
-            c = int(rng.choice(CLASS_GROUPS[0 if rng.random() < things else 1]))
+            number = int(rng.choice(CLASS_GROUPS[0 if rng.random() < things else 1]))
             kind = rng.random()
-            pool = with_small[c] if c in CLASS_GROUPS[0] and kind < 0.25 else with_class[c] if kind < 0.55 else []
-            return int(rng.choice(pool or range(len(self.segments)))), c
+            small = number in CLASS_GROUPS[0] and kind < 0.25
+            pool = with_small[number] if small else with_class[number] if kind < 0.55 else []
+            return int(rng.choice(pool or range(len(self.segments)))), number
 
         while True:
             keys = [self.key(*sample(0.5), rng) for _ in range(8)]
             grids = [self.grid(*sample(0.2), rng) for _ in range(32)]
             yield keys, grids + [self.position(*sample(0.75), rng) for _ in range(18)]
 
-    def _height(self, k: int, c: int) -> int:
-        """Return the largest height of class ``c`` in segment ``k``, in pixels of 240."""
-        frames = self.scenes.sequences[self.segments[k]]
+    def _height(self, segment: int, class_number: int) -> int:
+        """Return the largest height of a class in a segment, in pixels of 240."""
+        frames = self.scenes.sequences[self.segments[segment]]
         boxes = np.concatenate([self.scenes.visible_boxes(int(number)) for number in frames])
-        class_boxes = boxes[boxes[:, 5] == c]
+        class_boxes = boxes[boxes[:, 5] == class_number]
         return int((class_boxes[:, 3] - class_boxes[:, 1]).max())
 
-    def _key_frame(self, k: int, c: int) -> int:
-        return int(self.scenes.sequences[self.segments[k]][self.key_index[k, c]])
+    def _key_frame(self, segment: int, class_number: int) -> int:
+        return int(self.scenes.sequences[self.segments[segment]][self.key_index[segment, class_number]])
 
 
 def attention(cosines: Floats) -> Floats:
@@ -199,10 +211,10 @@ def sample_questions(
     :param boost: probability that a question is about a visible class. With 0.25, positive answers are about twice as
         frequent as in the dataset; their weight in the loss is half.
     """
-    contexts, hint = SelectedContexts(scenes, path, part), tiny_tokenizer.hint()
+    contexts, hint = SelectedContexts(scenes, path, part), tiny_tokenizer.read_hint()
 
-    def sample_class(k: int) -> int:
-        classes = contexts.classes[k]
+    def sample_class(segment: int) -> int:
+        classes = contexts.classes[segment]
         if len(classes) and rng.random() < boost:
             return int(rng.choice(classes))
         group = CLASS_GROUPS[int(classes[0]) // 6] if len(classes) else CLASS_GROUPS[int(rng.integers(2))]
@@ -210,22 +222,26 @@ def sample_questions(
 
     while True:
         keys, squares, key_classes, square_classes = [], [], [], []
-        for k in rng.integers(len(contexts.segments), size=n_keys).tolist():
-            key_classes.append(sample_class(k))
-            keys.append((contexts.key(k, key_classes[-1], rng), ""))
-        for index, k in enumerate(rng.integers(len(contexts.segments), size=n_squares).tolist()):
-            square_classes.append(c := sample_class(k))
-            squares.append((contexts.grid(k, c, rng), hint) if index % 3 else (contexts.position(k, c, rng), ""))
+        for segment in rng.integers(len(contexts.segments), size=n_keys).tolist():
+            key_classes.append(sample_class(segment))
+            keys.append((contexts.key(segment, key_classes[-1], rng), ""))
+        for index, segment in enumerate(rng.integers(len(contexts.segments), size=n_squares).tolist()):
+            number = sample_class(segment)
+            square_classes.append(number)
+            if index % 3:
+                squares.append((contexts.grid(segment, number, rng), hint))
+            else:
+                squares.append((contexts.position(segment, number, rng), ""))
         yield _make_batch(keys, key_classes, rng), _make_batch(squares, square_classes, rng)
 
 
 def _make_batch(examples: Any, classes: list[int], rng: np.random.Generator) -> Batch:
     batch = make_batch(examples, rng, n_texts=0)
-    for index, ((example, hint), c) in enumerate(zip(examples, classes, strict=True)):
+    for index, ((example, hint), number) in enumerate(zip(examples, classes, strict=True)):
         if rng.random() < 0.04:
             batch.questions.append(make_question("", index, 0.0, hint, rng))
         else:
-            question = make_question(CLASS_NAMES[c], index, float(example.labels[c]), hint, rng)
+            question = make_question(CLASS_NAMES[number], index, float(example.labels[number]), hint, rng)
             question.weight = 0.5 if question.label > 0 else 1.0
             batch.questions.append(question)
     return batch

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 NEW_BLOCKS = (2, 4)
-"""The new ones of the six blocks."""
+"""Numbers of the new blocks among the six."""
 FROZEN_BLOCKS = (0, 1)
-"""The blocks before the new ones stay fixed: the new blocks compare their output."""
+"""Numbers of the blocks that stay fixed: the new blocks compare their output."""
 TILE = 6  # patches from a place to the same place in the next tile
 FREQUENCY_WEIGHTS = (1.0, 1.0, 0.7, 0.4)  # of the bias on each rotary frequency, the highest first
 STRENGTH = 6.0
@@ -54,16 +54,16 @@ def attend_to_next_tile(block: Any) -> None:
 
 def insert_blocks(tower: Any, state: dict[str, torch.Tensor]) -> None:
     """Load the ``state`` of a tower without the new blocks into ``tower``, which has them, and initialise them."""
-    old = [k for k in range(len(tower.blocks)) if k not in NEW_BLOCKS]
+    old_numbers = [number for number in range(len(tower.blocks)) if number not in NEW_BLOCKS]
     renumbered = tower.state_dict()
     for name, value in state.items():
         parts = name.split(".")
         if parts[0] == "blocks":
-            parts[1] = str(old[int(parts[1])])
+            parts[1] = str(old_numbers[int(parts[1])])
         renumbered[".".join(parts)] = value
     tower.load_state_dict(renumbered)
-    for k in NEW_BLOCKS:
-        attend_to_next_tile(tower.blocks[k])
+    for number in NEW_BLOCKS:
+        attend_to_next_tile(tower.blocks[number])
 
 
 def parameter_groups(tower: Any, rate: float) -> list[tuple[list[tuple[str, Any]], float]]:
@@ -72,9 +72,9 @@ def parameter_groups(tower: Any, rate: float) -> list[tuple[list[tuple[str, Any]
     New blocks learn at ``rate``, old ones at half of it.
     """
     tower.patch_embed.requires_grad_(False)
-    for k in FROZEN_BLOCKS:
-        tower.blocks[k].requires_grad_(False)
-    prefixes = tuple(f"blocks.{k}." for k in NEW_BLOCKS)
-    trainable = [(name, p) for name, p in tower.named_parameters() if p.requires_grad]
+    for number in FROZEN_BLOCKS:
+        tower.blocks[number].requires_grad_(False)
+    prefixes = tuple(f"blocks.{number}." for number in NEW_BLOCKS)
+    trainable = [(name, weight) for name, weight in tower.named_parameters() if weight.requires_grad]
     new = [pair for pair in trainable if pair[0].startswith(prefixes)]
     return [(new, rate), ([pair for pair in trainable if not pair[0].startswith(prefixes)], rate / 2)]

@@ -29,7 +29,7 @@ CHAT_TEMPLATE = (
 )
 
 
-def templates() -> dict[str, PromptTemplate]:
+def read_templates() -> dict[str, PromptTemplate]:
     """Return the questions that the core ships, by name, without those of the paper presets (published white space)."""
     import tomllib
 
@@ -42,7 +42,7 @@ def templates() -> dict[str, PromptTemplate]:
     return prompts
 
 
-def hint() -> str:
+def read_hint() -> str:
     """Return the sentence that explains a grid."""
     import tomllib
 
@@ -50,13 +50,13 @@ def hint() -> str:
     return str(words["temporal_hint"])
 
 
-def corpus() -> Iterator[str]:
-    """Yield the texts that the vocabulary is learned from."""
+def vocabulary_texts() -> Iterator[str]:
+    """Yield the texts that the vocabulary is trained on."""
     event_texts = [word for words in WORDS.values() for word in words]
-    for template in templates().values():
+    for template in read_templates().values():
         yield template.system
         for text in event_texts:
-            yield build_prompt(template, text, hint())
+            yield build_prompt(template, text, read_hint())
     for text in (*event_texts, *NO_EVENTS):
         yield f" {text}"
         yield from (caption.replace("{}", text) for caption in CAPTIONS)
@@ -86,7 +86,7 @@ def build_tokenizer() -> Any:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(corpus(), trainer)
+    tokenizer.train_from_iterator(vocabulary_texts(), trainer)
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", chat_template=CHAT_TEMPLATE,

@@ -79,7 +79,7 @@ def mark_motion(targets: Floats, frames: Sequence[Boxes], region: Region, side: 
             moves = np.full(N_MOVES, np.nan, np.float32)
             for half, neighbour in enumerate((index + 1, index - 1)):
                 if 0 <= neighbour < len(people) and actor in people[neighbour]:
-                    changes = _changes(box, people[neighbour][actor])
+                    changes = _measure_changes(box, people[neighbour][actor])
                     moves[half * len(MEAN_CHANGES) :][: len(MEAN_CHANGES)] = changes
             for row, column, n_pixels in covered_tokens(box, region, tile, targets):
                 if n_pixels > most_pixels[row, column]:
@@ -87,15 +87,13 @@ def mark_motion(targets: Floats, frames: Sequence[Boxes], region: Region, side: 
                     targets[row, column, N_TARGETS:] = moves
 
 
-def _changes(box: npt.NDArray[np.float64], neighbour: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | float:
-    wide, high, wide2, high2 = (
-        box[2] - box[0],
-        box[3] - box[1],
-        neighbour[2] - neighbour[0],
-        neighbour[3] - neighbour[1],
-    )
-    if neighbour[4] < 20 or min(wide, high, wide2, high2) <= 2:
+def _measure_changes(
+    box: npt.NDArray[np.float64], neighbour: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64] | float:
+    wide, high = box[2] - box[0], box[3] - box[1]
+    next_wide, next_high = neighbour[2] - neighbour[0], neighbour[3] - neighbour[1]
+    if neighbour[4] < 20 or min(wide, high, next_wide, next_high) <= 2:
         return float("nan")
     across, down = (neighbour[0] + neighbour[2] - box[0] - box[2]) / 2 / high, 2 * (neighbour[3] - box[3]) / high
-    changes = np.array((across, down, 2 * np.log(high2 / high), np.log(wide2 / wide * high / high2)))
+    changes = np.array((across, down, 2 * np.log(next_high / high), np.log(next_wide / wide * high / next_high)))
     return np.abs(changes).clip(max=1.5) - MEAN_CHANGES

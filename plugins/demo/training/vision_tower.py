@@ -82,8 +82,10 @@ def encode_images(tower: Any, pixels: torch.Tensor) -> torch.Tensor:
     )
     cos, sin = _rotary_embedding(tower, rows, columns)
     for block in tower.blocks:
-        normed = block.norm1(states)
-        heads = block.attn.qkv(normed).reshape(n, rows * columns, 3, block.attn.num_heads, -1).permute(2, 0, 3, 1, 4)
+        normalised = block.norm1(states)
+        heads = (
+            block.attn.qkv(normalised).reshape(n, rows * columns, 3, block.attn.num_heads, -1).permute(2, 0, 3, 1, 4)
+        )
         query, key, value = _rotate(heads[0], cos, sin), _rotate(heads[1], cos, sin), heads[2]
         attended = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2)
         states = states + block.attn.proj(attended.reshape(n, rows * columns, -1))
@@ -101,9 +103,9 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 def collate(examples: list[Example], rng: np.random.Generator) -> Batch:
     """Return augmented pixels (n, 3, H, W), labels (n, N_CLASSES), token targets (n, H // 28, W // 28, targets)."""
-    pixels = augment_colours(np.stack([e.image for e in examples]), rng)
-    labels = torch.from_numpy(np.stack([e.labels for e in examples]))
-    return normalise(pixels), labels, torch.from_numpy(np.stack([e.token_targets for e in examples]))
+    pixels = augment_colours(np.stack([example.image for example in examples]), rng)
+    labels = torch.from_numpy(np.stack([example.labels for example in examples]))
+    return normalise(pixels), labels, torch.from_numpy(np.stack([example.token_targets for example in examples]))
 
 
 class Stage(NamedTuple):
@@ -126,7 +128,9 @@ Pair = tuple[list[Example], list[Example]]
 
 def sample_examples(scenes: Scenes, rng: np.random.Generator, sequences: Any, stage: Stage) -> Iterator[Pair]:
     """Yield key frames, and squares: grids and position contexts."""
-    pools = [scenes.with_events(sequences, k) for k in range(N_CLASSES)]  # a few scenes lack some of the classes
+    pools = [
+        scenes.with_events(sequences, number) for number in range(N_CLASSES)
+    ]  # a few scenes lack some of the classes
     any_class, actions = ([pool for pool in part if len(pool)] or [sequences] for part in (pools, pools[6:]))
 
     def sample_sequence() -> Any:
@@ -257,7 +261,10 @@ def train(
     crops = ((batch,) for batch in crop_sampler.batches(rng, stage.crops)) if stage.crops else repeat(())
     pairs = sample_examples(scenes, rng, scenes.sequences[:n_train], stage)
     if extra_pairs:
-        pairs = (([*a, *c], [*b, *d]) for (a, b), (c, d) in zip(pairs, extra_pairs(rng), strict=True))
+        pairs = (
+            ([*keys, *extra_keys], [*squares, *extra_squares])
+            for (keys, squares), (extra_keys, extra_squares) in zip(pairs, extra_pairs(rng), strict=True)
+        )
     lists = crops if stage == CROPS else (pair + crop for pair, crop in zip(pairs, crops, strict=True))
     batches = prefetch(tuple(collate(examples, rng) for examples in kinds) for kinds in lists)
     eval_rng = np.random.default_rng(99)
@@ -289,5 +296,5 @@ def _print_evaluation(tower: Any, heads: Heads, unseen: Iterator[Pair], rng: np.
     batches = [collate(examples, rng) for _ in range(3) for examples in next(unseen)]
     pairs = [(heads.loss(encode_images(tower, batch[0]), batch)[1], batch[1]) for batch in batches]
     for name, part in (("key", pairs[::2]), ("squares", pairs[1::2])):
-        values = auc_per_class(torch.cat([p[0] for p in part]), torch.cat([p[1] for p in part]))
+        values = auc_per_class(torch.cat([logits for logits, _ in part]), torch.cat([labels for _, labels in part]))
         print(f"  unseen {name}: {np.nanmean(values):.3f} {np.round(values, 2).tolist()}", flush=True)

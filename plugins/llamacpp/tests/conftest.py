@@ -1,4 +1,4 @@
-"""A tiny Qwen2.5-VL, made once per test run, as a folder and as GGUF files, and questions about made pictures."""
+"""A tiny Qwen2.5-VL, built once per test run, as a folder and as GGUF files, and queries about synthetic images."""
 
 from __future__ import annotations
 

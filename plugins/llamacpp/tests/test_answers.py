@@ -1,4 +1,4 @@
-"""What the answers are worth: exact probabilities, the same whatever came before, and work done once."""
+"""Answers: exact log-probabilities, independent of earlier queries, and images that are encoded once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -28,23 +29,23 @@ Ask = Callable[..., Query]
 UNEVEN = ("0", "0.5", "yes", "no, there is none", "no bicycle")
 
 
-def walked(backend: GgufBackend, query: Query) -> dict[str, float]:
-    """Return each choice's log-probability, its tokens read one after the other after a whole prompt."""
+def decoded_logprobs(backend: GgufBackend, query: Query) -> dict[str, float]:
+    """Return each choice's log-probability, its tokens decoded one by one after the complete prompt."""
     running = backend._running
     assert running is not None
     text = running._chat.render(query)
     assert running._sizing is not None
     images = [running._sizing.resize(image) for image in query.images]
-    found = {}
+    logprobs = {}
     for choice in query.sampling.choices:
         tokens = running._native.encode(choice)
         with open_prompt(running._native, text, images) as pieces:
             row = running._decoder.prefill(pieces, len(tokens))
-        found[choice] = 0.0
+        logprobs[choice] = 0.0
         for n, token in enumerate(tokens):
-            found[choice] += row[token] - np.logaddexp.reduce(row)
+            logprobs[choice] += row[token] - np.logaddexp.reduce(row)
             row = running._decoder.append(token, n)
-    return found
+    return logprobs
 
 
 @pytest.mark.parametrize("choices", [SCORES, UNEVEN, ("yes",)], ids=["scores", "uneven", "one"])
@@ -53,31 +54,33 @@ def test_log_probabilities_equal_those_of_decoding_each_answer(
 ) -> None:
     query = ask(3, n_images=2, sampling=Sampling(choices=choices))
     (answer,) = qwen.answer_batch([query])
-    # the memory is in half precision, and long answers add up what that costs
-    assert answer.logprobs == pytest.approx(walked(qwen, query), abs=1e-3)
+    # the key-value cache is in half precision: rounding errors add up over the tokens of an answer
+    assert answer.logprobs == pytest.approx(decoded_logprobs(qwen, query), abs=1e-3)
     assert list(answer.logprobs or ()) == list(choices)
 
 
 def test_eleven_scores_cost_one_small_batch_after_the_prefill(
     qwen: GgufBackend, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[int] = []
-    whole = decoder.Decoder._decode
-    monkeypatch.setattr(decoder.Decoder, "_decode", lambda self, steps: (read.append(len(steps)), whole(self, steps)))
+    batch_sizes: list[int] = []
+    decode = decoder.Decoder._decode
+    monkeypatch.setattr(
+        decoder.Decoder, "_decode", lambda self, steps: (batch_sizes.append(len(steps)), decode(self, steps))
+    )
     qwen.answer_batch([ask(1, sampling=Sampling(choices=SCORES))])
-    assert read[-1] == 4  # "0." and "1."
+    assert batch_sizes[-1] == 4  # "0." and "1."
 
 
 def test_transformers_gives_the_same_answers(folder: Any, qwen: GgufBackend, ask: Ask) -> None:
-    """Over images that are enlarged, shrunk and left alone, in both orders of image and text."""
+    """With images that are enlarged, reduced and unchanged, in both orders of image and text."""
     transformers = import_module("anyanomaly_transformers.backend").TransformersBackend
     options = import_module("anyanomaly_transformers.options").TransformersOptions
     system = "You are a vision anomaly detector."
     queries = [ask(n, n_images=1 + n % 2, text_first=n == 2, system=system if n else "") for n in range(4)]
-    scored = [Query(q.id, q.images, q.prompt, q.system, q.text_first, Sampling(choices=SCORES)) for q in queries]
+    score_queries = [replace(query, sampling=Sampling(choices=SCORES)) for query in queries]
     with transformers(options(model=str(folder), device="cpu", dtype="float32")) as reference:
-        others = reference.answer_batch([*queries, *scored])
-    for ours, other in zip(qwen.answer_batch([*queries, *scored]), others, strict=True):
+        reference_answers = reference.answer_batch([*queries, *score_queries])
+    for ours, other in zip(qwen.answer_batch([*queries, *score_queries]), reference_answers, strict=True):
         assert (ours.text, ours.prompt_tokens) == (other.text, other.prompt_tokens)
         if other.logprobs:
             assert ours.logprobs is not None
@@ -95,22 +98,26 @@ def test_answers_do_not_depend_on_earlier_queries(qwen: GgufBackend, ask: Ask) -
         ask(0),
     ]
     assert all(query.images[0].tobytes() == image[0].tobytes() for query in queries if query.id.segment == 0)
-    together = qwen.answer_batch(queries)
-    assert together == qwen.answer_batch(queries[::-1])[::-1]
-    assert together == [qwen.answer_batch([query])[0] for query in queries]
-    assert len({repr(answer) for answer in together}) == len(queries)
+    batch_answers = qwen.answer_batch(queries)
+    assert batch_answers == qwen.answer_batch(queries[::-1])[::-1]
+    assert batch_answers == [qwen.answer_batch([query])[0] for query in queries]
+    assert len({repr(answer) for answer in batch_answers}) == len(queries)
 
 
 def test_an_image_of_many_questions_is_encoded_once(
     qwen: GgufBackend, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded: list[Any] = []
-    whole = decoder.mtmd_cpp.mtmd_encode_chunk
-    monkeypatch.setattr(decoder.mtmd_cpp, "mtmd_encode_chunk", lambda *given: (encoded.append(given), whole(*given))[1])
-    placed: list[Any] = []
-    place = decoder.mtmd_cpp.mtmd_helper_decode_image_chunk
+    encode = decoder.mtmd_cpp.mtmd_encode_chunk
     monkeypatch.setattr(
-        decoder.mtmd_cpp, "mtmd_helper_decode_image_chunk", lambda *given: (placed.append(given), place(*given))[1]
+        decoder.mtmd_cpp, "mtmd_encode_chunk", lambda *arguments: (encoded.append(arguments), encode(*arguments))[1]
+    )
+    decoded: list[Any] = []
+    decode = decoder.mtmd_cpp.mtmd_helper_decode_image_chunk
+    monkeypatch.setattr(
+        decoder.mtmd_cpp,
+        "mtmd_helper_decode_image_chunk",
+        lambda *arguments: (decoded.append(arguments), decode(*arguments))[1],
     )
     sampling = Sampling(choices=SCORES)
     queries = [
@@ -120,23 +127,25 @@ def test_an_image_of_many_questions_is_encoded_once(
     ]
     qwen.answer_batch(queries)
     assert len(encoded) == 2
-    assert len(placed) == 2  # its place in the language model's memory is kept too
+    assert len(decoded) == 2  # the prefix cache of the language model has it too
 
 
 def test_a_sampled_answer_depends_on_seed_and_content_only(qwen: GgufBackend, ask: Ask) -> None:
-    def drawn(number: int, seed: int) -> str:
+    def sampled_text(number: int, seed: int) -> str:
         sampling = Sampling(max_tokens=12, temperature=1.5, top_p=0.95, seed=seed)
         return qwen.answer_batch([ask(number, sampling=sampling)])[0].text
 
-    assert drawn(0, seed=1) == drawn(0, seed=1)
-    assert len({drawn(0, seed=seed) for seed in range(4)}) == 4
+    assert sampled_text(0, seed=1) == sampled_text(0, seed=1)
+    assert len({sampled_text(0, seed=seed) for seed in range(4)}) == 4
 
 
 def test_the_repetition_penalty_counts_question_and_answer(qwen: GgufBackend, ask: Ask) -> None:
-    def written(penalty: float) -> str:
+    def answer_text(penalty: float) -> str:
         return qwen.answer_batch([ask(0, sampling=Sampling(max_tokens=8, repetition_penalty=penalty))])[0].text
 
-    assert written(1.0) != written(0.01)  # makes what was there likely: words of the question come again
+    assert answer_text(1.0) != answer_text(
+        0.01
+    )  # below 1 the penalty makes used tokens likely: words of the question are repeated
     row = np.array([4.0, 4.0, -1.0, 4.0])
     assert penalise(row, {0, 2}, 2.0).tolist() == [2.0, 4.0, -2.0, 4.0]
     assert row.tolist() == [4.0, 4.0, -1.0, 4.0]
@@ -171,9 +180,9 @@ def test_ctrl_c_stops_a_query_and_the_backend_still_answers(
 
 
 def test_a_question_with_a_special_token_is_refused(qwen: GgufBackend, ask: Ask) -> None:
-    for mark in ("<|im_end|>", "<|image_pad|>", "<__anyanomaly_image__>"):
+    for token in ("<|im_end|>", "<|image_pad|>", "<__anyanomaly_image__>"):
         with pytest.raises(UsageError, match="special token of this model"):
-            qwen.answer_batch([ask(0, prompt=f"a {mark} of it")])
+            qwen.answer_batch([ask(0, prompt=f"a {token} of it")])
 
 
 def test_llama_cpp_writes_nothing_to_the_terminal(files: Files, ask: Ask, capfd: pytest.CaptureFixture[str]) -> None:

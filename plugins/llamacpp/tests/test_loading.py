@@ -1,4 +1,4 @@
-"""From a name to a loaded model, and every way this fails: one sentence each, before anything is computed."""
+"""Finding and loading a model, and a one-line error for each failure, before anything is computed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from anyanomaly.types import Query
 from plugins.demo.training.export_gguf import Files
 
 
-def header_only(path: Path, architecture: str, **values: object) -> Path:
+def write_header(path: Path, architecture: str, **values: object) -> Path:
     """Write a GGUF file without tensors."""
     file = GGUFWriter(path, architecture)
     for key, value in values.items():
@@ -50,11 +50,11 @@ def test_each_preset_names_its_own_model_and_differs_in_defaults_alone() -> None
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"device": "gpu"}, {"batch_size": 0}, {"threads": -1}, {"min_pixels": 9, "max_pixels": 8}]
+    "invalid", [{"device": "gpu"}, {"batch_size": 0}, {"threads": -1}, {"min_pixels": 9, "max_pixels": 8}]
 )
-def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+def test_options_that_make_no_sense_are_refused(invalid: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        GgufOptions(**wrong)  # type: ignore[arg-type]
+        GgufOptions(**invalid)  # type: ignore[arg-type]
 
 
 def test_missing_files(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_missing_files(tmp_path: Path) -> None:
         load(tmp_path / "no.gguf")
     with pytest.raises(UsageError, match="is a folder"):
         load(tmp_path)
-    model = header_only(tmp_path / "model.gguf", "llama")
+    model = write_header(tmp_path / "model.gguf", "llama")
     with pytest.raises(MissingRequirement, match=r"no projector.*cannot see.*--backend\.mmproj"):
         load(model)
     with pytest.raises(MissingRequirement, match="no model file"):
@@ -72,14 +72,14 @@ def test_missing_files(tmp_path: Path) -> None:
 
 
 def test_the_projector_is_looked_up_beside_the_model_and_must_be_unambiguous(tmp_path: Path) -> None:
-    model = header_only(tmp_path / "model.gguf", "llama")
+    model = write_header(tmp_path / "model.gguf", "llama")
     options = GgufOptions(model=str(model))
-    one = header_only(tmp_path / "mmproj-model-Q8_0.gguf", "clip")
-    assert find_files(options)[1].path == one
-    half = header_only(tmp_path / "mmproj-model-f16.gguf", "clip")
-    header_only(tmp_path / "mmproj-model-bf16.gguf", "clip")
+    quantised = write_header(tmp_path / "mmproj-model-Q8_0.gguf", "clip")
+    assert find_files(options)[1].path == quantised
+    half = write_header(tmp_path / "mmproj-model-f16.gguf", "clip")
+    write_header(tmp_path / "mmproj-model-bf16.gguf", "clip")
     assert find_files(options)[1].path == half
-    header_only(tmp_path / "mmproj-other-f16.gguf", "clip")
+    write_header(tmp_path / "mmproj-other-f16.gguf", "clip")
     with pytest.raises(UsageError, match=r"mmproj-model-f16\.gguf, mmproj-other-f16\.gguf.*--backend\.mmproj"):
         find_files(options)
 
@@ -96,10 +96,10 @@ def test_the_projector_is_looked_up_beside_the_model_and_must_be_unambiguous(tmp
     ],
 )
 def test_files_that_do_not_fit(tmp_path: Path, architecture: str, values: dict[str, object], says: str) -> None:
-    model = header_only(tmp_path / "model.gguf", architecture)
+    model = write_header(tmp_path / "model.gguf", architecture)
     is_text = "general" in values
-    seen = {} if is_text else {"clip__has_vision_encoder": True} | values
-    header_only(tmp_path / "mmproj.gguf", "llama" if is_text else "clip", **seen)
+    header = {} if is_text else {"clip__has_vision_encoder": True} | values
+    write_header(tmp_path / "mmproj.gguf", "llama" if is_text else "clip", **header)
     with pytest.raises(UsageError, match=says):
         load(model)
 
@@ -120,11 +120,11 @@ def test_a_hub_model_and_its_projector_are_named_with_their_commit(
     snapshot.mkdir(parents=True)
 
     def download(repo: str, file: str, revision: str) -> str:
-        return str(header_only(snapshot / file, "clip"))
+        return str(write_header(snapshot / file, "clip"))
 
-    listed = ["model.gguf", "mmproj-b-Q8_0.gguf", "mmproj-b-f16.gguf", "README.md"]
+    names = ["model.gguf", "mmproj-b-Q8_0.gguf", "mmproj-b-f16.gguf", "README.md"]
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-    monkeypatch.setattr("huggingface_hub.list_repo_files", lambda repo, revision: listed)
+    monkeypatch.setattr("huggingface_hub.list_repo_files", lambda repo, revision: names)
     model, mmproj = find_files(GgufOptions(model="a/b:model.gguf"))
     assert (model.identity, mmproj.identity) == ("a/b@c0ffee:model.gguf", "a/b@c0ffee:mmproj-b-f16.gguf")
 
@@ -140,12 +140,12 @@ def test_a_hub_model_and_its_projector_are_named_with_their_commit(
     ("keep", "error", "says"),
     [(3, UsageError, "not a GGUF file"), (500, BackendError, "truncated or damaged"), (-5000, BackendError, "loaded")],
 )
-@pytest.mark.parametrize("which", ["model", "mmproj"])
+@pytest.mark.parametrize("part", ["model", "mmproj"])
 def test_damaged_files(
-    files: Files, tmp_path: Path, which: str, keep: int, error: type[AnyAnomalyError], says: str
+    files: Files, tmp_path: Path, part: str, keep: int, error: type[AnyAnomalyError], says: str
 ) -> None:
     copies = {name: Path(shutil.copy(path, tmp_path)) for name, path in files._asdict().items()}
-    copies[which].write_bytes(copies[which].read_bytes()[:keep])
+    copies[part].write_bytes(copies[part].read_bytes()[:keep])
     with pytest.raises(error, match=says):
         load(copies["model"])
 
@@ -187,18 +187,18 @@ def test_pixel_limits_change_the_models_input(files: Files, ask: Callable[..., Q
 
 @pytest.mark.engine
 def test_the_fingerprint_depends_on_content_and_not_on_the_path(files: Files, tmp_path: Path) -> None:
-    def mark(model: Path, **options: object) -> str:
+    def load_fingerprint(model: Path, **options: object) -> str:
         with GgufBackend(GgufOptions(model=str(model), **options)) as backend:  # type: ignore[arg-type]
             return backend.fingerprint
 
     copies = Files(*(Path(shutil.copy(path, tmp_path)) for path in files))
-    first = mark(files.model)
-    assert mark(copies.model) == first
+    first = load_fingerprint(files.model)
+    assert load_fingerprint(copies.model) == first
     assert str(files.model) not in first
     data = bytearray(copies.model.read_bytes())
     data[-100] ^= 1  # the same names and shapes, another value
     copies.model.write_bytes(data)
-    assert len({first, mark(copies.model), mark(files.model, max_pixels=9000)}) == 3
+    assert len({first, load_fingerprint(copies.model), load_fingerprint(files.model, max_pixels=9000)}) == 3
 
 
 def test_use_before_load_and_closing_twice(ask: Callable[..., Query]) -> None:

@@ -1,4 +1,4 @@
-"""What the model is asked: the chat template's text, and images at the size that transformers gives them."""
+"""What the model is query: the chat template's text, and images at the size that transformers gives them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ QWEN = (
     "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}{% endif %}{% endfor %}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-PLAIN = "{% for m in messages %}[{{ m.role }}]{{ m.content | trim }}[end]{% endfor %}[assistant]"  # Llama 3's manner
-ADDED = "{% for m in messages %}{{ '[' + m.role + ']' + m.content + '[end]' }}{% endfor %}[assistant]"  # Qwen2's
+PLAIN = "{% for m in messages %}[{{ m.role }}]{{ m.content | trim }}[end]{% endfor %}[assistant]"  # as in Llama 3
+ADDED = "{% for m in messages %}{{ '[' + m.role + ']' + m.content + '[end]' }}{% endfor %}[assistant]"  # as in Qwen2
 
 
 def chat(template: str, *tokens: str, **more: object) -> Chat:
@@ -36,8 +36,8 @@ def chat(template: str, *tokens: str, **more: object) -> Chat:
 
 
 def test_the_image_placeholder_of_a_template_is_replaced(ask: Ask) -> None:
-    asked = ask(0, n_images=2, system="Judge.", prompt="Is it there?")
-    image_first = chat(QWEN).render(asked)
+    query = ask(0, n_images=2, system="Judge.", prompt="Is it there?")
+    image_first = chat(QWEN).render(query)
     assert image_first.endswith(f"{IMAGE}{IMAGE}Is it there?<|im_end|>\n<|im_start|>assistant\n")
     assert "Judge.<|im_end|>" in image_first
     assert f"Is it there?{IMAGE}<|im_end|>" in chat(QWEN).render(ask(0, text_first=True, prompt="Is it there?"))
@@ -45,8 +45,8 @@ def test_the_image_placeholder_of_a_template_is_replaced(ask: Ask) -> None:
 
 @pytest.mark.parametrize("template", [PLAIN, ADDED])
 def test_a_text_only_template_gets_images_on_separate_lines(ask: Ask, template: str) -> None:
-    asked = ask(0, system="Judge.", prompt="Is it there?")
-    assert chat(template).render(asked) == f"[system]Judge.[end][user]{IMAGE}\nIs it there?[end][assistant]"
+    query = ask(0, system="Judge.", prompt="Is it there?")
+    assert chat(template).render(query) == f"[system]Judge.[end][user]{IMAGE}\nIs it there?[end][assistant]"
     numbered = chat(template, "<image_id>").render(ask(0, n_images=2, prompt="Look."))  # MiniCPM-V 2.6
     assert numbered == (f"[user]<image_id>0</image_id>{IMAGE}\n<image_id>1</image_id>{IMAGE}\nLook.[end][assistant]")
     assert chat(template).render(ask(0, n_images=0, prompt="Look.")) == "[user]Look.[end][assistant]"
@@ -59,9 +59,9 @@ def test_a_template_without_a_system_turn_gets_the_system_text_before_the_questi
 
 def test_the_begin_of_sequence_token_is_written_once(ask: Ask) -> None:
     begins = {"bos_token_id": 0, "add_bos_token": True}
-    asked = ask(0, prompt="Look.")
-    assert chat(PLAIN, "<s>", **begins).render(asked).startswith("<s>[user]")
-    assert chat("{{ bos_token }}" + PLAIN, "<s>", **begins).render(asked).startswith("<s>[user]")
+    query = ask(0, prompt="Look.")
+    assert chat(PLAIN, "<s>", **begins).render(query).startswith("<s>[user]")
+    assert chat("{{ bos_token }}" + PLAIN, "<s>", **begins).render(query).startswith("<s>[user]")
 
 
 def test_templates_and_questions_that_cannot_be_used_are_refused(ask: Ask) -> None:

@@ -40,7 +40,7 @@ def model(name: str) -> Iterator[Any]:
 
 
 def to_grey_levels(processor: Any, pixels: torch.Tensor) -> Any:
-    """Return normalized pixels (3, side, side) as levels from 0 to 255."""
+    """Return normalised pixels (3, side, side) as levels from 0 to 255."""
     mean = torch.tensor(processor.image_mean)[:, None, None]
     std = torch.tensor(processor.image_std)[:, None, None]
     return ((pixels * std + mean) * 255).round().numpy()

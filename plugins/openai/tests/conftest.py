@@ -10,19 +10,19 @@ import pytest
 from anyanomaly_openai.backend import OpenAiBackend
 from anyanomaly_openai.options import OpenAiOptions
 
-from plugins.openai.tests.misbehaving import Script, Scripted, serving
+from plugins.openai.tests.scripted_server import Script, ScriptedServer, serve
 
-Opened = Callable[..., tuple[OpenAiBackend, Scripted]]
+OpenBackend = Callable[..., tuple[OpenAiBackend, ScriptedServer]]
 
 
 @pytest.fixture
-def opened() -> Iterator[Opened]:
-    """Return a loaded backend of a server with a script, and the server."""
+def open_backend() -> Iterator[OpenBackend]:
+    """Return a function from a script to a loaded backend and its server."""
     with ExitStack() as stack:
 
-        def make(script: Script, **options: Any) -> tuple[OpenAiBackend, Scripted]:
-            server = stack.enter_context(serving(script))
-            given = {"base_url": server.url, "retries": 2, "timeout_seconds": 5, **options}
-            return stack.enter_context(OpenAiBackend(OpenAiOptions(**given))), server
+        def make(script: Script, **options: Any) -> tuple[OpenAiBackend, ScriptedServer]:
+            server = stack.enter_context(serve(script))
+            settings = {"base_url": server.url, "retries": 2, "timeout_seconds": 5, **options}
+            return stack.enter_context(OpenAiBackend(OpenAiOptions(**settings))), server
 
         yield make

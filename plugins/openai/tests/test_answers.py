@@ -1,4 +1,4 @@
-"""What is asked, how many at once, and what is made of the answers."""
+"""Requests: their content, how many run at once, and how answers are read."""
 
 from __future__ import annotations
 
@@ -23,8 +23,16 @@ from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.testing.contracts.backend import BackendContract
 from anyanomaly.testing.samples import sample_queries
 from anyanomaly.types import Query, Sampling
-from plugins.openai.tests.conftest import Opened
-from plugins.openai.tests.misbehaving import MODELS, failing, good, scored, serving, status, written
+from plugins.openai.tests.conftest import OpenBackend
+from plugins.openai.tests.scripted_server import (
+    MODELS,
+    answer_correctly,
+    fail_first,
+    reply_status,
+    scored_answer,
+    serve,
+    text_answer,
+)
 
 QUERY = next(sample_queries(n_images=2))
 
@@ -36,44 +44,44 @@ class TestOpenAI(BackendContract):
 
     @pytest.fixture
     def component(self) -> Iterator[OpenAiBackend]:
-        with serving(good) as server:
+        with serve(answer_correctly) as server:
             yield OpenAiBackend(OpenAiOptions(base_url=server.url, max_inflight=3))
 
 
-def test_a_request_holds_the_question_and_exact_images(opened: Opened) -> None:
-    backend, server = opened(good)
+def test_a_request_holds_the_question_and_exact_images(open_backend: OpenBackend) -> None:
+    backend, server = open_backend(answer_correctly)
     sampling = Sampling(max_tokens=9, temperature=0.5, top_p=0.9, repetition_penalty=1.1, seed=3)
     query = Query(QUERY.id, QUERY.images, "Is it there?", "You look.", sampling=sampling)
     (answer,) = backend.answer_batch([query])
-    (content,) = server.asked
+    (content,) = server.posted
     system, user = content.pop("messages")
     assert system == {"role": "system", "content": "You look."}
-    first, second, words = user["content"]
-    assert words == {"type": "text", "text": "Is it there?"}
+    first, second, text = user["content"]
+    assert text == {"type": "text", "text": "Is it there?"}
     for part, image in zip((first, second), query.images, strict=True):
         head, _, data = part["image_url"]["url"].partition(",")
         assert head == "data:image/png;base64"
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), image)
-    asked = {"max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "repeat_penalty": 1.1, "seed": 3}
-    assert content == {"model": "tiny", **asked}
+    settings = {"max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "repeat_penalty": 1.1, "seed": 3}
+    assert content == {"model": "tiny", **settings}
     assert (answer.text, answer.prompt_tokens, answer.output_tokens) == ("0.5. It is grey.", 7, 3)
 
 
-def test_the_question_comes_first_with_text_first(opened: Opened) -> None:
-    backend, server = opened(good, image_format="jpeg")
+def test_the_question_comes_first_with_text_first(open_backend: OpenBackend) -> None:
+    backend, server = open_backend(answer_correctly, image_format="jpeg")
     backend.answer_batch([Query(QUERY.id, QUERY.images, "Is it there?", text_first=True)])
-    (user,) = server.asked[0]["messages"]
+    (user,) = server.posted[0]["messages"]
     assert [part["type"] for part in user["content"]] == ["text", "image_url", "image_url"]
     assert user["content"][1]["image_url"]["url"].startswith("data:image/jpeg;base64,")
 
 
-def test_requests_run_in_parallel_and_a_slow_one_delays_no_other(opened: Opened) -> None:
+def test_requests_run_in_parallel_and_a_slow_one_delays_no_other(open_backend: OpenBackend) -> None:
     def script(handler: Any, content: dict[str, Any] | None) -> None:
         if content is not None:
-            time.sleep(1.0 if len(server.asked) == 1 else 0.1)
-        good(handler, content)
+            time.sleep(1.0 if len(server.posted) == 1 else 0.1)
+        answer_correctly(handler, content)
 
-    backend, server = opened(script, max_inflight=4)
+    backend, server = open_backend(script, max_inflight=4)
     queries = [query for query, _ in zip(sample_queries(), range(12), strict=False)]
     ids = [answer.id for answer in backend.answer(queries)]
     assert sorted(ids) == [query.id for query in queries]
@@ -81,15 +89,15 @@ def test_requests_run_in_parallel_and_a_slow_one_delays_no_other(opened: Opened)
     assert ids.index(queries[0].id) > 3 or ids[0] != queries[0].id
 
 
-def test_a_failed_request_does_not_lose_the_answers_of_others(opened: Opened) -> None:
+def test_a_failed_request_does_not_lose_the_answers_of_others(open_backend: OpenBackend) -> None:
     def script(handler: Any, content: dict[str, Any] | None) -> None:
-        if content is not None and len(server.asked) == 3:
+        if content is not None and len(server.posted) == 3:
             time.sleep(0.5)
-            status(400)(handler, content)
+            reply_status(400)(handler, content)
         else:
-            good(handler, content)
+            answer_correctly(handler, content)
 
-    backend, server = opened(script, max_inflight=3)
+    backend, server = open_backend(script, max_inflight=3)
     answers = backend.answer(query for query, _ in zip(sample_queries(), range(3), strict=False))
     assert [next(answers).text for _ in range(2)] == ["0.5. It is grey."] * 2
     with pytest.raises(BackendError, match="no luck today"):
@@ -106,118 +114,124 @@ def test_a_failed_request_does_not_lose_the_answers_of_others(opened: Opened) ->
 def test_the_model_must_be_named_unless_it_is_the_only_one(
     models: dict[str, Any], options: dict[str, Any], says: str
 ) -> None:
-    with serving(lambda handler, _: handler.say(models)) as server, pytest.raises(UsageError, match=says):
+    with serve(lambda handler, _: handler.reply(models)) as server, pytest.raises(UsageError, match=says):
         OpenAiBackend(OpenAiOptions(base_url=server.url, **options)).load()
 
 
 def test_a_service_that_is_not_openai_compatible_is_refused() -> None:
     with (
-        serving(lambda handler, _: handler.say({"hello": 1})) as server,
+        serve(lambda handler, _: handler.reply({"hello": 1})) as server,
         pytest.raises(BackendError, match="no models"),
     ):
         OpenAiBackend(OpenAiOptions(base_url=server.url)).load()
 
 
-def test_scores_of_three_tokens_take_two_requests_with_a_grammar(opened: Opened) -> None:
-    backend, server = opened(good)
+def test_scores_of_three_tokens_take_two_requests_with_a_grammar(open_backend: OpenBackend) -> None:
+    backend, server = open_backend(answer_correctly)
     (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
-    assert len(server.asked) == 2
+    assert len(server.posted) == 2
     assert answer.logprobs is not None
     expected = {f"0.{digit}": 0.5 * 0.5 * 0.5 ** (10 - digit) for digit in range(10)} | {"1.0": 0.25 * 0.5 * 0.5}
     assert {choice: math.exp(logprob) for choice, logprob in answer.logprobs.items()} == pytest.approx(expected)
 
 
-def test_probability_beyond_the_likeliest_tokens_is_missing_and_not_estimated(opened: Opened) -> None:
-    backend, _ = opened(good, top_logprobs=3)
+def test_probability_beyond_the_likeliest_tokens_is_missing_and_not_estimated(open_backend: OpenBackend) -> None:
+    backend, _ = open_backend(answer_correctly, top_logprobs=3)
     (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
     logprobs = answer.logprobs or {}
     assert {choice for choice, logprob in logprobs.items() if logprob > -math.inf} == {"0.9", "0.8", "0.7", "1.0"}
     assert expected_score(logprobs)[1] < 0.3
 
 
-def test_a_server_without_log_probabilities(opened: Opened) -> None:
-    backend, _ = opened(failing(status(200, written("0.9"))))
+def test_a_server_without_log_probabilities(open_backend: OpenBackend) -> None:
+    backend, _ = open_backend(fail_first(reply_status(200, text_answer("0.9"))))
     with pytest.raises(BackendError, match=r"gives no log-probabilities.*--scoring words"):
         backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
 
 
-def test_of_a_server_without_continuation_only_the_generated_answer_is_read(opened: Opened) -> None:
+def test_of_a_server_without_continuation_only_the_generated_answer_is_read(open_backend: OpenBackend) -> None:
     def script(handler: Any, content: dict[str, Any] | None) -> None:
         if content is None:
-            handler.say({"data": [{"id": "tiny", "owned_by": "system"}]})
+            handler.reply({"data": [{"id": "tiny", "owned_by": "system"}]})
         else:
-            handler.say(scored({**content, "grammar": '"0.9"'}))
+            handler.reply(scored_answer({**content, "grammar": '"0.9"'}))
 
-    backend, server = opened(script)
+    backend, server = open_backend(script)
     (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
-    assert len(server.asked) == 1
-    assert "grammar" not in server.asked[0]
+    assert len(server.posted) == 1
+    assert "grammar" not in server.posted[0]
     logprobs = answer.logprobs or {}
     assert math.exp(logprobs["0.9"]) == pytest.approx(0.125)
     assert logprobs["1.0"] == -math.inf
 
 
 @pytest.mark.parametrize("server", ["sglang", "ollama"])
-def test_a_server_that_continues_an_answer_gets_its_prefix(opened: Opened, server: str) -> None:
+def test_a_server_that_continues_an_answer_gets_its_prefix(open_backend: OpenBackend, server: str) -> None:
     def script(handler: Any, content: dict[str, Any] | None) -> None:
         if content is None:
-            handler.say(MODELS)
+            handler.reply(MODELS)
             return
         last = content["messages"][-1]
-        begun = last["content"] if last["role"] == "assistant" else ""
-        whole = scored({**content, "grammar": '"0.9"' if not begun else '"1.0"'})
-        steps = whole["choices"][0]["logprobs"]["content"]
-        whole["choices"][0]["logprobs"]["content"] = steps[len(begun) :]
-        handler.say(whole)
+        prefix = last["content"] if last["role"] == "assistant" else ""
+        response = scored_answer({**content, "grammar": '"0.9"' if not prefix else '"1.0"'})
+        steps = response["choices"][0]["logprobs"]["content"]
+        response["choices"][0]["logprobs"]["content"] = steps[len(prefix) :]
+        handler.reply(response)
 
-    backend, served = opened(script, server=server)
+    backend, scripted = open_backend(script, server=server)
     (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
-    assert [content["messages"][-1]["role"] for content in served.asked] == ["user", "assistant"]
-    assert served.asked[1].get("continue_final_message", False) is (server == "sglang")
+    assert [content["messages"][-1]["role"] for content in scripted.posted] == ["user", "assistant"]
+    assert scripted.posted[1].get("continue_final_message", False) is (server == "sglang")
     assert math.exp((answer.logprobs or {})["1.0"]) == pytest.approx(0.25 * 0.25)
 
 
 def test_all_token_sequences_that_spell_an_answer_count() -> None:
-    """Tokens of several characters, and two ways to the same text."""
+    """Tokens of several characters, and two token sequences with the same text."""
     tops = {
         "": {"0": math.log(0.4), "0.": math.log(0.2), "1.0": math.log(0.1), "yes": math.log(0.3)},
         "0": {".5": math.log(0.5)},
         "0.": {"5": math.log(0.25)},
     }
-    places: list[str] = []
+    prefixes: list[str] = []
 
-    def ask(place: str) -> tuple[str, list[Step]]:
-        places.append(place)
-        return place, [Step("?", tops[place])]
+    def request_steps(prefix: str) -> tuple[str, list[Step]]:
+        prefixes.append(prefix)
+        return prefix, [Step("?", tops[prefix])]
 
-    found = choice_logprobs(["0.5", "1.0"], ask, 3)
-    assert places == ["", "0", "0."]
-    assert {choice: math.exp(logprob) for choice, logprob in found.items()} == pytest.approx(
+    logprobs = choice_logprobs(["0.5", "1.0"], request_steps, 3)
+    assert prefixes == ["", "0", "0."]
+    assert {choice: math.exp(logprob) for choice, logprob in logprobs.items()} == pytest.approx(
         {"0.5": 0.4 * 0.5 + 0.2 * 0.25, "1.0": 0.1}
     )
 
 
 def test_negligible_prefixes_get_no_request() -> None:
-    def asked(of_one: float) -> list[str]:
-        tops = {"": {"0": 0.0, "1": math.log(of_one)}, "0": {".": 0.0}, "0.": {"2": math.log(0.5)}, "1": {".": 0.0}}
-        places: list[str] = []
+    def requested_prefixes(probability_of_one: float) -> list[str]:
+        tops = {
+            "": {"0": 0.0, "1": math.log(probability_of_one)},
+            "0": {".": 0.0},
+            "0.": {"2": math.log(0.5)},
+            "1": {".": 0.0},
+        }
+        prefixes: list[str] = []
 
-        def ask(place: str) -> tuple[str, list[Step]]:
-            places.append(place)
-            way = ["0", ".", "2"] if not place else [".", "0"]
-            return place, [Step(token, tops.get(place + "".join(way[:at]), {})) for at, token in enumerate(way)]
+        def request_steps(prefix: str) -> tuple[str, list[Step]]:
+            prefixes.append(prefix)
+            tokens = ["0", ".", "2"] if not prefix else [".", "0"]
+            texts = [prefix + "".join(tokens[:length]) for length in range(len(tokens))]
+            return prefix, [Step(token, tops.get(text, {})) for token, text in zip(tokens, texts, strict=True)]
 
-        choice_logprobs(("0.2", "1.0"), ask, 2)
-        return places
+        choice_logprobs(("0.2", "1.0"), request_steps, 2)
+        return prefixes
 
-    assert asked(4e-4) == [""]  # 0.5 is known to end in an answer
-    assert asked(6e-4) == ["", "1"]
+    assert requested_prefixes(4e-4) == [""]  # the known answer 0.2 has the probability 0.5
+    assert requested_prefixes(6e-4) == ["", "1"]
 
 
 def test_negligible_is_relative_to_the_known_answers() -> None:
-    """A beginning is likely; that it ends in an allowed answer is not."""
+    """The first prefix is likely, but it is less likely that it ends in an allowed answer."""
     answers = ((0, 2), (1, 2))
-    found = {(): {0: math.log(0.9), 1: math.log(5e-4)}, (0,): {2: math.log(0.5)}}
-    assert not _is_negligible((1,), answers, found)
-    assert _is_negligible((1,), answers, found | {(0,): {2: math.log(0.9)}})
+    logprobs = {(): {0: math.log(0.9), 1: math.log(5e-4)}, (0,): {2: math.log(0.5)}}
+    assert not _is_negligible((1,), answers, logprobs)
+    assert _is_negligible((1,), answers, logprobs | {(0,): {2: math.log(0.9)}})
     assert not _is_negligible((), answers, {})

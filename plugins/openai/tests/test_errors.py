@@ -1,4 +1,4 @@
-"""Everything a server and the way to it do wrong: a passing fault is waited out, any other is one sentence."""
+"""Failures of a server and of the connection: temporary ones are retried, all others give a one-line error."""
 
 from __future__ import annotations
 
@@ -21,82 +21,89 @@ from anyanomaly_openai.options import OpenAiOptions
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.testing.samples import sample_queries
 from anyanomaly.testing.videos import write_image
-from plugins.openai.tests.conftest import Opened
-from plugins.openai.tests.misbehaving import (
+from plugins.openai.tests.conftest import OpenBackend
+from plugins.openai.tests.scripted_server import (
     Script,
-    failing,
-    garbage,
-    good,
-    half,
-    nothing,
-    serving,
-    silent,
-    status,
-    written,
+    answer_correctly,
+    drop_connection,
+    fail_first,
+    reply_half,
+    reply_html,
+    reply_late,
+    reply_status,
+    serve,
+    text_answer,
 )
 
 QUERY = next(sample_queries())
 
 
-def said(opened: Opened, script: Script, **options: object) -> str:
-    """Return the one sentence in which a backend gives up."""
-    backend, _ = opened(script, **options)
-    with pytest.raises(BackendError) as caught:
+def error_message(open_backend: OpenBackend, script: Script, **options: object) -> str:
+    """Return the message of the error that ends the run, one line."""
+    backend, _ = open_backend(script, **options)
+    with pytest.raises(BackendError) as error_info:
         backend.answer_batch([QUERY])
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    assert "\n" not in str(error_info.value)
+    return str(error_info.value)
 
 
 @pytest.mark.parametrize(
-    "fault", [status(429), status(500), status(503), garbage, nothing, half], ids=lambda fault: fault.__name__
+    "fault",
+    [reply_status(429), reply_status(500), reply_status(503), reply_html, drop_connection, reply_half],
+    ids=lambda fault: fault.__name__,
 )
-def test_a_temporary_error_is_retried(opened: Opened, fault: Script) -> None:
-    backend, server = opened(failing(fault, fault))
+def test_a_temporary_error_is_retried(open_backend: OpenBackend, fault: Script) -> None:
+    backend, server = open_backend(fail_first(fault, fault))
     (answer,) = backend.answer_batch([QUERY])
     assert answer.text == "0.5. It is grey."
-    assert len(server.asked) == 3
+    assert len(server.posted) == 3
 
 
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        (status(429), "answered 429 Too Many Requests: no luck today."),
-        (status(500, b"oops"), "answered 500 Internal Server Error: oops."),
-        (garbage, "answered without JSON: <html>A page of a proxy</html>."),
-        (nothing, "closed the connection"),
-        (half, "closed the connection"),
+        (reply_status(429), "answered 429 Too Many Requests: no luck today."),
+        (reply_status(500, b"oops"), "answered 500 Internal Server Error: oops."),
+        (reply_html, "answered without JSON: <html>A page of a proxy</html>."),
+        (drop_connection, "closed the connection"),
+        (reply_half, "closed the connection"),
     ],
 )
-def test_an_error_that_persists_ends_the_run_after_the_last_retry(opened: Opened, fault: Script, says: str) -> None:
-    assert says in said(opened, failing(*[fault] * 3))
+def test_an_error_that_persists_ends_the_run_after_the_last_retry(
+    open_backend: OpenBackend, fault: Script, says: str
+) -> None:
+    assert says in error_message(open_backend, fail_first(*[fault] * 3))
 
 
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        (status(401), r"refuses access \(401 Unauthorized\).*--backend.api-key-env"),
-        (status(403), "refuses access"),
-        (status(400, {"error": {"message": "maximum context length is 2048 tokens"}}), "context length is 2048 tokens"),
-        (status(404), "--backend.base-url.*--backend.model"),
-        (status(307, location="http://127.0.0.2/v1"), "redirects to http://127.0.0.2/v1"),
-        (status(200, {"id": 1}), "holds no answer"),
-        (status(200, {"choices": []}), "holds no answer"),
-        (status(429, Retry_After="4000"), "asks to wait 4000 s"),
+        (reply_status(401), r"refuses access \(401 Unauthorized\).*--backend.api-key-env"),
+        (reply_status(403), "refuses access"),
+        (
+            reply_status(400, {"error": {"message": "maximum context length is 2048 tokens"}}),
+            "context length is 2048 tokens",
+        ),
+        (reply_status(404), "--backend.base-url.*--backend.model"),
+        (reply_status(307, location="http://127.0.0.2/v1"), "redirects to http://127.0.0.2/v1"),
+        (reply_status(200, {"id": 1}), "holds no answer"),
+        (reply_status(200, {"choices": []}), "holds no answer"),
+        (reply_status(429, Retry_After="4000"), "asks to wait 4000 s"),
     ],
 )
-def test_a_permanent_error_is_not_retried(opened: Opened, fault: Script, says: str) -> None:
-    backend, server = opened(failing(fault))
+def test_a_permanent_error_is_not_retried(open_backend: OpenBackend, fault: Script, says: str) -> None:
+    backend, server = open_backend(fail_first(fault))
     with pytest.raises(BackendError, match=says):
         backend.answer_batch([QUERY])
-    assert len(server.asked) == 1
+    assert len(server.posted) == 1
 
 
-def test_retry_after_is_respected(opened: Opened) -> None:
-    backend, server = opened(failing(status(429, Retry_After="1")))
+def test_retry_after_is_respected(open_backend: OpenBackend) -> None:
+    backend, server = open_backend(fail_first(reply_status(429, Retry_After="1")))
     start = time.monotonic()
     backend.answer_batch([QUERY])
     assert time.monotonic() - start >= 1
-    assert len(server.asked) == 2
+    assert len(server.posted) == 2
 
 
 def test_retry_after_in_seconds_and_as_a_date() -> None:
@@ -106,14 +113,14 @@ def test_retry_after_in_seconds_and_as_a_date() -> None:
     assert retry_after({}) is None
 
 
-def test_a_server_that_does_not_answer_in_time(opened: Opened) -> None:
-    text = said(opened, failing(silent), timeout_seconds=0.3, retries=0)
+def test_a_server_that_does_not_answer_in_time(open_backend: OpenBackend) -> None:
+    text = error_message(open_backend, fail_first(reply_late), timeout_seconds=0.3, retries=0)
     assert "gave no answer in 0.3 s" in text
     assert "--backend.timeout-seconds" in text
 
 
 def test_a_missing_server() -> None:
-    with serving(good) as server:
+    with serve(answer_correctly) as server:
         url = server.url
     backend = OpenAiBackend(OpenAiOptions(base_url=url.replace(str(server.server_port), "9")))
     with pytest.raises(BackendError, match=r"Nothing answers at .*Start the server"):
@@ -128,7 +135,7 @@ def test_a_certificate_that_does_not_verify_and_one_that_is_trusted(tmp_path: Pa
     files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
     subprocess.run([*command.split(), *files], check=True, capture_output=True)
     certificate.write_text((tmp_path / "key.pem").read_text() + (tmp_path / "cert.pem").read_text())
-    with serving(good, certificate) as server:
+    with serve(answer_correctly, certificate) as server:
         backend = OpenAiBackend(OpenAiOptions(base_url=server.url))
         with pytest.raises(BackendError, match=r"does not verify: self.signed certificate.*--backend\.ca-file"):
             backend.load()
@@ -139,15 +146,15 @@ def test_a_certificate_that_does_not_verify_and_one_that_is_trusted(tmp_path: Pa
         OpenAiBackend(OpenAiOptions(ca_file=str(tmp_path / "none.pem"))).load()
 
 
-def test_the_key_is_sent_and_appears_nowhere_else(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_sent_and_appears_nowhere_else(open_backend: OpenBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", "secret-12345")
-    parrot = status(400, {"error": {"message": "Incorrect API key provided: secret-12345"}})
-    backend, server = opened(failing(parrot), api_key_env="SOME_KEY")
-    with pytest.raises(BackendError) as caught:
+    repeats_key = reply_status(400, {"error": {"message": "Incorrect API key provided: secret-12345"}})
+    backend, server = open_backend(fail_first(repeats_key), api_key_env="SOME_KEY")
+    with pytest.raises(BackendError) as error_info:
         backend.answer_batch([QUERY])
     assert all(headers["Authorization"] == "Bearer secret-12345" for _, headers, _ in server.requests)
-    shown = (str(caught.value), backend.fingerprint, backend.options.model_dump_json(), repr(vars(backend)))
-    assert not any("secret-12345" in each for each in shown)
+    visible_texts = (str(error_info.value), backend.fingerprint, backend.options.model_dump_json(), repr(vars(backend)))
+    assert not any("secret-12345" in text for text in visible_texts)
 
 
 def test_a_key_variable_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,18 +163,18 @@ def test_a_key_variable_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None
         OpenAiBackend(OpenAiOptions(api_key_env="SOME_KEY")).load()
 
 
-def test_no_key_is_sent_without_the_option(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key_is_sent_without_the_option(open_backend: OpenBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "secret-12345")
-    _, server = opened(good)
+    _, server = open_backend(answer_correctly)
     assert "Authorization" not in server.requests[0][1]
 
 
-def test_requests_to_this_machine_use_no_proxy(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_to_this_machine_use_no_proxy(open_backend: OpenBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    backend, _ = opened(good)
+    backend, _ = open_backend(answer_correctly)
     assert backend.answer_batch([QUERY])[0].text
 
 
@@ -188,23 +195,23 @@ def test_only_a_loopback_address_keeps_images_here(url: str, leaves: bool) -> No
     assert OpenAiBackend(OpenAiOptions(base_url=url)).leaves_machine is leaves
 
 
-def pictures(folder: Path) -> Path:
-    """Return a video of twelve frames, no two alike, so that every question is one of its own."""
+def image_folder(folder: Path) -> Path:
+    """Return a video of twelve different frames, so that no two questions are equal."""
     folder.mkdir()
     for number in range(12):
         write_image(folder / f"{number}.png", np.full((16, 16, 3), 20 * number, dtype=np.uint8))
     return folder
 
 
-def command(video: Path, url: str, *more: str) -> list[str]:
+def run_command(video: Path, url: str, *more: str) -> list[str]:
     plain = ["--selector", "middle", "--context", "key", "--backend", "openai", "--backend.base-url", url]
     return [sys.executable, "-m", "anyanomaly", "run", str(video), "-t", "red", *plain, "--segment-frames", "1", *more]
 
 
 @contextmanager
-def running(words: list[str], cache: Path) -> Iterator[subprocess.Popen[str]]:
+def start(command: list[str], cache: Path) -> Iterator[subprocess.Popen[str]]:
     environment = {**os.environ, "ANYANOMALY_CACHE_DIR": str(cache)}
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         yield process
     finally:
@@ -213,56 +220,56 @@ def running(words: list[str], cache: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_another_machine_needs_allow_network(tmp_path: Path) -> None:
-    video = pictures(tmp_path / "video")
-    with running(command(video, "http://192.0.2.1/v1"), tmp_path) as process:
+    video = image_folder(tmp_path / "video")
+    with start(run_command(video, "http://192.0.2.1/v1"), tmp_path) as process:
         _, err = process.communicate(timeout=120)
     assert process.returncode == 2
     assert err.splitlines()[-1].endswith("sends pictures off this machine. If that is allowed, add --allow-network.")
 
 
 def test_an_interrupt_ends_the_run_at_once_and_keeps_the_answers(tmp_path: Path) -> None:
-    video = pictures(tmp_path / "video")
+    video = image_folder(tmp_path / "video")
     n_good = 4
 
     def script(handler, content):
-        if content is not None and len(server.asked) > n_good:
+        if content is not None and len(server.posted) > n_good:
             time.sleep(60)
-        good(handler, content)
+        answer_correctly(handler, content)
 
-    with serving(script) as server:
-        words = command(video, server.url, "--backend.max-inflight", "2")
-        with running(words, tmp_path) as process:
-            until = time.monotonic() + 120
-            while len(server.asked) < n_good + 2 and time.monotonic() < until:
+    with serve(script) as server:
+        command = run_command(video, server.url, "--backend.max-inflight", "2")
+        with start(command, tmp_path) as process:
+            deadline = time.monotonic() + 120
+            while len(server.posted) < n_good + 2 and time.monotonic() < deadline:
                 time.sleep(0.1)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=20)  # far less than the answer would take
         assert process.returncode == 130
         assert err.splitlines()[-1] == "anyanomaly: interrupted"
-        server.script = good
-        with running(words, tmp_path) as process:
+        server.script = answer_correctly
+        with start(command, tmp_path) as process:
             _, err = process.communicate(timeout=120)
         assert process.returncode == 0
         assert f"{12 - n_good} questions asked, {n_good} answers reused" in err
 
 
 def test_a_server_that_dies_ends_the_run_and_a_second_run_completes(tmp_path: Path) -> None:
-    video = pictures(tmp_path / "video")
-    with serving(failing(*[good] * 5, *[nothing] * 9)) as server:
-        words = command(video, server.url, "--backend.retries", "0", "-o", str(tmp_path / "r.jsonl"))
-        words += ["--backend.max-inflight", "1"]
-        with running(words, tmp_path) as process:
+    video = image_folder(tmp_path / "video")
+    with serve(fail_first(*[answer_correctly] * 5, *[drop_connection] * 9)) as server:
+        command = run_command(video, server.url, "--backend.retries", "0", "-o", str(tmp_path / "r.jsonl"))
+        command += ["--backend.max-inflight", "1"]
+        with start(command, tmp_path) as process:
             _, err = process.communicate(timeout=120)
         assert process.returncode == 5
         assert "closed the connection" in err.splitlines()[-1]
         assert (tmp_path / "r.jsonl").read_text().count('"type": "segment"') == 5
-        server.script = good
-        with running(words, tmp_path) as process:
+        server.script = answer_correctly
+        with start(command, tmp_path) as process:
             _, err = process.communicate(timeout=120)
         assert process.returncode == 0
         assert "7 questions asked, 5 answers reused" in err
 
 
-def test_an_empty_answer_is_unreadable_and_no_error(opened: Opened) -> None:
-    backend, _ = opened(failing(status(200, written(None))))  # type: ignore[arg-type]  # what a refusal looks like
+def test_an_empty_answer_is_unreadable_and_no_error(open_backend: OpenBackend) -> None:
+    backend, _ = open_backend(fail_first(reply_status(200, text_answer(None))))  # type: ignore[arg-type]  # what a refusal looks like
     assert backend.answer_batch([QUERY])[0].text == ""

@@ -1,4 +1,4 @@
-"""A real vLLM server on loopback: the same scores as transformers, and what happens when it is killed."""
+"""A real vLLM server on loopback: the scores of transformers, and a one-line error after it is killed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = (
+    settings = (
         f"--host 127.0.0.1 --port {port} --served-model-name tiny --dtype float32 --enforce-eager --max-model-len 2048"
     )
     limits = ["--limit-mm-per-prompt", '{"image": 2, "video": 0}', "--generation-config", "vllm"]
@@ -48,7 +48,7 @@ def server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         "vllm.entrypoints.openai.api_server",
         "--model",
         str(folder),
-        *words.split(),
+        *settings.split(),
         *limits,
     ]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
@@ -56,10 +56,10 @@ def server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
     try:
-        until = time.monotonic() + START_S
+        deadline = time.monotonic() + START_S
         while not _answers(f"http://127.0.0.1:{port}/health"):
             assert process.poll() is None, log.read_text(errors="replace")[-2000:]
-            assert time.monotonic() < until, log.read_text(errors="replace")[-2000:]
+            assert time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
             time.sleep(1)
         yield process, f"http://127.0.0.1:{port}/v1"
     finally:
@@ -91,21 +91,21 @@ def test_scores_equal_those_of_transformers_and_a_killed_server_is_a_one_line_er
         for choices in (SCORES, YES_NO)
         for query, _ in zip(sample_queries(sampling=Sampling(choices=choices)), range(4), strict=False)
     ]
-    with TransformersBackend(TransformersOptions(model=str(folder), device="cpu")) as other:
-        wanted = other.answer_batch(queries[:4]), other.answer_batch(queries[4:])
+    with TransformersBackend(TransformersOptions(model=str(folder), device="cpu")) as reference:
+        expected_groups = reference.answer_batch(queries[:4]), reference.answer_batch(queries[4:])
     with OpenAiBackend(OpenAiOptions(base_url=url, retries=0)) as backend:
-        for group, expected in zip((queries[:4], queries[4:]), wanted, strict=True):
-            for answer, same in zip(backend.answer_batch(group), expected, strict=True):
-                _same_but_for_what_is_negligible(answer.logprobs or {}, same.logprobs or {})
+        for group, expected in zip((queries[:4], queries[4:]), expected_groups, strict=True):
+            for answer, expected_answer in zip(backend.answer_batch(group), expected, strict=True):
+                _assert_equal_unless_negligible(answer.logprobs or {}, expected_answer.logprobs or {})
         _kill(process)
         with pytest.raises(BackendError, match=r"^(Nothing answers|The server at .* closed the connection).*\.$"):
             backend.answer_batch(queries[:1])
 
 
-def _same_but_for_what_is_negligible(ours: Mapping[str, float], theirs: Mapping[str, float]) -> None:
-    """What was asked for is equal; what was not has a share too small to move a score."""
-    known = {choice: value for choice, value in ours.items() if value > -math.inf}
+def _assert_equal_unless_negligible(ours: Mapping[str, float], theirs: Mapping[str, float]) -> None:
+    """Check that requested log-probabilities are equal, and that the others are too small to change a score."""
+    requested = {choice: value for choice, value in ours.items() if value > -math.inf}
     assert ours.keys() == theirs.keys()
-    assert known == pytest.approx({choice: theirs[choice] for choice in known}, abs=1e-4)
-    left_out = sum(math.exp(value) for choice, value in theirs.items() if choice not in known)
-    assert left_out < len(ours) * NEGLIGIBLE * sum(map(math.exp, theirs.values()))
+    assert requested == pytest.approx({choice: theirs[choice] for choice in requested}, abs=1e-4)
+    missing_mass = sum(math.exp(value) for choice, value in theirs.items() if choice not in requested)
+    assert missing_mass < len(ours) * NEGLIGIBLE * sum(map(math.exp, theirs.values()))

@@ -1,4 +1,4 @@
-"""Tiny checkpoints, made once per test run, and queries about made pictures."""
+"""Tiny checkpoints, built once per test run, and queries about synthetic images."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.support.tiny_models import ARCHITECTURES, make_model
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    made: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
 
     def get(architecture: str) -> Path:
-        if architecture not in made:
-            made[architecture] = make_model(architecture, tmp_path_factory.mktemp(architecture))
-        return made[architecture]
+        if architecture not in folders:
+            folders[architecture] = make_model(architecture, tmp_path_factory.mktemp(architecture))
+        return folders[architecture]
 
     return get
 

@@ -1,4 +1,4 @@
-"""What every architecture must give: words, exact log-probabilities, the same alone and in a batch."""
+"""Every architecture: words and exact log-probabilities, equal in a batch and alone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Ask = Callable[..., Query]
 UNEVEN = ("0", "0.5", "yes", "no, there is none", "no bicycle")
 
 
-def brute_force(backend: TransformersBackend, query: Query) -> dict[str, float]:
-    """Return each choice's log-probability from one whole forward pass per choice, without any cache."""
+def full_pass_logprobs(backend: TransformersBackend, query: Query) -> dict[str, float]:
+    """Return each choice's log-probability from a complete forward pass per choice, without a cache."""
     assert backend._loaded is not None
     model, processor, *_ = backend._loaded
     text = render_prompt(processor, query)
@@ -43,7 +43,7 @@ def test_logprobs_equal_those_of_a_full_pass_per_choice(
 ) -> None:
     query = ask(3, n_images=2, sampling=Sampling(choices=choices))
     answer = backend.answer_batch([query])[0]
-    assert answer.logprobs == pytest.approx(brute_force(backend, query), abs=1e-4)
+    assert answer.logprobs == pytest.approx(full_pass_logprobs(backend, query), abs=1e-4)
     assert list(answer.logprobs or ()) == list(choices)
 
 
@@ -59,14 +59,14 @@ def test_a_mixed_batch_gives_the_answers_of_single_queries(backend: Transformers
         ask(7, sampling=Sampling(max_tokens=6, temperature=0.8, top_p=0.9)),
         ask(8, n_images=2, prompt="Hm?", sampling=Sampling(max_tokens=6, temperature=0.8, top_p=0.9)),
     ]
-    together = backend.answer_batch(queries)
-    assert [answer.id for answer in together] == [query.id for query in queries]
-    for query, answer in zip(queries, together, strict=True):
-        alone = backend.answer_batch([query])[0]
-        assert answer.text == alone.text
-        assert (answer.prompt_tokens, answer.output_tokens) == (alone.prompt_tokens, alone.output_tokens)
+    batch_answers = backend.answer_batch(queries)
+    assert [answer.id for answer in batch_answers] == [query.id for query in queries]
+    for query, answer in zip(queries, batch_answers, strict=True):
+        single = backend.answer_batch([query])[0]
+        assert answer.text == single.text
+        assert (answer.prompt_tokens, answer.output_tokens) == (single.prompt_tokens, single.output_tokens)
         if query.sampling.choices:
-            assert answer.logprobs == pytest.approx(alone.logprobs, abs=1e-4)
+            assert answer.logprobs == pytest.approx(single.logprobs, abs=1e-4)
         else:
             assert answer.logprobs is None
 
@@ -75,16 +75,16 @@ def test_the_answer_depends_on_image_order_question_and_their_order(backend: Tra
     sampling = Sampling(choices=SCORES)
     query = ask(1, n_images=2, sampling=sampling)
     swapped = Query(query.id, query.images[::-1], query.prompt, sampling=sampling)
-    others = [
+    variants = [
         swapped,
         ask(1, n_images=1, sampling=sampling),
         ask(1, n_images=2, prompt="Is there a car?", sampling=sampling),
         ask(1, n_images=2, text_first=True, sampling=sampling),
         ask(1, n_images=2, system="You are a vision anomaly detector.", sampling=sampling),
     ]
-    first, *rest = backend.answer_batch([query, *others])
-    for other in rest:
-        assert other.logprobs != pytest.approx(first.logprobs, abs=1e-3)
+    first, *variant_answers = backend.answer_batch([query, *variants])
+    for answer in variant_answers:
+        assert answer.logprobs != pytest.approx(first.logprobs, abs=1e-3)
 
 
 def test_the_same_batch_gives_the_same_numbers(backend: TransformersBackend, ask: Ask) -> None:
@@ -93,7 +93,7 @@ def test_the_same_batch_gives_the_same_numbers(backend: TransformersBackend, ask
 
 
 def test_greedy_words_ignore_the_sampling_defaults_of_the_checkpoint(backend: TransformersBackend, ask: Ask) -> None:
-    """The first greedy token must be the likeliest one of a whole pass."""
+    """The first greedy token must be the likeliest one of a complete forward pass."""
     assert backend._loaded is not None
     model, processor, *_ = backend._loaded
     query = ask(2, sampling=Sampling(max_tokens=1))

@@ -1,4 +1,4 @@
-"""Attention as old releases of transformers computed it: within last bits of today's, which are the originals' own."""
+"""Attention of older releases of transformers: equal to that of the installed release up to the last bits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.engine
 
 
 @pytest.mark.parametrize("groups", [1, 2])
-def test_attention_over_a_padded_batch_equals_the_librarys(groups: int) -> None:
+def test_attention_over_a_padded_batch_equals_the_installed_release(groups: int) -> None:
     torch.manual_seed(1)
     config = LlamaConfig(
         hidden_size=48,
@@ -34,7 +34,7 @@ def test_attention_over_a_padded_batch_equals_the_librarys(groups: int) -> None:
     assert not torch.equal(logits[1], logits[0])  # a width of 12 has no exact root
 
 
-def test_half_precision_sums_equal_the_librarys() -> None:
+def test_half_precision_sums_equal_the_installed_release() -> None:
     torch.manual_seed(1)
     sizes = {"hidden_size": 64, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
     model = LlamaForCausalLM(LlamaConfig(**sizes, vocab_size=32, initializer_range=0.2)).half().eval()
@@ -46,7 +46,7 @@ def test_half_precision_sums_equal_the_librarys() -> None:
     assert torch.equal(logits[1], logits[0])  # a width of 16 has an exact root
 
 
-def test_attention_of_the_image_tower_equals_the_librarys() -> None:
+def test_attention_of_the_image_tower_equals_the_installed_release() -> None:
     torch.manual_seed(1)
     sizes = {"hidden_size": 48, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
     model = CLIPVisionModel(CLIPVisionConfig(**sizes, image_size=28, patch_size=7)).eval()

@@ -1,4 +1,4 @@
-"""Original checkpoint layouts: read whole and strictly, and every fault told in a sentence."""
+"""Checkpoints in their original layouts: complete and strict reading, and a one-line error for each failure."""
 
 from __future__ import annotations
 
@@ -33,44 +33,44 @@ def save(values: dict[str, torch.Tensor], path: Path) -> None:
 
 def write(folder: Path, layout: str) -> Path:
     """Write VALUES in one of the layouts of the hub."""
-    whole, parted = layout.split()
-    if parted == "whole":
-        save(VALUES, folder / whole)
+    file_name, form = layout.split()
+    if form == "complete":
+        save(VALUES, folder / file_name)
         return folder
-    stem, suffix = whole.rsplit(".", 1)
+    stem, suffix = file_name.rsplit(".", 1)
     names = list(VALUES)
     parts = {f"{stem}-00001-of-00002.{suffix}": names[:1], f"{stem}-00002-of-00002.{suffix}": names[1:]}
-    for part, own in parts.items():
-        save({name: VALUES[name] for name in own}, folder / part)
-    index = {"weight_map": {name: part for part, own in parts.items() for name in own}}
-    (folder / f"{whole}.index.json").write_text(json.dumps(index))
+    for part, part_names in parts.items():
+        save({name: VALUES[name] for name in part_names}, folder / part)
+    index = {"weight_map": {name: part for part, part_names in parts.items() for name in part_names}}
+    (folder / f"{file_name}.index.json").write_text(json.dumps(index))
     return folder
 
 
-LAYOUTS = [f"{file} {parted}" for file in ("model.safetensors", "pytorch_model.bin") for parted in ("whole", "parts")]
+LAYOUTS = [f"{file} {form}" for file in ("model.safetensors", "pytorch_model.bin") for form in ("complete", "parts")]
 
 
-def same(read: Tensors) -> bool:
+def holds_values(read: Tensors) -> bool:
     return set(read) == set(VALUES) and all(torch.equal(read[name], VALUES[name]) for name in VALUES)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_layout_is_read(tmp_path: Path, layout: str) -> None:
-    assert same(Tensors(write(tmp_path, layout)))
+    assert holds_values(Tensors(write(tmp_path, layout)))
 
 
 def test_one_file_with_nested_tables_is_read_in_both_pickle_formats(tmp_path: Path) -> None:
     torch.save({"model": VALUES, "epoch": 3}, tmp_path / "deep.pth")
     torch.save(VALUES, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-    assert same(Tensors(tmp_path / "deep.pth", inside=("model",)))
-    assert same(Tensors(tmp_path / "old.pth"))
+    assert holds_values(Tensors(tmp_path / "deep.pth", inside=("model",)))
+    assert holds_values(Tensors(tmp_path / "old.pth"))
     with pytest.raises(UsageError, match=r"'deep\.pth' has no entry 'state'"):
         Tensors(tmp_path / "deep.pth", inside=("state",))
     with pytest.raises(UsageError, match=r"'deep\.pth' holds other values than tensors"):
         Tensors(tmp_path / "deep.pth")
 
 
-def cut(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
@@ -78,14 +78,14 @@ def cut(path: Path) -> None:
 def test_a_truncated_checkpoint_is_an_error(tmp_path: Path, layout: str) -> None:
     write(tmp_path, layout)
     broken = sorted(path for path in tmp_path.iterdir() if path.suffix != ".json")[-1]
-    cut(broken)
+    truncate(broken)
     with pytest.raises(BackendError, match=rf"{broken.name}.*truncated or damaged"):
-        same(Tensors(tmp_path))
+        holds_values(Tensors(tmp_path))
 
 
 def test_a_truncated_old_pickle_is_an_error(tmp_path: Path) -> None:
     torch.save(VALUES, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-    cut(tmp_path / "old.pth")
+    truncate(tmp_path / "old.pth")
     with pytest.raises(BackendError, match="truncated or damaged"):
         Tensors(tmp_path / "old.pth")
 
@@ -93,9 +93,9 @@ def test_a_truncated_old_pickle_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if "parts" in layout])
 def test_a_missing_part_is_named(tmp_path: Path, layout: str) -> None:
     write(tmp_path, layout)
-    lost = sorted(path for path in tmp_path.iterdir() if path.suffix != ".json")[-1]
-    lost.unlink()
-    with pytest.raises(MissingRequirement, match=f"lacks {lost.name}"):
+    missing = sorted(path for path in tmp_path.iterdir() if path.suffix != ".json")[-1]
+    missing.unlink()
+    with pytest.raises(MissingRequirement, match=f"lacks {missing.name}"):
         Tensors(tmp_path)
 
 
@@ -103,7 +103,7 @@ def test_a_part_without_a_tensor_of_the_index_is_an_error(tmp_path: Path) -> Non
     write(tmp_path, "model.safetensors parts")
     save_file({"two.weight": VALUES["two.weight"]}, tmp_path / "model-00002-of-00002.safetensors")
     with pytest.raises(BackendError, match=r"lacks the tensor 'three'"):
-        same(Tensors(tmp_path))
+        holds_values(Tensors(tmp_path))
 
 
 class Code:
@@ -168,8 +168,8 @@ def test_a_hub_model_that_was_downloaded_is_found_offline(tmp_path: Path, monkey
     assert find_checkpoint("owner/name") == snapshot
 
 
-class Two(nn.Module):
-    """Two layers that may share their weight, and a table that no checkpoint holds."""
+class TwoLayers(nn.Module):
+    """Two layers that may share their weight, and a buffer that no checkpoint holds."""
 
     def __init__(self, tied: bool = False) -> None:
         super().__init__()
@@ -192,25 +192,25 @@ def weights() -> dict[str, torch.Tensor]:
 
 
 def test_a_module_gets_exactly_its_tensors() -> None:
-    module, given = build_empty(Two), weights()
-    load_weights(module, given, label="the tower")
-    assert all(torch.equal(module.state_dict()[name], given[name]) for name in given)
+    module, tensors = build_empty(TwoLayers), weights()
+    load_weights(module, tensors, label="the tower")
+    assert all(torch.equal(module.state_dict()[name], tensors[name]) for name in tensors)
     assert torch.equal(module.get_buffer("table"), torch.arange(3.0))
     assert not any(parameter.requires_grad for parameter in module.parameters())
 
 
 def test_a_module_gets_the_requested_precision() -> None:
-    module = build_empty(Two)
+    module = build_empty(TwoLayers)
     load_weights(module, weights(), label="the tower", dtype=torch.bfloat16)
     assert {tensor.dtype for tensor in module.state_dict().values()} == {torch.bfloat16, torch.long}
 
 
 def test_tied_weights_stay_tied() -> None:
-    module, given = build_empty(lambda: Two(tied=True)), weights()
-    del given["second.weight"]
-    load_weights(module, given, label="the tower")
+    module, tensors = build_empty(lambda: TwoLayers(tied=True)), weights()
+    del tensors["second.weight"]
+    load_weights(module, tensors, label="the tower")
     assert module.second.weight is module.first.weight
-    assert torch.equal(module.second.weight, given["first.weight"])
+    assert torch.equal(module.second.weight, tensors["first.weight"])
 
 
 @pytest.mark.parametrize(
@@ -223,11 +223,11 @@ def test_tied_weights_stay_tied() -> None:
     ],
 )
 def test_wrong_tensors_are_an_error_and_change_nothing(change: dict[str, torch.Tensor | None], says: str) -> None:
-    given = {name: tensor for name, tensor in (weights() | change).items() if tensor is not None}
-    module = Two()
+    tensors = {name: tensor for name, tensor in (weights() | change).items() if tensor is not None}
+    module = TwoLayers()
     before = module.first.weight.clone()
     with pytest.raises(BackendError, match=says):
-        load_weights(module, given, label="the tower")
+        load_weights(module, tensors, label="the tower")
     assert torch.equal(module.first.weight, before)
 
 
@@ -262,19 +262,19 @@ def test_an_incomplete_language_model_is_an_error(tmp_path: Path) -> None:
     config, _ = llama(tmp_path)
     tensors = dict(Tensors(tmp_path))
     options = PrefixOptions(model="here", device="cpu")
-    lost = tensors.pop("model.layers.1.mlp.up_proj.weight")
+    weight = tensors.pop("model.layers.1.mlp.up_proj.weight")
     with pytest.raises(BackendError, match=r"language model of 'here' lack 'model\.layers\.1\.mlp\.up_proj\.weight'"):
         load_language_model(LlamaForCausalLM, config, tensors, options)
-    tensors["model.layers.1.mlp.up_proj.weight"] = lost[:, :8]
+    tensors["model.layers.1.mlp.up_proj.weight"] = weight[:, :8]
     with pytest.raises(BackendError, match=r"is \(24, 8\) in the file and \(24, 16\) by the configuration"):
         load_language_model(LlamaForCausalLM, config, tensors, options)
 
 
 def test_loading_a_language_model_leaves_the_folder_alone(tmp_path: Path) -> None:
-    """A loaded model maps its files; what it computes must not reach them."""
+    """A loaded model maps its files into memory; a change of its weights must not reach the files."""
     config, _ = llama(tmp_path)
-    kept = shutil.copytree(tmp_path, tmp_path.with_name("kept"))
+    backup = shutil.copytree(tmp_path, tmp_path.with_name("backup"))
     model = load_language_model(LlamaForCausalLM, config, Tensors(tmp_path), PrefixOptions(device="cpu"))
     with torch.no_grad():
         model.model.norm.weight.mul_(2)
-    assert (kept / "model.safetensors").read_bytes() == (tmp_path / "model.safetensors").read_bytes()
+    assert (backup / "model.safetensors").read_bytes() == (tmp_path / "model.safetensors").read_bytes()

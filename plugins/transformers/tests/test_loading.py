@@ -1,4 +1,4 @@
-"""Options, presets, faults while loading and answering, and what identifies a model's answers."""
+"""Options, presets, failures while loading and answering, and the fingerprint."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def test_each_preset_names_its_own_model_and_differs_in_defaults_alone() -> None
     assert len(models) == len(specs)
 
 
-@pytest.mark.parametrize("wrong", [{"device": "gpu"}, {"batch_size": 0}, {"min_pixels": 9, "max_pixels": 8}])
-def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+@pytest.mark.parametrize("invalid", [{"device": "gpu"}, {"batch_size": 0}, {"min_pixels": 9, "max_pixels": 8}])
+def test_options_that_make_no_sense_are_refused(invalid: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        TransformersOptions(**wrong)  # type: ignore[arg-type]
+        TransformersOptions(**invalid)  # type: ignore[arg-type]
 
 
 @pytest.mark.engine
@@ -108,12 +108,12 @@ def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_code_that_comes_with_a_model_needs_permission(tmp_path: Path) -> None:
-    ran = tmp_path / "ran"
-    (tmp_path / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    trace = tmp_path / "ran"
+    (tmp_path / "own.py").write_text(f"open({str(trace)!r}, 'w').close()\n")
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}))
     with pytest.raises(UsageError, match=r"--backend\.trust-remote-code"):
         load(tmp_path)
-    assert not ran.exists()
+    assert not trace.exists()
 
 
 @pytest.mark.engine
@@ -147,8 +147,8 @@ def test_the_checkpoints_own_sampling_defaults_do_not_apply(
     checkpoint: Checkpoint, tmp_path: Path, qwen: TransformersBackend, ask: Callable[..., Query]
 ) -> None:
     folder = copy(checkpoint("qwen2_5_vl"), tmp_path)
-    wild = {"do_sample": True, "temperature": 9.0, "repetition_penalty": 3.0, "num_beams": 3, "min_new_tokens": 20}
-    edit(folder / "generation_config.json", **wild)
+    unusual = {"do_sample": True, "temperature": 9.0, "repetition_penalty": 3.0, "num_beams": 3, "min_new_tokens": 20}
+    edit(folder / "generation_config.json", **unusual)
     queries = [ask(number) for number in range(3)]
     assert load(folder).answer_batch(queries) == qwen.answer_batch(queries)
 
@@ -157,12 +157,12 @@ def test_the_checkpoints_own_sampling_defaults_do_not_apply(
 def test_a_sampled_answer_depends_on_seed_and_content_only(
     qwen: TransformersBackend, ask: Callable[..., Query]
 ) -> None:
-    def drawn(number: int, seed: int) -> str:
+    def sampled_text(number: int, seed: int) -> str:
         sampling = Sampling(max_tokens=12, temperature=1.5, seed=seed)
         return qwen.answer_batch([ask(number, sampling=sampling)])[0].text
 
-    assert drawn(0, seed=1) == drawn(0, seed=1)
-    assert len({drawn(0, seed=seed) for seed in range(4)}) == 4
+    assert sampled_text(0, seed=1) == sampled_text(0, seed=1)
+    assert len({sampled_text(0, seed=seed) for seed in range(4)}) == 4
 
 
 @pytest.mark.engine
@@ -243,33 +243,33 @@ def test_loading_and_answering_log_nothing_and_leave_the_level_alone(
 ) -> None:
     from transformers.utils import logging
 
-    heard: list[str] = []
+    messages: list[str] = []
     handler = StreamHandler()
-    monkeypatch.setattr(handler, "emit", lambda record: heard.append(record.getMessage()))
+    monkeypatch.setattr(handler, "emit", lambda record: messages.append(record.getMessage()))
     logging.add_handler(handler)
     before = logging.get_verbosity()
-    chatty = logging.get_logger("transformers.chatty")
+    logger = logging.get_logger("transformers.test")
     try:
         backend = load(checkpoint("gemma3"))
         assert backend._loaded is not None
         template = backend._loaded.processor.apply_chat_template
 
-        def noisy(*args: object, **more: object) -> object:
-            chatty.warning("noise")
+        def apply_and_log(*args: object, **more: object) -> object:
+            logger.warning("noise")
             return template(*args, **more)
 
-        monkeypatch.setattr(backend._loaded.processor, "apply_chat_template", noisy)
+        monkeypatch.setattr(backend._loaded.processor, "apply_chat_template", apply_and_log)
         backend.answer_batch([ask(0), ask(1, sampling=Sampling(choices=("0", "1")))])
-        assert heard == []
-        chatty.warning("the user's own")
+        assert messages == []
+        logger.warning("the user's own")
     finally:
         logging.remove_handler(handler)
-    assert heard == ["the user's own"]
+    assert messages == ["the user's own"]
     assert logging.get_verbosity() == before
 
 
 def test_the_repetition_penalty_ignores_padding() -> None:
-    """A token that only stands in the padding keeps its score; image marks beyond the vocabulary do no harm."""
+    """A token that stands only in the padding keeps its score; image tokens beyond the vocabulary cause no error."""
     ids, mask = torch.tensor([[0, 0, 2, 9], [0, 1, 2, 9]]), torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
     penalty = RepetitionPenalty(mask, 2.0)
     scores = torch.tensor([[4.0, 4.0, -1.0, 4.0]]).repeat(2, 1)

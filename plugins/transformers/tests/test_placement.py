@@ -1,4 +1,4 @@
-"""Weights over several devices and in fewer bits: the packages that do it, on this machine."""
+"""Weights spread over devices, and quantised weights, with the packages that are installed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def model(checkpoint: Callable[[str], Path]) -> str:
 
 
 @pytest.fixture(scope="module")
-def whole(model: str) -> Iterator[TransformersBackend]:
+def reference(model: str) -> Iterator[TransformersBackend]:
     with TransformersBackend(TransformersOptions(model=model, device="cpu")) as loaded:
         yield loaded
 
@@ -31,16 +31,16 @@ def whole(model: str) -> Iterator[TransformersBackend]:
     [({"device_map": "auto"}, 0), ({"quantization": "8bit"}, 0.2), ({"quantization": "4bit"}, 4)],
 )
 def test_device_map_and_quantisation_give_close_answers(
-    whole: TransformersBackend,
+    reference: TransformersBackend,
     model: str,
     ask: Callable[..., Query],
     options: dict[str, str],
     within: float,
 ) -> None:
     queries = [ask(number, sampling=Sampling(choices=SCORES)) for number in range(3)]
-    given = {"model": model, "device": "cpu", **options}
-    with TransformersBackend(TransformersOptions.model_validate(given)) as placed:
-        for own, exact in zip(placed.answer_batch(queries), whole.answer_batch(queries), strict=True):
+    settings = {"model": model, "device": "cpu", **options}
+    with TransformersBackend(TransformersOptions.model_validate(settings)) as backend:
+        for own, exact in zip(backend.answer_batch(queries), reference.answer_batch(queries), strict=True):
             assert own.logprobs == pytest.approx(exact.logprobs, abs=within)
-            assert (own.logprobs == exact.logprobs) == ("device_map" in options)  # fewer bits do show
-        assert (placed.fingerprint == whole.fingerprint) == ("device_map" in options)
+            assert (own.logprobs == exact.logprobs) == ("device_map" in options)  # quantisation changes them
+        assert (backend.fingerprint == reference.fingerprint) == ("device_map" in options)

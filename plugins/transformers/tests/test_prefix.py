@@ -1,4 +1,4 @@
-"""Image prefix and causal LM: exact log-probabilities, beams, stop strings, the same alone and in a batch."""
+"""Models with an image prefix: exact log-probabilities, beams, stop strings, equal answers in a batch and alone."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_log_probabilities_equal_those_of_a_full_pass_per_choice(backend: TinyPr
 
 
 def test_a_choice_has_the_tokens_that_it_adds_to_the_end_of_the_prompt(ask: Ask) -> None:
-    """Where the tokenizer joins a blank with what follows, the choice is what comes after the blank that was read."""
+    """A choice with a leading space has the tokens of the space too, after a prompt without a final space."""
     backend = loaded(replace(PAPER, after="###Assistant:"))
     tiny = backend.tiny
     (answer,) = backend.answer_batch([ask(0, sampling=Sampling(choices=(" score",)))])
@@ -62,9 +62,9 @@ def test_a_mixed_batch_gives_the_answers_of_single_queries(backend: TinyPrefixBa
         ask(7, sampling=Sampling(max_tokens=6, temperature=0.8, top_p=0.9)),
         ask(8, n_images=2, prompt="Hm?", sampling=Sampling(max_tokens=6, temperature=0.8, top_p=0.9)),
     ]
-    together = backend.answer_batch(queries)
-    assert [answer.id for answer in together] == [query.id for query in queries]
-    for query, answer in zip(queries, together, strict=True):
+    batch_answers = backend.answer_batch(queries)
+    assert [answer.id for answer in batch_answers] == [query.id for query in queries]
+    for query, answer in zip(queries, batch_answers, strict=True):
         (alone,) = backend.answer_batch([query])
         assert (answer.text, answer.prompt_tokens, answer.output_tokens) == (
             alone.text,
@@ -79,16 +79,16 @@ def test_a_mixed_batch_gives_the_answers_of_single_queries(backend: TinyPrefixBa
 def test_the_answer_depends_on_images_their_order_question_and_system(backend: TinyPrefixBackend, ask: Ask) -> None:
     sampling = Sampling(choices=SCORES)
     query = ask(1, n_images=2, sampling=sampling)
-    others = [
+    variants = [
         Query(query.id, query.images[::-1], query.prompt, sampling=sampling),
         ask(1, n_images=1, sampling=sampling),
         ask(1, n_images=2, prompt="Is there a car?", sampling=sampling),
         ask(1, n_images=2, text_first=True, sampling=sampling),
         ask(1, n_images=2, system="You are a detector.", sampling=sampling),
     ]
-    first, *rest = backend.answer_batch([query, *others])
-    for other in rest:
-        assert other.logprobs != pytest.approx(first.logprobs, abs=1e-3)
+    first, *variant_answers = backend.answer_batch([query, *variants])
+    for answer in variant_answers:
+        assert answer.logprobs != pytest.approx(first.logprobs, abs=1e-3)
 
 
 def test_greedy_words_equal_the_likeliest_tokens_of_full_passes(backend: TinyPrefixBackend, ask: Ask) -> None:
@@ -116,7 +116,7 @@ def test_a_penalty_counts_the_answer_and_not_the_prompt(ask: Ask) -> None:
 
 
 def test_beams_find_the_likeliest_answer_of_two_tokens(ask: Ask) -> None:
-    """As many beams as tokens in the vocabulary look at every answer of two tokens."""
+    """With as many beams as tokens in the vocabulary, beam search covers every answer of two tokens."""
     tiny = TinyPrefixModel()
     n_beams = len(tiny.tokenizer)
     backend = loaded(replace(PAPER, decoding=Decoding(num_beams=n_beams)))
@@ -137,44 +137,49 @@ def test_beams_find_the_likeliest_answer_of_two_tokens(ask: Ask) -> None:
 def test_beams_answer_alone_as_in_a_batch(ask: Ask) -> None:
     backend = loaded(replace(PAPER, decoding=Decoding(num_beams=3, repetition_penalty=1.2)))
     queries = [ask(number, n_images=1 + number % 3, prompt="Is it? " * (1 + number)) for number in range(5)]
-    together = backend.answer_batch(queries)
-    for query, answer in zip(queries, together, strict=True):
+    batch_answers = backend.answer_batch(queries)
+    for query, answer in zip(queries, batch_answers, strict=True):
         (alone,) = backend.answer_batch([query])
         assert (alone.text, alone.output_tokens) == (answer.text, answer.output_tokens)
     greedy = loaded().answer_batch(queries)
-    assert [answer.text for answer in greedy] != [answer.text for answer in together]
+    assert [answer.text for answer in greedy] != [answer.text for answer in batch_answers]
 
 
 def test_a_stop_string_ends_the_answer_with_any_tokenisation(ask: Ask) -> None:
-    """What the tiny model says is noise, so the stop strings are pieces of that noise: across tokens, and within."""
+    """The tiny model answers noise, so the stop string is a part of that noise, across two tokens."""
     query, other = ask(2, n_images=2, sampling=Sampling(max_tokens=24)), ask(3, sampling=Sampling(max_tokens=24))
     tiny = TinyPrefixModel()
     tokens = greedy(tiny, query, 24)
     pieces = [tiny.tokenizer.decode([token]) for token in tokens]
     place = next(n for n in range(4, 20) if pieces[n].isascii() and pieces[n + 1].isascii())
     across = pieces[place][-1] + pieces[place + 1][0]
-    whole = tiny.tokenizer.decode(tokens)
+    full_text = tiny.tokenizer.decode(tokens)
     backend = loaded(replace(PAPER, stop_strings=(across,)))
     alone, (batched, _) = backend.answer_batch([query])[0], backend.answer_batch([query, other])
-    assert alone.text == whole.partition(across)[0].strip()
+    assert alone.text == full_text.partition(across)[0].strip()
     assert (batched.text, batched.output_tokens) == (alone.text, alone.output_tokens)
-    cut = next(n for n in range(1, 25) if across in tiny.tokenizer.decode(tokens[:n]))
-    assert alone.output_tokens == cut
+    n_tokens = next(n for n in range(1, 25) if across in tiny.tokenizer.decode(tokens[:n]))
+    assert alone.output_tokens == n_tokens
 
 
 def test_a_stop_token_ends_the_answer(ask: Ask) -> None:
     tiny, query = TinyPrefixModel(), ask(2, sampling=Sampling(max_tokens=12))
     tokens = greedy(tiny, query, 12)
-    mark = tiny.tokenizer.convert_ids_to_tokens(tokens[3])
-    backend = loaded(replace(PAPER, stop_tokens=(mark, "<|not there|>")))
+    token = tiny.tokenizer.convert_ids_to_tokens(tokens[3])
+    backend = loaded(replace(PAPER, stop_tokens=(token, "<|not there|>")))
     answer, _ = backend.answer_batch([query, ask(3, sampling=Sampling(max_tokens=12))])
     assert answer.output_tokens == tokens.index(tokens[3]) + 1
 
 
 def test_images_of_several_questions_are_encoded_once(ask: Ask) -> None:
     backend = loaded()
-    one = ask(1, n_images=2)
-    queries = [one, Query(one.id, one.images, "Is there a car?"), Query(one.id, one.images[::-1], "And now?"), ask(2)]
+    pair = ask(1, n_images=2)
+    queries = [
+        pair,
+        Query(pair.id, pair.images, "Is there a car?"),
+        Query(pair.id, pair.images[::-1], "And now?"),
+        ask(2),
+    ]
     backend.answer_batch(queries)
     assert backend.tiny.encoded == 3
 
@@ -188,10 +193,10 @@ def test_images_that_are_encoded_together_share_a_slot(ask: Ask) -> None:
 
 def test_a_published_decoding_overrides_the_run(ask: Ask) -> None:
     backend = loaded(replace(PAPER, decoding=Decoding()))
-    drawn = Sampling(max_tokens=6, temperature=5.0, repetition_penalty=2.0)
-    answers = backend.answer_batch([ask(1, sampling=Sampling(max_tokens=6)), ask(1, sampling=drawn)])
+    sampled = Sampling(max_tokens=6, temperature=5.0, repetition_penalty=2.0)
+    answers = backend.answer_batch([ask(1, sampling=Sampling(max_tokens=6)), ask(1, sampling=sampled)])
     assert answers[0].text == answers[1].text
-    assert loaded().answer_batch([ask(1, sampling=drawn)])[0].text != answers[0].text
+    assert loaded().answer_batch([ask(1, sampling=sampled)])[0].text != answers[0].text
 
 
 def test_beam_search_does_not_sample() -> None:
@@ -203,9 +208,9 @@ def test_half_precision_answers(ask: Ask) -> None:
     for dtype in (torch.bfloat16, torch.float16):
         backend = loaded()
         backend.tiny.language.to(dtype)
-        answer, scored = backend.answer_batch([ask(1), ask(1, sampling=Sampling(choices=SCORES))])
+        answer, scores = backend.answer_batch([ask(1), ask(1, sampling=Sampling(choices=SCORES))])
         assert answer.text
-        assert scored.logprobs is not None
+        assert scores.logprobs is not None
 
 
 def test_a_question_with_a_special_token_is_refused(backend: TinyPrefixBackend, ask: Ask) -> None:
@@ -233,15 +238,15 @@ def test_use_before_load_and_after_close_is_an_error_of_ours(ask: Ask) -> None:
 def test_what_changes_answers_changes_the_fingerprint(tmp_path: Path) -> None:
     weights = tmp_path / "weights.pth"
 
-    def told(value: float, profile: Profile = PAPER) -> str:
+    def fingerprint(value: float, profile: Profile = PAPER) -> str:
         torch.save({"weight": torch.full((4,), value)}, weights)
         backend = TinyPrefixBackend(TinyPrefixModel(profile))
         backend.tiny.files = (weights,)
         backend.load()
         return backend.fingerprint
 
-    assert told(1.0) == told(1.0)
-    assert len({told(1.0), told(2.0), told(1.0, replace(PAPER, after=":"))}) == 3
+    assert fingerprint(1.0) == fingerprint(1.0)
+    assert len({fingerprint(1.0), fingerprint(2.0), fingerprint(1.0, replace(PAPER, after=":"))}) == 3
 
 
 def test_prompts_follow_the_profile(ask: Ask) -> None:
@@ -262,8 +267,8 @@ def test_prompts_follow_the_profile(ask: Ask) -> None:
 def test_rows_are_padded_on_the_left(backend: TinyPrefixBackend, ask: Ask) -> None:
     tiny = backend.tiny
     pieces = tiny.pieces(ask(0, n_images=0, prompt="Q?"))
-    whole = embed_prompt(tiny, pieces, {})
-    batch = pad_batch([whole, whole[:3]])
-    assert batch["attention_mask"].sum(dim=1).tolist() == [len(whole), 3]
-    assert torch.equal(batch["inputs_embeds"][1, -3:], whole[:3])
+    embeddings = embed_prompt(tiny, pieces, {})
+    batch = pad_batch([embeddings, embeddings[:3]])
+    assert batch["attention_mask"].sum(dim=1).tolist() == [len(embeddings), 3]
+    assert torch.equal(batch["inputs_embeds"][1, -3:], embeddings[:3])
     assert not batch["inputs_embeds"][1, :-3].any()

@@ -1,4 +1,4 @@
-"""The trie of allowed answers, against walking each answer by itself; no model needed for most of it."""
+"""Log-probabilities from the trie of allowed answers equal those of decoding each answer alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ answers = st.lists(
 
 
 class Rows:
-    """A cache that remembers the tokens of each row, as a cache of keys and values does."""
+    """A cache that holds the tokens of each row, in place of keys and values."""
 
     def __init__(self, rows: list[tuple[int, ...]]) -> None:
         self.rows = rows
@@ -29,7 +29,7 @@ class Rows:
 
 
 class TableModel:
-    """Stands for a model: the next token's logits are a function of every token before it. Counts its passes."""
+    """Stands for a model whose next logits depend on all tokens before them. Counts its forward passes."""
 
     def __init__(self, broken: bool = False) -> None:
         self.passes = 0
@@ -62,22 +62,27 @@ class TableModel:
         return output
 
 
-def walked(prompt: tuple[int, ...], answer: tuple[int, ...]) -> float:
-    """Return the answer's log-probability, token by token."""
+def decoded_logprob(prompt: tuple[int, ...], answer: tuple[int, ...]) -> float:
+    """Return the log-probability of an answer, decoded token by token."""
     steps = range(len(answer))
     return sum(float(TableModel.logits(prompt + answer[:n]).log_softmax(-1)[answer[n]]) for n in steps)
 
 
 @settings(deadline=None)
 @given(st.lists(answers, min_size=2, max_size=2))
-def test_each_answer_has_the_probability_of_its_own_path(both: list[list[tuple[int, ...]]]) -> None:
+def test_each_answer_has_the_probability_of_its_own_path(answers_by_row: list[list[tuple[int, ...]]]) -> None:
     model, prompts = TableModel(), ((4, 1), (0, 3))
-    values = choice_logprobs(model, {"input_ids": torch.tensor(prompts)}, both)
-    for prompt, choices, row in zip(prompts, both, values, strict=True):
-        assert row == pytest.approx([walked(prompt, answer) for answer in choices], abs=1e-4)
+    values = choice_logprobs(model, {"input_ids": torch.tensor(prompts)}, answers_by_row)
+    for prompt, choices, row in zip(prompts, answers_by_row, values, strict=True):
+        assert row == pytest.approx([decoded_logprob(prompt, answer) for answer in choices], abs=1e-4)
         assert all(value <= 0 for value in row)
-        closed = [a for a in choices if not any(b != a and b[: len(a)] == a for b in choices)]
-        assert sum(math.exp(walked(prompt, answer)) for answer in closed) <= 1 + 1e-5
+        # no other answer continues these, so their probabilities exclude each other
+        leaves = [
+            answer
+            for answer in choices
+            if not any(longer != answer and longer[: len(answer)] == answer for longer in choices)
+        ]
+        assert sum(math.exp(decoded_logprob(prompt, answer)) for answer in leaves) <= 1 + 1e-5
     assert model.passes <= 2
 
 

@@ -1,4 +1,4 @@
-"""The engine reads and answers as transformers does on the same folder."""
+"""Prompts and answers of the engine equal those of transformers for the same folder."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def reference(folder: Path) -> Iterator[TransformersBackend]:
         yield loaded
 
 
-def varied(ask: Ask, **sampling: object) -> list[Query]:
-    drawn = Sampling(**sampling)  # type: ignore[arg-type]
+def make_queries(ask: Ask, **sampling: object) -> list[Query]:
+    query_sampling = Sampling(**sampling)  # type: ignore[arg-type]
     return [
-        ask(0, sampling=drawn),
-        ask(1, n_images=2, prompt="A longer question. " * 4, system=SYSTEM, sampling=drawn),
-        ask(2, n_images=3, text_first=True, sampling=drawn),
-        ask(3, n_images=0, sampling=drawn),
+        ask(0, sampling=query_sampling),
+        ask(1, n_images=2, prompt="A longer question. " * 4, system=SYSTEM, sampling=query_sampling),
+        ask(2, n_images=3, text_first=True, sampling=query_sampling),
+        ask(3, n_images=0, sampling=query_sampling),
     ]
 
 
@@ -45,7 +45,7 @@ def test_prompts_are_those_of_transformers_token_for_token(
     assert backend._engine is not None
     assert reference._loaded is not None
     processor = reference._loaded.processor
-    for query in varied(ask):
+    for query in make_queries(ask):
         (output,) = backend._engine.generate([(backend._engine.render(messages(query)), sampling_params(query))])
         assert (
             output.prompt_token_ids
@@ -57,7 +57,7 @@ def test_prompts_are_those_of_transformers_token_for_token(
 def test_log_probabilities_are_those_of_transformers(
     backend: VllmBackend, reference: TransformersBackend, ask: Ask, choices: tuple[str, ...]
 ) -> None:
-    queries = varied(ask, choices=choices)
+    queries = make_queries(ask, choices=choices)
     for ours, theirs in zip(backend.answer_batch(queries), reference.answer_batch(queries), strict=True):
         assert ours.logprobs == pytest.approx(theirs.logprobs, abs=2e-3)
         assert list(ours.logprobs or ()) == list(choices)
@@ -66,43 +66,47 @@ def test_log_probabilities_are_those_of_transformers(
 
 def test_the_expected_score_costs_three_tokens_where_a_score_has_three(backend: VllmBackend, ask: Ask) -> None:
     (answer,) = backend.answer_batch([ask(5, sampling=Sampling(choices=SCORES))])
-    assert answer.output_tokens == 3  # the start, "0.", "1."; what follows "0" and "1" is told on the way
+    assert (
+        answer.output_tokens == 3
+    )  # requests after the empty prefix, "0." and "1."; they also give what follows "0" and "1"
     value, mass = expected_score(answer.logprobs or {})
     assert 0 <= value <= 1
     assert 0 < mass <= 1
 
 
 def test_a_repeated_query_costs_more_requests_and_scores_the_same(backend: VllmBackend, ask: Ask) -> None:
-    """A question that ends one token before a block of the cache does: asked again, the block has its "0" as well."""
+    """The prompt ends one token before a cache block does, so after the first run the block holds a "0" as well."""
     assert backend._engine is not None
     assert backend._model is not None
     block = backend._engine._llm.llm_engine.vllm_config.cache_config.block_size
-    chosen = Sampling(choices=SCORES)
-    measure = backend._model.sizer
-    questions = (ask(6, prompt="bicycle " * count, sampling=chosen) for count in range(1, 2 * block))
-    query = next(each for each in questions if (measure.size([each]).tokens - len("0.0")) % block == block - 1)
+    scores = Sampling(choices=SCORES)
+    sizer = backend._model.sizer
+    questions = (ask(6, prompt="bicycle " * count, sampling=scores) for count in range(1, 2 * block))
+    query = next(
+        question for question in questions if (sizer.size([question]).tokens - len("0.0")) % block == block - 1
+    )
     (first,) = backend.answer_batch([query])
-    (again, other) = backend.answer_batch([query, ask(7, sampling=chosen)])
-    assert [answer.output_tokens for answer in (first, again, other)] == [3, 5, 3]
-    assert again.logprobs == pytest.approx(first.logprobs, abs=1e-5)
+    repeated, different = backend.answer_batch([query, ask(7, sampling=scores)])
+    assert [answer.output_tokens for answer in (first, repeated, different)] == [3, 5, 3]
+    assert repeated.logprobs == pytest.approx(first.logprobs, abs=1e-5)
 
 
 @pytest.mark.parametrize("penalty", [1.0, 1.3])
 def test_greedy_words_are_those_of_transformers(
     backend: VllmBackend, reference: TransformersBackend, ask: Ask, penalty: float
 ) -> None:
-    queries = varied(ask, max_tokens=6, repetition_penalty=penalty)
+    queries = make_queries(ask, max_tokens=6, repetition_penalty=penalty)
     ours, theirs = backend.answer_batch(queries), reference.answer_batch(queries)
     assert [answer.text for answer in ours] == [answer.text for answer in theirs]
     assert [answer.output_tokens for answer in ours] == [answer.output_tokens for answer in theirs]
 
 
 def test_a_sampled_answer_depends_on_the_seed(backend: VllmBackend, ask: Ask) -> None:
-    def drawn(seed: int) -> str:
+    def sampled_text(seed: int) -> str:
         return backend.answer_batch([ask(0, sampling=Sampling(max_tokens=12, temperature=1.5, seed=seed))])[0].text
 
-    assert drawn(1) == drawn(1)
-    assert len({drawn(seed) for seed in range(4)}) == 4
+    assert sampled_text(1) == sampled_text(1)
+    assert len({sampled_text(seed) for seed in range(4)}) == 4
 
 
 def test_a_question_with_a_special_token_is_refused(backend: VllmBackend, ask: Ask) -> None:

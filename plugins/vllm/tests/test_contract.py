@@ -1,4 +1,4 @@
-"""The backend's contract, kept by a real engine."""
+"""The contract of backends, checked with a real engine."""
 
 from __future__ import annotations
 

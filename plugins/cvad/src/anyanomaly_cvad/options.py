@@ -38,7 +38,7 @@ class LabelledOptions(RootOptions):
 
 
 class SpanOptions(LabelledOptions):
-    """What counts as positive in a dataset whose videos have classes."""
+    """Choice of the positive class in a dataset whose videos have classes."""
 
     positive: Literal["any", "class"] = Field(
         default="any", description="any: all events are one class; class: each class is measured separately."

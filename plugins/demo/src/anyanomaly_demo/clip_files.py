@@ -1,4 +1,4 @@
-"""Writes scenes as videos or folders of images, with labels (in the layout of C-VAD and as JSON) and a manifest.
+"""Write scenes as videos or folders of images, with labels (in the layout of C-VAD and as JSON) and a manifest.
 
 ::
 
@@ -73,14 +73,14 @@ def describe(scene: Scene, name: str, texts: Sequence[str], *, boxes: bool = Fal
         "size": list(SIZE),
         "fps": FPS,
         "n_frames": scene.n_frames,
-        "events": [{"name": e.name, "start": e.start, "stop": e.stop} for e in scene.events],
+        "events": [{"name": event.name, "start": event.start, "stop": event.stop} for event in scene.events],
         "labels": {text: scene.labels(text).astype(int).tolist() for text in texts},
     }
     if boxes:
         record["boxes"] = [
             [
-                {"name": b.name, "actor": b.actor, "box": list(b.box), "visible": b.visible, "event": b.event}
-                for b in scene.boxes(index)
+                {"name": box.name, "actor": box.actor, "box": list(box.box), "visible": box.visible, "event": box.event}
+                for box in scene.boxes(index)
             ]
             for index in range(scene.n_frames)
         ]
@@ -89,7 +89,7 @@ def describe(scene: Scene, name: str, texts: Sequence[str], *, boxes: bool = Fal
 
 def write_labels(root: Path, clips: Iterable[Mapping[str, Any]]) -> None:
     """Write the labels of ``clips``, records of ``describe``, as HDF5 and JSON, and the manifest."""
-    h5py: Any = import_module("h5py")  # takes half a second, and only needed where clips are written
+    h5py: Any = import_module("h5py")  # the import takes half a second, and is needed only to write clips
     records = sorted(clips, key=lambda clip: str(clip["name"]))
     texts = sorted({text for clip in records for text in clip["labels"]})
     folder = root / "labels"
@@ -104,13 +104,15 @@ def write_labels(root: Path, clips: Iterable[Mapping[str, Any]]) -> None:
         partial.replace(path)
     write_json(
         root / "labels.json",
-        {text: {c["name"]: c["labels"][text] for c in records if text in c["labels"]} for text in texts},
+        {text: {clip["name"]: clip["labels"][text] for clip in records if text in clip["labels"]} for text in texts},
     )
     write_json(
         root / "manifest.json",
         {
             "version": VERSION,
-            "clips": [{key: value for key, value in c.items() if key not in ("labels", "boxes")} for c in records],
+            "clips": [
+                {key: value for key, value in clip.items() if key not in ("labels", "boxes")} for clip in records
+            ],
         },
     )
 

@@ -1,4 +1,4 @@
-"""``anyanomaly demo``: run the method on two clips that are not in the training set, and compare with the truth."""
+"""``anyanomaly demo``: run the method on two clips that are not in the training set, and compare with the labels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def add_command(app: typer.Typer) -> None:
             str, typer.Option(help="words: the score that the model writes; expected: from its probabilities")
         ] = "words",
     ) -> None:
-        """Draw two short clips, search them with the tiny models of this plugin, and compare with the truth."""
+        """Draw two short clips, search them with the tiny models of this plugin, and compare with the true events."""
         run_demo(folder, SEED + seed, backend, scoring)
 
 
@@ -61,7 +61,9 @@ def run_demo(folder: Path, seed: int, backend: str, scoring: str) -> None:
         clips.append((flavour, scene))
     records = [describe(scene, flavour, CLASSES[flavour]) for flavour, scene in clips]
     write_labels(folder, records)
-    write_json(folder / "truth.json", [{k: v for k, v in record.items() if k != "labels"} for record in records])
+    write_json(
+        folder / "truth.json", [{key: value for key, value in record.items() if key != "labels"} for record in records]
+    )
 
     typer.echo("Loading a tiny CLIP and a tiny Qwen2.5-VL ...\n")
     results: list[tuple[str, list[Timeline], Labels]] = []
@@ -76,7 +78,7 @@ def run_demo(folder: Path, seed: int, backend: str, scoring: str) -> None:
 
 
 def _search_clip(folder: Path, flavour: str, scene: Scene, backend: str, scoring: str) -> list[Timeline]:
-    """Search one clip for all classes of its flavour, print each event beside the truth, and return the timelines."""
+    """Search one clip for all classes of its flavour, print detected beside true events, and return the timelines."""
     import anyanomaly
     from anyanomaly_demo.scenes import CLASSES
 
@@ -116,7 +118,11 @@ def _event_spans(scene: Scene) -> list[tuple[str, float, float]]:
 
 def _overlapping_spans(scene: Scene, event: Event) -> list[tuple[str, float, float]]:
     """Return the true events of the same class that overlap a detected one."""
-    return [s for s in _event_spans(scene) if s[0] == event.text and s[1] < event.stop_s and event.start_s < s[2]]
+    return [
+        (name, start, stop)
+        for name, start, stop in _event_spans(scene)
+        if name == event.text and start < event.stop_s and event.start_s < stop
+    ]
 
 
 def _print_auc(results: Sequence[tuple[str, list[Timeline], Labels]], seconds: float) -> None:

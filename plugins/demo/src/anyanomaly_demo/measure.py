@@ -42,4 +42,4 @@ def auc(timelines: Iterable[Timeline], labels: Labels, weights: Mapping[str, flo
 def auc_per_text(timelines: Sequence[Timeline], labels: Labels, weights: Mapping[str, float]) -> dict[str, float]:
     """Return the AUC of each event text over all frames of all videos."""
     texts = dict.fromkeys(timeline.text for timeline in timelines)
-    return {text: auc([t for t in timelines if t.text == text], labels, weights) for text in texts}
+    return {text: auc([timeline for timeline in timelines if timeline.text == text], labels, weights) for text in texts}

@@ -10,7 +10,7 @@ from anyanomaly.api import Options
 
 
 class DemoDatasetOptions(Options):
-    """Which clips, how many, and where they are stored."""
+    """Selection, number and folder of the clips."""
 
     flavour: Literal["appearance", "action"] = Field(
         default="appearance", description="Events that a single frame shows, or events that only motion shows."

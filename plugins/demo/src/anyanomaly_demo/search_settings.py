@@ -1,6 +1,6 @@
 """How the demo searches its clips: contexts with their weights, key frames, smoothing and threshold.
 
-All of it was chosen on the validation split, with the models that come with the plugin.
+All values were chosen on the validation split, with the models that ship with the plugin.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ The paper has the weights 0.6, 0.3 and 0.1, a softmax over the texts, a position
 resemble the text least, and one window in the temporal context.
 """
 SELECTOR: dict[str, Any] = {"name": "top-then-group", "windows": [120]}
-"""Options of the key frame selector. The paper compares whole frames; this CLIP sees too little in them."""
+"""Options of the key frame selector.
+
+The paper compares complete frames with the text; in those, this small CLIP hardly recognises things.
+"""
 WEIGHTS: dict[str, float] = {name: options["weight"] for name, options in CONTEXTS.items()}
 """Fusion weight of each context."""
 SMOOTH_S = 1.0
 """Standard deviation of the smoothing, in seconds. An event lasts about four seconds."""
 THRESHOLD = 0.35
-"""Score from which a frame belongs to an event: it has the best F1.
+"""Lowest score of a frame that belongs to an event: the threshold with the best F1.
 
 It is low, because the scores are probabilities of rare events.
 """

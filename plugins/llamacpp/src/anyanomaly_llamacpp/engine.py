@@ -28,7 +28,7 @@ def _keep_error(level: int, text: bytes, _data: Any) -> None:
 
 
 def take_error() -> str:
-    """Return the first error that llama.cpp logged since the last call, and forget the others."""
+    """Return the first error that llama.cpp logged since the last call, and clear the log."""
     line = _error_lines[0].splitlines()[0] if _error_lines else "llama.cpp gives no reason"
     _error_lines.clear()
     return line.rpartition(": ")[2].strip() or line

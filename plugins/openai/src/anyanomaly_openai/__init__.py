@@ -1,4 +1,4 @@
-"""The backend of any server that speaks the chat completions of OpenAI's API."""
+"""The backend of any server with the chat completions of OpenAI's API."""
 
 from __future__ import annotations
 

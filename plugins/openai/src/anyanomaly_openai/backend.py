@@ -101,7 +101,7 @@ class OpenAiBackend(Backend[OpenAiOptions]):
 
 
 def _penalty(kind: Kind, value: float) -> dict[str, float]:
-    """Return the repetition penalty under the name that the server knows; sent even when it is 1: defaults differ.
+    """Return the repetition penalty under the server's name for it; also when it is 1, because defaults differ.
 
     :raises UsageError: when the server has none.
     """

@@ -12,7 +12,7 @@ Kind = Literal["vllm", "sglang", "llama.cpp", "ollama", "other"]
 
 
 class OpenAiOptions(Options):
-    """Which server answers, and how requests are sent to it."""
+    """Address and model of the server, and settings of the requests."""
 
     base_url: str = Field(
         "http://127.0.0.1:8000/v1", pattern=r"^https?://", description="address of the server, up to and with /v1"

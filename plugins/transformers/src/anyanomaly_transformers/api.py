@@ -1,4 +1,4 @@
-"""What other plugins may use of this package; everything else in it may change without notice.
+"""The public interface of this package for other plugins; all other modules may change without notice.
 
 Importing it imports neither torch nor transformers. Names by purpose::
 

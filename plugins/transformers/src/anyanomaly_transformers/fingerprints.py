@@ -1,4 +1,4 @@
-"""What identifies a model's answers: its weights, and all else that changes answers."""
+"""Fingerprints of models: the weights, and all settings that change answers."""
 
 from __future__ import annotations
 

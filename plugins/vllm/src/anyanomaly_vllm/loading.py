@@ -25,7 +25,7 @@ from anyanomaly_vllm.sizes import QuerySizer
 
 
 class Model(NamedTuple):
-    """What is known about a model without its weights."""
+    """A model before its weights are loaded."""
 
     arguments: dict[str, Any]  # of vLLM's engine, without the sizes
     max_tokens: int  # longest query that the model takes, with its answer
@@ -36,7 +36,7 @@ class Model(NamedTuple):
 
 
 def inspect_model(options: VllmOptions, log: IO[bytes]) -> Model:
-    """Return what is known about the model that ``options`` name; its configuration is downloaded when missing.
+    """Check the model that ``options`` name and return its settings; its configuration is downloaded when missing.
 
     :raises UsageError: when the model takes no images, comes with code of its own, or has an unknown architecture.
     :raises MissingRequirement: when it is not on this machine and cannot be downloaded.

@@ -13,7 +13,7 @@ class VllmOptions(PixelOptions, HubModelOptions):
     """Weights, precision, memory and batches."""
 
     needs_remote_code: ClassVar[bool] = False
-    """Whether the preset's model comes with Python code that it needs."""
+    """True when the preset's model needs Python code that comes with it."""
 
     dtype: Precision = "auto"
     quantization: str = Field(

@@ -23,7 +23,7 @@ STRIDE = 1.5  # metres per walking cycle of two steps
 
 @dataclass(slots=True)
 class Actor:
-    """Something on the ground. Arrays have one entry per frame: shape (n,)."""
+    """A person, animal, vehicle or thing on the ground. Arrays have one entry per frame: shape (n,)."""
 
     x: Floats  # column in pixels
     y: Floats  # row where it stands; larger is nearer
@@ -46,7 +46,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What all functions need that make actors: random numbers, style and number of frames."""
+    """Shared inputs of all functions that make actors: random numbers, style and number of frames."""
 
     rng: np.random.Generator
     style: Style
@@ -118,19 +118,19 @@ def make_person(
     shadow: tuple[float, float] = (0.28, 1.7),
 ) -> Actor:
     """Return a person; ``before`` and ``after`` draw things behind and in front of the body."""
-    looks = outfit or stage.sample_outfit()
+    clothes = outfit or stage.sample_outfit()
     rows = pose.tolist()
 
     def paint(pen: Pen, index: int) -> None:
         body = joints(rows[index])
         if before is not None:
             before(pen, index, body)
-        draw_person(pen, looks, body)
+        draw_person(pen, clothes, body)
         pen.end("person")
         if after is not None:
             after(pen, index, body)
 
-    return Actor(x, y, heading, looks.stature, paint, shadow)
+    return Actor(x, y, heading, clothes.stature, paint, shadow)
 
 
 def make_walker(

@@ -72,29 +72,30 @@ def car(stage: Stage) -> list[Actor]:
 def hand_truck(stage: Stage) -> list[Actor]:
     """Somebody pushes a hand truck with boxes."""
     colour = stage.style.sample_colour(stage.rng, ((190, 40, 36), (40, 70, 150), (130, 132, 136)))
-    return _pushed(stage, "hand truck", lambda pen, phase: vehicles.hand_truck(pen, colour, phase))
+    return _person_with_cart(stage, "hand truck", lambda pen, phase: vehicles.hand_truck(pen, colour, phase))
 
 
 def stroller(stage: Stage) -> list[Actor]:
     """Somebody pushes a pram."""
     colour = stage.style.sample_colour(stage.rng, stage.style.paints)
-    return _pushed(stage, "stroller", lambda pen, phase: vehicles.stroller(pen, colour, phase))
+    return _person_with_cart(stage, "stroller", lambda pen, phase: vehicles.stroller(pen, colour, phase))
 
 
-def _pushed(stage: Stage, name: str, paint: Callable[[Pen, float], None]) -> list[Actor]:
+def _person_with_cart(stage: Stage, name: str, paint: Callable[[Pen, float], None]) -> list[Actor]:
+    """Return a person who pushes something on wheels, which ``paint`` draws for the metres that it has rolled."""
     speed = stage.rng.uniform(0.9, 1.4)
     anchor, x, y, course = _sample_passage(stage, speed)
 
-    def thing(pen: Pen, index: int) -> None:
+    def draw_cart(pen: Pen, index: int) -> None:
         paint(pen, speed * index / FPS)
 
     def before(pen: Pen, index: int, body: Joints) -> None:
         if np.sin(course[index]) < 0:
-            thing(pen, index)
+            draw_cart(pen, index)
 
     def after(pen: Pen, index: int, body: Joints) -> None:
         if np.sin(course[index]) >= 0:
-            thing(pen, index)
+            draw_cart(pen, index)
 
     outfit = replace(stage.sample_outfit(), bag="")
     actor = make_walker(stage, anchor, x, y, course, speed, poses.push, before=before, after=after, outfit=outfit)
@@ -121,7 +122,7 @@ def dog(stage: Stage) -> list[Actor]:
     if not has_owner:
         return [animal]
 
-    def leash(pen: Pen, index: int, body: Joints) -> None:
+    def draw_leash(pen: Pen, index: int, body: Joints) -> None:
         neck = pen.at(1.35 * size, 0.55, 0.62 * size)
         pen.line(pen.at(*body.hands[0]), neck, 0.025, (40, 30, 30))
 
@@ -133,7 +134,7 @@ def dog(stage: Stage) -> list[Actor]:
     ox = xs - 0.95 * s * np.cos(course)
     oy = ys - 0.95 * s * np.sin(course) * stage.camera.pitch - 2.0
     pose = hold_leash(poses.walk(walking_phase(pace), np.full(n, min(1.1, speed / 1.2))))
-    owner = make_person(stage, ox, oy, course, pose, after=leash)
+    owner = make_person(stage, ox, oy, course, pose, after=draw_leash)
     group = int(stage.rng.integers(1, 1 << 30))
     return [replace(owner, group=group), replace(animal, group=group)]
 
@@ -143,18 +144,18 @@ def umbrella(stage: Stage) -> list[Actor]:
     speed = stage.rng.uniform(0.9, 1.4)
     anchor, x, y, course = _sample_passage(stage, speed)
     colour = stage.style.sample_colour(stage.rng, stage.style.paints)
-    second = colour if stage.chance(0.5) else stage.style.sample_colour(stage.rng, stage.style.tops)
+    second_colour = colour if stage.chance(0.5) else stage.style.sample_colour(stage.rng, stage.style.tops)
 
-    def hold(pose: Floats) -> Floats:
+    def raise_hand(pose: Floats) -> Floats:
         pose[:, poses.ARM_R] = 0.5 + 0.1 * pose[:, poses.ARM_R]
         pose[:, poses.ELBOW_R] = 1.9
         return pose
 
-    def over(pen: Pen, index: int, body: Joints) -> None:
-        vehicles.umbrella(pen, colour, second, body.hands[1])
+    def draw_umbrella(pen: Pen, index: int, body: Joints) -> None:
+        vehicles.umbrella(pen, colour, second_colour, body.hands[1])
 
     outfit = replace(stage.sample_outfit(), hat="")
-    actor = make_walker(stage, anchor, x, y, course, speed, hold, after=over, outfit=outfit)
+    actor = make_walker(stage, anchor, x, y, course, speed, raise_hand, after=draw_umbrella, outfit=outfit)
     return [replace(actor, event="umbrella", shadow=(0.6, 1.9))]
 
 

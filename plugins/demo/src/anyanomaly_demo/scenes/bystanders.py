@@ -49,22 +49,22 @@ def static_thing(stage: Stage, name: str, x: float | None = None, y: float | Non
     )
 
 
-def sitter(stage: Stage) -> list[Actor]:
+def sitting_person(stage: Stage) -> list[Actor]:
     """Somebody sits on a bench during the whole clip."""
     x, y = stage.sample_position()
     bench = static_thing(stage, "bench", x, y)
-    pose = poses.sit(stage.n) + _fidget(stage, 0.06)
+    pose = poses.sit(stage.n) + _sample_fidget(stage, 0.06)
     turn = np.full(stage.n, stage.rng.uniform(0.3, np.pi - 0.3))
     actor = make_person(stage, bench.x + stage.rng.uniform(-8, 8), bench.y + 1.0, turn, pose, shadow=(0.4, 0.8))
     return [bench, replace(actor, group=_sample_group(stage))]
 
 
-def lier(stage: Stage) -> list[Actor]:
+def lying_person(stage: Stage) -> list[Actor]:
     """Somebody lies on a bench or on the ground during the whole clip, and moves a little."""
     x, y = stage.sample_position()
     n = stage.n
     turn = np.full(n, stage.sample_heading(0.2))
-    pose = poses.lie(n, -1.0 if stage.chance(0.7) else 1.0) + _fidget(stage, 0.08)
+    pose = poses.lie(n, -1.0 if stage.chance(0.7) else 1.0) + _sample_fidget(stage, 0.08)
     xs, ys = np.full(n, x), np.full(n, y)
     actor = make_person(stage, xs, ys, turn, pose, shadow=(0.8, 0.2))
     if stage.chance(0.5):
@@ -73,7 +73,7 @@ def lier(stage: Stage) -> list[Actor]:
     return [actor]
 
 
-def pair(stage: Stage) -> list[Actor]:
+def standing_pair(stage: Stage) -> list[Actor]:
     """Two people stand together and talk, shake hands or hug: slow movements, where a fight is fast."""
     x, y = stage.sample_position()
     n, s = stage.n, stage.camera.scale(y)
@@ -82,7 +82,7 @@ def pair(stage: Stage) -> list[Actor]:
     tilt, group = stage.rng.uniform(-0.4, 0.4), _sample_group(stage)
     people = []
     for side in (-1.0, 1.0):
-        pose = poses.still(n) + _fidget(stage, 0.12)
+        pose = poses.still(n) + _sample_fidget(stage, 0.12)
         if kind == "hug":
             pose[:, [poses.ARM_L, poses.ARM_R]] = (1.25, 1.1)
             pose[:, [poses.ELBOW_L, poses.ELBOW_R]] = 0.7
@@ -99,7 +99,7 @@ def pair(stage: Stage) -> list[Actor]:
     return people
 
 
-def raiser(stage: Stage) -> list[Actor]:
+def arm_raising_walker(stage: Stage) -> list[Actor]:
     """Somebody walks with a raised ball, or waves: as in a throw, but nothing flies."""
     x, y = stage.sample_position()
     wave = stage.chance(0.4)
@@ -124,7 +124,7 @@ def raiser(stage: Stage) -> list[Actor]:
     return [make_walker(stage, anchor, x, y, stage.sample_heading(), speed, raise_arm, after=draw_ball)]
 
 
-def strider(stage: Stage) -> list[Actor]:
+def long_stride_walker(stage: Stage) -> list[Actor]:
     """Somebody walks with long strides: the poses of running at the speed of walking."""
     x, y = stage.sample_position()
     n, heading = stage.n, np.full(stage.n, stage.sample_heading(0.25))
@@ -135,7 +135,7 @@ def strider(stage: Stage) -> list[Actor]:
     return [make_person(stage, xs, ys, heading, pose)]
 
 
-def pauser(stage: Stage) -> list[Actor]:
+def pausing_walker(stage: Stage) -> list[Actor]:
     """Somebody walks, stands still for about a second, and walks on: too short for loitering."""
     x, y = stage.sample_position()
     n, heading = stage.n, np.full(stage.n, stage.sample_heading())
@@ -146,7 +146,7 @@ def pauser(stage: Stage) -> list[Actor]:
     return [make_person(stage, xs, ys, heading, poses.walk(walking_phase(speed), moving))]
 
 
-def stander(stage: Stage) -> list[Actor]:
+def podium_walker(stage: Stage) -> list[Actor]:
     """Somebody steps onto a podium for a second, with arms up or down, and walks on: high, but no jump."""
     x, y = stage.sample_position()
     n, heading = stage.n, np.full(stage.n, stage.sample_heading(0.2))
@@ -171,14 +171,14 @@ def scooter_rider(stage: Stage) -> list[Actor]:
         pose[:, poses.LIFT] = 0.14
         return pose
 
-    def board(pen: Pen, index: int, body: Joints) -> None:
+    def draw_scooter(pen: Pen, index: int, body: Joints) -> None:
         vehicles.scooter(pen, colour)
 
     anchor, speed = int(stage.rng.integers(stage.n)), stage.rng.uniform(1.6, 2.6)
-    return [make_walker(stage, anchor, x, y, stage.sample_heading(0.25), speed, stand, before=board)]
+    return [make_walker(stage, anchor, x, y, stage.sample_heading(0.25), speed, stand, before=draw_scooter)]
 
 
-def carrier(stage: Stage) -> list[Actor]:
+def luggage_carrier(stage: Stage) -> list[Actor]:
     """Somebody pulls a suitcase or carries a box: luggage, but no hand truck."""
     x, y = stage.sample_position()
     box = stage.chance(0.5)
@@ -190,7 +190,7 @@ def carrier(stage: Stage) -> list[Actor]:
         pose[:, poses.ARM_R] = -0.5
         return pose
 
-    def luggage(pen: Pen, index: int, body: Joints) -> None:
+    def draw_luggage(pen: Pen, index: int, body: Joints) -> None:
         if box:
             vehicles.carried_box(pen, colour, body)
         else:
@@ -208,15 +208,35 @@ def carrier(stage: Stage) -> list[Actor]:
             heading,
             speed,
             hold,
-            before=luggage if behind else None,
-            after=None if behind else luggage,
+            before=draw_luggage if behind else None,
+            after=None if behind else draw_luggage,
         )
     ]
 
 
 LOOK_ALIKES = {
-    "action": (sitter, lier, pair, raiser, strider, pauser, stander, pair, lier, raiser, strider),
-    "appearance": (scooter_rider, carrier, carrier, sitter, pair, raiser, scooter_rider),
+    "action": (
+        sitting_person,
+        lying_person,
+        standing_pair,
+        arm_raising_walker,
+        long_stride_walker,
+        pausing_walker,
+        podium_walker,
+        standing_pair,
+        lying_person,
+        arm_raising_walker,
+        long_stride_walker,
+    ),
+    "appearance": (
+        scooter_rider,
+        luggage_carrier,
+        luggage_carrier,
+        sitting_person,
+        standing_pair,
+        arm_raising_walker,
+        scooter_rider,
+    ),
 }
 """By flavour: functions that return bystanders which resemble its events, as often as they are named."""
 STATIC = {
@@ -226,15 +246,15 @@ STATIC = {
 """By flavour: static things in its scenes."""
 
 
-def foreground(stage: Stage) -> Actor:
+def foreground_thing(stage: Stage) -> Actor:
     """Return a lamp post, bush or tree at the lower border, nearer than anybody."""
     name = str(stage.rng.choice(("lamp", "bush", "tree")))
     x = stage.rng.uniform(20, SIZE[0] - 20)
     return static_thing(stage, name, x, SIZE[1] + stage.rng.uniform(4, 30))
 
 
-def _fidget(stage: Stage, size: float) -> Floats:
-    """Return small slow movements (n, WIDTH) of arms, legs and back."""
+def _sample_fidget(stage: Stage, size: float) -> Floats:
+    """Sample small slow movements (n, WIDTH) of arms, legs and back."""
     t = np.arange(stage.n)[:, None]
     rates, starts = stage.rng.uniform(0.05, 0.2, poses.WIDTH), stage.rng.uniform(0, 6.3, poses.WIDTH)
     move = size * np.sin(t * rates + starts)

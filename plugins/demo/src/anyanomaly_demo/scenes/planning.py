@@ -42,20 +42,22 @@ def make_scene(
     if unknown := sorted(set(events or ()) - set(_BUILDERS)):
         raise ValueError(f"unknown class {', '.join(unknown)}; use some of: {', '.join(_BUILDERS)}")
     rng = np.random.default_rng(seed)
-    looks = sample_style(rng, style)
+    clip_style = sample_style(rng, style)
     n = int(rng.integers(96, 145))
-    stage = Stage(rng, looks, n if n_frames is None else n_frames)
+    stage = Stage(rng, clip_style, n if n_frames is None else n_frames)
     sampled_events = _sample_events(rng, flavour)  # also where ``events`` is set: later random numbers stay the same
     event_names = sampled_events if events is None else tuple(events)
-    background = draw_background(rng, looks)
-    scene = Scene(seed, looks, stage.n, background, light(looks), ())
-    background_actors = _bystanders(stage, flavour or str(rng.choice(tuple(CLASSES))))
+    background = draw_background(rng, clip_style)
+    scene = Scene(seed, clip_style, stage.n, background, light(clip_style), ())
+    background_actors = _sample_bystanders(stage, flavour or str(rng.choice(tuple(CLASSES))))
     actors, spans = list(background_actors), []
     for name in event_names:
         event_actors, span = _place_event(stage, scene, actors, name)
         actors += event_actors
         spans.append(span)
-    return replace(scene, actors=tuple(actors), events=tuple(sorted(spans, key=lambda e: (e.start, e.name))), _boxes={})
+    return replace(
+        scene, actors=tuple(actors), events=tuple(sorted(spans, key=lambda event: (event.start, event.name))), _boxes={}
+    )
 
 
 def _sample_events(rng: np.random.Generator, flavour: str | None) -> tuple[str, ...]:
@@ -66,7 +68,7 @@ def _sample_events(rng: np.random.Generator, flavour: str | None) -> tuple[str, 
     return tuple(str(kinds[int(rng.random() < 0.5)]) for _ in range(count))
 
 
-def _bystanders(stage: Stage, flavour: str) -> list[Actor]:
+def _sample_bystanders(stage: Stage, flavour: str) -> list[Actor]:
     rng = stage.rng
     actors: list[Actor] = []
     for _ in range(int(rng.integers(2, 5))):
@@ -78,7 +80,7 @@ def _bystanders(stage: Stage, flavour: str) -> list[Actor]:
     for _ in range(int(rng.integers(1, 6))):
         actors.append(bystanders.static_thing(stage, things[int(rng.integers(len(things)))]))
     if stage.chance(0.3):
-        actors.append(bystanders.foreground(stage))
+        actors.append(bystanders.foreground_thing(stage))
     return actors
 
 
@@ -88,11 +90,12 @@ def _place_event(stage: Stage, scene: Scene, actors: Sequence[Actor], name: str)
     for _ in range(_MAX_TRIES):
         event_actors = _BUILDERS[name](stage)
         trial = replace(scene, actors=(*actors, *event_actors), _boxes={})
-        spans = [trial.span(k) for k in range(len(actors), len(trial.actors)) if trial.actors[k].event is not None]
+        new_numbers = range(len(actors), len(trial.actors))
+        spans = [trial.span(number) for number in new_numbers if trial.actors[number].event is not None]
         spans = [span for span in spans if span[2]]
         n_visible = max((span[2] for span in spans), default=0)
         if n_visible > best[0]:
-            start, stop = min((s[0] for s in spans), default=0), max((s[1] for s in spans), default=0)
+            start, stop = min((span[0] for span in spans), default=0), max((span[1] for span in spans), default=0)
             best = (n_visible, event_actors, SceneEvent(name, start, stop))
         if n_visible >= _MIN_VISIBLE_FRAMES:
             break

@@ -95,12 +95,12 @@ class Scene:
         for event in self.events:
             if event.name == name:
                 for index in range(event.start, event.stop):
-                    labels[index] |= any(b.event == name and b.visible >= _MIN_VISIBLE for b in self.boxes(index))
+                    labels[index] |= any(box.event == name and box.visible >= _MIN_VISIBLE for box in self.boxes(index))
         return labels
 
     def span(self, actor: int) -> tuple[int, int, int]:
         """Return the frames [start, stop) in which an actor's event is visible, and about how many of them show it."""
-        coarse = [i for i in range(0, self.n_frames, _STEP) if self._is_visible(actor, i)]
+        coarse = [frame for frame in range(0, self.n_frames, _STEP) if self._is_visible(actor, frame)]
         if not coarse:
             return 0, 0, 0
         start, stop = coarse[0], coarse[-1] + 1
@@ -113,7 +113,7 @@ class Scene:
     def _is_visible(self, actor: int, index: int) -> bool:
         if not self.actors[actor].is_active(index) or not self._may_be_in_frame(actor, index):
             return False
-        return any(b.actor == actor and b.visible >= _MIN_VISIBLE for b in self.boxes(index))
+        return any(box.actor == actor and box.visible >= _MIN_VISIBLE for box in self.boxes(index))
 
     def _check(self, index: int) -> None:
         if not 0 <= index < self.n_frames:
@@ -132,8 +132,8 @@ class Scene:
 
     def _present_actors(self, index: int) -> list[int]:
         """Return the numbers of the actors that may be in the frame, the farthest first."""
-        numbers = [k for k in range(len(self.actors)) if self._may_be_in_frame(k, index)]
-        return sorted(numbers, key=lambda k: float(self.actors[k].y[index]))
+        numbers = [number for number in range(len(self.actors)) if self._may_be_in_frame(number, index)]
+        return sorted(numbers, key=lambda number: float(self.actors[number].y[index]))
 
     def _paint(self, pen: Pen, number: int, index: int) -> None:
         actor = self.actors[number]

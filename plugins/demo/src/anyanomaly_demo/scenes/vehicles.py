@@ -207,7 +207,7 @@ def dog(pen: Pen, colour: Colour, phase: float, size: float, tail: float) -> Non
     pen.end("dog")
 
 
-def umbrella(pen: Pen, colour: Colour, second: Colour, hand: tuple[float, float, float]) -> None:
+def umbrella(pen: Pen, colour: Colour, second_colour: Colour, hand: tuple[float, float, float]) -> None:
     """Draw an umbrella with panels of two colours, held over a person's head."""
     u, v, w = hand
     r = 0.72 * pen.s
@@ -220,7 +220,7 @@ def umbrella(pen: Pen, colour: Colour, second: Colour, hand: tuple[float, float,
     pen.poly([*low, *((x - r * math.cos(t), y - r * flat * math.sin(t)) for t in turns)], shade(colour, 0.45))
     dome = _dome(x, y, peak[1], r)
     pen.poly([*dome, *low], colour)
-    for k, fill in ((0, shade(second, 0.85)), (2, second), (4, shade(second, 1.1))):
+    for k, fill in ((0, shade(second_colour, 0.85)), (2, second_colour), (4, shade(second_colour, 1.1))):
         a, b = low[k], low[k + 1]
         out = ((a[0] + peak[0]) / 2 + 0.22 * (a[0] - x), (a[1] + peak[1]) / 2 - 0.05 * pen.s)
         back = ((b[0] + peak[0]) / 2 + 0.22 * (b[0] - x), (b[1] + peak[1]) / 2 - 0.05 * pen.s)

@@ -1,4 +1,4 @@
-"""Models of an image encoder and a causal language model: one backend for all; plugins give what differs.
+"""Models of an image encoder and a causal language model: one backend for all, and a plugin per model.
 
 ::
 

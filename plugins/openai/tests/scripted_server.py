@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers as it is told to: well, or in one of the ways in which servers fail."""
+"""A real HTTP server on loopback whose script decides how it answers: correctly, or with one of many failures."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from typing import Any
 MODELS = {"object": "list", "data": [{"id": "tiny", "object": "model", "owned_by": "me"}]}
 
 
-def written(text: str) -> dict[str, Any]:
-    """Return a whole answer in words."""
+def text_answer(text: str) -> dict[str, Any]:
+    """Return a complete response with an answer in words."""
     usage = {"prompt_tokens": 7, "completion_tokens": 3}
     return {"choices": [{"message": {"role": "assistant", "content": text}}], "usage": usage}
 
 
-def likeliest(characters: str) -> dict[str, float]:
-    """Return natural-log probabilities of the next character: the first has half, the next a quarter, and so on."""
-    return {character: math.log(0.5 ** (place + 1)) for place, character in enumerate(characters)}
+def likeliest_logprobs(characters: str) -> dict[str, float]:
+    """Return natural-log probabilities of the next character: one half, a quarter, and so on."""
+    return {character: math.log(0.5 ** (position + 1)) for position, character in enumerate(characters)}
 
 
-def scored(content: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer with log-probabilities, one token per character, held to the request's grammar."""
-    allowed = [json.loads(each) for each in re.findall(r'"[^"]*"', content["grammar"])]
+def scored_answer(content: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer with log-probabilities, one token per character, that follows the grammar of the request."""
+    allowed = [json.loads(choice) for choice in re.findall(r'"[^"]*"', content["grammar"])]
     text, steps = "", []
     while text not in allowed:
         tops = {"": "01x", "0": ".x", "1": ".x", "0.": "9876543210", "1.": "0x"}.get(text, "")
-        top = likeliest(tops[: content["top_logprobs"]])
-        token = next(each for each in top if any(choice.startswith(text + each) for choice in allowed))
+        top = likeliest_logprobs(tops[: content["top_logprobs"]])
+        token = next(token for token in top if any(choice.startswith(text + token) for choice in allowed))
         steps.append(
             {
                 "token": token,
                 "logprob": top[token],
-                "top_logprobs": [{"token": t, "logprob": p} for t, p in top.items()],
+                "top_logprobs": [{"token": candidate, "logprob": logprob} for candidate, logprob in top.items()],
             }
         )
         text += token
@@ -49,10 +49,10 @@ def scored(content: dict[str, Any]) -> dict[str, Any]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers by the server's script; HTTP/1.1, so that connections are kept."""
+    """Answers with the script of the server, over HTTP/1.1, so that connections stay open."""
 
     protocol_version = "HTTP/1.1"
-    server: Scripted
+    server: ScriptedServer
 
     def do_GET(self) -> None:
         self._answer(None)
@@ -75,8 +75,8 @@ class Handler(BaseHTTPRequestHandler):
             with owner.lock:
                 owner.n_open -= 1
 
-    def say(self, body: Any, status: int = 200, **headers: str) -> None:
-        """Answer whole."""
+    def reply(self, body: Any, status: int = 200, **headers: str) -> None:
+        """Send a complete response."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
@@ -85,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def break_off(self) -> None:
+    def drop(self) -> None:
         """Close the connection."""
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
@@ -97,8 +97,8 @@ class Handler(BaseHTTPRequestHandler):
 Script = Callable[[Handler, "dict[str, Any] | None"], None]
 
 
-class Scripted(ThreadingHTTPServer):
-    """The server, and what it was asked."""
+class ScriptedServer(ThreadingHTTPServer):
+    """The server, and the requests that it got."""
 
     daemon_threads = True
 
@@ -115,18 +115,18 @@ class Scripted(ThreadingHTTPServer):
             self.socket = context.wrap_socket(self.socket, server_side=True)
 
     @property
-    def asked(self) -> list[dict[str, Any]]:
-        """What was posted."""
+    def posted(self) -> list[dict[str, Any]]:
+        """The JSON objects of all POST requests, in order."""
         return [content for _, _, content in self.requests if content is not None]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away."""
+        """Print nothing about clients that closed the connection."""
 
 
 @contextmanager
-def serving(script: Script, certificate: Path | None = None) -> Iterator[Scripted]:
+def serve(script: Script, certificate: Path | None = None) -> Iterator[ScriptedServer]:
     """Serve on loopback while the block runs."""
-    with Scripted(script, certificate) as server:
+    with ScriptedServer(script, certificate) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
@@ -136,52 +136,52 @@ def serving(script: Script, certificate: Path | None = None) -> Iterator[Scripte
             thread.join()
 
 
-def good(handler: Handler, content: dict[str, Any] | None) -> None:
-    """Answer well."""
+def answer_correctly(handler: Handler, content: dict[str, Any] | None) -> None:
+    """Answer as a server with log-probabilities does."""
     if content is None:
-        handler.say(MODELS)
+        handler.reply(MODELS)
     elif content.get("logprobs"):
-        handler.say(scored(content))
+        handler.reply(scored_answer(content))
     else:
-        handler.say(written(" 0.5. It is grey. "))
+        handler.reply(text_answer(" 0.5. It is grey. "))
 
 
-def failing(*faults: Script) -> Script:
-    """Fail at the first questions in these ways, one after the other, and answer well then."""
-    left = list(faults)
+def fail_first(*faults: Script) -> Script:
+    """Return a script that answers the first questions with ``faults``, in order, and the next ones correctly."""
+    remaining = list(faults)
     lock = threading.Lock()
 
     def script(handler: Handler, content: dict[str, Any] | None) -> None:
         with lock:
-            fault = left.pop(0) if content is not None and left else good
+            fault = remaining.pop(0) if content is not None and remaining else answer_correctly
         fault(handler, content)
 
     return script
 
 
-def status(code: int, body: Any = None, **headers: str) -> Script:
-    """Answer with a status."""
-    return lambda handler, _: handler.say(body or {"error": {"message": "no luck today"}}, code, **headers)
+def reply_status(code: int, body: Any = None, **headers: str) -> Script:
+    """Return a script that answers with a status code and a body."""
+    return lambda handler, _: handler.reply(body or {"error": {"message": "no luck today"}}, code, **headers)
 
 
-def garbage(handler: Handler, _: Any) -> None:
-    handler.say(b"<html>A page of a proxy</html>")
+def reply_html(handler: Handler, _: Any) -> None:
+    handler.reply(b"<html>A page of a proxy</html>")
 
 
-def nothing(handler: Handler, _: Any) -> None:
-    handler.break_off()
+def drop_connection(handler: Handler, _: Any) -> None:
+    handler.drop()
 
 
-def half(handler: Handler, _: Any) -> None:
-    data = json.dumps(written("0.9")).encode()
+def reply_half(handler: Handler, _: Any) -> None:
+    data = json.dumps(text_answer("0.9")).encode()
     handler.send_response(200)
     handler.send_header("Content-Length", str(len(data)))
     handler.end_headers()
     handler.wfile.write(data[: len(data) // 2])
     handler.wfile.flush()
-    handler.break_off()
+    handler.drop()
 
 
-def silent(handler: Handler, _: Any) -> None:
+def reply_late(handler: Handler, _: Any) -> None:
     time.sleep(3)
-    handler.break_off()
+    handler.drop()
