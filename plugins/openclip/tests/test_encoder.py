@@ -126,7 +126,9 @@ def test_a_wrong_model_gives_a_one_line_error(tmp_path: Path, folder: Path) -> N
         assert len(str(caught.value)) < 400
     with pytest.raises(UsageError, match=r"has no weights 'nonsense'"):
         OpenClipEncoder(OpenClipOptions(pretrained="nonsense")).load()
-    with pytest.raises(UsageError, match=r"^Device 'warp' cannot be used: .{1,200}\. Use --encoder.device auto or cpu\.$"):
+    with pytest.raises(
+        UsageError, match=r"^Device 'warp' cannot be used: .{1,200}\. Use --encoder.device auto or cpu\.$"
+    ):
         OpenClipEncoder(OpenClipOptions(model=str(folder), device="warp")).load()
 
 
