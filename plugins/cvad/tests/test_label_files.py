@@ -112,7 +112,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         r"has no labels of 'clip'\. Its keys: x, y",
     ),
     "empty.h5": (lambda path: h5py.File(path, "w").close(), "holds no labels"),
-    "cut.npy": (lambda path: write_half(path, lambda whole: np.save(whole, LABELS)), "cannot be read as npy"),
+    "cut.npy": (lambda path: write_half(path, lambda complete: np.save(complete, LABELS)), "cannot be read as npy"),
     "empty.npy": (lambda path: path.touch(), "cannot be read as npy"),
     "pickled.npy": (lambda path: np.save(path, np.array([Evil()], object)), "pickled Python objects"),
     "words.npy": (lambda path: np.save(path, np.array(["a"])), "labels must be numbers 0 and 1"),

@@ -103,12 +103,12 @@ def test_results_name_the_weights_and_the_versions_of_the_engines(tmp_path: Path
 
 
 def test_written_scores_are_readable_and_agree_with_probabilities(appearance: Results, tmp_path: Path) -> None:
-    written, labels = run("appearance", tmp_path, "words", n_clips=3)
-    scores = np.concatenate([series for timeline in written for series in timeline.contexts.values()])
+    timelines, labels = run("appearance", tmp_path, "words", n_clips=3)
+    scores = np.concatenate([series for timeline in timelines for series in timeline.contexts.values()])
     assert np.isnan(scores).mean() <= 0.01
-    videos = {timeline.video.id for timeline in written}
+    videos = {timeline.video.id for timeline in timelines}
     expected = [timeline for timeline in appearance[0] if timeline.video.id in videos]
-    assert abs(auc(written, labels, WEIGHTS) - auc(expected, labels, WEIGHTS)) < 0.05
+    assert abs(auc(timelines, labels, WEIGHTS) - auc(expected, labels, WEIGHTS)) < 0.05
 
 
 def test_the_demo_prints_detected_events_beside_the_true_ones(

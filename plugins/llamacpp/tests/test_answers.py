@@ -80,11 +80,11 @@ def test_transformers_gives_the_same_answers(folder: Any, qwen: GgufBackend, ask
     score_queries = [replace(query, sampling=Sampling(choices=SCORES)) for query in queries]
     with transformers(options(model=str(folder), device="cpu", dtype="float32")) as reference:
         reference_answers = reference.answer_batch([*queries, *score_queries])
-    for ours, other in zip(qwen.answer_batch([*queries, *score_queries]), reference_answers, strict=True):
-        assert (ours.text, ours.prompt_tokens) == (other.text, other.prompt_tokens)
-        if other.logprobs:
-            assert ours.logprobs is not None
-            assert expected_score(ours.logprobs) == pytest.approx(expected_score(other.logprobs), abs=0.02)
+    for answer, expected in zip(qwen.answer_batch([*queries, *score_queries]), reference_answers, strict=True):
+        assert (answer.text, answer.prompt_tokens) == (expected.text, expected.prompt_tokens)
+        if expected.logprobs:
+            assert answer.logprobs is not None
+            assert expected_score(answer.logprobs) == pytest.approx(expected_score(expected.logprobs), abs=0.02)
 
 
 def test_answers_do_not_depend_on_earlier_queries(qwen: GgufBackend, ask: Ask) -> None:

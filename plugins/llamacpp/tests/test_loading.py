@@ -155,9 +155,9 @@ def test_a_projector_of_another_width(files: Files, tmp_path: Path) -> None:
     from plugins.demo.training.export_gguf import export
     from tests.support.tiny_models import make_model
 
-    other = export(make_model("qwen2_5_vl_wide", tmp_path / "wide"), tmp_path, "f16")
+    wide = export(make_model("qwen2_5_vl_wide", tmp_path / "wide"), tmp_path, "f16")
     with pytest.raises(UsageError, match=r"does not fit.*their widths differ"):
-        load(files.model, mmproj=str(other.mmproj))
+        load(files.model, mmproj=str(wide.mmproj))
 
 
 @pytest.mark.engine

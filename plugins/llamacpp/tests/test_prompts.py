@@ -111,10 +111,10 @@ def test_limits_come_from_the_file_the_options_or_the_published_model() -> None:
     assert read_sizing(named, GgufOptions()) == ImageSizing(28, 5000, 9000)
     assert read_sizing(named, GgufOptions(max_pixels=4000)) == ImageSizing(28, 4000, 4000)
     assert read_sizing(named, GgufOptions(min_pixels=10000)) == ImageSizing(28, 10000, 10000)
-    others = {"clip.projector_type": "idefics3", "clip.vision.patch_size": 14}
-    assert read_sizing(others, GgufOptions()) is None
+    idefics_header = {"clip.projector_type": "idefics3", "clip.vision.patch_size": 14}
+    assert read_sizing(idefics_header, GgufOptions()) is None
     with pytest.raises(UsageError, match=r"by their area.*--backend\.max-pixels"):
-        read_sizing(others, GgufOptions(max_pixels=4000))
+        read_sizing(idefics_header, GgufOptions(max_pixels=4000))
 
 
 def test_threads_are_cores_within_the_cpu_limit_of_the_container(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from tests.support.shared import shared
 
 pytestmark = pytest.mark.engine
 Copied = Callable[[str], Path]
-both = pytest.mark.parametrize("version", CHECKPOINTS)
+both_versions = pytest.mark.parametrize("version", CHECKPOINTS)
 
 
 class Contract(BackendContract):
@@ -56,7 +56,7 @@ def edit(path: Path, **values: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
-@both
+@both_versions
 def test_a_batch_gives_the_answers_of_single_queries(version: str) -> None:
     """Queries with sliced key frames, single views, several images, and no image."""
     oracle, backend = oracle_of(version), load_backend(version)
@@ -70,7 +70,7 @@ def test_a_batch_gives_the_answers_of_single_queries(version: str) -> None:
             assert 0 < sum(np.exp(list((single.logprobs or {}).values()))) <= 1
 
 
-@both
+@both_versions
 def test_key_frames_are_sliced_and_each_slice_changes_the_answer(version: str) -> None:
     oracle, backend = oracle_of(version), load_backend(version)
     frame = np.array(oracle.picture("frame_856x480.png"))
@@ -101,14 +101,14 @@ def test_26_drops_an_exclamation_mark_as_the_original() -> None:
         assert exclaimed.prompt_tokens - plain.prompt_tokens == n_tokens
 
 
-@both
+@both_versions
 @pytest.mark.parametrize("shape", [(1, 1, 3), (20, 10000, 3), (10000, 20, 3)], ids=["1x1", "10000x20", "20x10000"])
 def test_images_of_odd_shapes_are_answered(version: str, shape: tuple[int, ...]) -> None:
     (answer,) = load_backend(version).answer_batch([ask_about(np.full(shape, 90, np.uint8), choices=("0", "1"))])
     assert all(np.isfinite(list((answer.logprobs or {}).values())))
 
 
-@both
+@both_versions
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_is_near(version: str, dtype: str) -> None:
     query = oracle_of(version).query(oracle_of(version).items[0], choices=("0", "1"))
@@ -119,14 +119,14 @@ def test_half_precision_is_near(version: str, dtype: str) -> None:
         assert half.fingerprint != load_backend(version).fingerprint
 
 
-@both
+@both_versions
 def test_an_option_that_needs_a_missing_package_names_it(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("anyanomaly_transformers.loading.find_spec", lambda name: None)
     with pytest.raises(MissingRequirement, match="needs the package bitsandbytes"):
         make_backend(version, quantization="4bit").load()
 
 
-@both
+@both_versions
 def test_quantised_and_device_mapped_weights_give_close_answers(version: str) -> None:
     query = oracle_of(version).query(oracle_of(version).items[0], choices=("0", "1"))
     (expected,) = load_backend(version).answer_batch([query])
@@ -193,7 +193,7 @@ MESSAGES = {
 
 
 @pytest.mark.parametrize("kind", MESSAGES)
-@both
+@both_versions
 def test_a_wrong_checkpoint_gives_a_one_line_error(
     version: str, kind: str, copy_checkpoint: Copied, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

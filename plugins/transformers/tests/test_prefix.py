@@ -147,7 +147,7 @@ def test_beams_answer_alone_as_in_a_batch(ask: Ask) -> None:
 
 def test_a_stop_string_ends_the_answer_with_any_tokenisation(ask: Ask) -> None:
     """The tiny model answers noise, so the stop string is a part of that noise, across two tokens."""
-    query, other = ask(2, n_images=2, sampling=Sampling(max_tokens=24)), ask(3, sampling=Sampling(max_tokens=24))
+    query, second_query = ask(2, n_images=2, sampling=Sampling(max_tokens=24)), ask(3, sampling=Sampling(max_tokens=24))
     tiny = TinyPrefixModel()
     tokens = greedy(tiny, query, 24)
     pieces = [tiny.tokenizer.decode([token]) for token in tokens]
@@ -155,7 +155,7 @@ def test_a_stop_string_ends_the_answer_with_any_tokenisation(ask: Ask) -> None:
     across = pieces[place][-1] + pieces[place + 1][0]
     full_text = tiny.tokenizer.decode(tokens)
     backend = loaded(replace(PAPER, stop_strings=(across,)))
-    alone, (batched, _) = backend.answer_batch([query])[0], backend.answer_batch([query, other])
+    alone, (batched, _) = backend.answer_batch([query])[0], backend.answer_batch([query, second_query])
     assert alone.text == full_text.partition(across)[0].strip()
     assert (batched.text, batched.output_tokens) == (alone.text, alone.output_tokens)
     n_tokens = next(n for n in range(1, 25) if across in tiny.tokenizer.decode(tokens[:n]))
