@@ -13,7 +13,7 @@ DEVELOP := accelerate av bitsandbytes gguf hypothesis import-linter matplotlib m
 
 .PHONY: demo test check fix docs bench
 
-demo: $(DEMO_READY)  ## the whole method on made clips, with the tiny models that come along
+demo: $(DEMO_READY)  ## the whole method on synthetic clips, with tiny models
 	$(BIN)/anyanomaly demo -d $(DEMO)
 
 test: check  ## every check and test
@@ -26,11 +26,11 @@ check: $(READY)  ## format, lint, types, layers, generated docs
 	$(BIN)/lint-imports
 	$(BIN)/python docs/cli.py --check
 
-fix: $(READY)  ## format and mend what can be mended
+fix: $(READY)  ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY)  ## write the generated pages anew
+docs: $(READY)  ## write the generated pages from the code
 	$(BIN)/python docs/cli.py
 
 bench: $(READY)  ## speed and memory into benchmarks/RESULTS.md; VIDEO=path
