@@ -128,6 +128,10 @@ def test_every_option_is_written_down_as_it_is_used(
     assert Answers(ask, flags).values(*path) == [value] * 3
 
 
+def test_help_shows_the_seed_that_components_get(ask: Callable[..., Result]) -> None:
+    assert "seed [default: 7]" in ask("run", "--device", "cpu", "--seed", "7", "--help").out
+
+
 def test_results_hold_what_decided_the_scores(ask: Callable[..., Result]) -> None:
     header = Answers(ask, ["--scoring", "words"]).header
     assert header["config"]["context"]["position"]["small"] == 48

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -99,6 +100,24 @@ def test_a_plugin_can_be_disabled_by_name(installed, monkeypatch: pytest.MonkeyP
     installed("faulty_plugin", "raise RuntimeError")
     monkeypatch.setenv("ANYANOMALY_DISABLE_PLUGINS", "other, faulty_plugin")
     assert not registry.load().problems
+
+
+@pytest.mark.parametrize(
+    ("source", "variable", "message"),
+    [
+        ("raise RuntimeError('no luck')", "", "not available. Plugin 'ours_plugin' is disabled: RuntimeError: no luck"),
+        ("", "ours_plugin", "not available. Plugin 'ours_plugin' is disabled. Remove it from the variable ANYANOMALY_"),
+        ("", "", "not installed. Run: "),  # an older version, without the backend: the command installs the newer one
+    ],
+)
+def test_the_component_of_a_disabled_plugin_is_not_to_be_installed_again(
+    installed, monkeypatch: pytest.MonkeyPatch, source: str, variable: str, message: str
+) -> None:
+    monkeypatch.setitem(registry.FIRST_PARTY_PACKAGES, ("backend", "ours"), "ours_plugin[gpu]")
+    monkeypatch.setenv("ANYANOMALY_DISABLE_PLUGINS", variable)
+    installed("ours_plugin", source)
+    with pytest.raises(MissingRequirement, match=f"Backend 'ours' is {re.escape(message)}"):
+        registry.load().find("backend", "ours")
 
 
 def test_a_name_offered_twice_fails_only_when_used(installed) -> None:

@@ -58,11 +58,13 @@ def run_flags(call: Call, *, with_outputs: bool = True) -> list[Flag]:
 def _read_base_config(call: Call) -> RunConfig:
     """Return the configuration from preset, config file and those arguments that decide which components a run has.
 
-    The other flags depend on the components. An invalid device is ignored here: the parser reports its flag.
+    The other flags depend on the components. An invalid device or seed is ignored here: the parser reports its flag.
 
     :raises UsageError: for an unknown preset, and for a config file that cannot be used.
     """
-    names: dict[tuple[str, ...], str] = {("preset",): "--preset", ("run", "device"): "--device"}
+    # settings of the run that are also options of components
+    shared: dict[tuple[str, ...], str] = {("run", "device"): "--device", ("run", "seed"): "--seed"}
+    names = {("preset",): "--preset", **shared}
     names |= {(role, "name"): f"--{role}" for role in SINGLE_ROLES}
     names |= {(role, "device"): f"--{role}.device" for role in SINGLE_ROLES}
     values: dict[tuple[str, ...], Any] = {}
@@ -74,7 +76,7 @@ def _read_base_config(call: Call) -> RunConfig:
     try:
         return read_settings(call, values).config
     except UsageError:
-        values.pop(("run", "device"), None)
+        values = {path: value for path, value in values.items() if path not in shared}
     try:
         return read_settings(call, values).config
     except UsageError:

@@ -26,7 +26,7 @@ from anyanomaly.errors import (
 )
 from anyanomaly.install import install_command
 from anyanomaly.registry.known import FIRST_PARTY_PACKAGES
-from anyanomaly.registry.loading import Plugin, Problem, call_hook, load_plugins
+from anyanomaly.registry.loading import Plugin, Problem, call_hook, load_plugins, why_disabled
 from anyanomaly.specs import ROLES, ComponentSpec, ReaderSpec, SinkSpec
 
 if TYPE_CHECKING:
@@ -73,7 +73,11 @@ class Registry:
         if matches:
             raise PluginConflict(_describe_conflict(role, name, [self._plugin_of(spec) for spec in matches]))
         if package := FIRST_PARTY_PACKAGES.get((role, name)):
-            raise MissingRequirement(f"{role.capitalize()} '{name}' is not installed. Run: {install_command(package)}")
+            reason = why_disabled(package.partition("[")[0], self.problems)
+            advice = reason or f"Run: {install_command(package)}"
+            raise MissingRequirement(
+                f"{role.capitalize()} '{name}' is not {'available' if reason else 'installed'}. {advice}"
+            )
         names = sorted({spec.name for spec in self.specs(role)})
         near = get_close_matches(name, names, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""

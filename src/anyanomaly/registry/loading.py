@@ -67,7 +67,7 @@ def load_plugins(sources: Iterable[str]) -> tuple[pluggy.PluginManager, list[Plu
     problems: list[Problem] = []
     builtin = importlib.import_module("anyanomaly.builtin")
     plugins.append(_register(manager, Plugin("builtin", builtin), problems))
-    disabled = set(os.environ.get("ANYANOMALY_DISABLE_PLUGINS", "").replace(" ", "").split(","))
+    disabled = _disabled_plugins()
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         if point.name in disabled:
             continue
@@ -82,6 +82,20 @@ def load_plugins(sources: Iterable[str]) -> tuple[pluggy.PluginManager, list[Plu
         except _Fault as fault:
             raise PluginLoadError(f"Cannot load the plugin {source}: {fault}") from fault
     return manager, plugins, problems
+
+
+def why_disabled(distribution: str, problems: Iterable[Problem]) -> str:
+    """Return why the plugin of an installed distribution is disabled, and what to do; empty when it is not."""
+    points = [point for point in entry_points(group=GROUP) if point.dist and point.dist.name == distribution]
+    for point in points:
+        if point.name in _disabled_plugins():
+            return f"Plugin '{point.name}' is disabled. Remove it from the variable ANYANOMALY_DISABLE_PLUGINS."
+    names = [point.name for point in points]
+    return next((problem.message for problem in problems if problem.plugin in names), "")
+
+
+def _disabled_plugins() -> set[str]:
+    return set(os.environ.get("ANYANOMALY_DISABLE_PLUGINS", "").replace(" ", "").split(","))
 
 
 def call_hook(manager: pluggy.PluginManager, plugin: Plugin, hook: str, **arguments: Any) -> list[Any]:
