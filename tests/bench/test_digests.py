@@ -47,7 +47,7 @@ def test_the_key_changes_with_a_prompt_file(tmp_path: Path) -> None:
     recipe = RECIPE.replace("[config]", f'[config]\nprompt.name = "{prompt}"')
     keys = set()
     for words in ("Is there {text}?", "Do you see {text}?"):
-        prompt.write_text(words)
+        prompt.write_text(f'question = "{words}"')
         keys |= {cell.key for cell in recipe_and_cells(tmp_path, recipe)[1]}
     assert len(keys) == 2 * 4
 
