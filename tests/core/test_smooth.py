@@ -33,6 +33,13 @@ def test_no_smoothing_keeps_the_series() -> None:
     assert gaussian_smooth(series, 0).tolist() == [0, 1, 1, 0.5]
 
 
+@pytest.mark.parametrize("sigma", [501, 1e15])
+def test_a_gaussian_that_is_far_wider_than_the_series_gives_its_mean(sigma: float) -> None:
+    series = np.array([0, 1, np.nan, 0.5, 0.25], dtype=np.float32)
+    np.testing.assert_allclose(gaussian_smooth(series, sigma), np.full(5, 0.4375), atol=1e-6)
+    np.testing.assert_allclose(gaussian_smooth(series, 499), np.full(5, 0.4375), atol=1e-5)
+
+
 def test_the_causal_smoother_approaches_a_step_with_its_time_constant() -> None:
     smoother = CausalSmoother(seconds=2.0)
     smoother.push(0.0, 1.0)

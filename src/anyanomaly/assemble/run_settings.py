@@ -24,7 +24,7 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
     check_weights(weights)
     if run.segment_seconds is None and run.every > run.segment_frames:
         raise UsageError(
-            f"With every {run.every}th frame read, segments of {run.segment_frames} frames would be empty; "
+            f"--every {run.every} is more than --segment-frames {run.segment_frames}, so segments would be empty; "
             f"lower --every or raise --segment-frames."
         )
     choices = {"expected": SCORES, "yes-no": YES_NO}.get(run.scoring, ())

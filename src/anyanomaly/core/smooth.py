@@ -14,13 +14,16 @@ def gaussian_smooth(values: FloatArray, sigma: float) -> FloatArray:
 
     Without missing values it equals SciPy's ``gaussian_filter1d``, as in the published code: the kernel is truncated at
     4 sigma, and the series is mirrored at its ends. A frame without a value within 4 sigma takes the nearest
-    smoothed one. A series without any value stays NaN.
+    smoothed one. A series without any value stays NaN. A sigma above 100 times the length of the series gives the mean,
+    which the result approaches; the kernel might not fit into memory.
     """
     present = ~np.isnan(values)
     if not present.any():
         return values.copy()
     if sigma <= 0:
         return _fill_nearest(values)
+    if sigma > 100 * len(values):
+        return np.full_like(values, values[present].mean())
     radius = int(4 * sigma + 0.5)
     steps = np.arange(-radius, radius + 1)
     kernel = np.exp(-0.5 * (steps / sigma) ** 2)
