@@ -89,6 +89,7 @@ def into(found: list[object], outcomes: object) -> list[object]:
         ({"context": {"position": {"small": 0, "middle": 0, "large": 0}}}, InvalidOption, "at least one of large"),
         ({"context": {n: {"weight": 0} for n in ("key", "position", "temporal")}}, UsageError, "weight 0"),
         ({"run": {"every": 30}}, UsageError, "lower --every"),
+        ({"videos": []}, UsageError, "There is no video to search"),
         ({"prompt": {"name": "nice"}}, InvalidOption, "There is no prompt 'nice'"),
     ],
 )
@@ -96,7 +97,7 @@ def test_wrong_settings_are_refused_before_anything_is_loaded(
     given: dict[str, object], clip: Path, changes: dict[str, object], error: type[Exception], says: str
 ) -> None:
     with pytest.raises(error, match=says):
-        list(anyanomaly.run(clip, "car", **{**given, **changes}))
+        list(anyanomaly.run(**{"videos": clip, "texts": "car", **given, **changes}))
 
 
 @pytest.mark.parametrize("windows", [1, 3])
@@ -105,7 +106,7 @@ def test_results_can_be_replayed_without_the_model(
 ) -> None:
     results = tmp_path / "r.jsonl"
     given["context"] = {"temporal": {"windows": windows}}
-    first = list(anyanomaly.run(clip, "red", **given, sink=[{"path": str(results)}]))
+    first = list(anyanomaly.run(clip, "red", **given, sink=[{"path": results}]))
     given["backend"] = {"name": "replay", "path": str(results)}
     again = list(anyanomaly.run(clip, "red", **given))
     for one, other in zip(first, again, strict=True):

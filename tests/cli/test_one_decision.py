@@ -109,6 +109,17 @@ def test_a_device_in_the_config_file_counts_as_on_the_command_line(
     assert Answers(ask, []).backends() == {"engine-cpu"}
 
 
+@pytest.mark.parametrize(("backend", "device"), [("engine-cpu", "cpu"), ("red", None)])
+def test_the_device_of_a_table_without_a_name_is_for_any_backend(
+    ask: Callable[..., Result], folder: Path, backend: str, device: str | None
+) -> None:
+    (folder / "anyanomaly.toml").write_text("[backend]\ndevice = 'cpu'\n")
+    answers = Answers(ask, ["--backend", backend])
+    assert answers.backends() == {backend}
+    if device is not None:
+        assert answers.values("backend", "device") == [device] * 3
+
+
 @pytest.mark.parametrize(
     ("flags", "path", "value"),
     [

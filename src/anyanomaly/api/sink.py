@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from pathlib import PurePath
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from anyanomaly.api.component import Component
 from anyanomaly.api.options import Options
 from anyanomaly.types import Event, SegmentScore, Timeline
 
 
+def _path_text(value: Any) -> Any:
+    """Return a path of pathlib as text, and anything else unchanged."""
+    return str(value) if isinstance(value, PurePath) else value
+
+
 class SinkOptions(Options):
     """Options of every sink."""
 
-    path: str = Field(default="-", description="File to write; `-` is standard output.")
+    path: Annotated[str, BeforeValidator(_path_text)] = Field(
+        default="-", description="File to write; `-` is standard output."
+    )
 
 
 S_co = TypeVar("S_co", bound=SinkOptions, covariant=True)

@@ -16,7 +16,7 @@ from anyanomaly.assemble.pipeline import Pipeline, cache_folder, store_path
 from anyanomaly.config.load import config_from_tables
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.clock import Clock
-from anyanomaly.errors import VideoError
+from anyanomaly.errors import UsageError, VideoError
 from anyanomaly.registry import Registry, load
 from anyanomaly.types import Event, Timeline
 
@@ -55,6 +55,8 @@ def run(
         "texts": [texts] if isinstance(texts, str) else list(texts),
         **tables,
     }
+    if not settings["videos"]:
+        raise UsageError("There is no video to search. Give a path, a folder of images or an address.")
     with build(config_from_tables(settings), load(plugins)) as pipeline:
         for outcome in pipeline.run():
             if isinstance(outcome, Event | Timeline):

@@ -186,7 +186,10 @@ def choose_backend_name(config: RunConfig, registry: Registry) -> tuple[str, str
 def resolve_backend(config: RunConfig, registry: Registry, *, installed: bool = True) -> ResolvedComponent:
     """Return the backend. Errors as `resolve_component` and `choose_backend_name`."""
     name, reason = choose_backend_name(config, registry)
-    component = resolve_component(config, registry, "backend", name, config.backend.options, installed=installed)
+    options = dict(config.backend.options)
+    if "device" not in registry.options_model(registry.find("backend", name)).model_fields:
+        options.pop("device", None)  # as the device of [run], it is for the backends that run models
+    component = resolve_component(config, registry, "backend", name, options, installed=installed)
     return replace(component, reason=reason)
 
 

@@ -178,7 +178,9 @@ def _merge_component(merged: Tables, table: Mapping[str, Any], key: str, origins
     """Merge a later layer's table of a component into ``merged``, in place."""
     is_any_reader = key == "reader" and merged["name"] == "auto"  # its options apply to the reader of each URI
     if table.get("name", merged["name"]) != merged["name"] and not is_any_reader:
-        for option in [option for option in merged if option != "name"]:
+        # the device of a table without a name is for any component; its other options are for one
+        stays = {"name", "device"} if merged["name"] == "auto" else {"name"}
+        for option in [option for option in merged if option not in stays]:
             del merged[option]
             origins.pop(f"{key}.{option}", None)
     merged |= table
