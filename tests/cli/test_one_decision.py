@@ -168,6 +168,7 @@ def test_every_command_refuses_the_same_reader(ask: Callable[..., Result], folde
         ["config", "show", VIDEO, "-t", "red"],
         ["config", "show"],
         ["eval", "scenes", "--root", "scenes", "--check"],
+        ["eval", "scenes", "--root", "scenes", "--check"],
         ["eval", "scenes", "--root", "scenes"],
     )
     results = [ask(*words) for words in commands]

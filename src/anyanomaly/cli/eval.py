@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -18,7 +19,7 @@ from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import print_message
 from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags
 from anyanomaly.config.load import find_file, read_file
-from anyanomaly.errors import DatasetError, InputError, UsageError
+from anyanomaly.errors import DatasetError, InputError, MissingRequirement, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.api.dataset import Survey
@@ -77,6 +78,7 @@ def add(app: typer.Typer, call: Call) -> None:
 
 def _check(call: Call, flag_values: FlagValues, name: str) -> int:
     from anyanomaly.api.safe_file import SafeFile
+    from anyanomaly.assemble.capabilities import resolve_and_check
     from anyanomaly.cli.check_report import report_check
     from anyanomaly.evaluation.dataset_check import check_by_name
 
@@ -85,6 +87,8 @@ def _check(call: Call, flag_values: FlagValues, name: str) -> int:
         file.check()
     run_settings = {path: value for path, value in flag_values.items() if path[0] not in ("dataset", "output")}
     config = read_settings(call, run_settings).config
+    with contextlib.suppress(MissingRequirement):  # the check needs no engine
+        resolve_and_check(config, call.registry)
     return report_check(check_by_name(_select(flag_values, name), config, call.registry), files)
 
 
