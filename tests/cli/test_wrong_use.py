@@ -23,7 +23,7 @@ WRONG_FLAGS = {
     "weight below 0": (["--context.key.weight", "-1"], "--context.key.weight cannot be '-1': "),
     "no value": (["--backend"], "Option '--backend' requires an argument. See: anyanomaly run --help"),
     "a secret as a flag": (["--backend.token", "x"], "No such option: --backend.token"),
-    "frames leave the machine": (["--backend", "cloud"], "Backend 'cloud' sends pictures off this machine. "),
+    "frames leave the machine": (["--backend", "cloud"], "Backend 'cloud' sends images off this machine. "),
     "no format": (["-o", "results.xyz"], "Cannot infer an output format from 'results.xyz'. Use one of .csv, "),
     "global after the command": (["-q"], "No such option: -q. -q belongs before the command: anyanomaly -q ... run"),
 }

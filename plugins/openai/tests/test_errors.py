@@ -224,7 +224,7 @@ def test_another_machine_needs_allow_network(tmp_path: Path) -> None:
     with start(run_command(video, "http://192.0.2.1/v1"), tmp_path) as process:
         _, err = process.communicate(timeout=120)
     assert process.returncode == 2
-    assert err.splitlines()[-1].endswith("sends pictures off this machine. If that is allowed, add --allow-network.")
+    assert err.splitlines()[-1].endswith("sends images off this machine. If that is allowed, add --allow-network.")
 
 
 def test_an_interrupt_ends_the_run_at_once_and_keeps_the_answers(tmp_path: Path) -> None:

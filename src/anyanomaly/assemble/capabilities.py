@@ -52,7 +52,7 @@ def check_backend(run: ResolvedRun, backend: Backend[Any]) -> None:
     spec = cast(BackendSpec, run.backend.spec)
     if spec.network and backend.leaves_machine and not run.config.run.allow_network:
         raise CapabilityError(
-            f"{run.backend.label} sends pictures off this machine. If that is allowed, add --allow-network."
+            f"{run.backend.label} sends images off this machine. If that is allowed, add --allow-network."
         )
     if backend.max_images is not None:
         _check_images(run, backend.max_images)
@@ -81,9 +81,8 @@ def _check_device(component: ResolvedComponent) -> None:
 
 def _check_endless(run: ResolvedRun) -> None:
     """Refuse videos after one that never ends."""
-    *before, _ = run.readers.items() or [("", None)]
-    for uri, reader in before:
-        if reader is not None and cast(ReaderSpec, reader.spec).live:
+    for uri in list(run.readers)[:-1]:
+        if cast(ReaderSpec, run.readers[uri].spec).live:
             raise CapabilityError(
                 f"The source {uri} never ends, so the videos after it would never be searched. Name it last, "
                 f"or search it in a separate run."
