@@ -9,7 +9,7 @@
     seeds      sampling_seed                                        one seed per query
     choices    ChoiceEncoder, answer_logprobs                       allowed answers
     digests    fingerprint, folder_digest, sampled_digest           fingerprints of weights and settings
-    errors     require_loaded, download_error, first_line           errors that all backends can raise
+    errors     require_loaded, translate_exceptions, first_line     errors that all backends can raise
 """
 
 from anyanomaly.kit.batches import answer_in_groups
@@ -23,7 +23,7 @@ from anyanomaly.kit.digests import (
     sampled_digest,
     weights_digest,
 )
-from anyanomaly.kit.errors import download_error, first_line, own_code_error, require_loaded
+from anyanomaly.kit.errors import download_error, first_line, own_code_error, require_loaded, translate_exceptions
 from anyanomaly.kit.hub import EXAMPLE, HubFile, folder_or_hub_id, hub_downloads, hub_file, is_hub_id, require_model
 from anyanomaly.kit.options import MODEL, Device, HubModelOptions, PixelOptions, Precision, no_area_error
 from anyanomaly.kit.prompts import chat_messages, check_special_tokens, full_prompt, text_part
@@ -62,5 +62,6 @@ __all__ = [
     "sampled_digest",
     "sampling_seed",
     "text_part",
+    "translate_exceptions",
     "weights_digest",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-from anyanomaly.errors import BackendError, MissingRequirement, UsageError
+from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement, UsageError
 
 T = TypeVar("T")
 
@@ -17,6 +19,21 @@ def require_loaded(loaded: T | None) -> T:
     if loaded is None:
         raise BackendError("The model is not loaded. Call load() first, or use the backend in a with block.")
     return loaded
+
+
+@contextmanager
+def translate_exceptions(translate: Callable[[Exception], AnyAnomalyError]) -> Iterator[None]:
+    """Return a context manager that raises an error of anyanomaly in place of an engine's exception.
+
+    :param translate: returns the error for an exception; errors of anyanomaly pass unchanged.
+    :raises AnyAnomalyError: in place of any other exception.
+    """
+    try:
+        yield
+    except AnyAnomalyError:
+        raise
+    except Exception as error:
+        raise translate(error) from error
 
 
 def first_line(error: BaseException) -> str:

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement, UsageError
 from anyanomaly.install import install_command
-from anyanomaly.kit import download_error, first_line, own_code_error
+from anyanomaly.kit import download_error, first_line, own_code_error, translate_exceptions
 
 
-@contextmanager
-def translate_errors(model: str) -> Iterator[None]:
-    """Turn what transformers raises while it loads ``model`` into errors of anyanomaly.
+def translate_errors(model: str) -> AbstractContextManager[None]:
+    """Return a context manager that turns what transformers raises while it loads ``model`` into errors of anyanomaly.
 
     :param model: hub id or folder, for the message.
     :raises AnyAnomalyError: in place of any other exception.
     """
-    try:
-        yield
-    except AnyAnomalyError:
-        raise
-    except ImportError as error:
-        raise MissingRequirement(
-            f"Model {model!r} needs a package that is not installed: {first_line(error)}"
-        ) from error
-    except Exception as error:
-        raise _load_error(model, error) from error
+    return translate_exceptions(lambda error: _load_error(model, error))
 
 
 def _load_error(model: str, error: Exception) -> AnyAnomalyError:
     import torch
 
     text = str(error)
+    if isinstance(error, ImportError):
+        return MissingRequirement(f"Model {model!r} needs a package that is not installed: {first_line(error)}")
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return _out_of_memory(model)
     if "trust_remote_code" in text:
@@ -48,19 +39,13 @@ def _load_error(model: str, error: Exception) -> AnyAnomalyError:
     return BackendError(f"Model {model!r} cannot be loaded: {type(error).__name__}: {first_line(error)}")
 
 
-@contextmanager
-def translate_run_errors(model: str) -> Iterator[None]:
-    """Turn what a model raises while it answers into errors of anyanomaly.
+def translate_run_errors(model: str) -> AbstractContextManager[None]:
+    """Return a context manager that turns what a model raises while it answers into errors of anyanomaly.
 
     :param model: hub id or folder, for the message.
     :raises AnyAnomalyError: in place of any other exception.
     """
-    try:
-        yield
-    except AnyAnomalyError:
-        raise
-    except Exception as error:
-        raise _run_error(model, error) from error
+    return translate_exceptions(lambda error: _run_error(model, error))
 
 
 def _run_error(model: str, error: Exception) -> BackendError:

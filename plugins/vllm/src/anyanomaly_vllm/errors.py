@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
 
 from anyanomaly.errors import AnyAnomalyError, BackendError, UsageError
-from anyanomaly.kit import download_error, first_line, own_code_error
+from anyanomaly.kit import download_error, first_line, own_code_error, translate_exceptions
 
 _RAISED = re.compile(r"\b([A-Z]\w*(?:Error|Exception)): (.+)")
 _WITHOUT_REASON = (
@@ -20,21 +19,15 @@ _WITHOUT_REASON = (
 _LOG_TAIL_BYTES = 200_000
 
 
-@contextmanager
-def translate_errors(model: str, log: IO[bytes], *, running: bool) -> Iterator[None]:
-    """Turn what vLLM raises into errors of anyanomaly.
+def translate_errors(model: str, log: IO[bytes], *, running: bool) -> AbstractContextManager[None]:
+    """Return a context manager that turns what vLLM raises into errors of anyanomaly.
 
     :param model: hub id or folder, for the message.
     :param log: output of the engine's processes, which holds the reason when one of them died.
     :param running: whether the engine answers; False while it starts.
     :raises AnyAnomalyError: in place of any other exception.
     """
-    try:
-        yield
-    except AnyAnomalyError:
-        raise
-    except Exception as error:
-        raise _translate(model, error, _tail(log), running) from error
+    return translate_exceptions(lambda error: _translate(model, error, _tail(log), running))
 
 
 def _translate(model: str, error: Exception, log: str, running: bool) -> AnyAnomalyError:
