@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:\d+)?)$"
+"""What a user may write for a device."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentSpec:

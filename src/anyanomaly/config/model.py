@@ -25,7 +25,7 @@ from pydantic import (
 
 from anyanomaly.config.explain import explain
 from anyanomaly.errors import InvalidOption, UsageError
-from anyanomaly.specs import SINGLE_ROLES
+from anyanomaly.specs import DEVICE_PATTERN, SINGLE_ROLES
 
 MAX_TEXT_LENGTH = 500
 
@@ -36,7 +36,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 def _check_device(device: str) -> str:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+    if not re.fullmatch(DEVICE_PATTERN, device):
         raise ValueError(f"'{device}' is not a device; use auto, cpu, mps, cuda or cuda:N")
     return device
 

@@ -13,10 +13,11 @@ from pydantic import Field, model_validator
 from anyanomaly.api import Download, Options
 from anyanomaly.errors import UsageError
 from anyanomaly.kit.hub import EXAMPLE, hub_downloads
+from anyanomaly.specs import DEVICE_PATTERN
 
 MODEL = f"a hub id such as {EXAMPLE}, or a folder"
 
-Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:N")]
+Device = Annotated[str, Field(pattern=DEVICE_PATTERN, description="auto, cpu, mps, cuda or cuda:N")]
 """Where a model runs."""
 
 Precision = Annotated[
