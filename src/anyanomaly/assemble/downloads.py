@@ -9,6 +9,7 @@ from pathlib import Path
 from anyanomaly.api.downloads import Download
 from anyanomaly.assemble.resolve import ResolvedRun
 from anyanomaly.errors import MissingRequirement
+from anyanomaly.kit import first_line
 
 WEIGHTS = (".safetensors", ".gguf", ".bin")
 TIMEOUT_S = 10.0
@@ -76,5 +77,5 @@ def _query_size(download: Download) -> int:
 
 
 def _reason(error: Exception) -> str:
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    text = first_line(error)
     return text.rstrip(".") if len(text) <= 160 else f"{text[:157]}..."
