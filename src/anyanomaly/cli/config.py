@@ -15,7 +15,7 @@ from anyanomaly.cli.flags import with_flags
 from anyanomaly.cli.output import print_message
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.load import FILE_NAME, Settings, find_file, user_file
-from anyanomaly.config.model import ComponentChoice, RunConfig
+from anyanomaly.config.model import RunConfig
 from anyanomaly.config.toml import to_toml, toml_value
 from anyanomaly.errors import MissingRequirement, OutputError, UsageError
 from anyanomaly.specs import SINGLE_ROLES
@@ -75,7 +75,8 @@ def _show(call: Call, settings: Settings) -> None:
     if config.reader.name == "auto" and len(readers) == 1:  # it stays auto: the URI of a video decides
         (reader,) = readers.values()
         origins["reader.name"] = f"{reader.name}, because of the URI"
-        config = config.model_copy(update={"reader": ComponentChoice(name="auto", options=reader.options.model_dump())})
+        config = fill_in(config, [reader])
+        config = config.model_copy(update={"reader": config.reader.model_copy(update={"name": "auto"})})
     if (template := scoring_prompt(config, config.backend.name)) != config.prompt.name:
         origins["prompt.name"] = f"stands for {template}"
     print(to_toml(config, origins), end="")
