@@ -123,7 +123,6 @@ def speed_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_server_runs_until_the_benchmark_ends(speed_modules: None, tmp_path: Path, monkeypatch) -> None:
-    pytest.importorskip("httpx")
     import servers
 
     (tmp_path / "fake_server.py").write_text(
@@ -140,7 +139,6 @@ def test_a_server_runs_until_the_benchmark_ends(speed_modules: None, tmp_path: P
 
 
 def test_a_server_that_does_not_start_shows_its_log(speed_modules: None, tmp_path: Path) -> None:
-    pytest.importorskip("httpx")
     import servers
 
     with (
