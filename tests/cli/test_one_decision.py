@@ -113,8 +113,8 @@ def test_a_device_in_the_config_file_counts_as_on_the_command_line(
 def test_the_device_of_a_table_without_a_name_is_for_any_backend(
     ask: Callable[..., Result], folder: Path, backend: str, device: str | None
 ) -> None:
-    (folder / "anyanomaly.toml").write_text("[backend]\ndevice = 'cpu'\n")
-    answers = Answers(ask, ["--backend", backend])
+    (folder / "anyanomaly.toml").write_text("[backend]\ndevice = 'cpu'\n[encoder]\ndevice = 'cpu'\n")
+    answers = Answers(ask, ["--backend", backend])  # the encoder of these tests has no device
     assert answers.backends() == {backend}
     if device is not None:
         assert answers.values("backend", "device") == [device] * 3

@@ -40,6 +40,14 @@ def test_options_go_with_the_component_they_belong_to() -> None:
     assert merge({"backend": {"model": "a/b"}}, {"backend": {"name": "replay"}}).backend.options == {}
 
 
+@pytest.mark.parametrize("role", ["encoder", "backend"])
+def test_the_device_of_a_table_without_a_name_is_for_any_component(role: str) -> None:
+    unnamed = {role: {"device": "cpu", "batch_size": 4}}
+    assert getattr(merge(unnamed, {role: "other"}), role).options == {"device": "cpu"}
+    named = {role: {"name": "one", "device": "cpu"}}
+    assert getattr(merge(named, {role: "other"}), role).options == {}
+
+
 def test_reader_options_stay_when_a_later_layer_names_the_reader() -> None:
     assert merge({"reader": {"max_side": 0}}, {"reader": "video"}).reader.options == {"max_side": 0}
 

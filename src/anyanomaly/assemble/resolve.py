@@ -186,17 +186,23 @@ def choose_backend_name(config: RunConfig, registry: Registry) -> tuple[str, str
 def resolve_backend(config: RunConfig, registry: Registry, *, installed: bool = True) -> ResolvedComponent:
     """Return the backend. Errors as `resolve_component` and `choose_backend_name`."""
     name, reason = choose_backend_name(config, registry)
-    options = dict(config.backend.options)
-    if "device" not in registry.options_model(registry.find("backend", name)).model_fields:
-        options.pop("device", None)  # as the device of [run], it is for the backends that run models
-    component = resolve_component(config, registry, "backend", name, options, installed=installed)
-    return replace(component, reason=reason)
+    table = config.backend.model_copy(update={"name": name})
+    return replace(_resolve_table(config, registry, "backend", table, installed), reason=reason)
 
 
 def resolve_named(config: RunConfig, registry: Registry, role: str, *, installed: bool = True) -> ResolvedComponent:
     """Return the component of a role that the configuration names, never ``auto``. Errors as `resolve_component`."""
-    table: ComponentChoice = getattr(config, role)
-    return resolve_component(config, registry, role, table.name, table.options, installed=installed)
+    return _resolve_table(config, registry, role, getattr(config, role), installed)
+
+
+def _resolve_table(
+    config: RunConfig, registry: Registry, role: str, table: ComponentChoice, installed: bool
+) -> ResolvedComponent:
+    """Return the component of a table. A device there, as that of ``[run]``, is for models that have the option."""
+    options, spec = dict(table.options), registry.find(role, table.name)
+    if "device" in options and hasattr(spec, "devices") and "device" not in registry.options_model(spec).model_fields:
+        del options["device"]
+    return resolve_component(config, registry, role, table.name, options, installed=installed)
 
 
 def resolve_contexts(config: RunConfig, registry: Registry, *, installed: bool = True) -> tuple[ResolvedComponent, ...]:

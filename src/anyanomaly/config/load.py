@@ -179,7 +179,8 @@ def _merge_component(merged: Tables, table: Mapping[str, Any], key: str, origins
     is_any_reader = key == "reader" and merged["name"] == "auto"  # its options apply to the reader of each URI
     if table.get("name", merged["name"]) != merged["name"] and not is_any_reader:
         # the device of a table without a name is for any component; its other options are for one
-        stays = {"name", "device"} if merged["name"] == "auto" else {"name"}
+        is_unnamed = merged["name"] == "auto" or f"{key}.name" not in origins
+        stays = {"name", "device"} if is_unnamed else {"name"}
         for option in [option for option in merged if option not in stays]:
             del merged[option]
             origins.pop(f"{key}.{option}", None)
