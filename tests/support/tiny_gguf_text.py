@@ -34,7 +34,7 @@ class TextModel:
         file.add_block_count(text.num_hidden_layers)
         file.add_feed_forward_length(text.intermediate_size)
         file.add_head_count(text.num_attention_heads)
-        file.add_head_count_kv(text.num_key_value_heads)
+        file.add_head_count_kv(self.kv_heads(text))
         file.add_layer_norm_rms_eps(getattr(text, "rms_norm_eps", 0) or text.norm_eps)
         if head_dim := getattr(text, "head_dim", None):
             file.add_key_length(head_dim)
@@ -44,6 +44,10 @@ class TextModel:
             file.add_rope_freq_base(rope["rope_theta"])
         if "mrope_section" in rope:
             file.add_rope_dimension_sections([*rope["mrope_section"], 0])  # time, row, column, and a fourth, unused
+
+    def kv_heads(self, text: Any) -> int | list[int]:
+        """Return the number of key-value heads, or that of each layer."""
+        return int(text.num_key_value_heads)
 
     def tensors(self, weights: Weights, config: Any) -> Tensors:
         """Yield the text model's tensors under llama.cpp's names."""
@@ -134,11 +138,13 @@ class Lfm2(TextModel):
     """Most layers are short convolutions, the others attention."""
 
     def describe(self, file: GGUFWriter, config: Any) -> None:
-        """Write the convolution's length, and which layers attend."""
+        """Write the convolution's length."""
         super().describe(file, config)
-        text = config.get_text_config()
-        file.add_shortconv_l_cache(text.conv_L_cache)
-        file.add_array("lfm2.attention.head_count_kv", _kv_heads(text))
+        file.add_shortconv_l_cache(config.get_text_config().conv_L_cache)
+
+    def kv_heads(self, text: Any) -> list[int]:
+        """Return the number of key-value heads of each layer; 0: a convolution."""
+        return [0 if kind == "conv" else text.num_key_value_heads for kind in text.layer_types]
 
     def convert(self, name: str, tensor: np.ndarray, text: Any) -> Tensors:
         """Remove the convolution kernels' axis of length 1."""
@@ -149,27 +155,26 @@ class Gemma4(TextModel):
     """Heads of two sizes, layers that share keys and values, embeddings for each layer."""
 
     def describe(self, file: GGUFWriter, config: Any) -> None:
-        """Write both head sizes, the window, and what layers share."""
+        """Write the sizes of both kinds of heads, the window, and what layers share."""
         text = config.get_text_config()
+        layers = list(text.per_layer_config)
         is_sliding = [kind == "sliding_attention" for kind in text.layer_types]
-        full = text.per_layer_config[is_sliding.index(False)]
+        sliding, full = layers[is_sliding.index(True)], layers[is_sliding.index(False)]
+        n_own = len(layers) - text.num_kv_shared_layers  # layers with keys and values of their own
+        wide = text.intermediate_size * (2 if text.use_double_wide_mlp else 1)
         file.add_context_length(text.max_position_embeddings)
         file.add_embedding_length(text.hidden_size)
-        file.add_block_count(text.num_hidden_layers)
-        first_shared = text.num_hidden_layers - text.num_kv_shared_layers
-        wide = text.intermediate_size * (2 if text.use_double_wide_mlp else 1)
-        widths = [text.intermediate_size if layer < first_shared else wide for layer in range(text.num_hidden_layers)]
-        file.add_feed_forward_length(widths)
+        file.add_block_count(len(layers))
+        file.add_feed_forward_length([text.intermediate_size if index < n_own else wide for index in range(len(layers))])
         file.add_head_count(text.num_attention_heads)
-        kv_heads = full.get("num_key_value_heads", text.num_key_value_heads)
-        file.add_head_count_kv([text.num_key_value_heads if sliding else kv_heads for sliding in is_sliding])
+        file.add_head_count_kv([layer.num_key_value_heads for layer in layers])
         file.add_layer_norm_rms_eps(text.rms_norm_eps)
-        file.add_key_length(full["head_dim"])
-        file.add_value_length(full["head_dim"])
-        file.add_key_length_swa(text.head_dim)
-        file.add_value_length_swa(text.head_dim)
-        file.add_rope_dimension_count(full["head_dim"])
-        file.add_rope_dimension_count_swa(text.head_dim)
+        file.add_key_length(full.head_dim)
+        file.add_value_length(full.head_dim)
+        file.add_key_length_swa(sliding.head_dim)
+        file.add_value_length_swa(sliding.head_dim)
+        file.add_rope_dimension_count(full.head_dim)
+        file.add_rope_dimension_count_swa(sliding.head_dim)
         file.add_rope_freq_base(text.rope_parameters["full_attention"]["rope_theta"])
         file.add_rope_freq_base_swa(text.rope_parameters["sliding_attention"]["rope_theta"])
         file.add_sliding_window(text.sliding_window)
@@ -183,9 +188,9 @@ class Gemma4(TextModel):
         """Add the factors that leave most of a full layer's head without rotation."""
         yield from super().tensors(weights, config)
         text = config.get_text_config()
-        head_dim = next(iter(text.per_layer_config.values()))["head_dim"]
-        n_rotated = int(head_dim * text.rope_parameters["full_attention"]["partial_rotary_factor"] / 2)
-        yield "rope_freqs.weight", np.array([1.0] * n_rotated + [1e30] * (head_dim // 2 - n_rotated))
+        half = text.per_layer_config[text.layer_types.index("full_attention")].head_dim // 2
+        n_rotated = int(half * text.rope_parameters["full_attention"]["partial_rotary_factor"])
+        yield "rope_freqs.weight", np.array([1.0] * n_rotated + [1e30] * (half - n_rotated))
 
     def convert(self, name: str, tensor: np.ndarray, text: Any) -> Tensors:
         """Name the scale of a layer as a tensor."""
@@ -212,11 +217,6 @@ class Glm4(TextModel):
     @staticmethod
     def _n_rotated(text: Any) -> int:
         return int(text.hidden_size // text.num_attention_heads * text.rope_parameters["partial_rotary_factor"])
-
-
-def _kv_heads(text: Any) -> list[int]:
-    """Return each layer's number of key-value heads; 0: a layer without attention."""
-    return [0 if kind == "conv" else text.num_key_value_heads for kind in text.layer_types]
 
 
 TEXT_MODELS: dict[str, TextModel] = {

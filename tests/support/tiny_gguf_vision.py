@@ -132,8 +132,8 @@ class GlmTower(QwenTower):
         return _side(config.vision_config.image_size)
 
     def describe_more(self, file: GGUFWriter, config: Any, images: Any) -> None:
-        """Write the limits of an image's area."""
-        _describe_area(file, images)
+        """Write the limits of an image's area; the image processor counts each image as two moments."""
+        _describe_area(file, images, moments=2)
         file.add_vision_spatial_merge_size(config.vision_config.spatial_merge_size)
 
 
@@ -217,9 +217,9 @@ class MiniCpmTower(VisionTower):
         file.add_vision_preproc_max_tiles(images.max_slice_nums)
 
 
-def _describe_area(file: GGUFWriter, images: Any) -> None:
-    file.add_vision_min_pixels(images.size["shortest_edge"])
-    file.add_vision_max_pixels(images.size["longest_edge"])
+def _describe_area(file: GGUFWriter, images: Any, moments: int = 1) -> None:
+    file.add_vision_min_pixels(images.size["shortest_edge"] // moments)
+    file.add_vision_max_pixels(images.size["longest_edge"] // moments)
 
 
 def _side(size: Any) -> int:

@@ -14,8 +14,13 @@ from anyanomaly_llamacpp.options import GgufOptions
 ARCHITECTURES = {
     "qwen2vl_merger": {"qwen2vl"},
     "qwen2.5vl_merger": {"qwen2vl"},
-    "qwen3vl_merger": {"qwen3vl", "qwen3vlmoe"},
+    "qwen3vl_merger": {"qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe"},
+    "minicpmv4_6": {"qwen35"},
     "gemma3": {"gemma3"},
+    "gemma4v": {"gemma4"},
+    "gemma4uv": {"gemma4"},
+    "lfm2": {"lfm2", "lfm2moe"},
+    "glm4v": {"glm4", "glm4moe"},
 }
 PROJECTOR = "clip"  # general.architecture of a projector's file
 
@@ -116,7 +121,7 @@ def check_pair(text: Mapping[str, Any], vision: Mapping[str, Any], model: str, m
         raise UsageError(f"{mmproj!r} is not a projector. Give the mmproj file of the model as --backend.mmproj.")
     if not vision.get("clip.has_vision_encoder"):
         raise UsageError(f"The projector {mmproj!r} does not take images. Use a model with vision.")
-    projector_type = vision.get("clip.projector_type", "")
+    projector_type = vision.get("clip.projector_type") or vision.get("clip.vision.projector_type", "")
     with_own_projector = {name for names in ARCHITECTURES.values() for name in names}
     if projector_type in ARCHITECTURES:
         fits = architecture in ARCHITECTURES[projector_type]
