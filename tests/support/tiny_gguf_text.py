@@ -193,7 +193,12 @@ class Gemma4(TextModel):
         yield "rope_freqs.weight", np.array([1.0] * n_rotated + [1e30] * (half - n_rotated))
 
     def convert(self, name: str, tensor: np.ndarray, text: Any) -> Tensors:
-        """Name the scale of a layer as a tensor."""
+        """Name the scale of a layer as a tensor; copy the padding token's row to where llama.cpp reads it for images.
+
+        The published models have the padding token there. The tiny ones have the unknown token, which no text needs.
+        """
+        if name.endswith("embed_tokens_per_layer.weight"):
+            tensor = np.concatenate([tensor[[text.pad_token_id]], tensor[1:]])
         yield f"{name}.weight" if name.endswith("layer_scalar") else name, tensor
 
 
