@@ -16,7 +16,7 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType, TokenType
 
 from tests.support.tiny_gguf_text import TEXT_MODELS
-from tests.support.tiny_gguf_vision import VISION_TOWERS
+from tests.support.tiny_gguf_towers import VISION_TOWERS
 from tests.support.tiny_tokenizers import LLAMA3_WORDS, QWEN2_WORDS, QWEN35_WORDS
 
 Dtype = Literal["f32", "f16"]

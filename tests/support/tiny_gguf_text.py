@@ -115,7 +115,9 @@ class Qwen35(TextModel):
         key_rows = 2 * text.linear_num_key_heads * text.linear_key_head_dim
 
         def reorder(rows: np.ndarray) -> np.ndarray:
-            grouped = rows.reshape(text.linear_num_key_heads, -1, len(rows) // text.linear_num_value_heads, *rows.shape[1:])
+            grouped = rows.reshape(
+                text.linear_num_key_heads, -1, len(rows) // text.linear_num_value_heads, *rows.shape[1:]
+            )
             return grouped.swapaxes(0, 1).reshape(rows.shape)
 
         if ".linear_attn." not in name:
@@ -165,7 +167,9 @@ class Gemma4(TextModel):
         file.add_context_length(text.max_position_embeddings)
         file.add_embedding_length(text.hidden_size)
         file.add_block_count(len(layers))
-        file.add_feed_forward_length([text.intermediate_size if index < n_own else wide for index in range(len(layers))])
+        file.add_feed_forward_length(
+            [text.intermediate_size if index < n_own else wide for index in range(len(layers))]
+        )
         file.add_head_count(text.num_attention_heads)
         file.add_head_count_kv([layer.num_key_value_heads for layer in layers])
         file.add_layer_norm_rms_eps(text.rms_norm_eps)

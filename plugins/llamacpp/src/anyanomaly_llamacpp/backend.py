@@ -12,6 +12,7 @@ from anyanomaly.api import Backend
 from anyanomaly.core.trie import inner_paths
 from anyanomaly.kit import ChoiceEncoder, answer_in_groups, answer_logprobs, fingerprint, require_loaded
 from anyanomaly.types import Answer, Query
+from anyanomaly_llamacpp.cache_sizes import read_cache_sizes
 from anyanomaly_llamacpp.checkpoint import check_pair, find_files
 from anyanomaly_llamacpp.chunks import Chunk, open_prompt
 from anyanomaly_llamacpp.decoder import Decoder
@@ -61,6 +62,7 @@ class GgufBackend(Backend[GgufOptions]):
         decoder = Decoder(
             native,
             self._stop,
+            read_cache_sizes(text),
             threads=threads,
             chunk_tokens=self.options.chunk_tokens,
             context_size=self.options.context_size,

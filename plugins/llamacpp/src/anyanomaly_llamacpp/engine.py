@@ -61,7 +61,8 @@ class NativeModel(NamedTuple):
     n_vocabulary: int
     embedding_size: int  # float32 numbers per image token
     max_tokens: int  # longest context that the model was trained on
-    token_bytes: int  # of one token in the key-value cache, in half precision
+    is_recurrent: bool  # some layers keep a state, which cannot be truncated, in place of keys and values
+    sees_images_whole: bool  # an image's tokens see each other, so they belong in one batch
     on_gpu: bool
 
     def free(self) -> None:
@@ -128,15 +129,10 @@ def load_native_model(
         n_vocabulary=llama_cpp.llama_vocab_n_tokens(vocabulary),
         embedding_size=llama_cpp.llama_model_n_embd_inp(handle),
         max_tokens=llama_cpp.llama_model_n_ctx_train(handle),
-        token_bytes=_token_bytes(handle),
+        is_recurrent=llama_cpp.llama_model_is_recurrent(handle) or llama_cpp.llama_model_is_hybrid(handle),
+        sees_images_whole=mtmd_cpp.mtmd_decode_use_non_causal(vision, None),
         on_gpu=on_gpu,
     )
-
-
-def _token_bytes(model: Any) -> int:
-    width = llama_cpp.llama_model_n_embd(model) // llama_cpp.llama_model_n_head(model)
-    n_numbers = 2 * llama_cpp.llama_model_n_layer(model) * llama_cpp.llama_model_n_head_kv(model) * width
-    return int(2 * n_numbers)
 
 
 def _uses_gpu(options: GgufOptions) -> bool:

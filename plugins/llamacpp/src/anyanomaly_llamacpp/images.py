@@ -129,4 +129,3 @@ def resize(image: ImageArray, size: tuple[int, int], resampling: str) -> ImageAr
 def elongated_error(height: int, width: int) -> UsageError:
     """Return the error for an image that is too elongated for a model."""
     return UsageError(f"An image of {width}x{height} pixels is too elongated for this model.")
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from anyanomaly.kit import PixelOptions, no_area_error
@@ -29,14 +29,14 @@ def read_layout(header: Mapping[str, Any], options: PixelOptions) -> ImageLayout
         return _area_layout(header, options, projector)
     if options.has_pixel_limits:
         raise no_area_error(f"A projector of type {projector!r}")
-    make = {
+    makers: dict[str, Callable[[_Values], ImageLayout]] = {
         "gemma4v": _patch_budget,
         "idefics3": _idefics_tiles,
         "internvl": _internvl_tiles,
         "lfm2": _lfm2_tiles,
         "minicpmv4_6": _minicpm_slices,
-    }.get(projector)
-    return make(_Values(header)) if make else None
+    }
+    return makers[projector](_Values(header)) if projector in makers else None
 
 
 class _Values:

@@ -33,7 +33,8 @@ class IdeficsTiles(NamedTuple):
         if rows == columns == 1:
             return PreparedImage(complete, [image])
         text = "".join(
-            "".join(f"<fake_token_around_image><row_{row}_col_{column}>{IMAGE}" for column in range(1, columns + 1)) + "\n"
+            "".join(f"<fake_token_around_image><row_{row}_col_{column}>{IMAGE}" for column in range(1, columns + 1))
+            + "\n"
             for row in range(1, rows + 1)
         )
         overview = resize(image, (self.tile, self.tile), "lanczos")
