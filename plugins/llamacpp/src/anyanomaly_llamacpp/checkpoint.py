@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ ARCHITECTURES = {
     "lfm2": {"lfm2", "lfm2moe"},
     "glm4v": {"glm4", "glm4moe"},
 }
+PRECISION = re.compile(r"[-_.](bf16|f16|f32|q\d\w*)(?=[-_.])")  # in the name of a file
+PRECISIONS = ("f16", "bf16", "f32")  # of a projector, the best first: half precision is fast everywhere
 PROJECTOR = "clip"  # general.architecture of a projector's file
 
 
@@ -47,8 +50,7 @@ def find_files(options: GgufOptions) -> tuple[ModelFile, ModelFile]:
     else:
         names = sorted(path.name for path in model.path.parent.glob("*.gguf") if _is_projector(path.name))
     names = [name for name in names if name != model.path.name]
-    if len(names) > 1:  # the same projector in several precisions: take half precision
-        names = [name for name in names if "f16" in name.lower() and "bf16" not in name.lower()] or names
+    names = _choose_precision(names)
     if not names:
         raise MissingRequirement(
             f"There is no projector (mmproj) beside model {options.model!r}, so it cannot see images. "
@@ -65,6 +67,19 @@ def find_files(options: GgufOptions) -> tuple[ModelFile, ModelFile]:
 
 def _is_projector(name: str) -> bool:
     return "mmproj" in name.lower()
+
+
+def _choose_precision(names: list[str]) -> list[str]:
+    """Return each projector once, of several precisions the first of `PRECISIONS`, or the first name."""
+
+    def rank(name: str) -> int:
+        precision = PRECISION.search(name.lower())
+        return PRECISIONS.index(precision[1]) if precision and precision[1] in PRECISIONS else len(PRECISIONS)
+
+    projectors: dict[str, str] = {}
+    for name in sorted(names, key=rank):
+        projectors.setdefault(PRECISION.sub("", name.lower()), name)
+    return sorted(projectors.values())
 
 
 def _gguf_on_hub(name: str) -> HubFile | None:

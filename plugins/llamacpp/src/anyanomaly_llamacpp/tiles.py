@@ -160,18 +160,18 @@ class MiniCpmSlices(NamedTuple):
 
     def _grid(self, height: int, width: int) -> tuple[int, int] | None:
         """Return the rows and columns of slices; None: the image is no larger than a slice."""
-        wanted = min(math.ceil(width * height / self.slice_side**2), self.max_slices)
-        if wanted <= 1:
+        n_target = min(math.ceil(width * height / self.slice_side**2), self.max_slices)
+        if n_target <= 1:
             return None
         log_ratio, grid, least_error = math.log(width / height), (1, 1), math.inf
-        for rows, columns in self._grids(wanted):
+        for rows, columns in self._grids(n_target):
             error = abs(log_ratio - math.log(columns / rows))
             if error < least_error or (error == least_error and rows > grid[0]):
                 grid, least_error = (rows, columns), error
         return grid
 
-    def _grids(self, wanted: int) -> Iterator[tuple[int, int]]:
-        for n_slices in (wanted - 1, wanted, wanted + 1):
+    def _grids(self, n_target: int) -> Iterator[tuple[int, int]]:
+        for n_slices in (n_target - 1, n_target, n_target + 1):
             if n_slices != 1 and n_slices <= self.max_slices:
                 yield from ((rows, n_slices // rows) for rows in range(1, n_slices + 1) if n_slices % rows == 0)
 
