@@ -63,7 +63,7 @@ class ImageSizing(NamedTuple):
         :raises UsageError: when the image is too elongated.
         """
         if max(height, width) > MAX_ASPECT_RATIO * min(height, width):
-            raise elongated_error(height, width)
+            raise UsageError(f"An image of {width}x{height} pixels is too elongated for this model.")
         rows, columns = round(height / self.factor), round(width / self.factor)
         if rows * columns * self.factor**2 > self.max_pixels:
             shrink = math.sqrt(height * width / self.max_pixels)
@@ -92,15 +92,10 @@ class PatchBudget(NamedTuple):
         return self.max_pixels // self.factor**2
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Return the (height, width) in pixels at which the model reads an image of ``height`` times ``width``.
-
-        :raises UsageError: when the image is too elongated.
-        """
+        """Return the (height, width) in pixels at which the model reads an image of ``height`` times ``width``."""
         scale = math.sqrt(self.max_pixels / (height * width)) / self.factor
         rows, columns = math.floor(scale * height), math.floor(scale * width)
         most = self.max_pixels // self.factor**2
-        if not rows and not columns:
-            raise elongated_error(height, width)
         if not rows:
             rows, columns = 1, min(width // height, most)
         elif not columns:
@@ -124,8 +119,3 @@ def resize(image: ImageArray, size: tuple[int, int], resampling: str) -> ImageAr
 
     method = Image.Resampling[resampling.upper()]
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), method))
-
-
-def elongated_error(height: int, width: int) -> UsageError:
-    """Return the error for an image that is too elongated for a model."""
-    return UsageError(f"An image of {width}x{height} pixels is too elongated for this model.")
