@@ -1,4 +1,4 @@
-"""The projector: encodes images, and keeps the last ones."""
+"""Encoded images: computed by the projector, and the last ones kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anyanomaly.errors import BackendError
 from anyanomaly_llamacpp.chunks import Chunk
 from anyanomaly_llamacpp.engine import NativeModel, take_error
 
-MAX_IMAGES = 32  # encoded images, or parts of images, in the cache
+MAX_BYTES = 2**28  # of the encoded images in the cache: some hundred parts, of large models some twenty
 
 
 class ImageEncoder:
@@ -36,6 +36,6 @@ class ImageEncoder:
         values = mtmd_cpp.mtmd_get_output_embd(self._native.vision)
         shape = (chunk.n_tokens, self._native.embedding_size)
         self._images[chunk.key] = np.ctypeslib.as_array(values, shape).copy()
-        if len(self._images) > MAX_IMAGES:
+        while len(self._images) > 1 and sum(image.nbytes for image in self._images.values()) > MAX_BYTES:
             self._images.popitem(last=False)
         return self._images[chunk.key]
