@@ -8,10 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import llama_cpp
 import numpy as np
 import pytest
 from anyanomaly_llamacpp import decoder
 from anyanomaly_llamacpp.backend import GgufBackend
+from anyanomaly_llamacpp.cache_sizes import read_cache_sizes
+from anyanomaly_llamacpp.header import read_header
 from anyanomaly_llamacpp.options import GgufOptions
 
 from anyanomaly.core.expected import SCORES, expected_score
@@ -131,3 +134,22 @@ def test_tokens_of_an_image_that_see_each_other_stay_in_one_batch(make_pair: Mak
         expected = scores(list(backend.answer_batch(queries)))
     with GgufBackend(options.model_copy(update={"chunk_tokens": 32})) as backend:
         assert scores(list(backend.answer_batch(queries))) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("family", ["qwen3_vl", *RECURRENT])
+def test_memory_of_a_context_is_known_before_it_is_allocated(family: str, make_pair: Make) -> None:
+    """Keys and values of each token and the recurrent state, measured on two prompts of different lengths."""
+    files = make_pair(family)[1]
+    sizes = read_cache_sizes(read_header(files.model))
+    measured = []
+    with GgufBackend(GgufOptions(model=str(files.model))) as backend:
+        for n_images in (1, 2):
+            (answer,) = backend.answer_batch([ask(0, n_images=n_images)])
+            context = backend._running._decoder._context  # type: ignore[union-attr]
+            measured.append((answer.prompt_tokens or 0, llama_cpp.llama_state_seq_get_size(context, 0)))
+    (tokens, size), (more_tokens, more) = measured
+    overhead = 32  # bytes per token for its position and sequence
+    token_bytes = (more - size) / (more_tokens - tokens)
+    state_bytes = size - tokens * token_bytes
+    assert 0 < token_bytes <= sizes.token_bytes + overhead
+    assert state_bytes <= sizes.state_bytes + 1000 <= 1.2 * state_bytes + 1000

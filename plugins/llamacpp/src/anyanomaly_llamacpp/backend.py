@@ -55,9 +55,9 @@ class GgufBackend(Backend[GgufOptions]):
         model, mmproj = find_files(self.options)
         text, vision = read_header(model.path), read_header(mmproj.path)
         check_pair(text, vision, model.path.name, mmproj.path.name)
+        chat = Chat(text, model.path.name)
         layout = read_layout(vision, self.options)
         threads = self.options.threads or usable_cores()
-        chat = Chat(text, model.path.name)
         native = load_native_model(model.path, mmproj.path, self.options, layout, threads)
         decoder = Decoder(
             native,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from anyanomaly.errors import BackendError
 from anyanomaly.kit import PixelOptions, no_area_error
 from anyanomaly_llamacpp.images import ImageLayout, ImageSizing, PatchBudget
 from anyanomaly_llamacpp.tiles import IdeficsTiles, InternVlTiles, Lfm2Tiles, MiniCpmSlices
@@ -23,6 +24,7 @@ def read_layout(header: Mapping[str, Any], options: PixelOptions) -> ImageLayout
     """Return the layout for the projector that ``header`` describes; None: llama.cpp sizes and cuts images itself.
 
     :raises UsageError: when the user sets limits for a model that does not size images by their area.
+    :raises BackendError: when the file lacks a value.
     """
     projector = header.get("clip.projector_type") or header.get("clip.vision.projector_type", "")
     if projector in PUBLISHED_AREAS:
@@ -48,11 +50,14 @@ class _Values:
     def __call__(self, name: str, published: Any = None) -> Any:
         """Return the value ``name``; the published one where the file lacks it.
 
-        :raises KeyError: when both are missing.
+        :raises BackendError: when both are missing.
         """
         value = self._header.get(f"clip.vision.{name}", published)
         if value is None:
-            raise KeyError(name)
+            raise BackendError(
+                f"The projector has no value 'clip.vision.{name}', so its images cannot be sized. "
+                "Give another mmproj file of the model as --backend.mmproj."
+            )
         return value
 
     def factor(self, published: int) -> int:
