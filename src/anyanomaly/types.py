@@ -13,6 +13,7 @@ immediately instead of changing the input of other components.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -67,10 +68,11 @@ class Video:
     id: str
     uri: str
     fps: float  # > 0, nominal
-    n_frames: int | None  # according to the container; None: unknown, or the video never ends
+    n_frames: int | None  # a hint from the container, often wrong; None: unknown, or the video never ends
     width: int  # pixels of the frames as read, after rotation
     height: int  # pixels, after rotation
     live: bool = False  # may never end: scores and events are yielded while it is read
+    section: Span = (0.0, math.inf)  # the part that the run wants: presentation times, seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +86,7 @@ class Frame:
     index: int  # 0-based in the video
     time_s: float  # presentation time, which may differ from index / fps
     image: ImageArray
+    n_covered: int | None = None  # frames from this one to the next one that is read, or to the end; None: not known
 
     def __post_init__(self) -> None:
         as_image(self.image)

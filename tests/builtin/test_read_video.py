@@ -70,7 +70,7 @@ def test_a_file_cut_in_the_middle_is_read_as_far_as_it_goes(tmp_path: Path) -> N
     cut.write_bytes(complete.read_bytes()[: complete.stat().st_size * 6 // 10])
     reader = VideoReader(VideoReaderOptions())
     frames: list[Frame] = []
-    with pytest.raises(VideoError, match=rf"{cut.name} breaks off: \d+ of its 300 frames"):
+    with pytest.raises(VideoError, match=rf"{cut.name} breaks off after \d+ frames"):
         frames.extend(iter_into(frames, reader, cut))
     assert 100 < len(frames) < 250
 

@@ -9,27 +9,33 @@ import numpy as np
 from anyanomaly.types import Frame, Segment, TimeArray
 
 
-def segments(frames: Iterable[Frame], *, length: int, every: int = 1, keep_tail: bool = True) -> Iterator[Segment]:
+def segments(
+    frames: Iterable[Frame], *, length: int, every: int = 1, keep_tail: bool = True, cut_head: bool = False
+) -> Iterator[Segment]:
     """Yield the segments ``[k * length, (k + 1) * length)`` of a stream of frames, each as soon as it is full.
 
-    A segment without any readable frame is skipped.
+    A segment without any readable frame is skipped. The last segment stops where the last frame says that the video
+    ends (``Frame.n_covered``); where it does not say, at most ``every`` frames after it.
 
     :param frames: as a reader yields them with the same ``every``; some may be missing.
     :param length: frames per segment, at least 1.
     :param every: step between the frames that are read.
     :param keep_tail: yield a short last segment too; the published code drops it.
+    :param cut_head: let the first segment start at its first frame, which is not the first of the video.
     """
     pending: list[Frame] = []
+    start: int | None = None if cut_head else 0
     for frame in frames:
+        start = frame.index if start is None else start
         if pending and frame.index // length != pending[0].index // length:
-            yield _segment(pending, length, _border(pending, length))  # the frames up to the border are unreadable
+            yield _segment(pending, length, start, _border(pending, length))  # frames up to the border are unreadable
             pending = []
         pending.append(frame)
         if frame.index + every >= _border(pending, length):
-            yield _segment(pending, length, _full_stop(pending, length, every))
+            yield _segment(pending, length, start, _stop(pending, length, every))
             pending = []
     if pending:
-        tail = _segment(pending, length, _tail_stop(pending[-1], every))
+        tail = _segment(pending, length, start or 0, _stop(pending, length, every))
         if keep_tail or tail.stop - tail.start >= length:
             yield tail
 
@@ -39,23 +45,23 @@ def _border(frames: list[Frame], length: int) -> int:
     return (frames[0].index // length + 1) * length
 
 
-def _tail_stop(last: Frame, every: int) -> int:
-    """Return where a video stops after its last read frame; at most ``every - 1`` unread frames come after that."""
-    n_frames = last.video.n_frames
-    return last.index + every if n_frames is None else min(last.index + every, max(n_frames, last.index + 1))
+def _stop(frames: list[Frame], length: int, every: int) -> int:
+    """Return where a segment stops that gets no more frames: at its border, or at the video's end when that is first."""
+    last = frames[-1]
+    return min(_border(frames, length), last.index + min(every, last.n_covered or _guess_covered(last, every)))
 
 
-def _full_stop(frames: list[Frame], length: int, every: int) -> int:
-    """Return where a full segment stops: at its border, or at the video's end when that comes first."""
-    last, border = frames[-1], _border(frames, length)
-    n_frames = last.video.n_frames or 0
-    return n_frames if last.index < n_frames <= last.index + every else border
+def _guess_covered(last: Frame, every: int) -> int:
+    """Return the frames that ``last`` stands for where its reader does not say: by the container's count, if it fits."""
+    n_left = (last.video.n_frames or 0) - last.index
+    return n_left if 0 < n_left < every else every
 
 
-def _segment(frames: list[Frame], length: int, stop: int) -> Segment:
+def _segment(frames: list[Frame], length: int, first: int, stop: int) -> Segment:
+    """:param first: first frame of the stream."""
     video = frames[0].video
     index = frames[0].index // length
-    start = index * length
+    start = max(index * length, first)
     return Segment(
         video=video,
         index=index,

@@ -1,0 +1,135 @@
+"""From packets to decoded frames in presentation order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import av
+from av.container import InputContainer
+from av.filter import Graph
+from av.packet import Packet
+from av.stream import Discard
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from anyanomaly.builtin.video_report import Damage
+
+MAX_READ_ERRORS = 8
+"""After this many errors in a row the demuxer is taken to be at the end of what it can read."""
+
+
+@dataclass(slots=True)
+class DecodedFrame:
+    """A frame, its stamp in ticks of the stream, and the packets that were lost before it."""
+
+    picture: VideoFrame
+    stamp: int | None
+    n_lost: int  # since the frame before
+
+
+def read_packets(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[Packet[VideoStream]]:
+    """Yield the packets of a stream; go on behind unreadable parts."""
+    for other in container.streams:
+        other.discard = Discard.default if other is stream else Discard.all
+    n_errors = 0
+    while n_errors < MAX_READ_ERRORS:
+        try:
+            for packet in container.demux(stream):
+                if packet.size:  # the last one is empty
+                    n_errors, damage.breaks_off = 0, packet.is_corrupt  # a packet that is cut short, if it is the last
+                    yield packet
+            break
+        except av.FFmpegError:
+            n_errors += 1
+            damage.breaks_off = True
+    damage.breaks_off = damage.breaks_off or _ends_before_its_index(container, stream)
+
+
+def _ends_before_its_index(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether the demuxer's index has packets behind the end of the file."""
+    entries = stream.index_entries
+    return bool(entries) and entries[-1].pos + entries[-1].size > container.size > 0
+
+
+def decode_packets(
+    packets: Iterable[Packet[VideoStream]], stream: VideoStream, damage: Damage
+) -> Iterator[DecodedFrame]:
+    """Yield the frames of packets in presentation order; a packet that the decoder refuses is counted."""
+    context = stream.codec_context
+    has_stamps = False
+    n_lost = 0
+    has_frame = False
+    for packet in chain(packets, (None,)):  # None: return the frames that the decoder still holds
+        try:
+            frames = context.decode(packet)
+        except av.FFmpegError:
+            if has_frame:  # packets before the first complete frame belong to pictures that the file does not have
+                n_lost += 1
+                damage.n_lost += 1
+            continue
+        for frame in frames:
+            has_frame = True
+            has_stamps = has_stamps or frame.pts is not None
+            yield DecodedFrame(frame, frame.pts if has_stamps else frame.dts, n_lost)
+            n_lost = 0
+
+
+def deinterlace(frames: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
+    """Yield as many frames, from the first interlaced one on without combing; other frames stay as they are."""
+    graph: _Deinterlacer | None = None
+    for frame in frames:
+        if graph and not graph.fits(frame.picture):
+            yield from graph.finish()
+            graph = None
+        if graph is None and frame.picture.interlaced_frame:
+            graph = _Deinterlacer(frame.picture)
+        if graph is None:
+            yield frame
+        else:
+            yield from graph.push(frame)
+    if graph:
+        yield from graph.finish()
+
+
+class _Deinterlacer:
+    """FFmpeg's filter bwdif, which keeps one frame back and leaves progressive frames alone."""
+
+    def __init__(self, picture: VideoFrame) -> None:
+        self._shape = picture.width, picture.height, picture.format.name
+        self._graph = Graph()
+        self._graph.threads = 1
+        self._graph.link_nodes(
+            self._graph.add_buffer(
+                width=picture.width, height=picture.height, format=picture.format, time_base=picture.time_base
+            ),
+            self._graph.add("bwdif", "mode=send_frame:deint=interlaced"),
+            self._graph.add("buffersink"),
+        ).configure()
+        self._waiting: deque[DecodedFrame] = deque()
+        self._n_pushed = 0
+
+    def fits(self, picture: VideoFrame) -> bool:
+        return self._shape == (picture.width, picture.height, picture.format.name)
+
+    def push(self, frame: DecodedFrame) -> Iterator[DecodedFrame]:
+        self._waiting.append(frame)
+        frame.picture.pts = self._n_pushed  # the filter needs ascending stamps; ours are kept aside
+        self._n_pushed += 1
+        self._graph.vpush(frame.picture)
+        yield from self._pull()
+
+    def finish(self) -> Iterator[DecodedFrame]:
+        self._graph.vpush(None)
+        yield from self._pull()
+
+    def _pull(self) -> Iterator[DecodedFrame]:
+        while self._waiting:
+            try:
+                picture = self._graph.vpull()
+            except (av.BlockingIOError, av.EOFError):
+                return
+            frame = self._waiting.popleft()
+            yield DecodedFrame(picture, frame.stamp, frame.n_lost)

@@ -1,0 +1,88 @@
+"""What was unusual or damaged in a video file, in sentences for the user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from anyanomaly.builtin.video_clock import Clock, Discontinuity
+
+MAX_PLACES = 3
+"""A sentence names this many places, and counts the others."""
+
+
+@dataclass(slots=True)
+class Damage:
+    """What of a stream could not be read, or was read with errors."""
+
+    n_lost: int = 0  # packets that the decoder refused
+    first_lost_s: float | None = None  # time of the first frame after one, seconds; None: none came
+    n_damaged: int = 0  # frames that the decoder marked as damaged
+    first_damaged_s: float = 0.0
+    breaks_off: bool = False  # the demuxer reported an error at the end
+
+
+@dataclass(slots=True)
+class Changes:
+    """Changes of the picture in the middle of a stream."""
+
+    size: tuple[int, int]  # of the first frame: width and height in pixels, as stored
+    new_sizes: list[tuple[tuple[int, int], float]] = field(default_factory=list)  # each with its time, seconds
+
+
+def describe_damage(damage: Damage, uri: str, n_frames: int, end_s: float) -> str:
+    """Return what could not be read, in one or two sentences; empty: nothing.
+
+    :param n_frames: that could be read. :param end_s: time of the last one, seconds.
+    """
+    parts = []
+    if damage.breaks_off:
+        parts.append(f"breaks off after {n_frames} frames ({end_s:.2f} s)")
+    if damage.n_lost:
+        place = "at the end" if damage.first_lost_s is None else f"first before {damage.first_lost_s:.2f} s"
+        parts.append(f"has {_count(damage.n_lost, 'corrupt packet')} ({place}), which were skipped")
+    if damage.n_damaged:
+        parts.append(f"has {_count(damage.n_damaged, 'damaged frame')} (first at {damage.first_damaged_s:.2f} s)")
+    if not parts:
+        return ""
+    return f"{uri} {' and '.join(parts)}. All frames that could be read were used; copy or export the file again."
+
+
+def describe_stream(clock: Clock, changes: Changes, uri: str, fps: float) -> list[str]:
+    """Return notices of missing stamps, discontinuities and changes of size, one sentence each."""
+    notices = []
+    if clock.n_without_stamp > clock.n_frames / 2:
+        notices.append(f"{uri} has no timestamps: {fps:g} frames per second are assumed.")
+    notices += [
+        f"{uri}: {sentence}"
+        for kind in ("restart", "closed gap", "gap")
+        if (sentence := _describe_kind([place for place in clock.discontinuities if place.kind == kind]))
+    ]
+    if changes.new_sizes:
+        (width, height), time_s = changes.new_sizes[0]
+        others = f" and {_count(len(changes.new_sizes) - 1, 'more time')}" if len(changes.new_sizes) > 1 else ""
+        notices.append(
+            f"{uri} changes its size at {time_s:.2f} s{others}, from {changes.size[0]}x{changes.size[1]} to "
+            f"{width}x{height}: all frames are scaled to the first size."
+        )
+    return notices
+
+
+def _describe_kind(places: Sequence[Discontinuity]) -> str:
+    if not places:
+        return ""
+    times = [f"{place.time_s:.2f} s" for place in places[:MAX_PLACES]]
+    n_more = len(places) - len(times)
+    listed = ", ".join(times) + (f" and {_count(n_more, 'more place')}" if n_more else "")
+    length = f"{places[0].length_s:.2f} s"
+    match places[0].kind:
+        case "restart":
+            return f"timestamps jump back after {listed}; the frames after that follow without a gap."
+        case "closed gap":
+            return f"timestamps jump ahead by {length} after {listed}; the gap is closed."
+        case _:
+            return f"there are no frames for {length} after {listed}; the times are kept."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
