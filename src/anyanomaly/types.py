@@ -86,7 +86,9 @@ class Frame:
     index: int  # 0-based in the video
     time_s: float  # presentation time, which may differ from index / fps
     image: ImageArray
-    n_covered: int | None = None  # frames from this one to the next one that is read, or to the end; None: not known
+    end: int | None = (
+        None  # of the last frame that is read: where the video or section stops; None: not last or unknown
+    )
 
     def __post_init__(self) -> None:
         as_image(self.image)
@@ -267,6 +269,14 @@ class Event:
     peak: float  # the highest smoothed score
     peak_s: float  # presentation time of the peak, seconds
     rationale: str = ""  # the model's words at the peak
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a user should know about a video although nothing failed."""
+
+    video: str  # `Video.id`
+    message: str  # one sentence
 
 
 @dataclass(frozen=True, slots=True, eq=False)

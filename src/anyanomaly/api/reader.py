@@ -28,7 +28,7 @@ class Reader(Component[O_co]):
 
         Frames outside ``video.section`` may be left out, which saves the engine from reading them; the others keep the
         numbers and times that they have in the whole video. A reader that knows where the video or the section ends
-        says so in ``Frame.n_covered`` of its last frame: ``Video.n_frames`` is a hint that nothing relies on.
+        says so in ``Frame.end`` of its last frame: ``Video.n_frames`` is a hint that nothing relies on.
 
         :raises VideoError: after all readable frames, when others could not be read; the message says how many.
         """

@@ -51,14 +51,15 @@ class VideoReader(Reader[VideoReaderOptions]):
     def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
         """Yield frames; each waits until the next one is decoded, so that the last one knows where the video ends.
 
-        :raises VideoError: at the end, when packets or frames were damaged, or the file breaks off.
+        :raises VideoError: at the end, when packets or frames were damaged, the file breaks off, or the section lies
+            behind its end.
         """
         begin_s, end_s = video.section
         converter = PictureConverter((video.width, video.height))
 
-        def convert(shown: ShownFrame, n_covered: int) -> Frame:
+        def convert(shown: ShownFrame, end: int | None = None) -> Frame:
             image = converter.convert(shown.picture, shown.orientation)
-            return Frame(video, shown.index, shown.time_s, image, n_covered)
+            return Frame(video, shown.index, shown.time_s, image, end)
 
         with open_video(video.uri) as container:
             stream = choose_stream(container, video.uri, self.options.stream)
@@ -67,22 +68,26 @@ class VideoReader(Reader[VideoReaderOptions]):
             frames = ShownFrames(container, stream, video.uri, video.fps)
             waiting: ShownFrame | None = None
             last: ShownFrame | None = None
-            with closing(iter(frames)) as shown_frames:
-                for shown in shown_frames:
-                    if shown.time_s >= end_s:
-                        break
-                    last = shown
-                    if shown.time_s < begin_s or shown.index < start or (shown.index - start) % every:
-                        continue
-                    if waiting:
-                        yield convert(waiting, every)
-                    waiting = shown
-            self._add_notices(video.uri, frames.notices())
-            if waiting and last:
-                yield convert(waiting, min(every, last.index + 1 - waiting.index))
-            n_frames, end_time_s = (last.index + 1, last.time_s) if last else (0, 0.0)
-            if problem := describe_damage(frames.damage, video.uri, n_frames, end_time_s):
-                raise VideoError(problem)
+            try:
+                with closing(iter(frames)) as shown_frames:
+                    for shown in shown_frames:
+                        if shown.time_s >= end_s:
+                            break
+                        last = shown
+                        if shown.time_s < begin_s or shown.index < start or (shown.index - start) % every:
+                            continue
+                        if waiting:
+                            yield convert(waiting)
+                        waiting = shown
+                if waiting and last:
+                    yield convert(waiting, last.index + 1)
+            finally:
+                self._add_notices(video.uri, frames.notices())
+        if last and last.time_s < begin_s:
+            raise VideoError(f"{video.uri} ends at {last.time_s:.2f} s, before the start at {begin_s:g} s (--start).")
+        n_frames, last_s = (last.index + 1, last.time_s) if last else (0, 0.0)
+        if problem := describe_damage(frames.damage, video.uri, n_frames, last_s):
+            raise VideoError(problem)
 
     def notices(self, video: Video) -> tuple[str, ...]:
         """Return what was unusual about a video so far, though nothing failed: one sentence each."""
