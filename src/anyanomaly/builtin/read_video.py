@@ -13,7 +13,6 @@ from anyanomaly.builtin.video_file import choose_stream, describe_choice, frame_
 from anyanomaly.builtin.video_frames import ShownFrame, ShownFrames
 from anyanomaly.builtin.video_geometry import square_pixel_size
 from anyanomaly.builtin.video_pictures import PictureConverter
-from anyanomaly.builtin.video_report import describe_damage
 from anyanomaly.errors import VideoError
 from anyanomaly.types import Frame, Video
 
@@ -85,8 +84,7 @@ class VideoReader(Reader[VideoReaderOptions]):
                 self._add_notices(video.uri, frames.notices())
         if last and last.time_s < begin_s:
             raise VideoError(f"{video.uri} ends at {last.time_s:.2f} s, before the start at {begin_s:g} s (--start).")
-        n_frames, last_s = (last.index + 1, last.time_s) if last else (0, 0.0)
-        if problem := describe_damage(frames.damage, video.uri, n_frames, last_s):
+        if problem := frames.problem():
             raise VideoError(problem)
 
     def notices(self, video: Video) -> tuple[str, ...]:

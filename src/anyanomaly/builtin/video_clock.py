@@ -59,6 +59,11 @@ class Clock:
         self.n_frames = 0
         self.n_without_stamp = 0
 
+    @property
+    def last_s(self) -> float:
+        """Time of the last frame, seconds."""
+        return self._last_s or 0.0
+
     def time(self, stamp: int | None, next_stamp: int | None) -> float:
         """Return the time of the next frame, seconds.
 

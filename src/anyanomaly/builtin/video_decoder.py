@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import av
@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from anyanomaly.builtin.video_report import Damage
+from anyanomaly.builtin.video_stamps import PacketStamps
 
 MAX_READ_ERRORS = 8
 """After this many errors in a row the demuxer is taken to be at the end of what it can read."""
@@ -23,11 +24,12 @@ MAX_READ_ERRORS = 8
 
 @dataclass(slots=True)
 class DecodedFrame:
-    """A frame, its stamp in ticks of the stream, and the packets that were lost before it."""
+    """A frame, its stamp in ticks of the stream, and the frames that were lost before it."""
 
     picture: VideoFrame
     stamp: int | None
-    n_lost: int  # since the frame before
+    n_lost: int = 0  # since the frame before
+    is_damaged: bool = False  # the demuxer or the decoder says so
 
 
 def read_packets(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[Packet[VideoStream]]:
@@ -55,26 +57,31 @@ def _ends_before_its_index(container: InputContainer, stream: VideoStream) -> bo
 
 
 def decode_packets(
-    packets: Iterable[Packet[VideoStream]], stream: VideoStream, damage: Damage
+    packets: Iterable[Packet[VideoStream]], stream: VideoStream, stamps: PacketStamps, damage: Damage
 ) -> Iterator[DecodedFrame]:
-    """Yield the frames of packets in presentation order; a packet that the decoder refuses is counted."""
-    context = stream.codec_context
-    has_stamps = False
-    n_lost = 0
+    """Yield the frames of packets in presentation order; count what is lost after the first of them.
+
+    Packets that are refused before that belong to pictures that begin before the file does.
+    """
+    n_refused = 0
     has_frame = False
     for packet in chain(packets, (None,)):  # None: return the frames that the decoder still holds
+        if packet is not None:
+            stamps.add(packet)
         try:
-            frames = context.decode(packet)
+            pictures = stream.codec_context.decode(packet)
         except av.FFmpegError:
-            if has_frame:  # packets before the first complete frame belong to pictures that the file does not have
-                n_lost += 1
-                damage.n_lost += 1
+            stamps.drop()
+            n_refused += has_frame
+            damage.n_refused += has_frame
             continue
-        for frame in frames:
-            has_frame = True
-            has_stamps = has_stamps or frame.pts is not None
-            yield DecodedFrame(frame, frame.pts if has_stamps else frame.dts, n_lost)
-            n_lost = 0
+        for picture in pictures:
+            stamp = stamps.stamp(picture)
+            n_lost = stamps.count_lost(stamp) if stamps.counts_losses else n_refused
+            is_damaged = stamps.is_damaged(stamp) or picture.is_corrupt
+            yield DecodedFrame(picture, stamp, n_lost, is_damaged)
+            has_frame, n_refused = True, 0
+    damage.n_lost_at_end = stamps.count_lost_at_end() or n_refused
 
 
 def deinterlace(frames: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
@@ -132,4 +139,4 @@ class _Deinterlacer:
             except (av.BlockingIOError, av.EOFError):
                 return
             frame = self._waiting.popleft()
-            yield DecodedFrame(picture, frame.stamp, frame.n_lost)
+            yield replace(frame, picture=picture)

@@ -11,12 +11,17 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from anyanomaly.builtin.video_clock import Clock
-from anyanomaly.builtin.video_decoder import decode_packets, deinterlace, read_packets
+from anyanomaly.builtin.video_decoder import DecodedFrame, decode_packets, deinterlace, read_packets
 from anyanomaly.builtin.video_geometry import Orientation, orientation
-from anyanomaly.builtin.video_report import Changes, Damage, describe_stream
+from anyanomaly.builtin.video_report import Changes, Damage, describe_damage, describe_stream
+from anyanomaly.builtin.video_stamps import PacketStamps
 
 _TS_DISCONT = 0x200
 """FFmpeg's flag AVFMT_TS_DISCONT: the format allows its clock to change."""
+
+
+_DECODING_TIMES = frozenset({"avi"})
+"""Containers that count frames in the order of decoding; FFmpeg guesses the order of presentation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class ShownFrame:
 
 
 class ShownFrames:
-    """Iterates over the frames of a stream. What was damaged is in ``damage``, what was unusual in ``notices()``."""
+    """Iterates over the frames of a stream. What was damaged or unusual is told by ``problem`` and ``notices``."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, uri: str, fps: float) -> None:
         """:param fps: nominal frames per second."""
@@ -42,30 +47,40 @@ class ShownFrames:
         assert stream.time_base is not None  # every demuxer sets it
         self._clock = Clock(stream.time_base, 1 / fps, may_jump=may_jump)
         self._changes: Changes | None = None
-        self.damage = Damage()
+        self._damage = Damage()
+        self._has_complete_frame = False  # damage before the first one: a picture that begins before the file does
 
     def __iter__(self) -> Generator[ShownFrame, None, None]:
-        packets = read_packets(self._container, self._stream, self.damage)
-        decoded = deinterlace(decode_packets(packets, self._stream, self.damage))
+        packets = read_packets(self._container, self._stream, self._damage)
+        stamps = PacketStamps(by_decoding_time=self._container.format.name in _DECODING_TIMES)
+        decoded = deinterlace(decode_packets(packets, self._stream, stamps, self._damage))
         index = 0
-        is_clean = False  # a complete frame came: what is damaged before that has no beginning in the file
+        turn = Orientation()
         for frame, next_frame in pairwise(chain(decoded, (None,))):
             assert frame is not None  # only the last one is
             index += frame.n_lost
             time_s = self._clock.time(frame.stamp, next_frame.stamp if next_frame else None)
-            if frame.n_lost and self.damage.first_lost_s is None:
-                self.damage.first_lost_s = time_s
-            if frame.picture.is_corrupt and is_clean:
-                self.damage.first_damaged_s = self.damage.first_damaged_s if self.damage.n_damaged else time_s
-                self.damage.n_damaged += 1
-            is_clean = is_clean or not frame.picture.is_corrupt
+            self._note_damage(frame, time_s)
             self._compare_size((frame.picture.width, frame.picture.height), time_s)
-            yield ShownFrame(index, time_s, frame.picture, orientation(frame.picture))
+            turn = orientation(frame.picture, turn)
+            yield ShownFrame(index, time_s, frame.picture, turn)
             index += 1
+
+    def problem(self) -> str:
+        """Return what could not be read so far, in a sentence or two; empty: nothing."""
+        return describe_damage(self._damage, self._clock, self._uri)
 
     def notices(self) -> list[str]:
         """Return what was unusual so far, one sentence each."""
         return describe_stream(self._clock, self._changes, self._uri, self._fps) if self._changes else []
+
+    def _note_damage(self, frame: DecodedFrame, time_s: float) -> None:
+        self._damage.n_lost += frame.n_lost
+        if frame.n_lost and self._damage.first_lost_s is None:
+            self._damage.first_lost_s = time_s
+        if frame.is_damaged and self._has_complete_frame:
+            self._damage.damaged_s.append(time_s)
+        self._has_complete_frame = self._has_complete_frame or not frame.is_damaged
 
     def _compare_size(self, size: tuple[int, int], time_s: float) -> None:
         if self._changes is None:

@@ -42,11 +42,14 @@ class Orientation:
         return (height, width) if self.transpose else (width, height)
 
 
-def orientation(frame: VideoFrame) -> Orientation:
-    """Return how a frame is shown according to its display matrix, by quarter turns and mirrors."""
+def orientation(frame: VideoFrame, before: Orientation) -> Orientation:
+    """Return how a frame is shown according to its display matrix, by quarter turns and mirrors.
+
+    :param before: of the frame before, which holds until the next key frame: a stream may state it at key frames only.
+    """
     matrix = cast("SideDataContainer", frame.side_data).get("DISPLAYMATRIX")
     if matrix is None:
-        return Orientation()
+        return Orientation() if frame.key_frame else before
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))  # a stored (x, y) is shown at (ax + cy, bx + dy)
     if max(abs(b), abs(c)) <= SKEW * min(abs(a), abs(d)):
         return Orientation(mirror_x=a < 0, mirror_y=d < 0)

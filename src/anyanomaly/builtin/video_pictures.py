@@ -6,20 +6,21 @@ from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from anyanomaly.builtin.opencv import opencv
 from anyanomaly.builtin.video_geometry import Orientation
+from anyanomaly.builtin.video_hdr import HDR_TRANSFERS, tone_map
 from anyanomaly.types import ImageArray
 
-_HDR = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
+_LAYOUTS: dict[str, tuple[Any, int]] = {"rgb24": (np.uint8, 3), "rgba": (np.uint8, 4), "rgb48le": ("<u2", 3)}
 
 
 class PictureConverter:
     """Converts frames as FFmpeg's scaler does by default: BT.601 and limited range where a file states nothing.
 
-    Range and matrix are those that the frame states. HDR (PQ, HLG) is tone-mapped to BT.709. Transparent parts are
-    black, as players show them on a black ground.
+    Range and matrix are those that the frame states. HDR (PQ, HLG) is tone-mapped. Transparent parts are black, as
+    players show them on a black ground.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -29,31 +30,32 @@ class PictureConverter:
 
     def convert(self, frame: VideoFrame, orientation: Orientation) -> ImageArray:
         """Return a frame as RGB, uint8 (H, W, 3), scaled to the size of the images."""
-        picture = self._to_rgb(frame)
         size = orientation.size(*self._size)
-        if (picture.shape[1], picture.shape[0]) != size:
-            cv2 = opencv()
-            shrinks = size[0] <= picture.shape[1] and size[1] <= picture.shape[0]
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        if frame.color_trc in HDR_TRANSFERS:
+            picture = tone_map(_resize(self._unpack(frame, "rgb48le"), size), frame.color_trc)
+        elif any(component.is_alpha for component in frame.format.components):
+            picture = _resize(_blend_on_black(self._unpack(frame, "rgba")), size)
+        else:
+            picture = _resize(self._unpack(frame, "rgb24"), size)
         return orientation.apply(picture)
 
-    def _to_rgb(self, frame: VideoFrame) -> Any:
-        """Return a frame as RGB, uint8 (H, W, 3), of its stored size; rows may be padded."""
-        has_alpha = any(component.is_alpha for component in frame.format.components)
-        is_hdr = frame.color_trc in _HDR
-        converted = self._reformatter.reformat(
-            frame,
-            format="rgba" if has_alpha else "rgb24",
-            interpolation=Interpolation.BICUBIC,
-            dst_color_trc=ColorTrc.BT709 if is_hdr else None,
-            dst_color_primaries=ColorPrimaries.BT709 if is_hdr else None,
-            threads=1,
-        )
-        plane = converted.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: converted.height]
-        n_channels = 4 if has_alpha else 3
-        picture = rows[:, : converted.width * n_channels].reshape(converted.height, converted.width, n_channels)
-        return _blend_on_black(picture) if has_alpha else picture
+    def _unpack(self, frame: VideoFrame, layout: str) -> Any:
+        """Return a frame of its stored size as an array (H, W, channels), whose rows may be padded."""
+        packed = self._reformatter.reformat(frame, format=layout, interpolation=Interpolation.BICUBIC, threads=1)
+        dtype, n_channels = _LAYOUTS[layout]
+        plane = packed.planes[0]
+        values = np.frombuffer(memoryview(plane), dtype)
+        rows = values.reshape(-1, plane.line_size // values.itemsize)[: packed.height, : packed.width * n_channels]
+        return rows.reshape(packed.height, packed.width, n_channels)
+
+
+def _resize(picture: Any, size: tuple[int, int]) -> Any:
+    """Return a picture (H, W, channels) of ``size`` (width, height), averaging when it shrinks."""
+    if (picture.shape[1], picture.shape[0]) == size:
+        return picture
+    cv2 = opencv()
+    shrinks = size[0] <= picture.shape[1] and size[1] <= picture.shape[0]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def _blend_on_black(picture: Any) -> Any:

@@ -11,14 +11,19 @@ MAX_PLACES = 3
 """A sentence names this many places, and counts the others."""
 
 
+JOINT_S = 1.0
+"""A damaged packet belongs to a joint of recordings that follows within this time, seconds."""
+
+
 @dataclass(slots=True)
 class Damage:
     """What of a stream could not be read, or was read with errors."""
 
-    n_lost: int = 0  # packets that the decoder refused
-    first_lost_s: float | None = None  # time of the first frame after one, seconds; None: none came
-    n_damaged: int = 0  # frames that the decoder marked as damaged
-    first_damaged_s: float = 0.0
+    n_refused: int = 0  # packets that the decoder refused
+    n_lost: int = 0  # frames that are missing before another one
+    n_lost_at_end: int = 0
+    first_lost_s: float | None = None  # time of the first frame after a lost one, seconds; None: none came
+    damaged_s: list[float] = field(default_factory=list)  # times of frames that demuxer or decoder mark as damaged
     breaks_off: bool = False  # the demuxer reported an error at the end
 
 
@@ -30,19 +35,22 @@ class Changes:
     new_sizes: list[tuple[tuple[int, int], float]] = field(default_factory=list)  # each with its time, seconds
 
 
-def describe_damage(damage: Damage, uri: str, n_frames: int, end_s: float) -> str:
+def describe_damage(damage: Damage, clock: Clock, uri: str) -> str:
     """Return what could not be read, in one or two sentences; empty: nothing.
 
-    :param n_frames: that could be read. :param end_s: time of the last one, seconds.
+    Where recordings were joined, a damaged packet is the end of the first one, and no fault.
     """
+    joints_s = [place.time_s for place in clock.discontinuities if place.kind != "gap"]
+    damaged_s = [time_s for time_s in damage.damaged_s if not any(0 <= at - time_s <= JOINT_S for at in joints_s)]
+    n_lost = max(damage.n_lost + damage.n_lost_at_end, damage.n_refused)
     parts = []
     if damage.breaks_off:
-        parts.append(f"breaks off after {n_frames} frames ({end_s:.2f} s)")
-    if damage.n_lost:
+        parts.append(f"breaks off after {_count(clock.n_frames, 'frame')} ({clock.last_s:.2f} s)")
+    if n_lost:
         place = "at the end" if damage.first_lost_s is None else f"first before {damage.first_lost_s:.2f} s"
-        parts.append(f"has {_count(damage.n_lost, 'corrupt packet')} ({place}), which were skipped")
-    if damage.n_damaged:
-        parts.append(f"has {_count(damage.n_damaged, 'damaged frame')} (first at {damage.first_damaged_s:.2f} s)")
+        parts.append(f"has {_count(n_lost, 'corrupt packet')} without a frame ({place})")
+    if damaged_s:
+        parts.append(f"has {_count(len(damaged_s), 'damaged frame')} (first at {damaged_s[0]:.2f} s)")
     if not parts:
         return ""
     return f"{uri} {' and '.join(parts)}. All frames that could be read were used; copy or export the file again."
