@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from anyanomaly.api.reader import Reader
@@ -13,6 +13,7 @@ from anyanomaly.builtin.video_file import choose_stream, describe_choice, frame_
 from anyanomaly.builtin.video_frames import ShownFrame, ShownFrames
 from anyanomaly.builtin.video_geometry import square_pixel_size
 from anyanomaly.builtin.video_pictures import PictureConverter
+from anyanomaly.builtin.video_skip import SkipError
 from anyanomaly.errors import VideoError
 from anyanomaly.types import Frame, Video
 
@@ -53,6 +54,18 @@ class VideoReader(Reader[VideoReaderOptions]):
         :raises VideoError: at the end, when packets or frames were damaged, the file breaks off, or the section lies
             behind its end.
         """
+        if video.section[0] > 0 or start > 0:
+            with suppress(SkipError):
+                yield from self._read(video, start, every, skip=True)
+                return
+        yield from self._read(video, start, every, skip=False)
+
+    def notices(self, video: Video) -> tuple[str, ...]:
+        """Return what was unusual about a video so far, though nothing failed: one sentence each."""
+        return tuple(self._notices.get(video.uri, ()))
+
+    def _read(self, video: Video, start: int, every: int, *, skip: bool) -> Iterator[Frame]:
+        """:raises SkipError: before the first frame, when frames were left out and should not have been."""
         begin_s, end_s = video.section
         converter = PictureConverter((video.width, video.height))
 
@@ -64,7 +77,7 @@ class VideoReader(Reader[VideoReaderOptions]):
             stream = choose_stream(container, video.uri, self.options.stream)
             stream.thread_count = self.options.threads
             stream.thread_type = "AUTO"
-            frames = ShownFrames(container, stream, video.uri, video.fps)
+            frames = ShownFrames(container, stream, video.uri, video.fps, (begin_s, start) if skip else None)
             waiting: ShownFrame | None = None
             last: ShownFrame | None = None
             try:
@@ -86,10 +99,6 @@ class VideoReader(Reader[VideoReaderOptions]):
             raise VideoError(f"{video.uri} ends at {last.time_s:.2f} s, before the start at {begin_s:g} s (--start).")
         if problem := frames.problem():
             raise VideoError(problem)
-
-    def notices(self, video: Video) -> tuple[str, ...]:
-        """Return what was unusual about a video so far, though nothing failed: one sentence each."""
-        return tuple(self._notices.get(video.uri, ()))
 
     def _add_notices(self, uri: str, notices: list[str]) -> None:
         """Add notices to those of a video, each once: a video may be read several times."""

@@ -13,7 +13,7 @@ WRAP_TICKS = 2**33
 CLOSED_GAP_S = 10.0
 """In MPEG streams a longer gap is a change of the recorder's clock, as in FFmpeg and in players: it is closed."""
 
-MIN_GAP_S = 1.0
+MIN_GAP_S = 0.5
 """A shorter time without frames is never reported."""
 
 GAP_STEPS = 10
@@ -122,7 +122,7 @@ class Clock:
 
     def _is_gap(self, step_s: float) -> bool:
         """Whether a step is a time without frames, and not a slow or variable rate."""
-        if step_s < max(MIN_GAP_S, GAP_STEPS * self._usual_step()):
+        if step_s < MIN_GAP_S or step_s < GAP_STEPS * self._usual_step():
             return False
         if len(self._steps_s) < 4:
             return self._may_jump and step_s >= CLOSED_GAP_S

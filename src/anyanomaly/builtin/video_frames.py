@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
 from av.container import InputContainer
@@ -14,6 +14,7 @@ from anyanomaly.builtin.video_clock import Clock
 from anyanomaly.builtin.video_decoder import DecodedFrame, decode_packets, deinterlace, read_packets
 from anyanomaly.builtin.video_geometry import Orientation, orientation
 from anyanomaly.builtin.video_report import Changes, Damage, describe_damage, describe_stream
+from anyanomaly.builtin.video_skip import Entry, SkipError, find_entry
 from anyanomaly.builtin.video_stamps import PacketStamps
 
 _TS_DISCONT = 0x200
@@ -37,34 +38,66 @@ class ShownFrame:
 class ShownFrames:
     """Iterates over the frames of a stream. What was damaged or unusual is told by ``problem`` and ``notices``."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream, uri: str, fps: float) -> None:
-        """:param fps: nominal frames per second."""
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        uri: str,
+        fps: float,
+        skip: tuple[float, int] | None = None,
+    ) -> None:
+        """:param fps: nominal frames per second.
+
+        :param skip: the first frames may be left out: those before a time in seconds, and those below a number.
+        """
         self._container = container
         self._stream = stream
         self._uri = uri
         self._fps = fps
+        self._skip = skip
         may_jump = bool(container.format.flags & _TS_DISCONT)
         assert stream.time_base is not None  # every demuxer sets it
         self._clock = Clock(stream.time_base, 1 / fps, may_jump=may_jump)
+        self._counts_decoding_times = container.format.name in _DECODING_TIMES
         self._changes: Changes | None = None
         self._damage = Damage()
         self._has_complete_frame = False  # damage before the first one: a picture that begins before the file does
 
     def __iter__(self) -> Generator[ShownFrame, None, None]:
+        """:raises SkipError: with ``skip``, when the frames are not those of reading through; before the first of them
+        that is not left out.
+        """
         packets = read_packets(self._container, self._stream, self._damage)
-        stamps = PacketStamps(by_decoding_time=self._container.format.name in _DECODING_TIMES)
+        entry: Entry | None = None
+        if self._skip is not None:
+            if self._counts_decoding_times:
+                raise SkipError
+            entry = find_entry(packets, self._stream, self._clock, *self._skip)
+            packets = entry.packets
+        stamps = PacketStamps(by_decoding_time=self._counts_decoding_times)
         decoded = deinterlace(decode_packets(packets, self._stream, stamps, self._damage))
         index = 0
         turn = Orientation()
+        is_before_entry = entry is not None
         for frame, next_frame in pairwise(chain(decoded, (None,))):
             assert frame is not None  # only the last one is
+            turn = orientation(frame.picture, turn)
+            if entry:
+                if is_before_entry and frame.stamp != entry.stamp:
+                    continue
+                if is_before_entry:
+                    index, self._clock, is_before_entry = entry.index, entry.clock, False
+                    frame = replace(frame, n_lost=0)  # what was lost before is in the number
+                if entry.expected and entry.expected.popleft() != frame.stamp:
+                    raise SkipError
             index += frame.n_lost
             time_s = self._clock.time(frame.stamp, next_frame.stamp if next_frame else None)
             self._note_damage(frame, time_s)
             self._compare_size((frame.picture.width, frame.picture.height), time_s)
-            turn = orientation(frame.picture, turn)
             yield ShownFrame(index, time_s, frame.picture, turn)
             index += 1
+        if is_before_entry:
+            raise SkipError
 
     def problem(self) -> str:
         """Return what could not be read so far, in a sentence or two; empty: nothing."""
