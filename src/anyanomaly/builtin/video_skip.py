@@ -62,10 +62,10 @@ def find_entry(
         raise SkipError
     if context.name == "mpeg4" and context.has_b_frames:  # two frames may be packed into one packet
         raise SkipError
-    scan = _Scan(clock)
+    scan = _Scan(clock, begin_s, start)
     for packet in packets:
         scan.add(packet)
-        if scan.is_past(begin_s, start) or scan.n_held_bytes > MAX_HELD_BYTES:
+        if scan.is_past or scan.n_held_bytes > MAX_HELD_BYTES:
             break
     else:
         scan.finish()
@@ -75,8 +75,10 @@ def find_entry(
 class _Scan:
     """The frames that packets would give, in presentation order, and the packets since the last but one key frame."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, begin_s: float, start: int) -> None:
         self._clock = clock
+        self._begin_s, self._start = begin_s, start
+        self.is_past = False  # a frame of the section came
         self._held: deque[tuple[int, Packet[VideoStream]]] = deque()  # with their numbers in the order of decoding
         self.n_held_bytes = 0
         self._n_packets = 0
@@ -86,7 +88,6 @@ class _Scan:
         self._first_stamp = 0  # of the run of ascending decoding times
         self._next: int | None = None  # stamp of the next frame; its time depends on the stamp after it
         self._index = 0
-        self._time_s = 0.0
         self._key_packets: deque[int] = deque(maxlen=2)
         self._entry: Entry | None = None
 
@@ -109,10 +110,6 @@ class _Scan:
             self._keys[stamp] = self._n_packets
         while self._waiting and self._waiting[0] <= dts:
             self._show(heappop(self._waiting))
-
-    def is_past(self, begin_s: float, start: int) -> bool:
-        """Whether the last frame with a time is in the section."""
-        return self._index > start and self._time_s >= begin_s
 
     def finish(self) -> None:
         """Show what is left at the end of the stream."""
@@ -146,6 +143,8 @@ class _Scan:
         self._next = stamp
 
     def _place(self, stamp: int, next_stamp: int | None) -> None:
+        if self.is_past:
+            return
         if stamp in self._keys:
             self._key_packets.append(self._keys.pop(stamp))
             while self._held[0][0] < self._key_packets[0]:
@@ -153,5 +152,6 @@ class _Scan:
             self._entry = Entry(iter(()), stamp, self._index, deepcopy(self._clock))
         if self._entry:
             self._entry.expected.append(stamp)
-        self._time_s = self._clock.time(stamp, next_stamp)
+        time_s = self._clock.time(stamp, next_stamp)
+        self.is_past = time_s >= self._begin_s and self._index >= self._start
         self._index += 1
