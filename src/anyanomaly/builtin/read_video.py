@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import closing, suppress
 from pathlib import Path
 
 from anyanomaly.api.reader import Reader
 from anyanomaly.builtin.pictures import scaled_size
 from anyanomaly.builtin.reader_options import VideoReaderOptions
+from anyanomaly.builtin.video_decoder import prepare_decoder
 from anyanomaly.builtin.video_file import choose_stream, describe_choice, frame_rate, open_video
 from anyanomaly.builtin.video_frames import ShownFrame, ShownFrames
 from anyanomaly.builtin.video_geometry import square_pixel_size
+from anyanomaly.builtin.video_hardware import choose_hardware
 from anyanomaly.builtin.video_pictures import PictureConverter
 from anyanomaly.builtin.video_skip import SkipError
 from anyanomaly.errors import VideoError
-from anyanomaly.types import Frame, Video
+from anyanomaly.types import Frame, ImageArray, Video
 
 
 class VideoReader(Reader[VideoReaderOptions]):
@@ -34,8 +37,10 @@ class VideoReader(Reader[VideoReaderOptions]):
 
         :raises VideoError: for a path that is missing, not readable, not a file, empty, or not a video.
         """
-        with open_video(uri) as container:
+        hardware = choose_hardware(uri, self.options.stream, self.options.hardware)
+        with open_video(uri, hardware) as container:
             stream = choose_stream(container, uri, self.options.stream)
+            prepare_decoder(stream, n_threads=1)
             fps = frame_rate(stream)
             shown = next(iter(ShownFrames(container, stream, uri, fps)), None)
             if shown is None:
@@ -44,6 +49,8 @@ class VideoReader(Reader[VideoReaderOptions]):
                 )
             choice = "" if self.options.stream is not None else describe_choice(container, stream, uri)
             self._notices[uri] = [choice] if choice else []
+            if self.options.hardware == "auto" and hardware is None:
+                self._notices[uri].append(f"{uri} is decoded on the CPU: no hardware here decodes it.")
             size = square_pixel_size(shown.picture.width, shown.picture.height, stream.sample_aspect_ratio)
             width, height = scaled_size(*shown.orientation.size(*size), self.options.max_side)
             return Video(Path(uri).stem, uri, fps, stream.frames or None, width, height)
@@ -67,18 +74,12 @@ class VideoReader(Reader[VideoReaderOptions]):
     def _read(self, video: Video, start: int, every: int, *, skip: bool) -> Iterator[Frame]:
         """:raises SkipError: before the first frame, when frames were left out and should not have been."""
         begin_s, end_s = video.section
-        converter = PictureConverter((video.width, video.height))
-
-        def convert(shown: ShownFrame, end: int | None = None) -> Frame:
-            image = converter.convert(shown.picture, shown.orientation)
-            return Frame(video, shown.index, shown.time_s, image, end)
-
-        with open_video(video.uri) as container:
+        hardware = choose_hardware(video.uri, self.options.stream, self.options.hardware)
+        with open_video(video.uri, hardware) as container, PictureConverter((video.width, video.height)) as converter:
             stream = choose_stream(container, video.uri, self.options.stream)
-            stream.thread_count = self.options.threads
-            stream.thread_type = "AUTO"
+            prepare_decoder(stream, self.options.threads)
             frames = ShownFrames(container, stream, video.uri, video.fps, (begin_s, start) if skip else None)
-            waiting: ShownFrame | None = None
+            waiting: tuple[ShownFrame, Future[ImageArray]] | None = None
             last: ShownFrame | None = None
             try:
                 with closing(iter(frames)) as shown_frames:
@@ -88,11 +89,12 @@ class VideoReader(Reader[VideoReaderOptions]):
                         last = shown
                         if shown.time_s < begin_s or shown.index < start or (shown.index - start) % every:
                             continue
+                        image = converter.convert(shown.picture, shown.orientation)
                         if waiting:
-                            yield convert(waiting)
-                        waiting = shown
+                            yield _frame(video, *waiting)
+                        waiting = shown, image
                 if waiting and last:
-                    yield convert(waiting, last.index + 1)
+                    yield _frame(video, *waiting, end=last.index + 1)
             finally:
                 self._add_notices(video.uri, frames.notices())
         if last and last.time_s < begin_s:
@@ -103,3 +105,7 @@ class VideoReader(Reader[VideoReaderOptions]):
     def _add_notices(self, uri: str, notices: list[str]) -> None:
         """Add notices to those of a video, each once: a video may be read several times."""
         self._notices[uri] = list(dict.fromkeys([*self._notices.get(uri, []), *notices]))
+
+
+def _frame(video: Video, shown: ShownFrame, image: Future[ImageArray], end: int | None = None) -> Frame:
+    return Frame(video, shown.index, shown.time_s, image.result(), end)

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from anyanomaly.api.options import Options
 
-Hardware = Literal["none", "auto", "cuda", "vaapi", "qsv", "videotoolbox", "d3d11va", "dxva2", "vulkan", "drm", "amf"]
+Hardware = Literal[
+    "none", "auto", "cuda", "vaapi", "qsv", "videotoolbox", "d3d11va", "d3d12va", "dxva2", "vulkan", "amf", "vdpau"
+]
 """Decoders in hardware that FFmpeg offers on one system or another."""
 
 
@@ -29,7 +31,7 @@ class VideoReaderOptions(FileReaderOptions):
     threads: int = Field(default=0, ge=0, le=64, description="Threads of the decoder; 0: one per core.")
     hardware: Hardware = Field(
         default="none",
-        description="Decode in hardware, through this interface of FFmpeg; auto: if there is one; none: on the CPU.",
+        description="Decode in hardware through this interface of FFmpeg; auto: if one works; none: on the CPU.",
     )
 
 

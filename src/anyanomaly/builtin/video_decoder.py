@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -15,8 +16,12 @@ from av.stream import Discard
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from anyanomaly.builtin.video_file import MAX_PIXELS
 from anyanomaly.builtin.video_report import Damage
 from anyanomaly.builtin.video_stamps import PacketStamps
+
+MAX_THREAD_PIXELS = 2**27
+"""Pixels of the frames of all threads of a decoder: 16 frames of 4K."""
 
 MAX_READ_ERRORS = 8
 """After this many errors in a row the demuxer is taken to be at the end of what it can read."""
@@ -30,6 +35,18 @@ class DecodedFrame:
     stamp: int | None
     n_lost: int = 0  # since the frame before
     is_damaged: bool = False  # the demuxer or the decoder says so
+
+
+def prepare_decoder(stream: VideoStream, n_threads: int) -> None:
+    """Set the threads of the decoder of a stream; each of them holds a frame, so large frames get fewer.
+
+    :param n_threads: 0: one per core.
+    """
+    context = stream.codec_context
+    n_pixels = max(context.width * context.height, 1)
+    context.thread_count = min(n_threads or os.cpu_count() or 1, max(1, MAX_THREAD_PIXELS // n_pixels))
+    context.thread_type = "AUTO"
+    context.options = {**context.options, "max_pixels": str(MAX_PIXELS)}
 
 
 def read_packets(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[Packet[VideoStream]]:

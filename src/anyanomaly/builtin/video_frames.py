@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from anyanomaly.builtin.video_clock import Clock
 from anyanomaly.builtin.video_decoder import DecodedFrame, decode_packets, deinterlace, read_packets
-from anyanomaly.builtin.video_geometry import Orientation, orientation
+from anyanomaly.builtin.video_geometry import Orientation, OrientationTracker
 from anyanomaly.builtin.video_report import Changes, Damage, describe_damage, describe_stream
 from anyanomaly.builtin.video_skip import Entry, SkipError, find_entry
 from anyanomaly.builtin.video_stamps import PacketStamps
@@ -77,11 +77,11 @@ class ShownFrames:
         stamps = PacketStamps(by_decoding_time=self._counts_decoding_times)
         decoded = deinterlace(decode_packets(packets, self._stream, stamps, self._damage))
         index = 0
-        turn = Orientation()
+        tracker = OrientationTracker()
         is_before_entry = entry is not None
         for frame, next_frame in pairwise(chain(decoded, (None,))):
             assert frame is not None  # only the last one is
-            turn = orientation(frame.picture, turn)
+            orientation = tracker.follow(frame.picture)
             if entry:
                 if is_before_entry and frame.stamp != entry.stamp:
                     continue
@@ -94,7 +94,7 @@ class ShownFrames:
             time_s = self._clock.time(frame.stamp, next_frame.stamp if next_frame else None)
             self._note_damage(frame, time_s)
             self._compare_size((frame.picture.width, frame.picture.height), time_s)
-            yield ShownFrame(index, time_s, frame.picture, turn)
+            yield ShownFrame(index, time_s, frame.picture, orientation)
             index += 1
         if is_before_entry:
             raise SkipError

@@ -42,14 +42,28 @@ class Orientation:
         return (height, width) if self.transpose else (width, height)
 
 
-def orientation(frame: VideoFrame, before: Orientation) -> Orientation:
-    """Return how a frame is shown according to its display matrix, by quarter turns and mirrors.
+class OrientationTracker:
+    """Follows how the frames of a stream are shown, by quarter turns and mirrors.
 
-    :param before: of the frame before, which holds until the next key frame: a stream may state it at key frames only.
+    A stream may state it at key frames only, and then it holds for the frames that follow.
     """
+
+    def __init__(self) -> None:
+        self._angle: int | None = None  # of the last display matrix that was read, degrees
+        self._orientation = Orientation()
+
+    def follow(self, frame: VideoFrame) -> Orientation:
+        """Return how the next frame is shown."""
+        # side data is read rarely: PyAV keeps a frame whose side data was read until the garbage collector comes by
+        if self._angle is None or (frame.key_frame and frame.rotation != self._angle):
+            self._angle, self._orientation = frame.rotation, _read_orientation(frame)
+        return self._orientation
+
+
+def _read_orientation(frame: VideoFrame) -> Orientation:
     matrix = cast("SideDataContainer", frame.side_data).get("DISPLAYMATRIX")
     if matrix is None:
-        return Orientation() if frame.key_frame else before
+        return Orientation()
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))  # a stored (x, y) is shown at (ax + cy, bx + dy)
     if max(abs(b), abs(c)) <= SKEW * min(abs(a), abs(d)):
         return Orientation(mirror_x=a < 0, mirror_y=d < 0)

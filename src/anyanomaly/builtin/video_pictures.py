@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Self
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -17,7 +18,7 @@ _LAYOUTS: dict[str, tuple[Any, int]] = {"rgb24": (np.uint8, 3), "rgba": (np.uint
 
 
 class PictureConverter:
-    """Converts frames as FFmpeg's scaler does by default: BT.601 and limited range where a file states nothing.
+    """Converts frames, in a thread of its own, as FFmpeg's scaler does: BT.601 and limited range if nothing is stated.
 
     Range and matrix are those that the frame states. HDR (PQ, HLG) is tone-mapped. Transparent parts are black, as
     players show them on a black ground.
@@ -27,9 +28,19 @@ class PictureConverter:
         """:param size: (width, height) in pixels of the images, as shown."""
         self._size = size
         self._reformatter = VideoReformatter()
+        self._thread = ThreadPoolExecutor(1, "anyanomaly-pictures")
 
-    def convert(self, frame: VideoFrame, orientation: Orientation) -> ImageArray:
-        """Return a frame as RGB, uint8 (H, W, 3), scaled to the size of the images."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown()
+
+    def convert(self, frame: VideoFrame, orientation: Orientation) -> Future[ImageArray]:
+        """Return a frame as RGB, uint8 (H, W, 3), scaled to the size of the images, as soon as it is ready."""
+        return self._thread.submit(self._convert, frame, orientation)
+
+    def _convert(self, frame: VideoFrame, orientation: Orientation) -> ImageArray:
         size = orientation.size(*self._size)
         if frame.color_trc in HDR_TRANSFERS:
             picture = tone_map(_resize(self._unpack(frame, "rgb48le"), size), frame.color_trc)
