@@ -1,0 +1,156 @@
+"""Images as a sequence of frames: those of a folder, an animation, the pages of a TIFF, or a still image alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import accumulate, islice
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
+
+from anyanomaly.builtin import apng, gif, webp
+from anyanomaly.builtin.animation import draw, shown_duration
+from anyanomaly.builtin.image_file import check_size, decode, image_errors, is_dark, on_white, open_image
+from anyanomaly.errors import VideoError
+from anyanomaly.types import ImageArray
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+IS_DARK = "use only the low 12 of their 16 bits and look almost black; scale their values to the full range"
+HAS_MORE = "hold more than one frame; only the first frame is used"
+
+_PARTS: dict[str | None, ModuleType] = {"GIF": gif, "PNG": apng, "WEBP": webp}
+"""By format, the module that reads the parts of its animations."""
+
+_SUBFILE_TYPE = 254
+"""TIFF tag; its lowest bit marks a smaller copy of another page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One frame, and what a user should know about it."""
+
+    image: ImageArray
+    remarks: tuple[str, ...] = ()  # of the constants above
+
+
+Pictures: TypeAlias = Iterator[Picture | VideoError]
+"""Frames in order; an error in place of a frame that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSequence:
+    """The frames of a folder or of a file."""
+
+    n_frames: int
+    pictures: Callable[[int, int], Pictures]  # frames from `start` in steps of `every`
+    durations_s: tuple[float, ...] = ()  # of each frame, as browsers show it; empty: frames have no durations
+
+    def times_s(self, fps: float) -> list[float]:
+        """Return the time of each frame, in seconds.
+
+        :param fps: frames per second of frames without durations.
+        """
+        if self.durations_s:
+            return [0.0, *accumulate(self.durations_s[:-1])]
+        return [index / fps for index in range(self.n_frames)]
+
+    def fps(self, fps: float) -> float:
+        """Return the mean frame rate; ``fps`` for frames without durations."""
+        return self.n_frames / sum(self.durations_s) if self.durations_s else fps
+
+
+def open_folder(paths: Sequence[Path]) -> ImageSequence:
+    """Return the first frame of each image file as a sequence."""
+    return ImageSequence(len(paths), lambda start, every: (_read_first(path) for path in paths[start::every]))
+
+
+def open_file(path: Path) -> ImageSequence:
+    """Return the frames of an image file.
+
+    :raises VideoError: when it is missing, no image, too large, or damaged at its start.
+    """
+    with open_image(path) as image:
+        if (module := _PARTS.get(image.format)) and (animation := _open_animation(path, module)):
+            return animation
+        n_frames = int(getattr(image, "n_frames", 1))
+        durations_s: tuple[float, ...] = ()
+        if image.format == "TIFF":
+            pages = [page for page in range(n_frames) if not _is_smaller_copy(image, page)] or [0]
+        elif image.format == "AVIF" and n_frames > 1:
+            pages, durations_s = list(range(n_frames)), _decode_durations(image, n_frames)
+        else:
+            pages = [0]  # a JPEG may hold a preview or a map of depths as its second frame
+    return ImageSequence(len(pages), lambda start, every: _read_pages(path, pages[start::every]), durations_s)
+
+
+def _read_first(path: Path) -> Picture | VideoError:
+    try:
+        with open_image(path) as image:
+            if image.format != "GIF":
+                pixels = on_white(decode(image))
+                has_more = image.format != "MPO" and getattr(image, "n_frames", 1) > 1
+                return Picture(pixels, (HAS_MORE,) * has_more + (IS_DARK,) * is_dark(image))
+        animation = open_file(path)
+        picture = next(animation.pictures(0, 1))
+    except VideoError as error:
+        return error
+    return Picture(picture.image, (HAS_MORE,) * (animation.n_frames > 1)) if isinstance(picture, Picture) else picture
+
+
+def _open_animation(path: Path, module: ModuleType) -> ImageSequence | None:
+    """Return an animation that is stored as parts; None: the file is a still image."""
+    with image_errors(str(path)), _mapped(path) as data:
+        durations_s = tuple(shown_duration(part.duration_s) for part in module.read_parts(data))
+        if not durations_s:
+            return None
+        width, height = module.canvas_size(data)
+    check_size(width, height, str(path))
+
+    def pictures(start: int, every: int) -> Pictures:
+        with _mapped(path) as data:
+            frames = draw(module.read_parts(data), width, height, str(path))
+            for frame in islice(frames, start, None, every):
+                yield frame if isinstance(frame, VideoError) else Picture(frame)
+
+    return ImageSequence(len(durations_s), pictures, durations_s if len(durations_s) > 1 else ())
+
+
+def _read_pages(path: Path, pages: Sequence[int]) -> Pictures:
+    """Yield the frames of a file by their positions in it."""
+    with open_image(path) as image:
+        for page in pages:
+            name = f"{path}, frame {page}," if len(pages) > 1 else str(path)
+            try:
+                with image_errors(name):
+                    image.seek(page)
+                    check_size(image.width, image.height, name)
+                    picture: Picture | VideoError = Picture(on_white(decode(image)), (IS_DARK,) * is_dark(image))
+            except VideoError as error:
+                picture = error
+            yield picture
+
+
+def _is_smaller_copy(image: Image, page: int) -> bool:
+    image.seek(page)
+    return bool(image.tag_v2.get(_SUBFILE_TYPE, 0) & 1)  # type: ignore[attr-defined]
+
+
+def _decode_durations(image: Image, n_frames: int) -> tuple[float, ...]:
+    """Return the duration of each frame, in seconds, which Pillow knows after decoding it."""
+    durations_s = []
+    for page in range(n_frames):
+        image.seek(page)
+        image.load()
+        durations_s.append(shown_duration(image.info.get("duration", 0) / 1000))
+    return tuple(durations_s)
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[mmap]:
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        yield data
