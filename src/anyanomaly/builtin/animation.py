@@ -13,9 +13,12 @@ from typing import Literal
 
 import numpy as np
 
-from anyanomaly.builtin.image_file import PixelArray, decode, on_white, opened, pillow
+from anyanomaly.builtin.image_file import PixelArray, check_size, decode, draw_over, on_white, opened
 from anyanomaly.errors import VideoError
 from anyanomaly.types import ImageArray
+
+MAX_CANVAS_PIXELS = 50_000_000
+"""Largest number of pixels of an animation. Drawing takes up to 32 bytes for each."""
 
 Disposal = Literal["keep", "clear", "restore"]
 """Before the next part is drawn, the area of a part stays, becomes transparent, or becomes what it was before."""
@@ -55,7 +58,10 @@ def draw(parts: Iterator[Part], width: int, height: int, name: str) -> Iterator[
         area = canvas[part.top : part.top + pixels.shape[0], part.left : part.left + pixels.shape[1]]
         pixels = pixels[: area.shape[0], : area.shape[1]]
         previous = area.copy() if part.disposal == "restore" else area
-        area[:] = pixels if part.replace or not area.size else _draw_over(area, pixels)
+        if part.replace:
+            area[:] = pixels
+        elif area.size:
+            draw_over(area, pixels)
         yield on_white(canvas)
         if part.disposal == "clear":
             area[:] = 0
@@ -70,11 +76,7 @@ def _decode_part(part: Part, name: str) -> PixelArray:
     if not part.content:
         return np.zeros((0, 0, 4), np.uint8)
     with opened(BytesIO(part.content), name) as image:
-        pixels = decode(image)
+        check_size(image.width, image.height, name, MAX_CANVAS_PIXELS)
+        pixels = decode(image, name)
     opaque = np.full((*pixels.shape[:2], 1), 255, np.uint8)
     return pixels if pixels.shape[2] == 4 else np.concatenate([pixels, opaque], axis=2)
-
-
-def _draw_over(area: PixelArray, pixels: PixelArray) -> PixelArray:
-    library = pillow()
-    return np.asarray(library.alpha_composite(library.fromarray(area), library.fromarray(pixels)))

@@ -22,7 +22,7 @@ class _Chunk(NamedTuple):
 
 
 def read_parts(data: bytes | mmap) -> Iterator[Part]:
-    """Yield the frames of an animated PNG, without a default image that is no frame.
+    """Yield the frames of an animated PNG, without a default image that is no frame; a still image has none.
 
     :param data: the content of the file, which starts with a valid header.
     """
@@ -30,17 +30,21 @@ def read_parts(data: bytes | mmap) -> Iterator[Part]:
     control: bytes | None = None  # of the current frame
     pixels: list[bytes] = []  # compressed, of the current frame
     damaged = False
-    is_first = True
+    is_first, is_animated = True, False
     for kind, content, is_valid in _chunks(data):
         if kind in (b"fcTL", b"IEND") and control is not None:
             yield _part(header, palette, control, pixels, damaged, is_first)
             control, pixels, damaged, is_first = None, [], False, False
         if kind == b"IHDR":
             header = content
+        elif kind == b"acTL":
+            is_animated = True
         elif kind in (b"PLTE", b"tRNS"):
             palette += _pack(kind, content)
         elif kind == b"fcTL" and len(content) == _FRAME_CONTROL.size:
             control, damaged = content, not is_valid
+        elif kind == b"IDAT" and not is_animated:
+            return
         elif kind in (b"IDAT", b"fdAT") and control is not None:
             pixels.append(content if kind == b"IDAT" else content[4:])
             damaged = damaged or not is_valid

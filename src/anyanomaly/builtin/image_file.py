@@ -28,7 +28,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000
 """Formats that are read, by content and not by suffix. Pillow reads others by running external programs."""
 
 MAX_PIXELS = 100_000_000
-"""Largest number of pixels of an image. Decoding takes up to 16 bytes per pixel, so this is at most 1.6 GB."""
+"""Largest number of pixels of an image; decoding takes up to 16 bytes for each."""
 
 ORIENTATION = 0x0112
 """EXIF tag: 1 to 8."""
@@ -45,17 +45,24 @@ def pillow() -> Any:
     return Image
 
 
+def open_binary(path: Path) -> IO[bytes]:
+    """Open a file.
+
+    :raises VideoError: when it is missing or may not be read.
+    """
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise VideoError(f"{path} cannot be opened: {error.strerror}.") from error
+
+
 @contextmanager
 def open_image(path: Path) -> Iterator[Image]:
     """Open an image file; nothing is decoded yet.
 
     :raises VideoError: when it is missing, no image, broken, or too large.
     """
-    try:
-        file = path.open("rb")
-    except (OSError, ValueError) as error:
-        raise VideoError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.") from error
-    with file, opened(file, str(path)) as image:
+    with open_binary(path) as file, opened(file, str(path)) as image:
         yield image
 
 
@@ -92,39 +99,37 @@ def image_errors(name: str) -> Iterator[None]:
         raise VideoError(f"{name} is damaged or incomplete ({error or type(error).__name__}).") from error
 
 
-def check_size(width: int, height: int, name: str) -> None:
+def check_size(width: int, height: int, name: str, limit: int = MAX_PIXELS) -> None:
     """Check that an image of this size, in pixels, may be decoded.
 
-    :raises VideoError: when it has more than ``MAX_PIXELS`` pixels.
+    :raises VideoError: when it has more than ``limit`` pixels.
     """
-    if width * height > MAX_PIXELS:
+    if width * height > limit:
         raise VideoError(
-            f"{name} has {width} x {height} pixels, more than the {MAX_PIXELS // 1_000_000} million that are decoded. "
+            f"{name} has {width} x {height} pixels, more than the {limit // 1_000_000} million that are decoded. "
             f"Scale it down first."
         )
 
 
-def decode(image: Image) -> PixelArray:
+def decode(image: Image, name: str) -> PixelArray:
     """Return the pixels of the current frame of an open image, rotated as its EXIF orientation says.
 
     16-bit values lose their low byte: they are not stretched to the range that an image uses.
 
+    :param name: of the image, for messages.
     :raises VideoError: for values whose white is not defined: floating point and 32 bits.
     """
     image.load()
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         pixels = _decode_16_bits(image)
     elif image.mode in ("I", "F"):
-        raise VideoError(
-            f"{getattr(image, 'filename', '') or 'The image'} holds 32-bit values, of which none is defined as white. "
-            f"Convert it to 8 or 16 bits."
-        )
+        raise VideoError(f"{name} holds 32-bit values, of which none is defined as white. Convert it to 8 or 16 bits.")
     elif image.has_transparency_data:
-        pixels = np.asarray(image.convert("RGBA"))
+        pixels = np.asarray(image if image.mode == "RGBA" else image.convert("RGBA"))
     else:
         if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
             image = _invert(image)
-        pixels = np.asarray(image.convert("RGB"))
+        pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     return np.ascontiguousarray(_rotate(pixels, _orientation(image)))
 
 
@@ -132,11 +137,18 @@ def on_white(pixels: PixelArray) -> ImageArray:
     """Return the pixels as RGB; transparent parts show white, as in a browser."""
     if pixels.shape[2] == 3:
         return pixels
+    white = np.full(pixels.shape, 255, np.uint8)
+    draw_over(white, pixels)
+    return np.ascontiguousarray(white[..., :3])
+
+
+def draw_over(canvas: PixelArray, pixels: PixelArray) -> None:
+    """Draw RGBA pixels over RGBA pixels of the same size, in place."""
     library = pillow()
-    height, width, _ = pixels.shape
-    white = library.new("RGBA", (width, height), (255, 255, 255, 255))
-    white.alpha_composite(library.fromarray(pixels))
-    return np.asarray(white.convert("RGB"))
+    for top in range(0, len(canvas), 256):  # by strips, to save memory
+        rows = slice(top, top + 256)
+        below, above = library.fromarray(canvas[rows]), library.fromarray(pixels[rows])
+        canvas[rows] = np.asarray(library.alpha_composite(below, above))
 
 
 def is_dark(image: Image) -> bool:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate, count, islice
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 from anyanomaly.builtin import apng, gif, webp
-from anyanomaly.builtin.animation import draw, shown_duration
-from anyanomaly.builtin.image_file import check_size, decode, image_errors, is_dark, on_white, open_image
+from anyanomaly.builtin.animation import MAX_CANVAS_PIXELS, draw, shown_duration
+from anyanomaly.builtin.image_file import check_size, decode, image_errors, is_dark, on_white, open_binary, open_image
 from anyanomaly.errors import VideoError
 from anyanomaly.types import ImageArray
 
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 IS_DARK = "use only the low 12 of their 16 bits and look almost black; scale their values to the full range"
 HAS_MORE = "hold more than one frame; only the first frame is used"
 
-_PARTS: dict[str | None, ModuleType] = {"GIF": gif, "PNG": apng, "WEBP": webp}
-"""By format, the module that reads the parts of its animations."""
+_ANIMATIONS: tuple[tuple[bytes, ModuleType], ...] = (
+    (rb"GIF8[79]a", gif),
+    (rb"\x89PNG\r\n\x1a\n", apng),
+    (rb"RIFF....WEBPVP8X", webp),
+)
+"""By the first bytes of a file, as a pattern: the module that reads the parts of its animations."""
 
 _SUBFILE_TYPE = 254
 """TIFF tag; its lowest bit marks a smaller copy of another page."""
@@ -74,42 +79,41 @@ def open_file(path: Path) -> ImageSequence:
 
     :raises VideoError: when it is missing, no image, too large, or damaged at its start.
     """
+    if animation := _open_animation(path):
+        return animation
     with open_image(path) as image:
-        if (module := _PARTS.get(image.format)) and (animation := _open_animation(path, module)):
-            return animation
-        n_frames = int(getattr(image, "n_frames", 1))
+        pages = [0]  # a JPEG may hold a preview or a map of depths as its second frame
         durations_s: tuple[float, ...] = ()
         if image.format == "TIFF":
-            pages = [page for page in range(n_frames) if not _is_smaller_copy(image, page)] or [0]
-        elif image.format == "AVIF" and n_frames > 1:
-            pages, durations_s = list(range(n_frames)), _decode_durations(image, n_frames)
-        else:
-            pages = [0]  # a JPEG may hold a preview or a map of depths as its second frame
+            pages = _pages(image)
+        elif image.format == "AVIF" and (durations_s := _decode_durations(image)):
+            pages = list(range(len(durations_s)))
     return ImageSequence(len(pages), lambda start, every: _read_pages(path, pages[start::every]), durations_s)
 
 
 def _read_first(path: Path) -> Picture | VideoError:
     try:
-        with open_image(path) as image:
-            if image.format != "GIF":
-                pixels = on_white(decode(image))
-                has_more = image.format != "MPO" and getattr(image, "n_frames", 1) > 1
-                return Picture(pixels, (HAS_MORE,) * has_more + (IS_DARK,) * is_dark(image))
-        animation = open_file(path)
-        picture = next(animation.pictures(0, 1))
+        sequence = open_file(path)
     except VideoError as error:
         return error
-    return Picture(picture.image, (HAS_MORE,) * (animation.n_frames > 1)) if isinstance(picture, Picture) else picture
+    picture = next(sequence.pictures(0, 1))
+    if isinstance(picture, VideoError) or sequence.n_frames == 1:
+        return picture
+    return Picture(picture.image, (*picture.remarks, HAS_MORE))
 
 
-def _open_animation(path: Path, module: ModuleType) -> ImageSequence | None:
-    """Return an animation that is stored as parts; None: the file is a still image."""
+def _open_animation(path: Path) -> ImageSequence | None:
+    """Return an animation that is stored as parts; None: the file is something else, or a still image."""
     with image_errors(str(path)), _mapped(path) as data:
+        modules = [module for pattern, module in _ANIMATIONS if re.match(pattern, data, re.DOTALL)]
+        if not modules:
+            return None
+        module = modules[0]
         durations_s = tuple(shown_duration(part.duration_s) for part in module.read_parts(data))
         if not durations_s:
             return None
         width, height = module.canvas_size(data)
-    check_size(width, height, str(path))
+    check_size(width, height, str(path), MAX_CANVAS_PIXELS)
 
     def pictures(start: int, every: int) -> Pictures:
         with _mapped(path) as data:
@@ -129,21 +133,33 @@ def _read_pages(path: Path, pages: Sequence[int]) -> Pictures:
                 with image_errors(name):
                     image.seek(page)
                     check_size(image.width, image.height, name)
-                    picture: Picture | VideoError = Picture(on_white(decode(image)), (IS_DARK,) * is_dark(image))
+                    picture: Picture | VideoError = Picture(on_white(decode(image, name)), (IS_DARK,) * is_dark(image))
             except VideoError as error:
                 picture = error
             yield picture
 
 
-def _is_smaller_copy(image: Image, page: int) -> bool:
-    image.seek(page)
-    return bool(image.tag_v2.get(_SUBFILE_TYPE, 0) & 1)  # type: ignore[attr-defined]
+def _pages(image: Image) -> list[int]:
+    """Return the positions of the pages of a TIFF, without smaller copies of others; at least one."""
+    pages = []
+    for page in count():
+        try:
+            image.seek(page)
+        except EOFError:
+            break
+        except Exception:  # as for pixels: whatever Pillow raises for damaged files; reading the page will say so
+            pages.append(page)
+            break
+        if not image.tag_v2.get(_SUBFILE_TYPE, 0) & 1:  # type: ignore[attr-defined]
+            pages.append(page)
+    return pages or [0]
 
 
-def _decode_durations(image: Image, n_frames: int) -> tuple[float, ...]:
-    """Return the duration of each frame, in seconds, which Pillow knows after decoding it."""
+def _decode_durations(image: Image) -> tuple[float, ...]:
+    """Return the duration of each frame, in seconds, which Pillow knows after decoding it; empty for a still image."""
+    n_frames = int(getattr(image, "n_frames", 1))
     durations_s = []
-    for page in range(n_frames):
+    for page in range(n_frames) if n_frames > 1 else ():
         image.seek(page)
         image.load()
         durations_s.append(shown_duration(image.info.get("duration", 0) / 1000))
@@ -152,5 +168,14 @@ def _decode_durations(image: Image, n_frames: int) -> tuple[float, ...]:
 
 @contextmanager
 def _mapped(path: Path) -> Iterator[mmap]:
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-        yield data
+    """Map a file into memory.
+
+    :raises VideoError: when it is missing, cannot be read, or is empty.
+    """
+    with open_binary(path) as file:
+        try:
+            data = mmap(file.fileno(), 0, access=ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise VideoError(f"{path} is empty (0 bytes).") from error
+        with data:
+            yield data

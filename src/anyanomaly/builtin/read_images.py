@@ -69,8 +69,8 @@ class ImageReader(Reader[ImageReaderOptions]):
             yield Frame(video, index, times_s[index], fit(picture.image, (video.width, video.height)))
         if errors:
             raise VideoError(
-                f"{len(errors)} of the {sequence.n_frames} images of {video.uri} cannot be read and were skipped. "
-                f"Replace or remove them. The first: {errors[0]}"
+                f"{len(errors)} of the {sequence.n_frames} images of {video.uri} cannot be read; they were skipped. "
+                f"The first: {errors[0]}"
             )
 
 
@@ -86,9 +86,11 @@ def _open(uri: str) -> ImageSequence:
         paths = _image_paths(uri)
     except OSError as error:
         raise VideoError(f"The folder {uri} cannot be read: {error.strerror}.") from error
+    if not paths and not path.is_dir() and not any(character in uri for character in "*?["):
+        raise VideoError(f"There is no file or folder {uri}. Check the path.")
     if not paths:
-        kind = "holds" if path.is_dir() else "is no file or folder, and as a pattern it matches"
-        raise VideoError(f"{uri} {kind} no images ({', '.join(sorted(SUFFIXES))}). Check the path.")
+        verb = "holds" if path.is_dir() else "matches"
+        raise VideoError(f"{uri} {verb} no images ({', '.join(sorted(SUFFIXES))}). Check the path.")
     return open_folder(paths)
 
 
