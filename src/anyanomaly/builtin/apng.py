@@ -30,26 +30,32 @@ def read_parts(data: bytes | mmap) -> Iterator[Part]:
     control: bytes | None = None  # of the current frame
     pixels: list[bytes] = []  # compressed, of the current frame
     damaged = False
-    is_first, is_animated = True, False
+    n_parts, n_declared = 0, 0
     for kind, content, is_valid in _chunks(data):
         if kind in (b"fcTL", b"IEND") and control is not None:
-            yield _part(header, palette, control, pixels, damaged, is_first)
-            control, pixels, damaged, is_first = None, [], False, False
+            yield _part(header, palette, control, pixels, damaged, n_parts == 0)
+            control, pixels, damaged = None, [], False
+            n_parts += 1
         if kind == b"IHDR":
             header = content
-        elif kind == b"acTL":
-            is_animated = True
+        elif kind == b"acTL" and len(content) == 8:
+            n_declared, _ = struct.unpack(">II", content)
         elif kind in (b"PLTE", b"tRNS"):
             palette += _pack(kind, content)
         elif kind == b"fcTL" and len(content) == _FRAME_CONTROL.size:
             control, damaged = content, not is_valid
-        elif kind == b"IDAT" and not is_animated:
+        elif kind == b"IDAT" and not n_declared:
             return
         elif kind in (b"IDAT", b"fdAT") and control is not None:
             pixels.append(content if kind == b"IDAT" else content[4:])
             damaged = damaged or not is_valid
-    if control is not None:  # the file ends in it
-        yield _part(header, palette, control, pixels, True, is_first)
+        elif kind == b"IEND":
+            return
+    if control is not None:
+        yield _part(header, palette, control, pixels, damaged, n_parts == 0)
+        n_parts += 1
+    if n_parts < n_declared and not damaged:
+        yield Part(b"", 0, 0, 0.0, damaged=True)  # cut between two frames
 
 
 def canvas_size(data: bytes | mmap) -> tuple[int, int]:

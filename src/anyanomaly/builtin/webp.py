@@ -18,13 +18,17 @@ def read_parts(data: bytes | mmap) -> Iterator[Part]:
 
     :param data: the content of the file, which starts with a valid header.
     """
-    position = 12
+    position, end_of_file = 12, 8 + struct.unpack_from("<I", data, 4)[0]
+    is_animated = False
     while position + _CHUNK_HEADER <= len(data):
         kind, n_bytes = struct.unpack_from("<4sI", data, position)
         start, end = position + _CHUNK_HEADER, position + _CHUNK_HEADER + n_bytes
         if kind == b"ANMF":
+            is_animated = True
             yield _part(bytes(data[start:end]), damaged=end > len(data) or n_bytes <= _FRAME_HEADER)
         position = end + n_bytes % 2
+    if is_animated and position <= len(data) < end_of_file:
+        yield _part(b"", damaged=True)  # cut between two frames
 
 
 def canvas_size(data: bytes | mmap) -> tuple[int, int]:
