@@ -21,8 +21,8 @@ from anyanomaly.types import ImageArray
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-IS_DARK = "use only the low 12 of their 16 bits and look almost black; scale their values to the full range"
-HAS_MORE = "hold more than one frame; only the first frame is used"
+IS_DARK = "16-bit images that use only the low 12 bits look almost black; scale their values to the full range"
+HAS_MORE = "Of files with several frames, only the first frame is used"
 
 _ANIMATIONS: tuple[tuple[bytes, ModuleType], ...] = (
     (rb"GIF8[79]a", gif),
@@ -39,6 +39,7 @@ _SUBFILE_TYPE = 254
 class Picture:
     """One frame, and what a user should know about it."""
 
+    name: str  # of the file, or of the frame in its file
     image: ImageArray
     remarks: tuple[str, ...] = ()  # of the constants above
 
@@ -99,7 +100,7 @@ def _read_first(path: Path) -> Picture | VideoError:
     picture = next(sequence.pictures(0, 1))
     if isinstance(picture, VideoError) or sequence.n_frames == 1:
         return picture
-    return Picture(picture.image, (*picture.remarks, HAS_MORE))
+    return Picture(path.name, picture.image, (*picture.remarks, HAS_MORE))
 
 
 def _open_animation(path: Path) -> ImageSequence | None:
@@ -118,8 +119,8 @@ def _open_animation(path: Path) -> ImageSequence | None:
     def pictures(start: int, every: int) -> Pictures:
         with _mapped(path) as data:
             frames = draw(module.read_parts(data), width, height, str(path))
-            for frame in islice(frames, start, None, every):
-                yield frame if isinstance(frame, VideoError) else Picture(frame)
+            for index, frame in islice(enumerate(frames), start, None, every):
+                yield frame if isinstance(frame, VideoError) else Picture(f"frame {index}", frame)
 
     return ImageSequence(len(durations_s), pictures, durations_s if len(durations_s) > 1 else ())
 
@@ -128,12 +129,14 @@ def _read_pages(path: Path, pages: Sequence[int]) -> Pictures:
     """Yield the frames of a file by their positions in it."""
     with open_image(path) as image:
         for page in pages:
-            name = f"{path}, frame {page}," if len(pages) > 1 else str(path)
+            name = f"frame {page}" if len(pages) > 1 else path.name
+            full_name = f"{path}, {name}," if len(pages) > 1 else str(path)
             try:
-                with image_errors(name):
+                with image_errors(full_name):
                     image.seek(page)
-                    check_size(image.width, image.height, name)
-                    picture: Picture | VideoError = Picture(on_white(decode(image, name)), (IS_DARK,) * is_dark(image))
+                    check_size(image.width, image.height, full_name)
+                    pixels = on_white(decode(image, full_name))
+                    picture: Picture | VideoError = Picture(name, pixels, (IS_DARK,) * is_dark(image))
             except VideoError as error:
                 picture = error
             yield picture

@@ -19,7 +19,7 @@ SUFFIXES = frozenset(
     | {".jp2", ".pbm", ".pgm", ".ppm", ".pnm"}
 )
 
-OTHER_SIZE = "are of another size than the first one; they are fitted into its size, with black borders"
+OTHER_SIZE = "Images of another shape or size than the first one are fitted into its size, with black borders"
 
 
 class ImageReader(Reader[ImageReaderOptions]):
@@ -28,6 +28,10 @@ class ImageReader(Reader[ImageReaderOptions]):
     A single file is a video too: an animation with its own durations, played once; the pages of a TIFF; or one frame.
     Of such a file in a folder, the first frame is used.
     """
+
+    def __init__(self, options: ImageReaderOptions) -> None:
+        super().__init__(options)
+        self._notices: dict[str, tuple[str, ...]] = {}
 
     def probe(self, uri: str) -> Video:
         """Describe a folder, a glob or a file; the first readable image gives the size of all.
@@ -56,7 +60,7 @@ class ImageReader(Reader[ImageReaderOptions]):
         sequence = _open(video.uri)
         times_s = sequence.times_s(video.fps)
         errors: list[VideoError] = []
-        remarks: dict[str, list[int]] = {}  # the frames that each is about
+        remarks: dict[str, list[str]] = {}  # the names of the images that each is about
         for number, picture in enumerate(sequence.pictures(start, every)):
             index = start + number * every
             if isinstance(picture, VideoError):
@@ -65,13 +69,22 @@ class ImageReader(Reader[ImageReaderOptions]):
             height, width, _ = picture.image.shape
             is_other_size = scaled_size(width, height, self.options.max_side) != (video.width, video.height)
             for remark in (*picture.remarks, *(OTHER_SIZE,) * is_other_size):
-                remarks.setdefault(remark, []).append(index)
+                remarks.setdefault(remark, []).append(picture.name)
+                self._notices[video.uri] = tuple(_notice(remark, names, video.uri) for remark, names in remarks.items())
             yield Frame(video, index, times_s[index], fit(picture.image, (video.width, video.height)))
         if errors:
             raise VideoError(
                 f"{len(errors)} of the {sequence.n_frames} images of {video.uri} cannot be read; they were skipped. "
                 f"The first: {errors[0]}"
             )
+
+    def notices(self, video: Video) -> tuple[str, ...]:
+        """Return what was unusual about the images read so far, one sentence each."""
+        return self._notices.get(video.uri, ())
+
+
+def _notice(remark: str, names: list[str], uri: str) -> str:
+    return f"{remark}: {len(names)} of {uri} (first: {names[0]})."
 
 
 def _open(uri: str) -> ImageSequence:
