@@ -19,7 +19,7 @@ from anyanomaly.types import LabelledVideo
 from anyanomaly_cvad.base import SurveyedDataset
 from anyanomaly_cvad.label_files import read_json, read_text
 from anyanomaly_cvad.masks import ANOMALY, video_count_findings
-from anyanomaly_cvad.names import list_lines, listed_name, name_key, split_name
+from anyanomaly_cvad.names import class_key, is_normal, list_lines, listed_name, name_key, split_name
 from anyanomaly_cvad.options import LabelledOptions, SpanOptions
 from anyanomaly_cvad.sources import (
     UBNORMAL,
@@ -252,23 +252,13 @@ class XdViolence(SpanDataset[SpanOptions]):
 
         :raises DatasetError: when the name has no known code.
         """
-        ending = re.search(r"_label_([A-Z0-9-]+)$", listed_name(video).upper().replace("_LABEL_", "_label_"))
-        codes = ending[1].split("-") if ending else []
+        ending = re.search(r"_label_([a-z0-9-]+)$", video, re.IGNORECASE)
+        codes = ending[1].upper().split("-") if ending else []
         events = tuple(XD_VIOLENCE_EVENTS[code] for code in codes if code in XD_VIOLENCE_EVENTS)
         if not events:
             listing = ", ".join(XD_VIOLENCE_EVENTS)
             raise DatasetError(f"The name of video '{video}' must end with _label_ and one or more codes of {listing}.")
         return events
-
-
-def class_key(name: str) -> str:
-    """Return what spellings of a class have in common: "RoadAccidents" and "Road_accidents"."""
-    return re.sub(r"[\W_]", "", name).casefold()
-
-
-def is_normal(class_name: str) -> bool:
-    """Return whether the videos of a class have no events: "Normal" or "Testing_Normal_Videos_Anomaly"."""
-    return "normal" in class_key(class_name).replace("abnormal", "")
 
 
 def _check_unique(annotations: Mapping[str, Any], name: str, path: Path) -> None:

@@ -35,7 +35,7 @@ def read_labels(path: Path, video: str, key: str = "") -> Labels | Spans:
         case ".h5" | ".hdf5":
             return _pick_labels(read_h5(path), key or video, where)
         case ".npy":
-            return parse_labels(_read_npy(path), where)
+            return parse_labels(read_npy(path), where)
         case ".mat":
             return parse_labels(read_mat(path, key), where)
         case ".csv":
@@ -100,7 +100,11 @@ def _find_key(keys: Collection[str], key: str) -> str | None:
     return similar[0] if len(similar) == 1 else None
 
 
-def _read_npy(path: Path) -> Any:
+def read_npy(path: Path) -> Any:
+    """Return the array of an npy file.
+
+    :raises DatasetError: when it cannot be read, or holds Python objects.
+    """
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:

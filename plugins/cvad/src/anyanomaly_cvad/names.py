@@ -32,6 +32,16 @@ def name_key(name: str) -> str:
     return " ".join(words).removesuffix("_x264")
 
 
+def class_key(name: str) -> str:
+    """Return what spellings of a class have in common: "RoadAccidents" and "Road_accidents"."""
+    return re.sub(r"[\W_]", "", name).casefold()
+
+
+def is_normal(class_name: str) -> bool:
+    """Return whether the videos of a class have no events: "Normal" or "Testing_Normal_Videos_Anomaly"."""
+    return "normal" in class_key(class_name).replace("abnormal", "")
+
+
 def list_lines(text: str) -> list[list[str]]:
     """Return the fields of each line of a list, which blanks, tabs, commas or semicolons separate.
 
