@@ -27,9 +27,13 @@ def anyanomaly_register_readers() -> list[ReaderSpec]:
         ),
         ReaderSpec(
             name="images",
-            summary="A folder or a glob of jpg, png, webp or bmp images, in natural order",
+            summary="A folder or a glob of images in natural order, an animation, or one image",
             target=f"{_HERE}.read_images:ImageReader",
             options=f"{_HERE}.reader_options:ImageReaderOptions",
+            suffixes=frozenset(
+                {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"}
+                | {".tif", ".tiff", ".avif", ".jp2", ".pbm", ".pgm", ".ppm", ".pnm"}
+            ),
         ),
     ]
 

@@ -25,3 +25,23 @@ def to_rgb(picture: Any, size: tuple[int, int]) -> ImageArray:
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     image: ImageArray = np.ascontiguousarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
     return image
+
+
+def fit(picture: ImageArray, size: tuple[int, int]) -> ImageArray:
+    """Return an image, scaled to fit into ``size`` (width, height) in pixels without distortion, with black borders."""
+    cv2 = opencv()
+    height, width, _ = picture.shape
+    if (width, height) == size:
+        return picture
+    scale = min(size[0] / width, size[1] / height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if abs(inner[0] - size[0]) <= 1 and abs(inner[1] - size[1]) <= 1:
+        inner = size  # the difference is rounding
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    scaled: ImageArray = cv2.resize(picture, inner, interpolation=method)
+    if inner == size:
+        return scaled
+    image = np.zeros((size[1], size[0], 3), np.uint8)
+    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    image[top : top + inner[1], left : left + inner[0]] = scaled
+    return image

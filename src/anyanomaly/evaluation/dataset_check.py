@@ -92,7 +92,8 @@ def check_dataset(dataset: Dataset[Options], reader_for: Callable[[str], Reader[
     :raises DatasetNotFound: when the dataset is missing.
     """
     survey = dataset.survey()
-    findings = list(survey.findings)
+    labels = [Finding("note", "labels", f"Labels: {survey.labels}.")] if survey.labels else []
+    findings = [*labels, *survey.findings]
     ids = [video.id for video in survey.videos]
     findings += [
         Finding("error", name, f"The dataset has two videos of the name '{name}'.")
