@@ -120,8 +120,12 @@ def randomize(model: Any) -> None:
     """Give matrices, and the statistics of batch norms, values that change what the model computes."""
     import torch
 
-    for weights in model.parameters():
-        if weights.ndim > 1:
+    for name, weights in model.named_parameters():
+        if weights.ndim == 4:  # a signal through many convolutions neither vanishes nor explodes
+            torch.nn.init.kaiming_normal_(weights)
+        elif name.endswith("gamma"):  # FastViT's scale of a layer, which starts near zero
+            torch.nn.init.constant_(weights, 0.5)
+        elif weights.ndim > 1:
             torch.nn.init.normal_(weights, std=SCALE)
     for module in model.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
