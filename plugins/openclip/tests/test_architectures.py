@@ -15,10 +15,11 @@ import pytest
 import torch
 from anyanomaly_openclip.encoder import OpenClipEncoder
 from anyanomaly_openclip.options import OpenClipOptions
+from anyanomaly_openclip.presets import MetaClip2Options, SigLip2Options
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from anyanomaly.errors import AnyAnomalyError, UsageError
+from anyanomaly.errors import AnyAnomalyError, MissingRequirement, UsageError
 from anyanomaly.types import Crop, Frame, Video
 from tests.support.tiny_encoders import ARCHITECTURES, make_encoder, make_metaclip2
 
@@ -156,6 +157,29 @@ def test_metaclip2_has_the_vectors_of_transformers(tmp_path: Path, activation: s
         inputs = torch.stack([encoder._loaded.preprocess(Image.fromarray(frame.image)) for frame in frames()])
         expected = unit(model.get_image_features(pixel_values=inputs).pooler_output)
         np.testing.assert_allclose(encoder.encode_crops([Crop(frame) for frame in frames()]), expected, atol=1e-5)
+
+
+def hub_copy(cache: Path, repository: str) -> Path:
+    """Return the folder of a repository's only snapshot in a cache of the hub's client."""
+    root = cache / f"models--{repository.replace('/', '--')}"
+    (root / "refs").mkdir(parents=True)
+    (root / "refs" / "main").write_text("1" * 40)
+    return root / "snapshots" / ("1" * 40)
+
+
+def test_models_of_the_hub_are_loaded_from_its_cache_without_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    options = MetaClip2Options(device="cpu")
+    with pytest.raises(MissingRequirement, match=r"metaclip-2-worldwide-b32 .* could not be downloaded: [^\n]+$"):
+        OpenClipEncoder(options).load()
+    make_metaclip2(hub_copy(tmp_path, options.model.removeprefix("hf-hub:")))
+    make_encoder("siglip2", hub_copy(tmp_path, "timm/ViT-B-32-SigLIP2-256"))
+    for present in (options, SigLip2Options(model="hf-hub:timm/ViT-B-32-SigLIP2-256", device="cpu")):
+        with OpenClipEncoder(present) as encoder:
+            assert encoder.encode_texts(LANGUAGES).shape[0] == len(LANGUAGES)
 
 
 def test_a_file_of_weights_has_the_preprocessing_of_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

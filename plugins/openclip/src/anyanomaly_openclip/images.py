@@ -33,7 +33,7 @@ def speed_up(model: Any) -> None:
     """
     tower = getattr(model, "visual", None)
     if isinstance(tower, TimmModel):
-        from timm.utils import reparameterize_model
+        from timm.utils.model import reparameterize_model
 
         tower.trunk = reparameterize_model(tower.trunk, inplace=True)
     elif isinstance(tower, VisionTransformer) and tower.pool_type == "tok" and tower.attn_pool is None:

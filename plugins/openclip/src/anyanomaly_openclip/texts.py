@@ -35,5 +35,5 @@ def encode_texts(model: Any, tokens: torch.Tensor) -> torch.Tensor:
     pooled = text_global_pool(tower.ln_final(states), tokens, pool, eos_token_id=end_id)
     projection = tower.text_projection
     if projection is None:
-        return pooled
+        return pooled  # type: ignore[no-any-return]
     return projection(pooled) if isinstance(projection, torch.nn.Linear) else pooled @ projection  # type: ignore[no-any-return]
