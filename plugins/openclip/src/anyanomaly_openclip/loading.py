@@ -75,7 +75,7 @@ def _from_folder(path: Path) -> LoadedModel:
         return _from_name(f"{FOLDER_SCHEME}{path}", None)
     if is_metaclip2(path):
         model, cfg = load_towers(path)
-        return _loaded_model(model, load_folder_tokenizer(path, model.context_length), cfg)
+        return _loaded_model(model, load_folder_tokenizer(path, {"context_length": model.context_length}), cfg)
     raise UsageError(
         f"The folder {path} holds no open_clip model: {OPEN_CLIP_CONFIG} is missing. Give the folder of a model."
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import open_clip
 import torch
-from open_clip.tokenizer import HFTokenizer
+from huggingface_hub import snapshot_download
+from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer
 
 from anyanomaly.errors import MissingRequirement, UsageError
 from anyanomaly.kit import first_line
@@ -27,41 +27,37 @@ def load_tokenizer(name: str) -> Tokenize:
     :raises UsageError: when a folder lacks it.
     :raises MissingRequirement: when it is not on this machine and cannot be downloaded.
     """
-    config = open_clip.get_model_config(name)["text_cfg"]
-    repository = config.get("hf_tokenizer_name")
+    text_config = open_clip.get_model_config(name)["text_cfg"]
+    repository = text_config.get("hf_tokenizer_name")
     if not repository:
         return open_clip.get_tokenizer(name)  # type: ignore[no-any-return]
     if name.startswith(FOLDER_SCHEME):
-        _check_folder(Path(name.removeprefix(FOLDER_SCHEME)))
-    with _explain_errors(name, repository):
-        return open_clip.get_tokenizer(name, trust_remote_code=False)  # type: ignore[no-any-return]
+        return load_folder_tokenizer(Path(name.removeprefix(FOLDER_SCHEME)), text_config)
+    try:
+        # transformers looks for a config.json in the repository, and fails without a network where there is none
+        folder = snapshot_download(repository, allow_patterns=["*.json", "*.model"])
+    except Exception as error:  # the hub's client raises its own errors and those of its HTTP client
+        raise MissingRequirement(
+            f"The tokenizer of {name} ({repository}) is not on this machine and could not be downloaded: "
+            f"{first_line(error)} Connect once, or give a folder with weights and tokenizer as --encoder.model."
+        ) from error
+    return load_folder_tokenizer(Path(folder), text_config)
 
 
-def load_folder_tokenizer(folder: Path, context_length: int) -> Tokenize:
-    """Return the tokenizer of a folder in transformers' layout.
+def load_folder_tokenizer(folder: Path, text_config: Mapping[str, Any]) -> Tokenize:
+    """Return the tokenizer of transformers in a folder.
 
-    :raises UsageError: when the folder lacks it.
+    :param text_config: open_clip's configuration of the text tower. :raises UsageError: when there is no tokenizer.
     """
-    _check_folder(folder)
-    with _explain_errors(str(folder), str(folder)):
-        return HFTokenizer(str(folder), context_length, trust_remote_code=False)  # type: ignore[no-any-return]
-
-
-def _check_folder(folder: Path) -> None:
-    """Fail without a vocabulary: transformers would make an empty one, in which all texts are alike."""
     if not (folder / "tokenizer.json").is_file() and not any(folder.glob("*.model")):
+        # transformers would make one with an empty vocabulary, in which all texts are alike
         raise UsageError(
             f"The folder {folder} holds no tokenizer: tokenizer.json is missing. "
             f"Copy the complete repository of the model."
         )
-
-
-@contextmanager
-def _explain_errors(name: str, repository: str) -> Iterator[None]:
+    settings = {**text_config.get("tokenizer_kwargs", {}), "trust_remote_code": False}
+    length, mode = text_config.get("context_length", DEFAULT_CONTEXT_LENGTH), text_config.get("tokenizer_mode")
     try:
-        yield
+        return HFTokenizer(str(folder), length, tokenizer_mode=mode, **settings)  # type: ignore[no-any-return]
     except (OSError, ValueError, ImportError) as error:
-        raise MissingRequirement(
-            f"The tokenizer of {name} ({repository}) is not on this machine, or cannot be loaded: {first_line(error)} "
-            f"Connect once, or give a folder with weights and tokenizer as --encoder.model."
-        ) from error
+        raise UsageError(f"The tokenizer in {folder} cannot be loaded: {first_line(error)}") from error
