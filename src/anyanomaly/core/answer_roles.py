@@ -1,0 +1,197 @@
+"""What a number is in an answer: the score, something that keeps a reader from trusting it, or another number."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+from typing import Final
+
+from anyanomaly.core.answer_numbers import Number, NumberedText
+from anyanomaly.core.answer_text import REFERENCE
+from anyanomaly.core.answer_words import (
+    BOUNDS_AFTER,
+    BOUNDS_BEFORE,
+    CERTAINTY,
+    CHANCE,
+    COMPARISONS,
+    CONDITIONS,
+    CONNECTIVES,
+    DENIED,
+    EXAMPLES,
+    FILLERS,
+    FINAL,
+    LABELS,
+    LEGEND_AFTER,
+    NEGATION,
+    POST_NEGATION,
+    RANGES,
+    VERBS,
+)
+
+
+class Role(Enum):
+    """What a number is."""
+
+    FINAL = auto()  # a score that replaces the others
+    LABELLED = auto()  # a score by its label
+    PLAIN = auto()  # a score because it stands alone
+    PART = auto()  # the score of one frame
+    DOUBTFUL = auto()  # a bound, a range, a question: no score can be read beside it
+    MENTIONED = auto()  # explains the scale, or an example: only a labelled score can be read beside it
+    OTHER = auto()  # a count, a time, a certainty
+
+
+_SCORE_WORD: Final = re.compile(f"{LABELS}|{VERBS}")
+_LABEL: Final = re.compile(LABELS)
+_FINAL: Final = re.compile(FINAL)
+_CERTAINTY: Final = re.compile(CERTAINTY)
+_CHANCE: Final = re.compile(CHANCE)
+_NEGATION: Final = re.compile(NEGATION)
+_BOUND: Final = re.compile(BOUNDS_BEFORE)
+_EXAMPLE: Final = re.compile(EXAMPLES)
+_CONDITION: Final = CONDITIONS
+_LEGEND: Final = LEGEND_AFTER
+_DENIED: Final = re.compile(DENIED)
+_CONNECTIVE: Final = re.compile(rf"[\s,]*(?:{CONNECTIVES})")
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['.][^\W\d_]+)*\.?")
+_SIGNS: Final = " \n:=-–~→\"'>*.,([{"
+_COPULA: Final = re.compile(
+    r"[:=→]\s?$|\b(?:is|was|be|of|as|an?|est|de|es|é|è|di|ist|von|beträgt|lautet|sei|eine?|составляет|равн[аоы]?|будет|هو|هي|là|um|uma|un|una|une|del)\s$|[は为為是이가은는:]\s?$|^\s?$|[–-]\s?$"
+)
+_PART: Final = re.compile(
+    rf"^\W*(?:\w+\W+){{0,3}}{REFERENCE}\W*(?:{LABELS}\W*(?:(?:is|of|ist|est|es|é|è|は|为|是)\W*)?)?$|{LABELS}\W+(?:\w+\W+){{0,2}}{REFERENCE}\W*(?:(?:is|ist|est|es|は|为|是)\W*)?$"
+)
+_OF: Final = re.compile(r"\s(?:of|der|des|du|de|del|della|dello|do|da)\b|\s?[的の의]")
+
+
+def role(number: Number, numbered: NumberedText) -> Role:
+    """Return what a number is in its text."""
+    if number.is_quantity or _states_certainty(number):
+        return Role.OTHER
+    before, after = number.clause_before, number.clause_after
+    label = _last(_SCORE_WORD, before)
+    is_tight = label is not None and bool(_COPULA.search(before[label.end() :]))
+    if not number.in_range:
+        return Role.DOUBTFUL if is_tight else Role.OTHER
+    if number.is_whole and not is_tight and not _stands_alone(number):
+        return Role.MENTIONED if _LEGEND.match(number.after) else Role.OTHER
+    if _is_doubtful(number, numbered, label):
+        return Role.DOUBTFUL
+    if _is_mentioned(number):
+        return Role.MENTIONED
+    if _DENIED.search(" ".join(_WORD.findall(before)[-3:])) or _denies_presence(number):
+        return Role.OTHER
+    if number.is_whole and _WORD.match(after.lstrip(" ")) and not _CONNECTIVE.match(after):
+        return Role.OTHER  # "Answer: 1 person"
+    if _PART.search(before):
+        return Role.PART
+    ends = before.rstrip(" ").endswith((":", "="))
+    if _FINAL.search(before) and (label or ends):
+        return Role.FINAL
+    if number.is_percent and _OF.match(number.after) and not _CHANCE.search(number.clause_after):
+        return Role.OTHER
+    if label or number.has_points or _SCORE_WORD.search(_first_words(after, 2)) or _is_chance(number):
+        return Role.LABELLED
+    return Role.PLAIN if _stands_alone(number) or (ends and _ends(after) and not number.is_percent) else Role.OTHER
+
+
+def _states_certainty(number: Number) -> bool:
+    """Return whether a number says how sure the model is."""
+    before = number.clause_before
+    label = _last(_LABEL, before)
+    if _CERTAINTY.search(_first_words(number.clause_after, 2 if label else 4)):
+        return True
+    if label is None:
+        before = re.sub(r"^\W*(?:sure|certain(?:ly)?|seguro|claro|certo)\W", "", number.sentence_before)
+        label = _last(_LABEL, before)
+    certainty = _last(_CERTAINTY, before)
+    if certainty is None:
+        return False
+    if label is None or label.start() <= certainty.start():
+        return True
+    between = before[certainty.end() : label.start()]
+    return not re.match(r"\W*(?:that|the|my|dass|die|der|das|que|che|что|la|le|il|lo|o|a|l')\b|\W*,", between)
+
+
+def _is_doubtful(number: Number, numbered: NumberedText, label: re.Match[str] | None) -> bool:
+    before, after = number.clause_before, number.clause_after
+    tail = before[label.end() :] if label else re.split(r"[:=]", before)[-1]
+    if number.sentence_after.endswith("?") or _CONDITION.search(number.sentence_before) or _CONDITION.match(after.lstrip()):
+        return True
+    if re.search(r"(?<![-=])[<>]\s?$|±\s?$|\+/-\s?$", number.before) or BOUNDS_AFTER.match(number.after):
+        return True
+    bound = _last(_BOUND, before)
+    if bound and len(_WORD.findall(before[bound.end() :])) <= 1 and len(before) - bound.end() <= 8:
+        return True
+    negation = _last(_NEGATION, tail)
+    if negation and (label or len(_WORD.findall(tail[negation.end() :])) <= 1) or POST_NEGATION.match(number.after):
+        return True
+    position = numbered.numbers.index(number)
+    neighbours = numbered.numbers[max(0, position - 1) : position + 2]
+    return any(
+        RANGES.fullmatch(numbered.between(first, second)) and not (second if first is number else first).is_quantity
+        for first, second in zip(neighbours, neighbours[1:], strict=False)
+    )
+
+
+def _is_mentioned(number: Number) -> bool:
+    if _LEGEND.match(number.after) and (number.value in (0, 1) or re.match(r"\s?=", number.after)):
+        return True
+    before = number.sentence_before
+    example = _last(_EXAMPLE, before)
+    if example and len(_WORD.findall(before[example.end() :])) <= 5:
+        return True
+    return bool(COMPARISONS.search(before))
+
+
+def _denies_presence(number: Number) -> bool:
+    """Return whether a chance is that of absence."""
+    sentence = f"{number.sentence_before} {number.sentence_after}"
+    return bool(_CHANCE.search(sentence) and _NEGATION.search(sentence))
+
+
+def _is_chance(number: Number) -> bool:
+    sentence = f"{number.sentence_before} {_first_words(number.clause_after, 3)}"
+    return not number.is_whole and bool(re.search(CHANCE, sentence))
+
+
+def _stands_alone(number: Number) -> bool:
+    """Return whether nothing but words that any number could stand with are in the clause."""
+    before, after = number.clause_before, number.clause_after
+    if number.is_whole:
+        return (
+            not _WORD.search(before)
+            and _ends(after)
+            and bool(re.search(r"(?:^|[.!?\n|→>]|\b(?:yes|no|ja|nein|oui|non|sí|sì|sim|não|да|нет)\W*)[\s:=*(\-–\"']*$", number.before[-12:]))
+            and not re.match(r"\s?(?:,\s?\d|\))", number.after + "0")
+        )
+    if number.maximum and number.maximum not in (1, 5, 10, 100):
+        return False
+    if number.is_leading and not number.is_percent and not number.maximum:
+        return not _OF.match(number.after)
+    return _are_fillers(before) and (_ends(after) or (not number.is_percent and not number.maximum and _are_fillers(after)))
+
+
+def _are_fillers(words: str) -> bool:
+    return all(word in FILLERS for word in _WORD.findall(words))
+
+
+def _ends(after: str) -> bool:
+    """Return whether a clause ends, or goes on with a reason."""
+    return not _WORD.search(after) or bool(_CONNECTIVE.match(after)) or bool(re.fullmatch(r"\s?(?:です|だ|とします|입니다|이다|है|でした)\W*", after))
+
+
+def _first_words(text: str, n_words: int) -> str:
+    """Return the first words of a clause, up to one that begins a reason; eight characters count as words at least."""
+    connective = re.search(rf"[\s,](?:{CONNECTIVES})", text)
+    text = text[: connective.start()] if connective else text
+    words = list(_WORD.finditer(text))[:n_words]
+    stop = words[-1].end() if words else 0
+    return text[: min(stop, 40)] if text[:1].isascii() and stop < 40 else text[:8]
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    match = None
+    for match in pattern.finditer(text):  # noqa: B007
+        pass
+    return match

@@ -1,0 +1,75 @@
+"""An answer as plain lower-case text: digits and signs of all scripts as ASCII, fields line by line, no markup."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final
+
+from anyanomaly.core.answer_fields import fields_as_lines
+from anyanomaly.core.thinking import remove_thinking, strip_thinking
+
+REFERENCE: Final = "\ue000"
+"""Stands for the number or place of a frame in plain text."""
+
+_SIGNS: Final = {
+    "٫": ".", "٬": ",", "٪": "%", "﹪": "%", "−": "-", "﹣": "-", "‐": "-", "‑": "-", "‒": "–", "—": "–", "―": "–", "─": "–",
+    "。": ". ", "｡": ". ", "।": ". ", "॥": ". ", "۔": ". ", "、": ", ", "､": ", ", "،": ", ", "؛": ";", "؟": "?", "¿": "", "¡": "",
+    "〜": "~", "～": "~", "∼": "~", "≈": "~", "≃": "~", "≅": "~", "…": "...", "⁄": "/", "∕": "/", "⇒": "→", "⟶": "→", "➜": "→", "➡": "→",
+    "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "「": '"', "」": '"', "『": '"', "』": '"', "’": "'", "‘": "'", "`": "",
+    "【": "[", "】": "]", "〔": "[", "〕": "]", "《": "[", "》": "]", "≥": ">", "≤": "<", "≧": ">", "≦": "<", "⩾": ">", "⩽": "<",
+}  # fmt: skip
+_COMMANDS: Final = {"approx": "~", "sim": "~", "geq": ">", "ge": ">", "gt": ">", "leq": "<", "le": "<", "lt": "<", "pm": "±", "to": "→"}
+_LIST_NUMBER: Final = re.compile(r"^[ >-]{0,4}(?:\(?[1-9]\d?[.)]|[1-9]\d?、)(?!\d)[ *_]{0,4}(?=[^\W\d_]|\*|\"|\[)", re.MULTILINE)
+_INLINE_TAGS: Final = frozenset("b i strong em u span p br div code pre h1 h2 h3 h4 li ul ol small big mark font td th tr table".split())
+
+
+def plain_text(answer: str) -> str:
+    """Return an answer without thinking and markup, in lower case; blanks and line ends are single."""
+    text = remove_thinking(_plain_characters(answer))
+    text = re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", text)).strip()
+    text = fields_as_lines(_LIST_NUMBER.sub("", text))
+    text = html.unescape(re.sub(r"<(/?)([A-Za-z][\w-]{0,30})(?:[ /][^<>]{0,80})?>", _plain_tag, text))
+    text = re.sub(r"\$(?=[^\s$])([^$\n]{1,60})\$(?!\d)", r" \1 ", text)
+    text = re.sub(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]{0,60})\}", r"\1", text)
+    text = re.sub(r"\\([A-Za-z]{1,12}|[^\w\s])", lambda match: _COMMANDS.get(match[1], match[1] if match[1] == "%" else " "), text)
+    text = re.sub(r"(?<!\d)\*+|\*+(?!\d)", "", text).replace('"', "").replace("_", " ")
+    text = re.sub(r"^ ?#+ |^ ?[-•·] (?=\S)", "", text, flags=re.MULTILINE)
+    text = re.sub(r" *\n[ \n]*", "\n", re.sub(r" +", " ", text))
+    return re.sub(r":\n", ": ", text).strip().lower()
+
+
+def full_text(answer: str) -> str:
+    """Return an answer without thinking in lower case, with all that stands around the score."""
+    return re.sub(r"\s+", " ", strip_thinking(_plain_characters(answer))).lower()
+
+
+def _plain_characters(text: str) -> str:
+    pieces = (unicodedata.normalize("NFC", text[start : start + 1000]) for start in range(0, len(text), 1000))
+    return re.sub(r"[^\n -_a-~]", lambda match: _plain_character(match[0]), "".join(pieces))
+
+
+@lru_cache(maxsize=4096)
+def _plain_character(char: str) -> str:
+    if char in _SIGNS:
+        return _SIGNS[char]
+    category = unicodedata.category(char)
+    if category == "Nd":
+        return str(unicodedata.decimal(char))
+    if category == "No" and "VULGAR FRACTION" in unicodedata.name(char, ""):
+        return f"{unicodedata.numeric(char):.6g}"
+    if "\uff01" <= char <= "\uff5e":
+        ascii_char = chr(ord(char) - 0xFEE0)
+        return f"{ascii_char} " if ascii_char in ",;:!?" else ascii_char
+    if category == "Cf" or char == REFERENCE:
+        return ""
+    return " " if category == "Zs" or char in "\t\v\f\r" else "\n" if char in "\u2028\u2029\x85" else char
+
+
+def _plain_tag(match: re.Match[str]) -> str:
+    slash, name = match[1], match[2].lower()
+    if name in _INLINE_TAGS:
+        return " " if name in {"b", "i", "strong", "em", "u", "span", "code"} else "\n"
+    return "\n" if slash else f"\n{name}: "
