@@ -25,7 +25,7 @@ _AFTER: Final = 80  # characters behind it
 
 _RUN: Final = re.compile(r"(?<![\d.,])\.?\d+(?:[.,:·・'][.,:·・']?\d+)*+(?:e[-+]?\d{1,3}(?!\w))?")
 _PLAIN: Final = re.compile(
-    r"(?:\d|[1-9]\d)?\.\d{1,12}|(?:[01],\d{1,12}|[1-9]\d?,\d{1,2})|0|[1-9]\d{0,11}|(?:\d\.)?\d{1,3}e[-+]?\d{1,3}"
+    r"(?:\d|[1-9]\d)?\.\d{1,12}|(?:0,\d{1,12}|1,(?:\d\d?|0{4,9})|[1-9]\d?,\d{1,2})|0|[1-9]\d{0,11}|(?:\d\.)?\d{1,3}e[-+]?\d{1,3}"
 )
 _INDEX: Final = r"\d{1,4}(?![.,]?\d|\s?%|[^\W\d_])"
 _REFERENCE: Final = re.compile(
@@ -65,6 +65,7 @@ class Number:
     is_percent: bool
     maximum: float  # of its ratio; 0: it is none
     is_quantity: bool  # with a unit, or a part of a name
+    on_scale: bool  # an integer of a scale that the text declares
     has_points: bool  # its unit are points
 
     @property
@@ -152,7 +153,7 @@ def _read(text: str, position: int, run: re.Match[str], following: re.Match[str]
         value = value / 100 if not 0 < value < 1 else float("nan")  # 0.8% may well mean 0.8
     elif following and RATIOS.fullmatch(text, stop, following.start()) and re.fullmatch(r"\d+(?:\.0)?", following[0]):
         maximum = _plain_value(following[0])
-        value = value / maximum if maximum and text[start : following.end()] != "0/1" else float("nan")
+        value = value / maximum if maximum and text[start : following.end()] != "0/1" and not 0 < value < 1 < maximum else float("nan")
         stop = following.end()
     else:
         value = value / top if top == 1 or is_whole or value >= 1 else float("nan")  # 0.8 of 1 or of the scale?
@@ -166,7 +167,7 @@ def _read(text: str, position: int, run: re.Match[str], following: re.Match[str]
         stop = points.end()
     if re.search(r"(?:^|[\s:=(\[])-$", before) or re.search(r"\d\s?\.\s?$", before[-4:]):  # negative, or "0. 8"
         value = float("nan")
-    if re.match(r"\s?\.\s?\d", text[stop : stop + 4]):
+    if re.match(r"\s?\.\s?\d|\.(?:x+|y+|_+|\?+)(?!\w)", text[stop : stop + 6]):  # "0 .8", "0.X"
         value = float("nan")
     after = text[stop : min(following.start() if following and following.start() >= stop else len(text), stop + _AFTER)]
     return Number(
@@ -180,6 +181,7 @@ def _read(text: str, position: int, run: re.Match[str], following: re.Match[str]
         is_percent=is_percent,
         maximum=maximum,
         is_quantity=is_quantity,
+        on_scale=is_whole and top != 1 and not is_percent and not maximum,
         has_points=bool(points) and not is_quantity,
     )
 

@@ -38,6 +38,7 @@ class Role(Enum):
     PART = auto()  # the score of one frame
     DOUBTFUL = auto()  # a bound, a range, a question: no score can be read beside it
     MENTIONED = auto()  # explains the scale, or an example: only a labelled score can be read beside it
+    UNCLEAR = auto()  # a fraction in a sentence that says nothing of a score
     OTHER = auto()  # a count, a time, a certainty
 
 
@@ -49,6 +50,7 @@ _CHANCE: Final = re.compile(CHANCE)
 _NEGATION: Final = re.compile(NEGATION)
 _BOUND: Final = re.compile(BOUNDS_BEFORE)
 _EXAMPLE: Final = re.compile(EXAMPLES)
+_SURE: Final = re.compile(r"sure|confident|certain|sicher|sûre?|segur[oa]|sicur[oa]|cert[oa]|уверена?|emin\w*")
 _CONDITION: Final = CONDITIONS
 _LEGEND: Final = LEGEND_AFTER
 _DENIED: Final = re.compile(DENIED)
@@ -92,7 +94,9 @@ def role(number: Number, numbered: NumberedText) -> Role:
         return Role.OTHER
     if label or number.has_points or _SCORE_WORD.search(_first_words(after, 2)) or _is_chance(number):
         return Role.LABELLED
-    return Role.PLAIN if _stands_alone(number) or (ends and _ends(after) and not number.is_percent) else Role.OTHER
+    if _stands_alone(number) or (ends and _ends(after) and not number.is_percent and not number.is_whole):
+        return Role.PLAIN
+    return Role.OTHER if number.is_whole or number.is_percent or number.maximum or _OF.match(number.after) else Role.UNCLEAR
 
 
 def _states_certainty(number: Number) -> bool:
@@ -110,6 +114,8 @@ def _states_certainty(number: Number) -> bool:
     if label is None or label.start() <= certainty.start():
         return True
     between = before[certainty.end() : label.start()]
+    if _SURE.fullmatch(certainty[0]):
+        return not between.strip()
     return not re.match(r"\W*(?:that|the|my|dass|die|der|das|que|che|что|la|le|il|lo|o|a|l')\b|\W*,", between)
 
 
@@ -151,14 +157,14 @@ def _denies_presence(number: Number) -> bool:
 
 
 def _is_chance(number: Number) -> bool:
-    sentence = f"{number.sentence_before} {_first_words(number.clause_after, 3)}"
+    sentence = f"{number.sentence_before} {_first_words(number.clause_after, 6)}"
     return not number.is_whole and bool(re.search(CHANCE, sentence))
 
 
 def _stands_alone(number: Number) -> bool:
     """Return whether nothing but words that any number could stand with are in the clause."""
     before, after = number.clause_before, number.clause_after
-    if number.is_whole:
+    if number.is_whole and not number.on_scale:
         return (
             not _WORD.search(before)
             and _ends(after)
@@ -187,7 +193,7 @@ def _first_words(text: str, n_words: int) -> str:
     text = text[: connective.start()] if connective else text
     words = list(_WORD.finditer(text))[:n_words]
     stop = words[-1].end() if words else 0
-    return text[: min(stop, 40)] if text[:1].isascii() and stop < 40 else text[:8]
+    return text[: min(stop, 60)] if text[:1].isascii() and stop < 60 else text[:8]
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:

@@ -22,6 +22,8 @@ _SIGNS: Final = {
     "【": "[", "】": "]", "〔": "[", "〕": "]", "《": "[", "》": "]", "≥": ">", "≤": "<", "≧": ">", "≦": "<", "⩾": ">", "⩽": "<",
 }  # fmt: skip
 _COMMANDS: Final = {"approx": "~", "sim": "~", "geq": ">", "ge": ">", "gt": ">", "leq": "<", "le": "<", "lt": "<", "pm": "±", "to": "→"}
+_SPEAKER: Final = re.compile(r"^(?:assistant|ai|model|bot|gpt|助手|アシスタント)\s?:\s?")
+_EXAMPLE: Final = re.compile(r"(?<![^\W\d_])(?:e\. ?g\.|z\. ?b\.|p\. ?ex\.|p\. ?ej\.|bspw\.|np\.|напр\.)[, ]*")  # whose full stops end no sentence
 _LIST_NUMBER: Final = re.compile(r"^[ >-]{0,4}(?:\(?[1-9]\d?[.)]|[1-9]\d?、)(?!\d)[ *_]{0,4}(?=[^\W\d_]|\*|\"|\[)", re.MULTILINE)
 _INLINE_TAGS: Final = frozenset("b i strong em u span p br div code pre h1 h2 h3 h4 li ul ol small big mark font td th tr table".split())
 
@@ -38,7 +40,8 @@ def plain_text(answer: str) -> str:
     text = re.sub(r"(?<!\d)\*+|\*+(?!\d)", "", text).replace('"', "").replace("_", " ")
     text = re.sub(r"^ ?#+ |^ ?[-•·] (?=\S)", "", text, flags=re.MULTILINE)
     text = re.sub(r" *\n[ \n]*", "\n", re.sub(r" +", " ", text))
-    return re.sub(r":\n", ": ", text).strip().lower()
+    text = re.sub(r":\n", ": ", text).strip().lower()
+    return _EXAMPLE.sub("for example ", _SPEAKER.sub("", text))
 
 
 def full_text(answer: str) -> str:

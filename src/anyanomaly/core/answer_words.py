@@ -111,7 +111,7 @@ BOUNDS_BEFORE: Final = alternatives(
     "at least|at most|less than|more than|over|under|above|below|up to|no more than|no less than|not more than",
     "not less than|minimum|maximum|exceeds|exceeding|exceed|greater than|higher than|lower than|smaller than|larger than",
     "beyond|nearly|almost|close to|near|minimum of|maximum of|starting at|beginning at|mindestens|höchstens",
-    "weniger als|mehr als|über|unter|bis zu|größer als|kleiner als|höher als|niedriger als|fast|nahezu|maximal|minimal",
+    "weniger als|mehr als|über|unter|bis zu|größer als|kleiner als|höher als|niedriger als|nahezu|maximal|minimal",
     "au moins|au plus|moins de|plus de|supérieur à|supérieure à|inférieur à|inférieure à|jusqu'à|presque|minimum de",
     "al menos|como mínimo|como máximo|a lo sumo|menos de|más de|superior a|inferior a|hasta|mayor que|menor que|casi",
     "por lo menos|mayor de|menor de|pelo menos|no máximo|no mínimo|mais de|acima de|abaixo de|até|maior que|quase",
@@ -134,7 +134,7 @@ BOUNDS_AFTER: Final = re.compile(
 
 CONDITIONS: Final = re.compile(
     alternatives(
-        "if|unless|wenn|falls|s'il|s'ils|si la|si le|si un|si une|si on|si hubiera|si hay|si no",
+        "if|unless|wenn|falls ein|falls kein|falls das|falls die|falls der|falls ich|s'il|s'ils|si la|si le|si un|si une|si on|si hubiera|si hay|si no",
         "si existiera|si estuviera|si ci fosse|se ci fosse|se fosse|se houvesse|se existisse|se há|se il|se un",
         "если|إذا|لو|यदि|अगर|eğer|olsaydı|nếu|jeśli|gdyby|jika|kalau|如果|假如|假设|假設|要是|もし|ならば|만약|만일|라면|다면",
     )
@@ -162,6 +162,8 @@ FILLERS: Final = frozenset(
     "about around approximately approx approx. roughly circa ca ca. maybe perhaps probably possibly definitely clearly say so therefore thus hence "
     "i i'd i'll would think believe guess my is it it's its this that's that the a an image picture be as at with of for actually rather more now then "
     "hmm okay ok well sure final yes no here here's to in clear also again still just only exactly precisely correction sorry wait "
+    "daher deshalb folglich por tanto lo portanto logo quindi perciò поэтому значит следовательно لذا لذلك इसलिए dolayısıyla yüzden nedenle vậy nên đó do 因此 故 "
+    "よって したがって 따라서 그래서 dus dlatego maka but was or some "
     "ungefähr etwa rund zirka vielleicht wahrscheinlich also ich würde sagen das der die ein eine ist mit eher doch nein ja genau "
     "environ peut-être probablement donc je dirais c'est un une le la de à plutôt non oui en exactement "
     "aproximadamente alrededor unos quizás tal vez es un una el la de creo diría yo más bien sí con entonces "
@@ -175,7 +177,7 @@ FILLERS: Final = frozenset(
 DENIED: Final = alternatives(
     "threshold|cutoff|cut-off|version|ratio|aspect|brightness|contrast|opacity|zoom|iou|overlap|distance|width|height|length|area",
     "depth|weight|mass|speed|velocity|time|times|timestamp|duration|date|temperature|humidity|price|cost|scale factor|factor|fps",
-    "frame rate|resolution|coordinates|coordinate|position|bbox|box|boxes|bounding|x|y|w|h|alpha|beta|sigma|lambda|learning rate|angle|size",
+    "frame rate|resolution|coordinates|coordinate|position|bbox|bounding|x|y|w|h|alpha|beta|sigma|lambda|learning rate|angle|size",
     "normality|normal|normalcy|safety|absence|absent|error|margin|uncertainty|difference|increase|decrease|step|number|count|counts|page|max|min",
     "max score|min score|maximum score|minimum score|baseline|previous|weighting|fraction|percentage of|index|id|age|level of detail",
     "schwellenwert*|schwelle|verhältnis|helligkeit|abstand|entfernung|breite|höhe|geschwindigkeit|version|uhrzeit|normalität|abwesenheit|unsicherheit",
@@ -199,7 +201,7 @@ UNITS: Final = re.compile(
 """After a number: it is a quantity."""
 
 CONNECTIVES: Final = alternatives(
-    "because|as|since|for|due|given|with|and|but|weil|da|denn|aufgrund|parce|car|puisque|porque|ya|pois|perché|poiché|dato|потому|так|поскольку",
+    "because|as|since|for|due|weil|da|denn|aufgrund|parce|car il|car elle|car on|car la|car le|car les|car un|car une|car l'|car aucun|car aucune|car je|car cette|puisque|porque|ya|pois|perché|poiché|dato|потому|так|поскольку",
     "لأن|حيث|क्योंकि|चूंकि|çünkü|zira|vì|bởi|do|omdat|ponieważ|karena|因为|因為|由于|由於|なぜなら|理由|왜냐하면|때문",
 )
 

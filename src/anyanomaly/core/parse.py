@@ -12,8 +12,8 @@ from anyanomaly.core.answer_text import full_text, plain_text
 from anyanomaly.core.answer_words import LABELS, NO, ONE, YES, ZERO
 
 _LABEL = re.compile(rf"^(?:the )?{LABELS}\s?(?:is|[:=])\s?")
-_YES = re.compile(rf"(?:^|[.!?\n,;:(]\s?)(?:{YES})\s?(?=[.!?\n,;:)]|$)")
-_NO = re.compile(rf"(?:^|[.!?\n,;:(]\s?)(?:{NO})\s?(?=[.!?\n,;:)]|$)")
+_YES = re.compile(rf"(?:^|[.!?\n,;:(]\s?)(?:{YES})\s?(?=[.!?\n,;:()–]| -|$)")
+_NO = re.compile(rf"(?:^|[.!?\n,;:(]\s?)(?:{NO})\s?(?=[.!?\n,;:()–]| -|$)")
 
 
 def parse_score(answer: str) -> float:
@@ -56,7 +56,8 @@ def _from_numbers(text: str) -> float:
         return math.nan
     if values[Role.MENTIONED] and not values[Role.LABELLED]:
         return math.nan
-    return _only(values[Role.LABELLED] + values[Role.PLAIN] + values[Role.PART])
+    score = _only(values[Role.LABELLED] + values[Role.PLAIN] + values[Role.PART])
+    return _only([score, *values[Role.UNCLEAR]])
 
 
 def _only(values: list[float]) -> float:
