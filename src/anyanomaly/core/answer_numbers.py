@@ -104,6 +104,12 @@ class NumberedText:
     numbers: tuple[Number, ...]
     has_unclear_scale: bool  # one that does not begin at 0, or two
 
+    def neighbours(self, number: Number) -> list[tuple[Number, Number]]:
+        """Return a number with the one before it, and with the one behind it."""
+        position = next(index for index, candidate in enumerate(self.numbers) if candidate is number)
+        nearby = self.numbers[max(0, position - 1) : position + 2]
+        return list(zip(nearby, nearby[1:], strict=False))
+
     def between(self, number: Number, following: Number) -> str:
         """Return what stands between two numbers."""
         return self.text[number.stop : following.start]
@@ -165,7 +171,9 @@ def _read(text: str, position: int, run: re.Match[str], following: re.Match[str]
     )
     if points and not is_quantity:
         stop = points.end()
-    if re.search(r"(?:^|[\s:=(\[])-$", before) or re.search(r"\d\s?\.\s?$", before[-4:]):  # negative, or "0. 8"
+    if re.search(r"(?:^|[\s:=(\[])-$", before):
+        value = -value or float("nan")  # no model means -0.0
+    if re.search(r"\d\s?\.\s?$", text[max(0, start - 4) : start]):  # "0. 8"
         value = float("nan")
     if re.match(r"\s?\.\s?\d|\.(?:x+|y+|_+|\?+)(?!\w)", text[stop : stop + 6]):  # "0 .8", "0.X"
         value = float("nan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from enum import Enum, auto
 from typing import Final
@@ -43,6 +44,7 @@ class Role(Enum):
 
 
 _SCORE_WORD: Final = re.compile(f"{LABELS}|{VERBS}")
+_VERB: Final = re.compile(VERBS)
 _LABEL: Final = re.compile(LABELS)
 _FINAL: Final = re.compile(FINAL)
 _CERTAINTY: Final = re.compile(CERTAINTY)
@@ -74,17 +76,20 @@ def role(number: Number, numbered: NumberedText) -> Role:
     label = _last(_SCORE_WORD, before)
     is_tight = label is not None and bool(_COPULA.search(before[label.end() :]))
     if not number.in_range:
-        return Role.DOUBTFUL if is_tight else Role.OTHER
+        is_stated = is_tight or (not math.isnan(number.value) and _stands_alone(number))
+        return Role.DOUBTFUL if is_stated else Role.OTHER
     if number.is_whole and not is_tight and not _stands_alone(number):
         return Role.MENTIONED if _LEGEND.match(number.after) else Role.OTHER
     if _is_doubtful(number, numbered, label):
         return Role.DOUBTFUL
     if _is_mentioned(number):
         return Role.MENTIONED
-    if _DENIED.search(" ".join(_WORD.findall(before)[-3:])) or _denies_presence(number):
+    if _DENIED.search(" ".join(_WORD.findall(before)[-3:])) or _states_absence(number):
         return Role.OTHER
-    if number.is_whole and _WORD.match(after.lstrip(" ")) and not _CONNECTIVE.match(after):
-        return Role.OTHER  # "Answer: 1 person"
+    if (number.is_whole or number.maximum) and _WORD.match(after.lstrip(" ")) and not _ends(after):
+        return Role.OTHER  # "Answer: 1 person", "2 of 3 people"
+    if label is None and _DENIED.search(_first_words(after, 3)):
+        return Role.OTHER
     if _PART.search(before):
         return Role.PART
     ends = before.rstrip(" ").endswith((":", "="))
@@ -130,14 +135,23 @@ def _is_doubtful(number: Number, numbered: NumberedText, label: re.Match[str] | 
     if bound and len(_WORD.findall(before[bound.end() :])) <= 1 and len(before) - bound.end() <= 8:
         return True
     negation = _last(_NEGATION, tail)
+    if label and _NEGATION.search(" ".join(_WORD.findall(before[: label.start()])[-2:])) and _VERB.fullmatch(label[0]):
+        return True
     if negation and (label or len(_WORD.findall(tail[negation.end() :])) <= 1) or POST_NEGATION.match(number.after):
         return True
-    position = numbered.numbers.index(number)
-    neighbours = numbered.numbers[max(0, position - 1) : position + 2]
-    return any(
-        RANGES.fullmatch(numbered.between(first, second)) and not (second if first is number else first).is_quantity
-        for first, second in zip(neighbours, neighbours[1:], strict=False)
-    )
+    return _is_contradicted(number) or _is_one_of_several(number, numbered)
+
+
+def _is_one_of_several(number: Number, numbered: NumberedText) -> bool:
+    """Return whether a number is an end of a range, or one of a list of different numbers."""
+    for first, second in numbered.neighbours(number):
+        other = second if first is number else first
+        between = numbered.between(first, second)
+        if other.is_quantity or (other.is_whole and _WORD.match(other.clause_after.lstrip(" "))):
+            continue
+        if RANGES.fullmatch(between) or (number.value != other.value and re.fullmatch(r"[\s,;/&]{1,4}", between)):
+            return True
+    return False
 
 
 def _is_mentioned(number: Number) -> bool:
@@ -150,10 +164,18 @@ def _is_mentioned(number: Number) -> bool:
     return bool(COMPARISONS.search(before))
 
 
-def _denies_presence(number: Number) -> bool:
-    """Return whether a chance is that of absence."""
+def _states_absence(number: Number) -> bool:
+    """Return whether a number is the chance that the event is absent."""
     sentence = f"{number.sentence_before} {number.sentence_after}"
-    return bool(_CHANCE.search(sentence) and _NEGATION.search(sentence))
+    is_chance = _CHANCE.search(sentence) or re.match(r"\s(?:that|dass|que|qu'|che|что|że)\b", number.after)
+    return bool(is_chance and _NEGATION.search(sentence))
+
+
+def _is_contradicted(number: Number) -> bool:
+    """Return whether a high number stands beside words that say no."""
+    name = re.split(r"[:=]\s?$", number.clause_before)
+    is_denied = len(name) > 1 and _NEGATION.search(name[0]) and not _SCORE_WORD.search(name[0])
+    return number.value > 0.5 and bool(is_denied or re.match(rf"\s?[,:–-]\s?{NEGATION}", number.after))
 
 
 def _is_chance(number: Number) -> bool:

@@ -95,7 +95,7 @@ CHANCE: Final = alternatives(
 
 NEGATION: Final = alternatives(
     "no|not|none|nothing|nobody|never|without|absence|absent|lack|lacks|missing|neither|nor|free of|negative|unlikely",
-    "isn't|aren't|doesn't|don't|wasn't|can't|cannot|non-existent|nonexistent|kein*|nicht|ohne|niemand|abwesen*|fehl*",
+    "wouldn't|won't|shouldn't|couldn't|didn't|hasn't|isn't|aren't|doesn't|don't|wasn't|can't|cannot|non-existent|nonexistent|kein*|nicht|ohne|niemand|abwesen*|fehl*",
     "pas|aucun*|sans|personne ne|absence|n'y|jamais|sin|ningún|ninguna|ninguno|nadie|ausencia|nunca",
     "não|nenhum*|sem|ninguém|ausência|non|nessun*|senza|assenza|не|нет|нету|без|никто|отсутств*|ні|немає",
     "لا|ليس*|بدون|لم|لن|غياب|عدم|خلو|نہیں|नहीं|बिना|अनुपस्थि*|yok*|değil|olmayan|olmama*|hiçbir|không|chưa|vắng",
@@ -104,7 +104,7 @@ NEGATION: Final = alternatives(
 )
 
 POST_NEGATION: Final = re.compile(
-    r"\s?(?:点|점|分)?\s?(?:では|じゃ)(?:あり|な)|\s?(?:点|점|分)?(?:이|가|은|는)? ?아[니닙닌]|\s?değil|\s?नहीं|\s?(?:is|was) not\b|\s?isn't"
+    r"\s?(?:点|점|分)?\s?(?:では|じゃ)(?:あり|な)|\s?(?:点|점|分)?(?:이|가|은|는)? ?아[니닙닌]|\s?değil|\s?नहीं|\s?(?:is|was|would be|seems) (?:not|too|wrong|incorrect)\b|\s?isn't"
 )
 
 BOUNDS_BEFORE: Final = alternatives(
@@ -150,7 +150,7 @@ COMPARISONS: Final = re.compile(r"(?<!more )(?:" + alternatives("like|such as|co
 
 LEGEND_AFTER: Final = re.compile(
     r"[\s\")\]]{0,3}(?:=(?!=)|" + alternatives("means|mean|meaning|indicates|indicating|represents|representing|denotes|stands for|signifies",
-        "implies|corresponds|would mean|would indicate|being|for absent|for present|if it|if the|if no|when",
+        "implies|corresponds|would mean|would indicate|being|for absent|for present|if it|if the|if no|when|is absent|is present|is not|is no|is clearly|is completely|is fully|is definitely|is certain",
         "bedeute*|heißt|entspricht|steht für|signifi*|veut dire|correspond|indique|indiquant|significa*|quiere decir|equivale|indica*",
         "quer dizer|означа*|значит|соответств*|указыва*|يعني|تعني|يشير|تشير|का मतलब|का अर्थ|यानी|anlamına|demektir|demek|nghĩa là|có nghĩa|biểu thị",
         "betekent|oznacza|berarti|betyder|表示|代表|意味着|意味著|意思|即|を意味|は存在|は無|はない|はなし|はあり|を表|を示|은 없|은 있|는 없|는 있|을 의미|를 의미|을 뜻|를 뜻|을 나타|를 나타|은 존재|는 존재"
@@ -177,6 +177,9 @@ FILLERS: Final = frozenset(
 DENIED: Final = alternatives(
     "threshold|cutoff|cut-off|version|ratio|aspect|brightness|contrast|opacity|zoom|iou|overlap|distance|width|height|length|area",
     "depth|weight|mass|speed|velocity|time|times|timestamp|duration|date|temperature|humidity|price|cost|scale factor|factor|fps",
+    "accuracy|precision|recall|loss|entropy|blur|noise|quality|clarity|sharpness|illumination|lighting|exposure|gamma|saturation|hue|top p|p-value|seed",
+    "qualität|qualité|calidad|qualidade|qualità|качеств*|جودة|गुणवत्ता|kalite*|chất lượng|genauigkeit|exactitud|precisión|acurácia|точност*|دقة|doğruluk",
+    "品質|画質|质量|質量|清晰度|精度|准确率|準確率|正解率|품질|화질|정확도|độ chính xác|kwaliteit|jakość|kualitas|akurasi",
     "frame rate|resolution|coordinates|coordinate|position|bbox|bounding|x|y|w|h|alpha|beta|sigma|lambda|learning rate|angle|size",
     "normality|normal|normalcy|safety|absence|absent|error|margin|uncertainty|difference|increase|decrease|step|number|count|counts|page|max|min",
     "max score|min score|maximum score|minimum score|baseline|previous|weighting|fraction|percentage of|index|id|age|level of detail",
@@ -243,8 +246,8 @@ PERCENT_AFTER: Final = re.compile(
 )
 PERCENT_BEFORE: Final = re.compile(r"(?:%|百分之|yüzde\s)\s?$")
 
-YES: Final = alternatives("yes|ja|oui|sí|sim|sì|да|نعم|हाँ|हां|evet|có|是的|是|はい|네|예|tak|так")
-NO: Final = alternatives("no|nope|nein|non|não|нет|لا|नहीं|hayır|không|否|不是|没有|沒有|いいえ|아니요|아니오|nie|nee|ні")
+YES: Final = alternatives("present|true|yes|ja|oui|sí|sim|sì|да|نعم|हाँ|हां|evet|có|是的|是|はい|네|예|tak|так")
+NO: Final = alternatives("absent|not present|not visible|not detected|none|false|no|nope|nein|non|não|нет|لا|नहीं|hayır|không|否|不是|没有|沒有|いいえ|아니요|아니오|nie|nee|ні")
 ZERO: Final = frozenset("zero|zéro|cero|ноль|нуль|ゼロ|零|〇|영|제로|صفر|शून्य|sıfır|nul|noll|nulla".split("|"))
 ONE: Final = frozenset("one|eins|un|une|uno|um|один|единица|一|壹|いち|일|하나|واحد|एक|bir|một|een|jeden|ett|satu".split("|"))
 
