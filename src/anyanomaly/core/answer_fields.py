@@ -51,7 +51,8 @@ class _Reader:
 
     def _mark(self, mark: str) -> None:
         if mark == ":":
-            self.name, self.words, self.is_string = " ".join(self.words[-8:])[-_MAX_NAME:], [], False
+            name = _ESCAPE.sub(_unescape, " ".join(self.words[-8:]))
+            self.name, self.words, self.is_string = name[-_MAX_NAME:], [], False
             return
         if mark in "{[":
             self.containers.append((mark, self.name))

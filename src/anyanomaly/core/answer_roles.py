@@ -21,6 +21,7 @@ from anyanomaly.core.answer_words import (
     EXAMPLES,
     FILLERS,
     FINAL,
+    GLUED_FILLERS,
     LABELS,
     LEGEND_AFTER,
     NEGATION,
@@ -57,7 +58,8 @@ _CONDITION: Final = CONDITIONS
 _LEGEND: Final = LEGEND_AFTER
 _DENIED: Final = re.compile(DENIED)
 _CONNECTIVE: Final = re.compile(rf"[\s,]*(?:{CONNECTIVES})")
-_WORD: Final = re.compile(r"[^\W\d_]+(?:['.][^\W\d_]+)*\.?")
+_LETTERS: Final = r"(?:[^\W\d_]|[\u0300-\u036f\u0900-\u0d7f\u0e00-\u0e7f])++"  # with the vowel signs of Indic scripts
+_WORD: Final = re.compile(rf"{_LETTERS}(?:['.]{_LETTERS})*+\.?")
 _SIGNS: Final = " \n:=-–~→\"'>*.,([{"
 _COPULA: Final = re.compile(
     r"[:=→]\s?$|\b(?:is|was|be|of|as|an?|est|de|es|é|è|di|ist|von|beträgt|lautet|sei|eine?|составляет|равн[аоы]?|будет|هو|هي|là|um|uma|un|una|une|del)\s$|[は为為是이가은는:]\s?$|^\s?$|[–-]\s?$"
@@ -81,7 +83,7 @@ def role(number: Number, numbered: NumberedText) -> Role:
     if number.is_whole and not is_tight and not _stands_alone(number):
         return Role.MENTIONED if _LEGEND.match(number.after) else Role.OTHER
     if _is_doubtful(number, numbered, label):
-        return Role.DOUBTFUL
+        return Role.DOUBTFUL if label or not number.is_percent or _stands_alone(number) else Role.OTHER
     if _is_mentioned(number):
         return Role.MENTIONED
     if _DENIED.search(" ".join(_WORD.findall(before)[-3:])) or _states_absence(number):
@@ -99,7 +101,8 @@ def role(number: Number, numbered: NumberedText) -> Role:
         return Role.OTHER
     if label or number.has_points or _SCORE_WORD.search(_first_words(after, 2)) or _is_chance(number):
         return Role.LABELLED
-    if _stands_alone(number) or (ends and _ends(after) and not number.is_percent and not number.is_whole):
+    is_named = ends and _ends(after) and not number.is_percent and not re.search(r"(?<!\w)[a-z] ?[:=]\s?$", before)
+    if _stands_alone(number) or (is_named and (number.on_scale or not number.is_whole)):
         return Role.PLAIN
     return Role.OTHER if number.is_whole or number.is_percent or number.maximum or _OF.match(number.after) else Role.UNCLEAR
 
@@ -108,6 +111,8 @@ def _states_certainty(number: Number) -> bool:
     """Return whether a number says how sure the model is."""
     before = number.clause_before
     label = _last(_LABEL, before)
+    if re.search(rf"{CERTAINTY}[^.!?\n]*\?\s?$", number.before):
+        return True
     if _CERTAINTY.search(_first_words(number.clause_after, 2 if label else 4)):
         return True
     if label is None:
@@ -149,6 +154,8 @@ def _is_one_of_several(number: Number, numbered: NumberedText) -> bool:
         between = numbered.between(first, second)
         if other.is_quantity or (other.is_whole and _WORD.match(other.clause_after.lstrip(" "))):
             continue
+        if re.fullmatch(r"\s?,\s?", between) and first.before.endswith(("[", "(")):
+            return True
         if RANGES.fullmatch(between) or (number.value != other.value and re.fullmatch(r"[\s,;/&]{1,4}", between)):
             return True
     return False
@@ -195,13 +202,15 @@ def _stands_alone(number: Number) -> bool:
         )
     if number.maximum and number.maximum not in (1, 5, 10, 100):
         return False
+    if number.is_percent and number.before.endswith("(") and not number.is_leading:
+        return False
     if number.is_leading and not number.is_percent and not number.maximum:
         return not _OF.match(number.after)
     return _are_fillers(before) and (_ends(after) or (not number.is_percent and not number.maximum and _are_fillers(after)))
 
 
 def _are_fillers(words: str) -> bool:
-    return all(word in FILLERS for word in _WORD.findall(words))
+    return all(word in FILLERS or GLUED_FILLERS.fullmatch(word) for word in _WORD.findall(words))
 
 
 def _ends(after: str) -> bool:

@@ -52,7 +52,7 @@ LABELS: Final = alternatives(
     "beoordeling|antwoord|waarde|cijfer|wynik|ocena|odpowiedź|prawdopodobieństwo|nilai|jawaban|probabilitas",
     "poäng|betyg|svar|skóre|hodnocení|odpověď|scor|punctaj|răspuns|pontszám|válasz|vastaus|pisteet",
     "βαθμολογία|σκορ|απάντηση|ציון|תשובה|คะแนน|คำตอบ|ผลลัพธ์",
-    "得分|分数|分數|评分|評分|打分|分值|异常分|異常分|输出|輸出|回答|答案|回复|回覆|响应|回應|结果|結果|概率|機率|几率|幾率",
+    "可能性|异常程度|異常程度|异常度|得分|分数|分數|评分|評分|打分|分值|异常分|異常分|输出|輸出|回答|答案|回复|回覆|响应|回應|结果|結果|概率|機率|几率|幾率",
     "スコア|得点|点数|評価|評点|採点|出力|答え|応答|確率|異常度|점수|스코어|평점|평가|출력|응답|답변|대답|정답|확률|결과|이상도",
 )
 """What a score is called."""
@@ -173,6 +173,12 @@ FILLERS: Final = frozenset(
     "ongeveer circa około sekitar 约 約 大约 大約 大概 我 是 为 為 约为 所以 应该 实际上 其实 おそらく たぶん 約 およそ ほぼ 은 는 약 대략 아마 은 입니다".split()
 )
 """Words that may stand with a score where nothing else does."""
+
+GLUED_FILLERS: Final = re.compile(
+    "(?:我|认为|認為|觉得|覺得|是|为|為|应该|應該|大约|大約|约|約|大概|可能|所以|因此|故|这里|這裡|实际上|其实|给|左右|概ね"
+    "|そのため|おそらく|たぶん|およそ|ほぼ|ので|ため|よって|したがって|です|でしょう|약|대략|아마|그래서|따라서|입니다|정도)+"
+)
+"""The same in scripts without blanks."""
 
 DENIED: Final = alternatives(
     "threshold|cutoff|cut-off|version|ratio|aspect|brightness|contrast|opacity|zoom|iou|overlap|distance|width|height|length|area",
