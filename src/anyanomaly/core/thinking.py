@@ -49,8 +49,8 @@ _BEFORE_ANSWER: Final = {  # what follows the closing marker, from the opening m
 }
 _SHARED_CLOSINGS: Final = frozenset({"<|end|>", "<|eom|>", "<|im_end|>"})  # close other things too
 _END_OF_TURN: Final = re.compile(
-    r"<\|(?:im_end|endoftext|eot_id|eot|eom|end|return|endofturn|end_of_turn|user|observation|call)\|>"
-    r"|<(?:end_of_turn|turn\||eos)>|</s>|<\|im_start\|>(?:user|system)",
+    r"(?=<)(?:<\|(?:im_end|endoftext|eot_id|eot|eom|end|return|endofturn|end_of_turn|user|observation|call)\|>"
+    r"|<(?:end_of_turn|turn\||eos)>|</s>|<\|im_start\|>(?:user|system))",
     re.IGNORECASE,
 )
 _SPECIAL_TOKEN: Final = re.compile(
@@ -169,7 +169,9 @@ def _compile(pairs: tuple[tuple[str, str], ...]) -> re.Pattern[str]:
         patterns.setdefault(_marker_pattern(opening), f"o{pair}")
         patterns.setdefault(_marker_pattern(closing), f"c{pair}")
     longest_first = sorted(patterns.items(), key=lambda item: len(item[0]), reverse=True)
-    return re.compile("|".join(f"(?P<{name}>{pattern})" for pattern, name in longest_first), re.IGNORECASE)
+    markers = "|".join(f"(?P<{name}>{pattern})" for pattern, name in longest_first)
+    first = re.escape("".join(sorted({marker[0] for pair in pairs for marker in pair} | set("&＜"))))
+    return re.compile(f"(?=[{first}])(?:{markers})", re.IGNORECASE)  # most characters begin no marker: 20 times as fast
 
 
 def _marker_pattern(marker: str) -> str:
