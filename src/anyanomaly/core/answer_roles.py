@@ -206,10 +206,11 @@ def _stands_alone(number: Number) -> bool:
         return False
     if number.is_leading and not number.is_percent and not number.maximum:
         return not _OF.match(number.after)
-    return _are_fillers(before) and (_ends(after) or (not number.is_percent and not number.maximum and _are_fillers(after)))
+    return are_fillers(before) and (_ends(after) or (not number.is_percent and not number.maximum and are_fillers(after)))
 
 
-def _are_fillers(words: str) -> bool:
+def are_fillers(words: str) -> bool:
+    """Return whether lower-case words could stand with any score."""
     return all(word in FILLERS or GLUED_FILLERS.fullmatch(word) for word in _WORD.findall(words))
 
 

@@ -30,7 +30,7 @@ _INLINE_TAGS: Final = frozenset("b i strong em u span p br div code pre h1 h2 h3
 
 def plain_text(answer: str) -> str:
     """Return an answer without thinking and markup, in lower case; blanks and line ends are single."""
-    text = remove_thinking(_plain_characters(answer))
+    text = remove_thinking(plain_characters(answer))
     text = re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", text)).strip()
     text = fields_as_lines(_LIST_NUMBER.sub("", text))
     text = html.unescape(re.sub(r"<(/?)([A-Za-z][\w-]{0,30})(?:[ /][^<>]{0,80})?>", _plain_tag, text))
@@ -46,10 +46,11 @@ def plain_text(answer: str) -> str:
 
 def full_text(answer: str) -> str:
     """Return an answer without thinking in lower case, with all that stands around the score."""
-    return re.sub(r"\s+", " ", strip_thinking(_plain_characters(answer))).lower()
+    return re.sub(r"\s+", " ", strip_thinking(plain_characters(answer))).lower()
 
 
-def _plain_characters(text: str) -> str:
+def plain_characters(text: str) -> str:
+    """Return a text with the digits, blanks and signs of all scripts as in ASCII, without invisible characters."""
     pieces = (unicodedata.normalize("NFC", text[start : start + 1000]) for start in range(0, len(text), 1000))
     return re.sub(r"[^\n -_a-~]", lambda match: _plain_character(match[0]), "".join(pieces))
 

@@ -108,6 +108,12 @@ def strip_thinking(text: str) -> str:
     return _strip_tokens(_strip_bare_labels(" ".join(kept)))
 
 
+def strip_wrappers(text: str) -> str:
+    """Return an answer without the markers of wrappers, with all that stands in and around them."""
+    text = re.sub(r"\\boxed\{([^{}]*+)\}", r"\1", text)
+    return _ANSWER_TABLE.sub(lambda match: match[0] if match[0] == "}" else " ", text).strip()
+
+
 def open_marker(prompt: str) -> str:
     """Return what closes the thinking in which a prompt ends and leads to the answer, or "" if it ends outside.
 
@@ -137,7 +143,7 @@ def _unwrap(text: str) -> str:
         contents.append(text[start:].strip())
     if contents:
         return "\n".join(contents)
-    return _ANSWER_TABLE.sub(lambda match: match[0] if match[0] == "}" else " ", text).strip()
+    return strip_wrappers(text)
 
 
 def _strip_bare_labels(text: str) -> str:
