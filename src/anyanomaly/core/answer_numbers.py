@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from anyanomaly.core.answer_text import REFERENCE
-from anyanomaly.core.answer_words import (
+from anyanomaly.core.answer_units import (
     FULL_MARKS,
     ORDINAL_REFERENCES,
     PERCENT_AFTER,
@@ -44,7 +45,7 @@ _UNCLEAR_SCALE: Final = re.compile(
 _SENTENCE_STOP: Final = re.compile(r"[.!?](?=\s|$|[)\"])|\n")
 _CLAUSE_STOP: Final = re.compile(rf"{_SENTENCE_STOP.pattern}|[,;|()\[\]{{}}→]|(?<=\s)-(?=\s)|–|[=-]>")
 _ASIDE: Final = re.compile(r"\([^()]{0,80}\)|\[[^\[\]]{0,80}\]")
-_NAME_BEFORE: Final = re.compile(r"(?:[a-zà-öø-ÿа-яё_@#$€£¥₹^*\\№]|\d\s?[×x^*]\s?|[a-z]/|\d:)$")
+_NAME_BEFORE: Final = re.compile(r"(?:[a-zà-öø-ÿа-яё_@#$€£¥₹^*\\№]|\d\s?[×x^*]\s?|[a-z]/|\d:)\Z")
 _NAME_AFTER: Final = re.compile(r"[a-zà-öø-ÿа-яё_@^*\\]|:\d|-(?!prozent)[a-zа-яё]")
 
 
@@ -108,7 +109,7 @@ class NumberedText:
         """Return a number with the one before it, and with the one behind it."""
         position = next(index for index, candidate in enumerate(self.numbers) if candidate is number)
         nearby = self.numbers[max(0, position - 1) : position + 2]
-        return list(zip(nearby, nearby[1:], strict=False))
+        return list(pairwise(nearby))
 
     def between(self, number: Number, following: Number) -> str:
         """Return what stands between two numbers."""
@@ -159,7 +160,11 @@ def _read(text: str, position: int, run: re.Match[str], following: re.Match[str]
         value = value / 100 if not 0 < value < 1 else float("nan")  # 0.8% may well mean 0.8
     elif following and RATIOS.fullmatch(text, stop, following.start()) and re.fullmatch(r"\d+(?:\.0)?", following[0]):
         maximum = _plain_value(following[0])
-        value = value / maximum if maximum and text[start : following.end()] != "0/1" and not 0 < value < 1 < maximum else float("nan")
+        value = (
+            value / maximum
+            if maximum and text[start : following.end()] != "0/1" and not 0 < value < 1 < maximum
+            else float("nan")
+        )
         stop = following.end()
     else:
         value = value / top if top == 1 or is_whole or value >= 1 else float("nan")  # 0.8 of 1 or of the scale?
@@ -171,11 +176,11 @@ def _read(text: str, position: int, run: re.Match[str], following: re.Match[str]
     )
     if points and not is_quantity:
         stop = points.end()
-    if re.search(r"(?:^|[\s:=(\[])-$", before):
+    if re.search(r"(?:^|[\s:=(\[])-\Z", before):
         value = -value or float("nan")  # no model means -0.0
-    if re.search(r"\d\s?\.\s?$", text[max(0, start - 4) : start]):  # "0. 8"
+    if re.search(r"(?<![\d.,])[01] ?\. ?$", text[max(0, start - 5) : start]):  # "0. 8"
         value = float("nan")
-    if re.match(r"\s?\.\s?\d|\.(?:x+|y+|_+|\?+)(?!\w)", text[stop : stop + 6]):  # "0 .8", "0.X"
+    if run[0] in ("0", "1") and re.match(r" ?\. ?\d|\.(?:x+|y+|_+|\?+)(?!\w)", text[stop : stop + 6]):  # "0 .8", "0.X"
         value = float("nan")
     after = text[stop : min(following.start() if following and following.start() >= stop else len(text), stop + _AFTER)]
     return Number(

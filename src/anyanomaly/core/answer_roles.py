@@ -9,6 +9,7 @@ from typing import Final
 
 from anyanomaly.core.answer_numbers import Number, NumberedText
 from anyanomaly.core.answer_text import REFERENCE
+from anyanomaly.core.answer_units import RANGES
 from anyanomaly.core.answer_words import (
     BOUNDS_AFTER,
     BOUNDS_BEFORE,
@@ -26,7 +27,6 @@ from anyanomaly.core.answer_words import (
     LEGEND_AFTER,
     NEGATION,
     POST_NEGATION,
-    RANGES,
     VERBS,
 )
 
@@ -80,7 +80,7 @@ def role(number: Number, numbered: NumberedText) -> Role:
     if not number.in_range:
         is_stated = is_tight or (not math.isnan(number.value) and _stands_alone(number))
         return Role.DOUBTFUL if is_stated else Role.OTHER
-    if number.is_whole and not is_tight and not _stands_alone(number):
+    if number.is_whole and not number.on_scale and not is_tight and not _stands_alone(number):
         return Role.MENTIONED if _LEGEND.match(number.after) else Role.OTHER
     if _is_doubtful(number, numbered, label):
         return Role.DOUBTFUL if label or not number.is_percent or _stands_alone(number) else Role.OTHER
@@ -104,7 +104,11 @@ def role(number: Number, numbered: NumberedText) -> Role:
     is_named = ends and _ends(after) and not number.is_percent and not re.search(r"(?<!\w)[a-z] ?[:=]\s?$", before)
     if _stands_alone(number) or (is_named and (number.on_scale or not number.is_whole)):
         return Role.PLAIN
-    return Role.OTHER if number.is_whole or number.is_percent or number.maximum or _OF.match(number.after) else Role.UNCLEAR
+    return (
+        Role.OTHER
+        if number.is_whole or number.is_percent or number.maximum or _OF.match(number.after)
+        else Role.UNCLEAR
+    )
 
 
 def _states_certainty(number: Number) -> bool:
@@ -132,7 +136,11 @@ def _states_certainty(number: Number) -> bool:
 def _is_doubtful(number: Number, numbered: NumberedText, label: re.Match[str] | None) -> bool:
     before, after = number.clause_before, number.clause_after
     tail = before[label.end() :] if label else re.split(r"[:=]", before)[-1]
-    if number.sentence_after.endswith("?") or _CONDITION.search(number.sentence_before) or _CONDITION.match(after.lstrip()):
+    if (
+        number.sentence_after.endswith("?")
+        or _CONDITION.search(number.sentence_before)
+        or _CONDITION.match(after.lstrip())
+    ):
         return True
     if re.search(r"(?<![-=])[<>]\s?$|±\s?$|\+/-\s?$", number.before) or BOUNDS_AFTER.match(number.after):
         return True
@@ -142,7 +150,7 @@ def _is_doubtful(number: Number, numbered: NumberedText, label: re.Match[str] | 
     negation = _last(_NEGATION, tail)
     if label and _NEGATION.search(" ".join(_WORD.findall(before[: label.start()])[-2:])) and _VERB.fullmatch(label[0]):
         return True
-    if negation and (label or len(_WORD.findall(tail[negation.end() :])) <= 1) or POST_NEGATION.match(number.after):
+    if (negation and (label or len(_WORD.findall(tail[negation.end() :])) <= 1)) or POST_NEGATION.match(number.after):
         return True
     return _is_contradicted(number) or _is_one_of_several(number, numbered)
 
@@ -197,7 +205,12 @@ def _stands_alone(number: Number) -> bool:
         return (
             not _WORD.search(before)
             and _ends(after)
-            and bool(re.search(r"(?:^|[.!?\n|→>]|\b(?:yes|no|ja|nein|oui|non|sí|sì|sim|não|да|нет)\W*)[\s:=*(\-–\"']*$", number.before[-12:]))
+            and bool(
+                re.search(
+                    r"(?:^|[.!?\n|→>]|\b(?:yes|no|ja|nein|oui|non|sí|sì|sim|não|да|нет)\W*)[\s:=*(\-–\"']*$",
+                    number.before[-12:],
+                )
+            )
             and not re.match(r"\s?(?:,\s?\d|\))", number.after + "0")
         )
     if number.maximum and number.maximum not in (1, 5, 10, 100):
@@ -206,7 +219,9 @@ def _stands_alone(number: Number) -> bool:
         return False
     if number.is_leading and not number.is_percent and not number.maximum:
         return not _OF.match(number.after)
-    return are_fillers(before) and (_ends(after) or (not number.is_percent and not number.maximum and are_fillers(after)))
+    return are_fillers(before) and (
+        _ends(after) or (not number.is_percent and not number.maximum and are_fillers(after))
+    )
 
 
 def are_fillers(words: str) -> bool:
@@ -216,7 +231,11 @@ def are_fillers(words: str) -> bool:
 
 def _ends(after: str) -> bool:
     """Return whether a clause ends, or goes on with a reason."""
-    return not _WORD.search(after) or bool(_CONNECTIVE.match(after)) or bool(re.fullmatch(r"\s?(?:です|だ|とします|입니다|이다|है|でした)\W*", after))
+    return (
+        not _WORD.search(after)
+        or bool(_CONNECTIVE.match(after))
+        or bool(re.fullmatch(r"\s?(?:です|だ|とします|입니다|이다|है|でした)\W*", after))
+    )
 
 
 def _first_words(text: str, n_words: int) -> str:

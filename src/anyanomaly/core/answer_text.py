@@ -9,23 +9,56 @@ from functools import lru_cache
 from typing import Final
 
 from anyanomaly.core.answer_fields import fields_as_lines
+from anyanomaly.core.answer_words import word_set
 from anyanomaly.core.thinking import remove_thinking, strip_thinking
 
 REFERENCE: Final = "\ue000"
 """Stands for the number or place of a frame in plain text."""
 
-_SIGNS: Final = {
-    "٫": ".", "٬": ",", "٪": "%", "﹪": "%", "−": "-", "﹣": "-", "‐": "-", "‑": "-", "‒": "–", "—": "–", "―": "–", "─": "–",
-    "。": ". ", "｡": ". ", "।": ". ", "॥": ". ", "۔": ". ", "、": ", ", "､": ", ", "،": ", ", "؛": ";", "؟": "?", "¿": "", "¡": "",
-    "〜": "~", "～": "~", "∼": "~", "≈": "~", "≃": "~", "≅": "~", "…": "...", "⁄": "/", "∕": "/", "⇒": "→", "⟶": "→", "➜": "→", "➡": "→",
-    "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "「": '"', "」": '"', "『": '"', "』": '"', "’": "'", "‘": "'", "`": "",
-    "【": "[", "】": "]", "〔": "[", "〕": "]", "《": "[", "》": "]", "≥": ">", "≤": "<", "≧": ">", "≦": "<", "⩾": ">", "⩽": "<",
-}  # fmt: skip
-_COMMANDS: Final = {"approx": "~", "sim": "~", "geq": ">", "ge": ">", "gt": ">", "leq": "<", "le": "<", "lt": "<", "pm": "±", "to": "→"}
+_SIGN_GROUPS: Final = {  # ASCII to what stands for it
+    ".": "٫",
+    ",": "٬",
+    "%": "٪﹪",
+    "-": "−﹣‐‑",
+    "–": "‒—―─",
+    ". ": "。｡।॥۔",
+    ", ": "、､،",
+    ";": "؛",
+    "?": "؟",
+    "": "¿¡`",
+    "~": "〜～∼≈≃≅",
+    "...": "…",
+    "/": "⁄∕",
+    "→": "⇒⟶➜➡",
+    '"': "“”„«»「」『』",
+    "'": "’‘",
+    "[": "【〔《",
+    "]": "】〕》",
+    ">": "≥≧⩾",
+    "<": "≤≦⩽",
+}
+_SIGNS: Final = {char: sign for sign, chars in _SIGN_GROUPS.items() for char in chars}
+_COMMANDS: Final = {
+    "approx": "~",
+    "sim": "~",
+    "geq": ">",
+    "ge": ">",
+    "gt": ">",
+    "leq": "<",
+    "le": "<",
+    "lt": "<",
+    "pm": "±",
+    "to": "→",
+}
 _SPEAKER: Final = re.compile(r"^(?:assistant|ai|model|bot|gpt|助手|アシスタント)\s?:\s?")
-_EXAMPLE: Final = re.compile(r"(?<![^\W\d_])(?:e\. ?g\.|z\. ?b\.|p\. ?ex\.|p\. ?ej\.|bspw\.|np\.|напр\.)[, ]*")  # whose full stops end no sentence
-_LIST_NUMBER: Final = re.compile(r"^[ >-]{0,4}(?:\(?[1-9]\d?[.)]|[1-9]\d?、)(?!\d)[ *_]{0,4}(?=[^\W\d_]|\*|\"|\[)", re.MULTILINE)
-_INLINE_TAGS: Final = frozenset("b i strong em u span p br div code pre h1 h2 h3 h4 li ul ol small big mark font td th tr table".split())
+_EXAMPLE: Final = re.compile(
+    r"(?<![^\W\d_])(?:e\. ?g\.|z\. ?b\.|p\. ?ex\.|p\. ?ej\.|bspw\.|np\.|напр\.)[, ]*"
+)  # whose full stops end no sentence
+_LIST_NUMBER: Final = re.compile(
+    r"^[ >-]{0,4}(?:\(?[1-9]\d?[.)]|[1-9]\d?、)(?!\d)[ *_]{0,4}(?=[^\W\d_]|\*|\"|\[)", re.MULTILINE
+)
+_INLINE_TAGS: Final = word_set("b i strong em u span code font big small mark")
+_BLOCK_TAGS: Final = word_set("p br div pre h1 h2 h3 h4 li ul ol td th tr table")
 
 
 def plain_text(answer: str) -> str:
@@ -36,7 +69,9 @@ def plain_text(answer: str) -> str:
     text = html.unescape(re.sub(r"<(/?)([A-Za-z][\w-]{0,30})(?:[ /][^<>]{0,80})?>", _plain_tag, text))
     text = re.sub(r"\$(?=[^\s$])([^$\n]{1,60})\$(?!\d)", r" \1 ", text)
     text = re.sub(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]{0,60})\}", r"\1", text)
-    text = re.sub(r"\\([A-Za-z]{1,12}|[^\w\s])", lambda match: _COMMANDS.get(match[1], match[1] if match[1] == "%" else " "), text)
+    text = re.sub(
+        r"\\([A-Za-z]{1,12}|[^\w\s])", lambda match: _COMMANDS.get(match[1], match[1] if match[1] == "%" else " "), text
+    )
     text = re.sub(r"(?<!\d)\*+|\*+(?!\d)", "", text).replace('"', "").replace("_", " ")
     text = re.sub(r"^ ?#+ |^ ?[-•·] (?=\S)", "", text, flags=re.MULTILINE)
     text = re.sub(r" *\n[ \n]*", "\n", re.sub(r" +", " ", text))
@@ -75,5 +110,5 @@ def _plain_character(char: str) -> str:
 def _plain_tag(match: re.Match[str]) -> str:
     slash, name = match[1], match[2].lower()
     if name in _INLINE_TAGS:
-        return " " if name in {"b", "i", "strong", "em", "u", "span", "code"} else "\n"
-    return "\n" if slash else f"\n{name}: "
+        return " "
+    return "\n" if slash or name in _BLOCK_TAGS else f"\n{name}: "

@@ -28,7 +28,9 @@ def alternatives(*lists: str) -> str:
         words = [word for word in words if word not in of_script]
         whole = [re.escape(word) for word in of_script if word[-1] != "*"]
         stems = [re.escape(word[:-1]) for word in of_script if word[-1] == "*"]
-        rest = {"\u0000": rf"{_LETTER}*+", "\u0590": r"[\u0590-\u06ff]*+", "\u0900": r"[\u0900-\u09ff]*+"}.get(first, "")
+        rest = {"\u0000": rf"{_LETTER}*+", "\u0590": r"[\u0590-\u06ff]*+", "\u0900": r"[\u0900-\u09ff]*+"}.get(
+            first, ""
+        )
         if whole:
             patterns.append(rf"{before}(?:{'|'.join(whole)}){after}")
         if stems:
@@ -36,10 +38,16 @@ def alternatives(*lists: str) -> str:
     return rf"(?:{'|'.join(patterns)})"
 
 
+def word_set(*lists: str) -> frozenset[str]:
+    """Return the words of lists divided by blanks."""
+    return frozenset(word for words in lists for word in words.split())
+
+
 LABELS: Final = alternatives(
     "score|scores|scored|scoring|rating|probability|likelihood|output|response|answer|result|estimate|estimation",
     "assessment|evaluation|grade|verdict|value|anomaly|anomaly level|presence",
-    "bewertung*|score-wert|wert|punktzahl|punktwert*|ergebnis|antwort|ausgabe|wahrscheinlichkeit|anomaliewert*|einschätzung|note",
+    "bewertung*|score-wert|wert|punktzahl|punktwert*|ergebnis|antwort|ausgabe|wahrscheinlichkeit|anomaliewert*|"
+    "einschätzung|note",
     "notation|évaluation|réponse|sortie|résultat|probabilité|valeur|estimation",
     "puntuación|puntaje|calificación|respuesta|salida|resultado|probabilidad|valor|evaluación|nota|valoración",
     "pontuação|classificação|resposta|saída|probabilidade|avaliação|escore",
@@ -52,8 +60,10 @@ LABELS: Final = alternatives(
     "beoordeling|antwoord|waarde|cijfer|wynik|ocena|odpowiedź|prawdopodobieństwo|nilai|jawaban|probabilitas",
     "poäng|betyg|svar|skóre|hodnocení|odpověď|scor|punctaj|răspuns|pontszám|válasz|vastaus|pisteet",
     "βαθμολογία|σκορ|απάντηση|ציון|תשובה|คะแนน|คำตอบ|ผลลัพธ์",
-    "可能性|异常程度|異常程度|异常度|得分|分数|分數|评分|評分|打分|分值|异常分|異常分|输出|輸出|回答|答案|回复|回覆|响应|回應|结果|結果|概率|機率|几率|幾率",
-    "スコア|得点|点数|評価|評点|採点|出力|答え|応答|確率|異常度|점수|스코어|평점|평가|출력|응답|답변|대답|정답|확률|결과|이상도",
+    "可能性|异常程度|異常程度|异常度|得分|分数|分數|评分|評分|打分|分值|异常分|異常分|输出|輸出|回答|答案|回复|回覆|"
+    "响应|回應|结果|結果|概率|機率|几率|幾率",
+    "スコア|得点|点数|評価|評点|採点|出力|答え|応答|確率|異常度|점수|스코어|평점|평가|출력|응답|답변|대답|정답|확률|"
+    "결과|이상도",
 )
 """What a score is called."""
 
@@ -78,10 +88,12 @@ FINAL: Final = alternatives(
 CERTAINTY: Final = alternatives(
     "sure|certain|certainty|confident|confidence|confidently|conf|certitude|convinced|positive that|sureness",
     "sicher|sicherheit|gewiss*|überzeugt|konfidenz*|vertrauen*|zuversicht*|sûr|sûre|certaine|confiance|convaincu*",
-    "seguro|segura|certeza|confianza|confiança|certo|certa|convencid*|sicuro|sicura|certezza|confidenza|fiducia|convint*",
+    "seguro|segura|certeza|confianza|confiança|certo|certa|convencid*|sicuro|sicura|certezza|confidenza|fiducia|"
+    "convint*",
     "уверен*|достоверн*|убежд*|впевнен*|متأكد*|واثق*|ثقة|يقين|تأكد|تأكيد|مطمئن|اطمینان",
     "निश्चित|यकीन|विश्वास|भरोसा|आत्मविश्वास|আত্মবিশ্বাস|নিশ্চিত|emin*|güven*|kesin*|chắc|chắc chắn|tin cậy|tự tin",
-    "zeker|zekerheid|vertrouwen|overtuigd|pewn*|pewność|jist*|säker*|sikker*|varma|varmuus|biztos*|yakin|keyakinan|sigur",
+    "zeker|zekerheid|vertrouwen|overtuigd|pewn*|pewność|jist*|säker*|sikker*|varma|varmuus|biztos*|yakin|keyakinan|"
+    "sigur",
     "încredere|σίγουρ*|βέβαι*|εμπιστοσύνη|בטוח|ביטחון|มั่นใจ",
     "确定|確定|把握|确信|確信|肯定|置信|信心|自信|信頼度|信頼|信赖|確度|確実|可信|확신|신뢰|자신|확실",
 )
@@ -90,12 +102,14 @@ CERTAINTY: Final = alternatives(
 CHANCE: Final = alternatives(
     "chance|chances|probability|likelihood|odds|likely|probable|wahrscheinlich*|chancen|probabilité|probable",
     "probabilidad*|posibilidad|possibilidade|probabilità|possibilità|вероятност*|шанс*|احتمال*|संभावना|प्रायिकता",
-    "olasılı*|ihtimal*|şans*|xác suất|khả năng|概率|機率|几率|幾率|可能性|確率|확률|가능성|kans|szansa|prawdopodobieństwo",
+    "olasılı*|ihtimal*|şans*|xác suất|khả năng|概率|機率|几率|幾率|可能性|確率|확률|가능성|kans|szansa|"
+    "prawdopodobieństwo",
 )
 
 NEGATION: Final = alternatives(
     "no|not|none|nothing|nobody|never|without|absence|absent|lack|lacks|missing|neither|nor|free of|negative|unlikely",
-    "wouldn't|won't|shouldn't|couldn't|didn't|hasn't|isn't|aren't|doesn't|don't|wasn't|can't|cannot|non-existent|nonexistent|kein*|nicht|ohne|niemand|abwesen*|fehl*",
+    "wouldn't|won't|shouldn't|couldn't|didn't|hasn't|isn't|aren't|doesn't|don't|wasn't|can't|cannot|non-existent|"
+    "nonexistent|kein*|nicht|ohne|niemand|abwesen*|fehl*",
     "pas|aucun*|sans|personne ne|absence|n'y|jamais|sin|ningún|ninguna|ninguno|nadie|ausencia|nunca",
     "não|nenhum*|sem|ninguém|ausência|non|nessun*|senza|assenza|не|нет|нету|без|никто|отсутств*|ні|немає",
     "لا|ليس*|بدون|لم|لن|غياب|عدم|خلو|نہیں|नहीं|बिना|अनुपस्थि*|yok*|değil|olmayan|olmama*|hiçbir|không|chưa|vắng",
@@ -104,161 +118,165 @@ NEGATION: Final = alternatives(
 )
 
 POST_NEGATION: Final = re.compile(
-    r"\s?(?:点|점|分)?\s?(?:では|じゃ)(?:あり|な)|\s?(?:点|점|分)?(?:이|가|은|는)? ?아[니닙닌]|\s?değil|\s?नहीं|\s?(?:is|was|would be|seems) (?:not|too|wrong|incorrect)\b|\s?isn't"
+    r"\s?(?:点|점|分)?\s?(?:では|じゃ)(?:あり|な)|\s?(?:点|점|分)?(?:이|가|은|는)? ?아[니닙닌]|\s?değil|\s?नहीं|"
+    r"\s?(?:is|was|would be|seems) (?:not|too|wrong|incorrect)\b|\s?isn't"
 )
 
 BOUNDS_BEFORE: Final = alternatives(
     "at least|at most|less than|more than|over|under|above|below|up to|no more than|no less than|not more than",
-    "not less than|minimum|maximum|exceeds|exceeding|exceed|greater than|higher than|lower than|smaller than|larger than",
+    "not less than|minimum|maximum|exceeds|exceeding|exceed|greater than|higher than|lower than|smaller than|"
+    "larger than",
     "beyond|nearly|almost|close to|near|minimum of|maximum of|starting at|beginning at|mindestens|höchstens",
     "weniger als|mehr als|über|unter|bis zu|größer als|kleiner als|höher als|niedriger als|nahezu|maximal|minimal",
     "au moins|au plus|moins de|plus de|supérieur à|supérieure à|inférieur à|inférieure à|jusqu'à|presque|minimum de",
     "al menos|como mínimo|como máximo|a lo sumo|menos de|más de|superior a|inferior a|hasta|mayor que|menor que|casi",
     "por lo menos|mayor de|menor de|pelo menos|no máximo|no mínimo|mais de|acima de|abaixo de|até|maior que|quase",
     "almeno|al massimo|al più|meno di|più di|oltre|fino a|sotto|sopra|quasi|maggiore di|minore di",
-    "не менее|не более|не меньше|не больше|меньше|больше|менее|более|свыше|ниже|выше|минимум|максимум|почти|до|от|около нуля",
+    "не менее|не более|не меньше|не больше|меньше|больше|менее|более|свыше|ниже|выше|минимум|максимум|почти|до|от|"
+    "около нуля",
     "على الأقل|على الأكثر|أقل من|أكثر من|أعلى من|فوق|تحت|حوالي أقل|कम से कम|अधिकतम|न्यूनतम|ज्यादा से ज्यादा",
-    "en az|en fazla|en çok|ít nhất|nhiều nhất|dưới|trên|hơn|tối đa|tối thiểu|gần|minstens|hoogstens|minder dan|meer dan",
+    "en az|en fazla|en çok|ít nhất|nhiều nhất|dưới|trên|hơn|tối đa|tối thiểu|gần|minstens|hoogstens|minder dan|"
+    "meer dan",
     "co najmniej|mniej niż|więcej niż|setidaknya|kurang dari|lebih dari|minst|högst|alespoň",
-    "至少|至多|最多|最少|不到|不足|不超过|不超過|超过|超過|低于|低於|高于|高於|大于|大於|小于|小於|接近|少なくとも|最大|最小|適어도|적어도|최소|최대|많아야",
+    "至少|至多|最多|最少|不到|不足|不超过|不超過|超过|超過|低于|低於|高于|高於|大于|大於|小于|小於|接近|少なくとも|"
+    "最大|最小|適어도|적어도|최소|최대|많아야",
 )
 """Before a number: it is a bound of the score."""
 
 BOUNDS_AFTER: Final = re.compile(
-    r"[\s%点点分점]{0,3}(?:\+|(?:or|and) (?:higher|more|above|greater|lower|less|below|under|up)\b|oder (?:mehr|höher|weniger)"
+    r"[\s%点点分점]{0,3}(?:\+|(?:or|and) (?:higher|more|above|greater|lower|less|below|under|up)\b|oder (?:mehr|"
+    r"höher|weniger)"
     r"|ou (?:plus|moins|mais|menos)\b|o (?:más|menos|più|meno)\b|или (?:более|менее|выше|больше)"
     r"|以上|以下|以内|未満|未满|未滿|より(?:大|小|高|低|上|下)|を(?:超|上回|下回)|이상|이하|미만|초과|보다"
-    r"|(?:'?[dt][ea]n)?\s?(?:az|fazla|büyük|küçük|yüksek|düşük)\b|(?:'?(?:nın|nin|in|ın))?\s?(?:üzerinde|altında|üstünde)"
-    r"|\s?से (?:कम|अधिक|ज़?्?यादा|ऊपर|नीचे)|\s?trở (?:lên|xuống)|\s?(?:at )?(?:minimum|maximum)\b|\s?(?:tops|at most|at least)\b)"
+    r"|(?:'?[dt][ea]n)?\s?(?:az|fazla|büyük|küçük|yüksek|düşük)\b|(?:'?(?:nın|nin|in|ın))?\s?(?:üzerinde|altında|"
+    r"üstünde)"
+    r"|\s?से (?:कम|अधिक|ज़?्?यादा|ऊपर|नीचे)|\s?trở (?:lên|xuống)|\s?(?:at )?(?:minimum|maximum)\b|\s?(?:tops|at most|"
+    r"at least)\b)"
 )
 
 CONDITIONS: Final = re.compile(
     alternatives(
-        "if|unless|wenn|falls ein|falls kein|falls das|falls die|falls der|falls ich|s'il|s'ils|si la|si le|si un|si une|si on|si hubiera|si hay|si no",
+        "if|unless|wenn|falls ein|falls kein|falls das|falls die|falls der|falls ich|s'il|s'ils|si la|si le|si un|"
+        "si une|si on|si hubiera|si hay|si no",
         "si existiera|si estuviera|si ci fosse|se ci fosse|se fosse|se houvesse|se existisse|se há|se il|se un",
-        "если|إذا|لو|यदि|अगर|eğer|olsaydı|nếu|jeśli|gdyby|jika|kalau|如果|假如|假设|假設|要是|もし|ならば|만약|만일|라면|다면",
+        "если|إذا|لو|यदि|अगर|eğer|olsaydı|nếu|jeśli|gdyby|jika|kalau|如果|假如|假设|假設|要是|もし|ならば|만약|만일|"
+        "라면|다면",
     )
 )
 
 EXAMPLES: Final = alternatives(
     "for example|for instance|e.g.|e. g.|example|zum beispiel|z.b.|z. b.|bspw.|beispiel*|etwa wie",
     "par exemple|p. ex.|por ejemplo|p. ej.|por exemplo|ad esempio|per esempio|например|к примеру",
-    "مثلا|مثلاً|على سبيل المثال|مثال|उदाहरण*|örneğin|mesela|ví dụ|chẳng hạn|bijvoorbeeld|na przykład|np.|misalnya|contohnya",
+    "مثلا|مثلاً|على سبيل المثال|مثال|उदाहरण*|örneğin|mesela|ví dụ|chẳng hạn|bijvoorbeeld|na przykład|np.|misalnya|"
+    "contohnya",
     "例如|比如|譬如|举例|舉例|例えば|たとえば|예를 들|예컨대|예시",
 )
-COMPARISONS: Final = re.compile(r"(?<!more )(?:" + alternatives("like|such as|comme|tel que|wie|come|как|जैसे|gibi|مثل|像|如|のような|같은") + r")\s?(?:an? |un |une |eine? )?$")
+COMPARISONS: Final = re.compile(
+    r"(?<!more )(?:"
+    + alternatives("like|such as|comme|tel que|wie|come|как|जैसे|gibi|مثل|像|如|のような|같은")
+    + r")\s?(?:an? |un |une |eine? )?$"
+)
 
 LEGEND_AFTER: Final = re.compile(
-    r"[\s\")\]]{0,3}(?:=(?!=)|" + alternatives("means|mean|meaning|indicates|indicating|represents|representing|denotes|stands for|signifies",
-        "implies|corresponds|would mean|would indicate|being|for absent|for present|if it|if the|if no|when|is absent|is present|is not|is no|is clearly|is completely|is fully|is definitely|is certain",
-        "bedeute*|heißt|entspricht|steht für|signifi*|veut dire|correspond|indique|indiquant|significa*|quiere decir|equivale|indica*",
-        "quer dizer|означа*|значит|соответств*|указыва*|يعني|تعني|يشير|تشير|का मतलब|का अर्थ|यानी|anlamına|demektir|demek|nghĩa là|có nghĩa|biểu thị",
-        "betekent|oznacza|berarti|betyder|表示|代表|意味着|意味著|意思|即|を意味|は存在|は無|はない|はなし|はあり|を表|を示|은 없|은 있|는 없|는 있|을 의미|를 의미|을 뜻|를 뜻|을 나타|를 나타|은 존재|는 존재"
-    ) + r")"
+    r"[\s\")\]]{0,3}(?:=(?!=)|"
+    + alternatives(
+        "means|mean|meaning|indicates|indicating|represents|representing|denotes|stands for|signifies",
+        "implies|corresponds|would mean|would indicate|being|for absent|for present|if it|if the|if no|when|"
+        "is absent|is present|is not|is no|is clearly|is completely|is fully|is definitely|is certain",
+        "bedeute*|heißt|entspricht|steht für|signifi*|veut dire|correspond|indique|indiquant|significa*|"
+        "quiere decir|equivale|indica*",
+        "quer dizer|означа*|значит|соответств*|указыва*|يعني|تعني|يشير|تشير|का मतलब|का अर्थ|यानी|anlamına|demektir|"
+        "demek|nghĩa là|có nghĩa|biểu thị",
+        "betekent|oznacza|berarti|betyder|表示|代表|意味着|意味著|意思|即|を意味|は存在|は無|はない|はなし|はあり|"
+        "を表|を示|은 없|은 있|는 없|는 있|을 의미|를 의미|을 뜻|를 뜻|을 나타|를 나타|은 존재|는 존재",
+    )
+    + r")"
 )
 """After a number: it explains the scale."""
 
-FILLERS: Final = frozenset(
-    "about around approximately approx approx. roughly circa ca ca. maybe perhaps probably possibly definitely clearly say so therefore thus hence "
-    "i i'd i'll would think believe guess my is it it's its this that's that the a an image picture be as at with of for actually rather more now then "
-    "hmm okay ok well sure final yes no here here's to in clear also again still just only exactly precisely correction sorry wait "
-    "daher deshalb folglich por tanto lo portanto logo quindi perciò поэтому значит следовательно لذا لذلك इसलिए dolayısıyla yüzden nedenle vậy nên đó do 因此 故 "
+FILLERS: Final = word_set(
+    "about around approximately approx approx. roughly circa ca ca. maybe perhaps probably possibly definitely "
+    "clearly say so therefore thus hence "
+    "i i'd i'll would think believe guess my is it it's its this that's that the a an image picture be as at with "
+    "of for actually rather more now then "
+    "hmm okay ok well sure final yes no here here's to in clear also again still just only exactly precisely "
+    "correction sorry wait "
+    "daher deshalb folglich por tanto lo portanto logo quindi perciò поэтому значит следовательно لذا لذلك इसलिए "
+    "dolayısıyla yüzden nedenle vậy nên đó do 因此 故 "
     "よって したがって 따라서 그래서 dus dlatego maka but was or some "
-    "ungefähr etwa rund zirka vielleicht wahrscheinlich also ich würde sagen das der die ein eine ist mit eher doch nein ja genau "
+    "ungefähr etwa rund zirka vielleicht wahrscheinlich also ich würde sagen das der die ein eine ist mit eher doch "
+    "nein ja genau "
     "environ peut-être probablement donc je dirais c'est un une le la de à plutôt non oui en exactement "
     "aproximadamente alrededor unos quizás tal vez es un una el la de creo diría yo más bien sí con entonces "
-    "cerca aproximadamente uns talvez eu é um uma o a de diria acho sim então circa forse direi un una il la è di quindi penso "
+    "cerca aproximadamente uns talvez eu é um uma o a de diria acho sim então circa forse direi un una il la è di "
+    "quindi penso "
     "примерно около приблизительно наверное возможно я думаю это так итак скорее да нет бы в "
-    "حوالي تقريبا تقريباً نحو ربما هو هي إذن بل लगभग करीब शायद यह है मेरे तो yaklaşık belki bence o bu sanırım khoảng chừng có lẽ là tôi nghĩ "
-    "ongeveer circa około sekitar 约 約 大约 大約 大概 我 是 为 為 约为 所以 应该 实际上 其实 おそらく たぶん 約 およそ ほぼ 은 는 약 대략 아마 은 입니다".split()
+    "حوالي تقريبا تقريباً نحو ربما هو هي إذن بل लगभग करीब शायद यह है मेरे तो yaklaşık belki bence o bu sanırım khoảng "
+    "chừng có lẽ là tôi nghĩ "
+    "ongeveer circa około sekitar 约 約 大约 大約 大概 我 是 为 為 约为 所以 应该 实际上 其实 おそらく たぶん 約 "
+    "およそ ほぼ 은 는 약 대략 아마 은 입니다"
 )
 """Words that may stand with a score where nothing else does."""
 
 GLUED_FILLERS: Final = re.compile(
-    "(?:我|认为|認為|觉得|覺得|是|为|為|应该|應該|大约|大約|约|約|大概|可能|所以|因此|故|这里|這裡|实际上|其实|给|左右|概ね"
-    "|そのため|おそらく|たぶん|およそ|ほぼ|ので|ため|よって|したがって|です|でしょう|약|대략|아마|그래서|따라서|입니다|정도)+"
+    "(?:我|认为|認為|觉得|覺得|是|为|為|应该|應該|大约|大約|约|約|大概|可能|所以|因此|故|这里|這裡|实际上|其实|给|"
+    "左右|概ね"
+    "|そのため|おそらく|たぶん|およそ|ほぼ|ので|ため|よって|したがって|です|でしょう|약|대략|아마|그래서|따라서|"
+    "입니다|정도)+"
 )
 """The same in scripts without blanks."""
 
 DENIED: Final = alternatives(
-    "threshold|cutoff|cut-off|version|ratio|aspect|brightness|contrast|opacity|zoom|iou|overlap|distance|width|height|length|area",
-    "depth|weight|mass|speed|velocity|time|times|timestamp|duration|date|temperature|humidity|price|cost|scale factor|factor|fps",
-    "accuracy|precision|recall|loss|entropy|blur|noise|quality|clarity|sharpness|illumination|lighting|exposure|gamma|saturation|hue|top p|p-value|seed",
-    "qualität|qualité|calidad|qualidade|qualità|качеств*|جودة|गुणवत्ता|kalite*|chất lượng|genauigkeit|exactitud|precisión|acurácia|точност*|دقة|doğruluk",
-    "品質|画質|质量|質量|清晰度|精度|准确率|準確率|正解率|품질|화질|정확도|độ chính xác|kwaliteit|jakość|kualitas|akurasi",
-    "frame rate|resolution|coordinates|coordinate|position|bbox|bounding|x|y|w|h|alpha|beta|sigma|lambda|learning rate|angle|size",
-    "normality|normal|normalcy|safety|absence|absent|error|margin|uncertainty|difference|increase|decrease|step|number|count|counts|page|max|min",
-    "max score|min score|maximum score|minimum score|baseline|previous|weighting|fraction|percentage of|index|id|age|level of detail",
-    "schwellenwert*|schwelle|verhältnis|helligkeit|abstand|entfernung|breite|höhe|geschwindigkeit|version|uhrzeit|normalität|abwesenheit|unsicherheit",
-    "seuil|rapport|luminosité|distance|largeur|hauteur|vitesse|normalité|incertitude|umbral|proporción|relación de aspecto|brillo|distancia|anchura",
-    "altura|velocidad|normalidad|incertidumbre|limiar|brilho|distância|velocidade|normalidade|incerteza|soglia|rapporto|luminosità|distanza|velocità",
-    "normalità|incertezza|порог*|соотношени*|яркост*|расстояни*|скорост*|верси*|нормальн*|неопределённост*|неопределенност*|عتبة|مسافة|سطوع|سرعة|إصدار",
-    "सीमा|दूरी|चमक|गति|संस्करण|eşik|mesafe|parlaklık|hız*|sürüm|normallik|belirsizlik|ngưỡng|khoảng cách|độ sáng|tốc độ|phiên bản",
-    "阈值|閾值|閾値|しきい値|版本|バージョン|亮度|明るさ|距离|距離|速度|宽度|高度|比例|比率|正常|不确定|不確定|不確実|正常度|임계|버전|밝기|거리|속도|정상|불확실|坐标|座標|좌표|时间|時間|시간",
+    "threshold|cutoff|cut-off|version|ratio|aspect|brightness|contrast|opacity|zoom|iou|overlap|distance|width|"
+    "height|length|area",
+    "depth|weight|mass|speed|velocity|time|times|timestamp|duration|date|temperature|humidity|price|cost|"
+    "scale factor|factor|fps",
+    "accuracy|precision|recall|loss|entropy|blur|noise|quality|clarity|sharpness|illumination|lighting|exposure|"
+    "gamma|saturation|hue|top p|p-value|seed",
+    "qualität|qualité|calidad|qualidade|qualità|качеств*|جودة|गुणवत्ता|kalite*|chất lượng|genauigkeit|exactitud|"
+    "precisión|acurácia|точност*|دقة|doğruluk",
+    "品質|画質|质量|質量|清晰度|精度|准确率|準確率|正解率|품질|화질|정확도|độ chính xác|kwaliteit|jakość|kualitas|"
+    "akurasi",
+    "frame rate|resolution|coordinates|coordinate|position|bbox|bounding|x|y|w|h|alpha|beta|sigma|lambda|"
+    "learning rate|angle|size",
+    "normality|normal|normalcy|safety|absence|absent|error|margin|uncertainty|difference|increase|decrease|step|"
+    "number|count|counts|page|max|min",
+    "max score|min score|maximum score|minimum score|baseline|previous|weighting|fraction|percentage of|index|id|"
+    "age|level of detail",
+    "schwellenwert*|schwelle|verhältnis|helligkeit|abstand|entfernung|breite|höhe|geschwindigkeit|version|uhrzeit|"
+    "normalität|abwesenheit|unsicherheit",
+    "seuil|rapport|luminosité|distance|largeur|hauteur|vitesse|normalité|incertitude|umbral|proporción|"
+    "relación de aspecto|brillo|distancia|anchura",
+    "altura|velocidad|normalidad|incertidumbre|limiar|brilho|distância|velocidade|normalidade|incerteza|soglia|"
+    "rapporto|luminosità|distanza|velocità",
+    "normalità|incertezza|порог*|соотношени*|яркост*|расстояни*|скорост*|верси*|нормальн*|неопределённост*|"
+    "неопределенност*|عتبة|مسافة|سطوع|سرعة|إصدار",
+    "सीमा|दूरी|चमक|गति|संस्करण|eşik|mesafe|parlaklık|hız*|sürüm|normallik|belirsizlik|ngưỡng|khoảng cách|độ sáng|"
+    "tốc độ|phiên bản",
+    "阈值|閾值|閾値|しきい値|版本|バージョン|亮度|明るさ|距离|距離|速度|宽度|高度|比例|比率|正常|不确定|不確定|"
+    "不確実|正常度|임계|버전|밝기|거리|속도|정상|불확실|坐标|座標|좌표|时间|時間|시간",
 )
 """Words of labels whose numbers are not scores of presence."""
 
-UNITS: Final = re.compile(
-    r"[\s-]?(?:[mck]?m|km/?h|mph|m/s|ms|s|sec|secs|seconds?|mins?|minutes?|h|hrs?|hours?|days?|years?|fps|hz|khz|px|pixels?|dpi|mp|megapixels?|kg|g"
-    r"|lb|lbs|pounds?|met(?:er|re)s?|cent[ia]met\w+|kilomet\w+|miles?|feet|foot|ft|inch(?:es)?|yards?|degrees?|deg|°\s?[cf]?|º|dollars?|euros?|usd|eur"
-    r"|gb|mb|kb|v|w|x|×|db|lux|iou|litres?|liters?|sekunden?|minuten?|stunden?|uhr|meter[ns]?|grad|jahre?|tage?|mètres?|secondes?|heures?|ans|jours"
-    r"|metros?|segundos?|horas?|años|dias|días|grados|metri|secondi|ore|anni|gradi|метр\w*|м|км|см|сек\w*|секунд\w*|минут\w*|час\w*|лет|градус\w*"
-    r"|руб\w*|متر\w*|ثاني\w*|ثوان\w*|دقيق\w*|मीटर|सेकंड|मिनट|metre|saniye|dakika|saat|derece|mét|giây|phút|độ)(?![^\W\d_])"
-    r"|\s?(?:米|公里|厘米|秒|分钟|分鐘|分間|分前|分後|小时|小時|時|度|倍|元|円|岁|歳|年|月|日|个|個|人|名|辆|輛|台|枚|张|張|帧|次|级|章|メートル|センチ|キロ|미터|초|시간|시|명|대|개|장|도|원|살|년|월|일|번)"
-    r"|\s?[€£¥₹₽$]|[²³^*×°′″'\ufe0f\u20e3]"
-)
-"""After a number: it is a quantity."""
-
 CONNECTIVES: Final = alternatives(
-    "because|as|since|for|due|weil|da|denn|aufgrund|parce|car il|car elle|car on|car la|car le|car les|car un|car une|car l'|car aucun|car aucune|car je|car cette|puisque|porque|ya|pois|perché|poiché|dato|потому|так|поскольку",
+    "because|as|since|for|due|weil|da|denn|aufgrund|parce|car il|car elle|car on|car la|car le|car les|car un|"
+    "car une|car l'|car aucun|car aucune|car je|car cette|puisque|porque|ya|pois|perché|poiché|dato|потому|так|"
+    "поскольку",
     "لأن|حيث|क्योंकि|चूंकि|çünkü|zira|vì|bởi|do|omdat|ponieważ|karena|因为|因為|由于|由於|なぜなら|理由|왜냐하면|때문",
 )
 
-POINTS: Final = re.compile(r"\s?(?:points?|pts?|punkte?n?|puan\w*|puntos?|pontos?|punti|балл\w*|अंक|điểm|分|点|점|درجة|نقطة)")
-
-REFERENCES: Final = (
-    r"(?:frame|frames|image|images|picture|pictures|photo|photos|panel|panels|row|rows|column|columns|step|scene|segment|clip|cell|tile|figure|fig\.?|img|shot"
-    r"|bild|bilder|zeile|spalte|reihe|ligne|colonne|trame|imagen|cuadro|fotograma|fila|columna|imagem|quadro|linha|coluna|immagine|fotogramma|riga|colonna"
-    r"|кадр\w*|изображени\w*|строк\w*|столб\w*|картинк\w*|(?:ال)?إطار|(?:ال)?صورة|(?:ال)?صف|(?:ال)?عمود|फ्रेम|छवि|चित्र|पंक्ति|स्तंभ|kare|görüntü|resim|satır|sütun"
-    r"|khung hình|hình ảnh|hình|ảnh|hàng|cột|klatka|obraz|beeld|gambar|kuva"
-    r"|图像|图片|图|圖像|圖片|圖|帧|幀|画面|フレーム|画像|コマ|行|列|이미지|프레임|사진|그림|행|열)"
-)
-
-_OPTIONAL_ORDINAL: Final = "first|second|third|fourth|last|1st|2nd|3rd|4th"
-ORDINAL_REFERENCES: Final = re.compile(
-    rf"(?:the )?(?:{_OPTIONAL_ORDINAL})\s(?:frame|image|picture|panel|row|photo)\b(?:,? ?(?:{_OPTIONAL_ORDINAL})\scolumn\b)?"
-    r"|第\s?[一二三四五六七八九十\d]{1,3}\s?(?:帧|幀|张|張|幅|个|個|枚|行|列|格|副|コマ|フレーム)(?:目|の?画像|图片?|圖片?|图像)?"
-    r"|\d{1,3}\s?(?:枚目|番目|コマ目)(?:の?画像|のフレーム)?|(?:첫|두|세|네|다섯) ?번째 ?(?:이미지|프레임|사진)?|\d{1,3} ?번째? ?(?:이미지|프레임|사진)"
-    r"|\d{1,3}[.-] ?(?:bild|kare|görüntü|кадр|изображение)\b"
-    r"|(?:erstes|zweites|drittes|viertes) bild|(?:première|deuxième|troisième|quatrième) image|(?:primera|segunda|tercera|cuarta) imagen"
-)
-
-SCALE_SEPARATORS: Final = (
-    r"\s?(?:-|–|~|to|and|or|bis|und|oder|à|a|et|ou|y|o|e|até|до|и|или|到|至|和|或|から|と|か|에서|부터|إلى|و|أو|से|और|या|ile|ve|veya|đến|và|hoặc|tot|en|do)\s?"
-)
-RANGES: Final = re.compile(
-    r"[\s%分点점]{0,3}(?:-|–|~|±|\+/-|\.\.\.?|/|to|through|and|or|bis|und|oder|à|et|ou|a|y|o|u|e|até|до|и|или|到|至|和|或者?|から|と|または|か|에서|부터|또는|과|와"
-    r"|إلى|و|أو|से|और|या|ile|ve|veya|đến|và|hoặc|tot|en|of|do|lub|i|sampai|dan|atau)[\s約约]{0,2}"
-)
-"""Between two numbers: they are the ends of a range, or alternatives."""
-
-RATIOS: Final = re.compile(r"(?:\s?[/∕]\s?|\s(?:out of|of|von|sur|de|su|di|из|من|trên|trên thang|van|na|dari|av|od)\s)")
-FULL_MARKS: Final = re.compile(
-    r"(?:满分|滿分|總分|总分)(?:为|為|是)?\s?(\d{1,3})\s?(?:分|点)?|(\d{1,3})\s?(?:点満点|分满分|分滿分|分制|点中|分中)中?(?:の|で)?"
-    r"|(\d{1,3})\s?점\s?(?:만점)?(?:에서|에|중에?)?\s?(?=\d)|(\d{1,3}) में से|(\d{1,3}) üzerinden"
-)
-PERCENT_AFTER: Final = re.compile(
-    r"\s?%|[\s-]?(?:per ?cent|prozent\w*|pour ?cent|por ?ciento|por ?cento|per ?cento|процент\w*|在?パーセント|퍼센트|في المئة|في المائة|بالمئة|بالمائة|प्रतिशत|फीसदी|phần trăm|procent)"
-)
-PERCENT_BEFORE: Final = re.compile(r"(?:%|百分之|yüzde\s)\s?$")
-
 YES: Final = alternatives("present|true|yes|ja|oui|sí|sim|sì|да|نعم|हाँ|हां|evet|có|是的|是|はい|네|예|tak|так")
-NO: Final = alternatives("absent|not present|not visible|not detected|none|false|no|nope|nein|non|não|нет|لا|नहीं|hayır|không|否|不是|没有|沒有|いいえ|아니요|아니오|nie|nee|ні")
-ZERO: Final = frozenset("zero|zéro|cero|ноль|нуль|ゼロ|零|〇|영|제로|صفر|शून्य|sıfır|nul|noll|nulla".split("|"))
-ONE: Final = frozenset("one|eins|un|une|uno|um|один|единица|一|壹|いち|일|하나|واحد|एक|bir|một|een|jeden|ett|satu".split("|"))
+NO: Final = alternatives(
+    "absent|not present|not visible|not detected|none|false|no|nope|nein|non|não|нет|لا|नहीं|hayır|không|否|不是|"
+    "没有|沒有|いいえ|아니요|아니오|nie|nee|ні"
+)
+ZERO: Final = word_set("zero zéro cero ноль нуль ゼロ 零 〇 영 제로 صفر शून्य sıfır nul noll nulla")
+ONE: Final = word_set("one eins un une uno um один единица 一 壹 いち 일 하나 واحد एक bir một een jeden ett satu")
 
 REASON_KEYS: Final = alternatives(
-    "reason|reasoning|explanation|rationale|justification|description|begründung|erklärung|raison|explication|justification|razón|explicación",
-    "motivo|justificación|razão|explicação|justificativa|motivazione|spiegazione|причина|обоснование|объяснение|سبب|تفسير|कारण|स्पष्टीकरण",
+    "reason|reasoning|explanation|rationale|justification|description|begründung|erklärung|raison|explication|"
+    "justification|razón|explicación",
+    "motivo|justificación|razão|explicação|justificativa|motivazione|spiegazione|причина|обоснование|объяснение|سبب|"
+    "تفسير|कारण|स्पष्टीकरण",
     "neden|gerekçe|açıklama|lý do|giải thích|理由|原因|解释|解釋|说明|說明|根拠|説明|이유|설명|근거",
 )

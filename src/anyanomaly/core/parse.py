@@ -12,8 +12,9 @@ from anyanomaly.core.answer_text import full_text, plain_text
 from anyanomaly.core.answer_words import LABELS, NO, ONE, YES, ZERO
 
 _LABEL = re.compile(rf"^(?:the )?{LABELS}\s?(?:is|[:=])\s?")
-_YES = re.compile(rf"(?:^|[.!?\n,;:(]\s?)(?:{YES})\s?(?=[.!?\n,;:()–]| -|$)")
-_NO = re.compile(rf"(?:^|[.!?\n,;:(]\s?)(?:{NO})\s?(?=[.!?\n,;:()–]| -|$)")
+_YES, _NO = (
+    re.compile(rf"(?:^|[.!?\n,;:]|(?<![\d ])\(|(?<!\d) \()\s?{words}\s?(?=[.!?\n,;:()–]| -|$)") for words in (YES, NO)
+)
 
 
 def parse_score(answer: str) -> float:

@@ -16,12 +16,21 @@ from anyanomaly.core.thinking import strip_thinking, strip_wrappers
 _SENTENCE: Final = re.compile(r"(?:[^.!?\n。！？]|[.](?=\S))*+[.!?。！？\n]*+[ \t]*+")
 _NUMBER: Final = re.compile(
     r"(?<![A-Za-z\d_.,．٫])[-+]?(?:\d+(?:[.,．，٫]\d+)?|[.．]\d+)"
-    r"(?:\s?[%％٪]|\s?(?:/|out of|von|sur|de|su|из|من)\s?(?:\d+(?:[.．]\d+)?)|\s(?:percent|prozent|points?))?\s?(?:分|点|점)?(?![A-Za-z\d_٫．])"
+    r"(?:\s?[%％٪]|\s?(?:/|out of|von|sur|de|su|из|من)\s?(?:\d+(?:[.．]\d+)?)|\s(?:percent|prozent|"
+    r"points?))?\s?(?:分|点|점)?(?![A-Za-z\d_٫．])"
 )
-_MARKUP: Final = re.compile(r"\*\*|__|`{1,3}(?:json|python|yaml|text)?|^ {0,3}#{1,6} |^ {0,3}[-*•] (?=\S)|</?[A-Za-z]\w{0,20}(?:\s[^<>]{0,40})?/?>", re.MULTILINE)
-_LABEL_ONLY: Final = re.compile(rf"\W*(?:(?:the|my|final|overall)\s)?{LABELS}(?:\s?\([^()]{{0,20}}\))?\W*", re.IGNORECASE)
+_MARKUP: Final = re.compile(
+    r"\*\*|__|`{1,3}(?:json|python|yaml|text)?|^ {0,3}#{1,6} |^ {0,3}[-*•] (?=\S)|"
+    r"</?[A-Za-z]\w{0,20}(?:\s[^<>]{0,40})?/?>",
+    re.MULTILINE,
+)
+_LABEL_ONLY: Final = re.compile(
+    rf"\W*(?:(?:the|my|final|overall)\s)?{LABELS}(?:\s?\([^()]{{0,20}}\))?\W*", re.IGNORECASE
+)
 _SCORE_WORD: Final = re.compile(f"{LABELS}|{VERBS}", re.IGNORECASE)
-_REASON_LABEL: Final = re.compile(rf"(?:^|(?<=\n))\W*(?:(?:the|a|brief|short)\s)*{REASON_KEYS}\W{{0,3}}[:：]\s*", re.IGNORECASE)
+_REASON_LABEL: Final = re.compile(
+    rf"(?:^|(?<=\n))\W*(?:(?:the|a|brief|short)\s)*{REASON_KEYS}\W{{0,3}}[:：]\s*", re.IGNORECASE
+)
 _CLAIM: Final = re.compile(rf"(?:is|was)\s(?:the|my)\s{LABELS}[\s,]*", re.IGNORECASE)
 _JOINT: Final = " \t\n:：=→-–—(,，、;；)]*\"'"
 
@@ -63,7 +72,7 @@ def _without_score(sentence: str, score: float) -> str:
 
 def _states(number: str, score: float) -> bool:
     value = parse_score(number)
-    return not math.isnan(value) and abs(value - score) < 1e-9 or _scaled(number) == score
+    return (not math.isnan(value) and abs(value - score) < 1e-9) or _scaled(number) == score
 
 
 def _scaled(number: str) -> float:
