@@ -217,7 +217,7 @@ class Score:
 
     id: QueryId
     value: float  # in [0, 1], or NaN when unreadable; with the scoring `published` any number, as in the published code
-    rationale: str = ""  # the model's words, verbatim
+    answer: str = ""  # the model's words, verbatim; `core.reason.reason_text` gives the reason in them
     mass: float | None = None  # scoring `expected` and `yes-no`: probability of all allowed answers, in [0, 1]
 
 
@@ -268,7 +268,7 @@ class Event:
     stop_s: float
     peak: float  # the highest smoothed score
     peak_s: float  # presentation time of the peak, seconds
-    rationale: str = ""  # the model's words at the peak
+    rationale: str = ""  # the model's reason at the peak, without its thinking and the score
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ def format_time(time_s: float) -> str:
 
 def _score_fields(score: Score) -> dict[str, Any]:
     mass = {} if score.mass is None else {"mass": _number(score.mass)}
-    return {"value": _number(score.value), **mass, "answer": score.rationale}
+    return {"value": _number(score.value), **mass, "answer": score.answer}
 
 
 def _number(value: float) -> float | None:

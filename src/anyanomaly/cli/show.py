@@ -70,6 +70,8 @@ def _parse_at(text: str) -> float:
 
 
 def _print(inspection: Inspection) -> None:
+    from anyanomaly.core.reason import reason_text
+
     segment = inspection.segment
     print(f"segment {segment.index}: {segment.times_s[0]:.2f} s to {segment.times_s[-1]:.2f} s of {segment.video.uri}")
     for result in inspection.texts:
@@ -80,5 +82,5 @@ def _print(inspection: Inspection) -> None:
                 lines = text.splitlines() or ["(no words)"]
                 print(f"    {title}: {lines[0]}")
                 print("".join(f"      {line}\n" for line in lines[1:]), end="")
-            if not answer.text and score.rationale:
-                print(f"    reason: {' '.join(score.rationale.split())}")
+            if reason := reason_text(score.answer):
+                print(f"    reason: {reason}")
