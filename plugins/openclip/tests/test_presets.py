@@ -39,7 +39,10 @@ TEXT = "自行车 bicycle"
 def test_a_preset_differs_from_openclip_in_its_defaults_alone(name: str) -> None:
     plugins = registry.load()
     spec = plugins.find("encoder", name)
-    own = {field: getattr(spec, field) for field in ("name", "summary", "options", "requires", "memory", "licence")}
+    own = {
+        field: getattr(spec, field)
+        for field in ("name", "summary", "options", "requires", "install", "memory", "licence")
+    }
     assert spec == replace(OPENCLIP, **own)
     options, downloads = PRESETS[name]
     assert plugins.options_model(spec) is options

@@ -17,8 +17,12 @@ OPENCLIP = EncoderSpec(
     memory="0.6 GB for ViT-B/32",
     licence="the model's (CLIP: MIT)",
 )
-MULTILINGUAL_REQUIRES = ("torch>=2.4", "open_clip_torch>=3.2", "transformers>=5.0")
-"""Of models whose tokenizer is one of transformers."""
+PRESET = replace(OPENCLIP, requires=("torch>=2.4", "open_clip_torch>=3.3"))
+MULTILINGUAL = replace(
+    OPENCLIP,
+    requires=(*PRESET.requires, "transformers>=5.0"),  # the tokenizer is one of transformers
+    install="anyanomaly-openclip[multilingual]",
+)
 
 
 @hookimpl
@@ -27,38 +31,34 @@ def anyanomaly_register_encoders() -> list[EncoderSpec]:
     return [
         OPENCLIP,
         replace(
-            OPENCLIP,
+            MULTILINGUAL,
             name="siglip2",
             summary="SigLIP 2 (base, patch 32): texts in many languages",
             options="anyanomaly_openclip.presets:SigLip2Options",
-            requires=MULTILINGUAL_REQUIRES,
             memory="1.5 GB",
             licence="Apache-2.0",
         ),
         replace(
-            OPENCLIP,
+            PRESET,
             name="pe-core",
-            summary="Perception Encoder (core, base): more accurate than CLIP, texts in English",
+            summary="Perception Encoder (core, base, patch 16): texts in English",
             options="anyanomaly_openclip.presets:PeCoreOptions",
-            requires=("torch>=2.4", "open_clip_torch>=3.2"),
             memory="1.8 GB",
             licence="Apache-2.0",
         ),
         replace(
-            OPENCLIP,
+            PRESET,
             name="mobileclip2",
             summary="MobileCLIP 2 (S0): small and fast, texts in English",
             options="anyanomaly_openclip.presets:MobileClip2Options",
-            requires=("torch>=2.4", "open_clip_torch>=3.2"),
             memory="0.3 GB",
             licence="Apple research only",
         ),
         replace(
-            OPENCLIP,
+            MULTILINGUAL,
             name="metaclip2",
             summary="MetaCLIP 2 worldwide (base, patch 32): texts in many languages",
             options="anyanomaly_openclip.presets:MetaClip2Options",
-            requires=MULTILINGUAL_REQUIRES,
             memory="2.4 GB",
             licence="CC-BY-NC-4.0, non-commercial",
         ),
