@@ -134,7 +134,7 @@ def test_a_tiff_of_packed_12_bits_uses_their_full_range(tmp_path: Path) -> None:
 
 
 def test_values_without_a_defined_white_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(VideoError, match=r"a\.tif holds 32-bit values.*Convert it to 8 or 16 bits"):
+    with pytest.raises(VideoError, match=r"a\.tif holds values without a defined white.*Convert it to 8 or 16 bits"):
         read(tmp_path, encode(Image.fromarray(RAMP / np.float32(255)), "TIFF"), "a.tif")
 
 

@@ -117,7 +117,7 @@ def decode(image: Image, name: str) -> PixelArray:
     16-bit values lose their low byte: they are not stretched to the range that an image uses.
 
     :param name: of the image, for messages.
-    :raises VideoError: for values whose white is not defined: floating point and 32 bits.
+    :raises VideoError: for values whose white is not defined: 32 bits, signed, floating point.
     """
     image.load()
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
