@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +16,7 @@ from PIL import Image
 
 from anyanomaly.builtin.reader_options import ImageReaderOptions
 from anyanomaly.builtin.readers import ImageReader
+from anyanomaly.cli import main
 from anyanomaly.errors import VideoError
 from anyanomaly.types import Frame
 
@@ -186,3 +191,74 @@ def test_what_cannot_be_read_is_described(uri: str, message: str, tmp_path: Path
         (tmp_path / name).write_bytes(content)
     with pytest.raises(VideoError, match=message):
         ImageReader(ImageReaderOptions()).probe(str(tmp_path / uri))
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("section", [(0.0, math.inf), (0.35, math.inf), (0.0, 0.61), (0.2, 0.7), (0.31, 0.32)])
+def test_a_section_gives_the_same_frames_as_reading_all(
+    section: tuple[float, float], every: int, kind: str, tmp_path: Path
+) -> None:
+    pictures = [Image.new("RGB", (32, 24), (20 * number, 0, 0)) for number in range(10)]
+    pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:], duration=100)
+    for number, image in enumerate(pictures):
+        image.save(tmp_path / f"{number}.png")
+    reader = ImageReader(ImageReaderOptions(fps=10))
+    video = reader.probe(str(tmp_path / ("*.png" if kind == "folder" else "a.gif")))
+    inside = [frame for frame in reader.frames(video, every=every) if section[0] <= frame.time_s < section[1]]
+    frames = list(reader.frames(replace(video, section=section), every=every))
+    assert [(frame.index, frame.time_s) for frame in frames] == [(frame.index, frame.time_s) for frame in inside]
+    assert all(np.array_equal(frame.image, other.image) for frame, other in zip(frames, inside, strict=True))
+    if frames:
+        assert frames[-1].end == min(10, math.ceil(round(section[1] * 10, 6)) if section[1] < math.inf else 10)
+
+
+def test_a_section_behind_the_end_is_an_error(tmp_path: Path) -> None:
+    picture(tmp_path, "1.png", 0)
+    reader = ImageReader(ImageReaderOptions())
+    video = replace(reader.probe(str(tmp_path)), section=(5.0, math.inf))
+    with pytest.raises(VideoError, match=r"ends at 0\.00 s, before the start at 5 s"):
+        list(reader.frames(video))
+
+
+PLUGIN = """
+from anyanomaly import EncoderSpec, hookimpl
+
+@hookimpl
+def anyanomaly_register_encoders():
+    return [EncoderSpec(name="colours", summary="Mean colours", target="anyanomaly.testing.fakes:FakeEncoder")]
+"""
+
+
+def test_a_run_reads_animations_and_folders_and_shows_notices(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANYANOMALY_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "colours.py").write_text(PLUGIN)
+    colours = [(230, 20, number) if 4 <= number < 8 else (20, 20, 230 + number) for number in range(12)]
+    pictures = [Image.new("RGB", (64, 48), colour) for colour in colours]
+    pictures[0].save(tmp_path / "clip.gif", save_all=True, append_images=pictures[1:], duration=200)
+    folder = tmp_path / "cam [1]"
+    folder.mkdir()
+    for number, image in enumerate(pictures):
+        image.resize((64, 48 if number else 24)).save(folder / f"{number}.png")
+    (folder / "5.png").write_bytes(b"junk")
+    components = ["--selector", "middle", "--context", "key", "--backend", "similarity", "--encoder", "colours"]
+    start = ["-p", str(tmp_path / "colours.py"), "run", "-t", "a red thing", *components, "--segment-frames", "2"]
+
+    def segments(*arguments: str) -> list[dict[str, Any]]:
+        output = tmp_path / "scores.jsonl"
+        output.unlink(missing_ok=True)
+        main([*start, *arguments, "-o", str(output)])
+        lines = [json.loads(line) for line in output.read_text().splitlines()]
+        return [line for line in lines if line.get("type") == "segment"]
+
+    gif = segments(str(tmp_path / "clip.gif"))
+    assert [(line["start"], line["stop"]) for line in gif] == [(start, start + 2) for start in range(0, 12, 2)]
+    assert gif[2]["start_s"] == pytest.approx(0.8)
+    scores = [line["value"] for line in gif]
+    assert min(scores[2:4]) > max(scores[:2] + scores[4:])
+    assert len(segments(str(folder), "--start", "0.08")) == 5
+    printed = capsys.readouterr().err
+    assert "Images of another shape or size than the first one are fitted" in printed
+    assert "1 of the 12 images" in printed

@@ -117,18 +117,20 @@ def decode(image: Image, name: str) -> PixelArray:
     16-bit values lose their low byte: they are not stretched to the range that an image uses.
 
     :param name: of the image, for messages.
-    :raises VideoError: for values whose white is not defined: floating point and 32 bits.
+    :raises VideoError: for values whose white is not defined: 32 bits, signed, floating point.
     """
     image.load()
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         pixels = _decode_16_bits(image)
     elif image.mode in ("I", "F"):
-        raise VideoError(f"{name} holds 32-bit values, of which none is defined as white. Convert it to 8 or 16 bits.")
+        raise VideoError(
+            f"{name} holds values without a defined white (32 bits, signed, or float). Convert it to 8 or 16 bits."
+        )
     elif image.has_transparency_data:
         pixels = np.asarray(image if image.mode == "RGBA" else image.convert("RGBA"))
+    elif image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
+        pixels = np.asarray(_invert(image).convert("RGB"))
     else:
-        if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
-            image = _invert(image)
         pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     return np.ascontiguousarray(_rotate(pixels, _orientation(image)))
 
@@ -137,6 +139,8 @@ def on_white(pixels: PixelArray) -> ImageArray:
     """Return the pixels as RGB; transparent parts show white, as in a browser."""
     if pixels.shape[2] == 3:
         return pixels
+    if pixels[..., 3].min() == 255:
+        return np.ascontiguousarray(pixels[..., :3])
     white = np.full(pixels.shape, 255, np.uint8)
     draw_over(white, pixels)
     return np.ascontiguousarray(white[..., :3])

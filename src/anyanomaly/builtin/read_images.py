@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from glob import escape, glob
 from pathlib import Path
@@ -59,10 +60,15 @@ class ImageReader(Reader[ImageReaderOptions]):
         """
         sequence = _open(video.uri)
         times_s = sequence.times_s(video.fps)
+        begin_s, end_s = video.section
+        if begin_s > times_s[-1]:
+            raise VideoError(f"{video.uri} ends at {times_s[-1]:.2f} s, before the start at {begin_s:g} s (--start).")
+        end = bisect_left(times_s, end_s)
+        first = bisect_left(times_s, begin_s)
+        indices = range(start + max(0, -(-(first - start) // every)) * every, end, every)
         errors: list[VideoError] = []
         remarks: dict[str, list[str]] = {}  # the names of the images that each is about
-        for number, picture in enumerate(sequence.pictures(start, every)):
-            index = start + number * every
+        for index, picture in zip(indices, sequence.pictures(indices.start, every), strict=False):
             if isinstance(picture, VideoError):
                 errors.append(picture)
                 continue
@@ -71,7 +77,8 @@ class ImageReader(Reader[ImageReaderOptions]):
             for remark in (*picture.remarks, *(OTHER_SIZE,) * is_other_size):
                 remarks.setdefault(remark, []).append(picture.name)
                 self._notices[video.uri] = tuple(_notice(remark, names, video.uri) for remark, names in remarks.items())
-            yield Frame(video, index, times_s[index], fit(picture.image, (video.width, video.height)))
+            image = fit(picture.image, (video.width, video.height))
+            yield Frame(video, index, times_s[index], image, end if index == indices[-1] else None)
         if errors:
             raise VideoError(
                 f"{len(errors)} of the {sequence.n_frames} images of {video.uri} cannot be read; they were skipped. "

@@ -1,4 +1,4 @@
-"""The labels of Avenue that circulate. They differ: in the masks, every frame of video 18 is an anomaly.
+"""The labels of Avenue that circulate. They differ: https://github.com/StevenLiuWen/ano_pred_cvpr2018/issues/49
 
 ==============================  =====================================================================================
 file                            content
