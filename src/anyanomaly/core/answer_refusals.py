@@ -30,7 +30,21 @@ _REFUSALS: Final = (
     rf"visible|available|included|accessible|uploaded))",
     r"\b(?:please|kindly|could you|can you|would you|you need to|you'll need to|if you)(?: \w+){0,2} (?:provide|"
     r"upload|attach|share|send|supply|resend|re-upload|reupload|clarify|describe)\b",
-    r"\bi (?:won't|will not|refuse|decline|must decline)|\bagainst my (?:polic|guideline|programming)|"
+    rf"\bthere(?:'s| is) no {_IMAGE}\b(?! of)|\b{_IMAGE} (?:is |was |are )?(?:missing|unavailable)\b|"
+    rf"\bwhere is the {_IMAGE}",
+    rf"\b{_IMAGE} (?:isn't|is not|wasn't|was not|hasn't been|has not been|didn't|did not|doesn't|does not|won't) "
+    r"(?:loading|load|loaded|visible|available|provided|attached|uploaded|displayed|accessible)\b",
+    rf"\b(?:need|require) (?:to see )?(?:the|an|your) (?:actual )?{_IMAGE}\b|"
+    rf"(?:^|[.!,] )(?:upload|attach|provide|send|share) (?:an?|the|your) {_IMAGE}|"
+    r"\b(?:haven't|have not|didn't|did not) (?:upload|provide|attach|share)|\bno idea\b",
+    r"(?:没有|沒有)(?:图|圖)[像片](?=[。.,，!]|$)|画像(?:が|は)(?:あり|ござい)ません|画像がない|이미지가 없|"
+    r"कोई छवि नहीं|"
+    r"\bkein bild(?=[.,!]|$)|\bpas d'image(?=[.,!]|$)|\bno hay (?:ninguna )?imagen(?=[.,!]|$)|"
+    r"\bnão há (?:nenhuma )?imagem(?=[.,!]|$)|\bnon c'è (?:alcuna |nessuna )?immagine(?=[.,!]|$)|"
+    r"\bнет изображени[ея](?=[.,!]|$)|لا توجد صورة(?=[.,!]|$)|\bgörüntü yok(?=[.,!]|$)|"
+    r"\bkhông có (?:hình ảnh|ảnh)(?=[.,!]|$)",
+    r"\bi (?:won't|will not|refuse|decline|must decline|must refuse|have to decline)|\bagainst my (?:polic|"
+    r"guideline|programming)|"
     r"\bnot (?:comfortable|appropriate)\b|\bi (?:don't|do not) know\b",
     r"\bn/a\b|\bnot applicable|\bundetermined|\binconclusive|\bindeterminate|\b(?:not enough|insufficient|"
     r"not sufficient) (?:information|context|details?|data|evidence)",

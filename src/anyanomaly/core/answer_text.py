@@ -73,6 +73,7 @@ def plain_text(answer: str) -> str:
         r"\\([A-Za-z]{1,12}|[^\w\s])", lambda match: _COMMANDS.get(match[1], match[1] if match[1] == "%" else " "), text
     )
     text = re.sub(r"(?<!\d)\*+|\*+(?!\d)", "", text).replace('"', "").replace("_", " ")
+    text = re.sub(r"(?<!\w)'(?=[.\d])|(?<=\d)'(?!\w)", "", text)
     text = re.sub(r"^ ?#+ |^ ?[-•·] (?=\S)", "", text, flags=re.MULTILINE)
     text = re.sub(r" *\n[ \n]*", "\n", re.sub(r" +", " ", text))
     text = re.sub(r":\n", ": ", text).strip().lower()

@@ -150,7 +150,8 @@ BOUNDS_AFTER: Final = re.compile(
     r"|以上|以下|以内|未満|未满|未滿|より(?:大|小|高|低|上|下)|を(?:超|上回|下回)|이상|이하|미만|초과|보다"
     r"|(?:'?[dt][ea]n)?\s?(?:az|fazla|büyük|küçük|yüksek|düşük)\b|(?:'?(?:nın|nin|in|ın))?\s?(?:üzerinde|altında|"
     r"üstünde)"
-    r"|\s?से (?:कम|अधिक|ज़?्?यादा|ऊपर|नीचे)|\s?trở (?:lên|xuống)|\s?(?:at )?(?:minimum|maximum)\b|\s?(?:tops|at most|"
+    r"|\s?से (?:कम|अधिक|ज़?्?यादा|ऊपर|नीचे)|\s?trở (?:lên|xuống)|\s?(?:at )?(?:minimum|maximum)\b|\s?(?:tops|max|min|"
+    r"at most|"
     r"at least)\b)"
 )
 
