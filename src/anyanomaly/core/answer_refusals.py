@@ -98,6 +98,8 @@ _REFUSALS: Final = (
     r"|determinar\w*|evaluar|avaliar|ayudar\w*|ajudar|identificar (?:a )?(?:las |as )?pe[rs]s?o[na]+s|responder|"
     r"proporcionar|fornecer|procesar|processar|analizar|analisar|acceder|acessar|visualizar|decir|dizer|dar|juzgar|"
     r"julgar|confirmar|asistir)"
+    r"|\b(?:podrías?|puedes?|poderia|pode|você poderia) (?:subir|enviar|proporcionar|adjuntar|compartir|cargar|"
+    r"carregar|anexar|fornecer)"
     r"|\bpor favor,? (?:\w+ )?(?:proporcion\w+|sub[ae]\w*|adjunt\w+|env[ií]\w+|compart\w+|carg\w+|forneça|carregue|"
     r"anexe|faça|inclu\w+)|\b(?:no|não) (?:veo|recib\w+|vejo|receb\w+|se (?:ha |me )?proporcion\w+) (?:ninguna |"
     r"nenhuma |la |a |una |uma )?(?:imagen|imagem)(?! d)|\bno (?:lo )?sé\b|\bnão sei\b",
@@ -123,10 +125,12 @@ _REFUSALS: Final = (
     r"قدم|أرسل|أرفق)|كنموذج|كذكاء|بصفتي|لا أعرف|لا أعلم",
     r"(?:छवि|चित्र|तस्वीर|इमेज)(?: को)? (?:नहीं देख|देख नहीं|नहीं खोल|उपलब्ध नहीं|नहीं मिल|प्रदान कर|अपलोड कर|साझा कर|भेज)|"
     r"(?:निर्धारित|बता|मदद|आकलन|मूल्यांकन|सहायता|निर्णय)(?: कर| दे)? ?(?:नहीं|पाना संभव नहीं)(?: कर| दे)? ?सक|नहीं बता सक|"
-    r"नहीं कह सक|(?:एआई|ai) (?:के रूप|मॉडल|हूँ|हूं)|पता नहीं|संभव नहीं है",
+    r"नहीं कह सक|(?:एआई|ai) (?:के रूप|मॉडल|हूँ|हूं)|पता नहीं|संभव नहीं है|"
+    r"(?:लोगों|व्यक्ति) की पहचान",
     # Turkish, Vietnamese
     r"\b(?:görüntü|resm|resim|fotoğraf)\w* (?:göremiyorum|erişemiyorum|görüntüleyemiyorum|işleyemiyorum|açamıyorum|"
     r"sağlanma\w*|yüklenme\w*)|\b(?:belirleyem|değerlendirem|söyleyem|yardımcı olam|karar verem|yargılayam)\w+|"
+    r"\b(?:kişi|insan)\w* tanımlayam\w+|\b(?:yükle|gönder|sağla|paylaş)\w* (?:mi|lütfen)|"
     r"\blütfen[^.\n]{0,30}(?:sağla|yükle|gönder|ekle|paylaş)\w*|\byapay zek[aâ] (?:olarak|modeli|dil)|\bbilmiyorum",
     r"\bkhông thể (?:\w+ ){0,2}?(?:xem|xác định|đánh giá|giúp|hỗ trợ|trả lời|cung cấp|xử lý|phân tích|truy cập|"
     r"nhận dạng người|kết luận|nhìn thấy hình|nhìn thấy ảnh)|\bvui lòng (?:\w+ )?(?:cung cấp|tải|gửi|đính kèm|"

@@ -63,7 +63,7 @@ _LETTERS: Final = r"(?:[^\W\d_]|[\u0300-\u036f\u0900-\u0d7f\u0e00-\u0e7f])++"  #
 _WORD: Final = re.compile(rf"{_LETTERS}(?:['.]{_LETTERS})*+\.?")
 _SIGNS: Final = " \n:=-–~→\"'>*.,([{"
 _COPULA: Final = re.compile(
-    r"[:=→]\s?$|\b(?:is|was|be|of|as|an?|est|de|es|é|è|di|ist|von|beträgt|lautet|sei|eine?|составляет|равн[аоы]?|будет|هو|هي|là|um|uma|un|una|une|del)\s$|[は为為是이가은는:]\s?$|^\s?$|[–-]\s?$"
+    r"[:=→]\s?$|\b(?:is|was|be|of|as|an?|est|de|es|é|è|di|ist|von|beträgt|lautet|sei|eine?|составляет|равн[аоы]?|будет|هو|هي|là|um|uma|un|una|une|del|है)\s$|[は为為是이가은는:]\s?$|^\s?$|[–-]\s?$"
 )
 _PART: Final = re.compile(
     rf"^\W*(?:\w+\W+){{0,3}}{REFERENCE}\W*(?:{LABELS}\W*(?:(?:is|of|ist|est|es|é|è|は|为|是)\W*)?)?$|{LABELS}\W+(?:\w+\W+){{0,2}}{REFERENCE}\W*(?:(?:is|ist|est|es|は|为|是)\W*)?$"
@@ -95,7 +95,7 @@ def role(number: Number, numbered: NumberedText) -> Role:
         return Role.OTHER
     if _PART.search(before):
         return Role.PART
-    ends = before.rstrip(" ").endswith((":", "="))
+    ends = before.rstrip(" ").endswith((":", "=", "–", " -"))
     if _FINAL.search(before) and (label or ends):
         return Role.FINAL
     if number.is_percent and _OF.match(number.after) and not _CHANCE.search(number.clause_after):

@@ -52,7 +52,7 @@ _COMMANDS: Final = {
 }
 _SPEAKER: Final = re.compile(r"^(?:assistant|ai|model|bot|gpt|助手|アシスタント)\s?:\s?")
 _EXAMPLE: Final = re.compile(
-    r"(?<![^\W\d_])(?:e\. ?g\.|z\. ?b\.|p\. ?ex\.|p\. ?ej\.|bspw\.|np\.|напр\.)[, ]*"
+    r"(?<![^\W\d_])(?:e\. ?g\.|ex\.|ex:|z\. ?b\.|p\. ?ex\.|p\. ?ej\.|bspw\.|np\.|напр\.)[, ]*"
 )  # whose full stops end no sentence
 _LIST_NUMBER: Final = re.compile(
     r"^[ >-]{0,4}(?:\(?[1-9]\d?[.)]|[1-9]\d?、)(?!\d)[ *_]{0,4}(?=[^\W\d_]|\*|\"|\[)", re.MULTILINE
