@@ -44,7 +44,7 @@ _UNCLEAR_SCALE: Final = re.compile(
     r"[1-9]\s?(?:-|–|to|bis|à|a|до|到|至|から|에서|إلى|से|đến|ile)\s?\d"
 )
 _SENTENCE_STOP: Final = re.compile(r"[.!?](?=\s|$|[)\"])|\n")
-_CLAUSE_STOP: Final = re.compile(rf"{_SENTENCE_STOP.pattern}|[,;|()\[\]{{}}→]|(?<=\s)-(?=\s)(?! \d)|–(?! ?\d)|[=-]>")
+_CLAUSE_STOP: Final = re.compile(rf"{_SENTENCE_STOP.pattern}|[,;|()\[\]{{}}→]|(?<=\s)-(?=\s)(?!\s\Z)|–(?!\s?\Z)|[=-]>")
 _ASIDE: Final = re.compile(r"\([^()]{0,80}\)|\[[^\[\]]{0,80}\]")
 _NAME_BEFORE: Final = re.compile(r"(?:[a-zà-öø-ÿа-яё_@#$€£¥₹^*\\№]|\d\s?[×x^*]\s?|[a-z]/|\d:)\Z")
 _NAME_AFTER: Final = re.compile(r"[a-zà-öø-ÿа-яё_@^*\\]|:\d|-(?!prozent)[a-zа-яё]")
