@@ -187,7 +187,7 @@ def _is_contradicted(number: Number) -> bool:
     """Return whether a high number stands beside words that say no."""
     name = re.split(r"[:=]\s?$", number.clause_before)
     is_denied = len(name) > 1 and _NEGATION.search(name[0]) and not _SCORE_WORD.search(name[0])
-    return number.value > 0.5 and bool(is_denied or re.match(rf"\s?[,:–-]\s?{NEGATION}", number.after))
+    return number.value > 0.5 and bool(is_denied or re.match(rf"\s?[,:–-]?\s?{NEGATION}", number.after))
 
 
 def _is_chance(number: Number) -> bool:

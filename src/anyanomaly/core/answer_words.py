@@ -152,7 +152,7 @@ BOUNDS_AFTER: Final = re.compile(
     r"üstünde)"
     r"|\s?से (?:कम|अधिक|ज़?्?यादा|ऊपर|नीचे)|\s?trở (?:lên|xuống)|\s?(?:at )?(?:minimum|maximum)\b|\s?(?:tops|max|min|"
     r"at most|"
-    r"at least)\b)"
+    r"at best|at worst|at least)\b)"
 )
 
 CONDITIONS: Final = re.compile(
@@ -168,16 +168,16 @@ CONDITIONS: Final = re.compile(
 )
 
 EXAMPLES: Final = alternatives(
-    "for example|for instance|e.g.|e. g.|example|zum beispiel|z.b.|z. b.|bspw.|beispiel*|etwa wie",
+    "sample|template|for example|for instance|e.g.|e. g.|example|zum beispiel|z.b.|z. b.|bspw.|beispiel*|etwa wie",
     "par exemple|p. ex.|por ejemplo|p. ej.|por exemplo|ad esempio|per esempio|например|к примеру",
     "مثلا|مثلاً|على سبيل المثال|مثال|उदाहरण*|örneğin|mesela|ví dụ|chẳng hạn|bijvoorbeeld|na przykład|np.|misalnya|"
     "contohnya",
     "例:|예:|例如|比如|譬如|举例|舉例|例えば|たとえば|예를 들|예컨대|예시",
 )
 COMPARISONS: Final = re.compile(
-    r"(?<!more )(?:"
+    r"(?:format:\s?|(?<!more )(?:"
     + alternatives("like|such as|comme|tel que|wie|come|как|जैसे|gibi|مثل|像|如|のような|같은")
-    + r")\s?(?:an? |un |une |eine? )?$"
+    + r")\s?(?:an? |un |une |eine? )?)$"
 )
 
 LEGEND_AFTER: Final = re.compile(
