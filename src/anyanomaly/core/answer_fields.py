@@ -30,6 +30,7 @@ class _Reader:
     name: str = ""
     words: list[str] = field(default_factory=list)
     is_string: bool = False
+    has_fields: bool = False
 
     def read(self, text: str, position: int) -> int:
         """Read the object that starts at a position, and return the position behind it."""
@@ -70,10 +71,15 @@ class _Reader:
         is_string, self.words, self.is_string = self.is_string, [], False
         if not (value and self.name):
             return
+        self.has_fields = True
         own_name = self.name.lower()
         if _REASON.search(own_name):
             self.reasons.append(value)
-        elif _LABEL.search(own_name) or (not is_string and any(char.isdigit() for char in value)):
+        elif (
+            _LABEL.search(own_name)
+            or value.lower() in ("true", "false", "yes", "no")
+            or (not is_string and any(char.isdigit() for char in value))
+        ):
             names = [name for _, name in self.containers[-3:] if name and name != self.name]
             path = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", " ".join([*names, self.name]))
             self.lines.append(f"{path[-_MAX_NAME:]}: {value}")
@@ -85,12 +91,12 @@ def fields_as_lines(text: str) -> str:
     Objects may be JSON, JSON5 or Python, and may end too early. Strings stay only where their name is that of a score:
     other strings may speak of any number. Text without objects is returned as it is.
     """
-    return _replace_objects(text, lambda reader: "\n".join(["", *reader.lines, ""]) if reader.lines else None)
+    return _replace_objects(text, lambda reader: "\n".join(["", *reader.lines, ""]) if reader.has_fields else None)
 
 
 def reasons_in_fields(text: str) -> str:
     """Return a text in which each object is replaced by its fields that are called reason or the like."""
-    return _replace_objects(text, lambda reader: "\n".join(reader.reasons) if reader.lines or reader.reasons else None)
+    return _replace_objects(text, lambda reader: "\n".join(reader.reasons) if reader.has_fields else None)
 
 
 def _replace_objects(text: str, replacement: Callable[[_Reader], str | None]) -> str:

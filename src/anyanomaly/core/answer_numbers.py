@@ -24,26 +24,27 @@ MAX_NUMBERS: Final = 200  # of a readable answer
 _BEFORE: Final = 120  # characters before a number that can say what it is
 _AFTER: Final = 80  # characters behind it
 
-_RUN: Final = re.compile(r"(?<![\d.,])\.?\d+(?:[.,:·・'][.,:·・']?\d+)*+(?:e[-+]?\d{1,3}(?!\w))?")
+_RUN: Final = re.compile(r"(?<![\d.,])\.?\d+(?:[.,:·・'][.,:·・']?\d+)*+(?:e[-+]?\d{1,2}(?!\w))?")
 _PLAIN: Final = re.compile(
     r"(?:\d|[1-9]\d)?\.\d{1,12}|(?:0,\d{1,12}|1,(?:\d\d?|0{4,9})|[1-9]\d?,\d{1,2})|0|[1-9]\d{0,11}|(?:\d\.)?\d{1,3}e[-+]?\d{1,3}"
 )
 _INDEX: Final = r"\d{1,4}(?![.,]?\d|\s?%|[^\W\d_])"
 _REFERENCE: Final = re.compile(
     rf"(?<![a-zà-öø-ÿ]){REFERENCES}\s?(?:#|no\.?|nr\.?|№|号|號|番号|number)?\s?{_INDEX}"
-    rf"(?:\s?(?:,|&|and|to|-|–|~|und|et|y|e|и)\s?{_INDEX}(?!:))*+"
+    rf"(?:\s?(?:,|&|and|to|-|–|~|und|et|y|e|и)\s?{_INDEX})*+"
     r"|第\s?\d{1,4}\s?(?:帧|幀|张|張|幅|个|個|枚|行|列|格|副|コマ|フレーム)(?:目|の?画像|图片?|圖片?|图像)?"
 )
 _SCALE: Final = re.compile(
-    rf"[\[({{]?(?<![\d.,\-])0(?:[.,]0+)?(?P<percent>\s?%)?(?:{SCALE_SEPARATORS}|\s?,\s)(?P<top>1(?:[.,]0+)?|5|10|100)"
-    r"(?![\d.,]*\d)(?:\s?%)?(?:까지|まで|之间|之間|の間|的范围|的範圍)?(?:\s?[\])}])?|[\[({]0[,;/|]\s?1(?:[.,]0)?[\])}]"
+    r"(?P<open>[\[({]\s?)?(?:(?:from|between|of|von|zwischen|de|da|do|entre|tra|от|между|من|بين|từ|van|od|dari)\s)?"
+    rf"(?<![\d.,\-])0(?:[.,]0+)?(?P<percent>\s?%)?(?:{SCALE_SEPARATORS}|\s?,\s)(?P<top>1(?:[.,]0+)?|5|10|100)"
+    r"(?![\d.,]*\d)(?:\s?%)?(?:까지|まで|之间|之間|の間|的范围|的範圍)?(?(open)(?:\s?[\])}])?)|[\[({]0[,;/|]\s?1(?:[.,]0)?[\])}]"
 )
 _UNCLEAR_SCALE: Final = re.compile(
     r"(?:scale|skala|échelle|escala|scala|шкал\w+|ölçe\w+|thang|스케일|척도|スケール|尺度|范围|範圍|مقياس|पैमाने)[^\d\n]{0,20}"
     r"[1-9]\s?(?:-|–|to|bis|à|a|до|到|至|から|에서|إلى|से|đến|ile)\s?\d"
 )
 _SENTENCE_STOP: Final = re.compile(r"[.!?](?=\s|$|[)\"])|\n")
-_CLAUSE_STOP: Final = re.compile(rf"{_SENTENCE_STOP.pattern}|[,;|()\[\]{{}}→]|(?<=\s)-(?=\s)|–|[=-]>")
+_CLAUSE_STOP: Final = re.compile(rf"{_SENTENCE_STOP.pattern}|[,;|()\[\]{{}}→]|(?<=\s)-(?=\s)(?!\s\Z)|–(?!\s?\Z)|[=-]>")
 _ASIDE: Final = re.compile(r"\([^()]{0,80}\)|\[[^\[\]]{0,80}\]")
 _NAME_BEFORE: Final = re.compile(r"(?:[a-zà-öø-ÿа-яё_@#$€£¥₹^*\\№]|\d\s?[×x^*]\s?|[a-z]/|\d:)\Z")
 _NAME_AFTER: Final = re.compile(r"[a-zà-öø-ÿа-яё_@^*\\]|:\d|-(?!prozent)[a-zа-яё]")

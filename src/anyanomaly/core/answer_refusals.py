@@ -30,7 +30,21 @@ _REFUSALS: Final = (
     rf"visible|available|included|accessible|uploaded))",
     r"\b(?:please|kindly|could you|can you|would you|you need to|you'll need to|if you)(?: \w+){0,2} (?:provide|"
     r"upload|attach|share|send|supply|resend|re-upload|reupload|clarify|describe)\b",
-    r"\bi (?:won't|will not|refuse|decline|must decline)|\bagainst my (?:polic|guideline|programming)|"
+    rf"\bthere(?:'s| is) no {_IMAGE}\b(?! of)|\b{_IMAGE} (?:is |was |are )?(?:missing|unavailable)\b|"
+    rf"\bwhere is the {_IMAGE}",
+    rf"\b{_IMAGE} (?:isn't|is not|wasn't|was not|hasn't been|has not been|didn't|did not|doesn't|does not|won't) "
+    r"(?:loading|load|loaded|visible|available|provided|attached|uploaded|displayed|accessible)\b",
+    rf"\b(?:need|require) (?:to see )?(?:the|an|your) (?:actual )?{_IMAGE}\b|"
+    rf"(?:^|[.!,] )(?:upload|attach|provide|send|share) (?:an?|the|your) {_IMAGE}|"
+    r"\b(?:haven't|have not|didn't|did not) (?:upload|provide|attach|share)|\bno idea\b",
+    r"(?:没有|沒有)(?:图|圖)[像片](?=[。.,，!]|$)|画像(?:が|は)(?:あり|ござい)ません|画像がない|이미지가 없|"
+    r"कोई छवि नहीं|"
+    r"\bkein bild(?=[.,!]|$)|\bpas d'image(?=[.,!]|$)|\bno hay (?:ninguna )?imagen(?=[.,!]|$)|"
+    r"\bnão há (?:nenhuma )?imagem(?=[.,!]|$)|\bnon c'è (?:alcuna |nessuna )?immagine(?=[.,!]|$)|"
+    r"\bнет изображени[ея](?=[.,!]|$)|لا توجد صورة(?=[.,!]|$)|\bgörüntü yok(?=[.,!]|$)|"
+    r"\bkhông có (?:hình ảnh|ảnh)(?=[.,!]|$)",
+    r"\bi (?:won't|will not|refuse|decline|must decline|must refuse|have to decline)|\bagainst my (?:polic|"
+    r"guideline|programming)|"
     r"\bnot (?:comfortable|appropriate)\b|\bi (?:don't|do not) know\b",
     r"\bn/a\b|\bnot applicable|\bundetermined|\binconclusive|\bindeterminate|\b(?:not enough|insufficient|"
     r"not sufficient) (?:information|context|details?|data|evidence)",
@@ -84,6 +98,8 @@ _REFUSALS: Final = (
     r"|determinar\w*|evaluar|avaliar|ayudar\w*|ajudar|identificar (?:a )?(?:las |as )?pe[rs]s?o[na]+s|responder|"
     r"proporcionar|fornecer|procesar|processar|analizar|analisar|acceder|acessar|visualizar|decir|dizer|dar|juzgar|"
     r"julgar|confirmar|asistir)"
+    r"|\b(?:podrías?|puedes?|poderia|pode|você poderia) (?:subir|enviar|proporcionar|adjuntar|compartir|cargar|"
+    r"carregar|anexar|fornecer)"
     r"|\bpor favor,? (?:\w+ )?(?:proporcion\w+|sub[ae]\w*|adjunt\w+|env[ií]\w+|compart\w+|carg\w+|forneça|carregue|"
     r"anexe|faça|inclu\w+)|\b(?:no|não) (?:veo|recib\w+|vejo|receb\w+|se (?:ha |me )?proporcion\w+) (?:ninguna |"
     r"nenhuma |la |a |una |uma )?(?:imagen|imagem)(?! d)|\bno (?:lo )?sé\b|\bnão sei\b",
@@ -109,10 +125,12 @@ _REFUSALS: Final = (
     r"قدم|أرسل|أرفق)|كنموذج|كذكاء|بصفتي|لا أعرف|لا أعلم",
     r"(?:छवि|चित्र|तस्वीर|इमेज)(?: को)? (?:नहीं देख|देख नहीं|नहीं खोल|उपलब्ध नहीं|नहीं मिल|प्रदान कर|अपलोड कर|साझा कर|भेज)|"
     r"(?:निर्धारित|बता|मदद|आकलन|मूल्यांकन|सहायता|निर्णय)(?: कर| दे)? ?(?:नहीं|पाना संभव नहीं)(?: कर| दे)? ?सक|नहीं बता सक|"
-    r"नहीं कह सक|(?:एआई|ai) (?:के रूप|मॉडल|हूँ|हूं)|पता नहीं|संभव नहीं है",
+    r"नहीं कह सक|(?:एआई|ai) (?:के रूप|मॉडल|हूँ|हूं)|पता नहीं|संभव नहीं है|"
+    r"(?:लोगों|व्यक्ति) की पहचान",
     # Turkish, Vietnamese
     r"\b(?:görüntü|resm|resim|fotoğraf)\w* (?:göremiyorum|erişemiyorum|görüntüleyemiyorum|işleyemiyorum|açamıyorum|"
     r"sağlanma\w*|yüklenme\w*)|\b(?:belirleyem|değerlendirem|söyleyem|yardımcı olam|karar verem|yargılayam)\w+|"
+    r"\b(?:kişi|insan)\w* tanımlayam\w+|\b(?:yükle|gönder|sağla|paylaş)\w* (?:mi|lütfen)|"
     r"\blütfen[^.\n]{0,30}(?:sağla|yükle|gönder|ekle|paylaş)\w*|\byapay zek[aâ] (?:olarak|modeli|dil)|\bbilmiyorum",
     r"\bkhông thể (?:\w+ ){0,2}?(?:xem|xác định|đánh giá|giúp|hỗ trợ|trả lời|cung cấp|xử lý|phân tích|truy cập|"
     r"nhận dạng người|kết luận|nhìn thấy hình|nhìn thấy ảnh)|\bvui lòng (?:\w+ )?(?:cung cấp|tải|gửi|đính kèm|"

@@ -53,6 +53,7 @@ _CHANCE: Final = re.compile(CHANCE)
 _NEGATION: Final = re.compile(NEGATION)
 _BOUND: Final = re.compile(BOUNDS_BEFORE)
 _EXAMPLE: Final = re.compile(EXAMPLES)
+_QUESTION: Final = re.compile(r"(?:[^.!?\n]|\.(?=\S))*+\?")
 _SURE: Final = re.compile(r"sure|confident|certain|sicher|sûre?|segur[oa]|sicur[oa]|cert[oa]|уверена?|emin\w*")
 _CONDITION: Final = CONDITIONS
 _LEGEND: Final = LEGEND_AFTER
@@ -62,7 +63,7 @@ _LETTERS: Final = r"(?:[^\W\d_]|[\u0300-\u036f\u0900-\u0d7f\u0e00-\u0e7f])++"  #
 _WORD: Final = re.compile(rf"{_LETTERS}(?:['.]{_LETTERS})*+\.?")
 _SIGNS: Final = " \n:=-–~→\"'>*.,([{"
 _COPULA: Final = re.compile(
-    r"[:=→]\s?$|\b(?:is|was|be|of|as|an?|est|de|es|é|è|di|ist|von|beträgt|lautet|sei|eine?|составляет|равн[аоы]?|будет|هو|هي|là|um|uma|un|una|une|del)\s$|[は为為是이가은는:]\s?$|^\s?$|[–-]\s?$"
+    r"[:=→]\s?$|\b(?:is|was|be|of|as|an?|est|de|es|é|è|di|ist|von|beträgt|lautet|sei|eine?|составляет|равн[аоы]?|будет|هو|هي|là|um|uma|un|una|une|del|है)\s$|[は为為是이가은는:]\s?$|^\s?$|[–-]\s?$"
 )
 _PART: Final = re.compile(
     rf"^\W*(?:\w+\W+){{0,3}}{REFERENCE}\W*(?:{LABELS}\W*(?:(?:is|of|ist|est|es|é|è|は|为|是)\W*)?)?$|{LABELS}\W+(?:\w+\W+){{0,2}}{REFERENCE}\W*(?:(?:is|ist|est|es|は|为|是)\W*)?$"
@@ -94,7 +95,7 @@ def role(number: Number, numbered: NumberedText) -> Role:
         return Role.OTHER
     if _PART.search(before):
         return Role.PART
-    ends = before.rstrip(" ").endswith((":", "="))
+    ends = before.rstrip(" ").endswith((":", "=", "–", " -"))
     if _FINAL.search(before) and (label or ends):
         return Role.FINAL
     if number.is_percent and _OF.match(number.after) and not _CHANCE.search(number.clause_after):
@@ -114,7 +115,7 @@ def role(number: Number, numbered: NumberedText) -> Role:
 def _states_certainty(number: Number) -> bool:
     """Return whether a number says how sure the model is."""
     before = number.clause_before
-    label = _last(_LABEL, before)
+    label = _last(_SCORE_WORD, before)
     if re.search(rf"{CERTAINTY}[^.!?\n]*\?\s?$", number.before):
         return True
     if _CERTAINTY.search(_first_words(number.clause_after, 2 if label else 4)):
@@ -136,13 +137,9 @@ def _states_certainty(number: Number) -> bool:
 def _is_doubtful(number: Number, numbered: NumberedText, label: re.Match[str] | None) -> bool:
     before, after = number.clause_before, number.clause_after
     tail = before[label.end() :] if label else re.split(r"[:=]", before)[-1]
-    if (
-        number.sentence_after.endswith("?")
-        or _CONDITION.search(number.sentence_before)
-        or _CONDITION.match(after.lstrip())
-    ):
+    if _QUESTION.match(number.after) or _CONDITION.search(number.sentence_before) or _CONDITION.match(after.lstrip()):
         return True
-    if re.search(r"(?<![-=])[<>]\s?$|±\s?$|\+/-\s?$", number.before) or BOUNDS_AFTER.match(number.after):
+    if re.search(r"(?<![-=])[<>]=?\s?\Z|=<\s?\Z|(?:±|\+/-)\s?\Z", number.before) or BOUNDS_AFTER.match(number.after):
         return True
     bound = _last(_BOUND, before)
     if bound and len(_WORD.findall(before[bound.end() :])) <= 1 and len(before) - bound.end() <= 8:
@@ -190,12 +187,13 @@ def _is_contradicted(number: Number) -> bool:
     """Return whether a high number stands beside words that say no."""
     name = re.split(r"[:=]\s?$", number.clause_before)
     is_denied = len(name) > 1 and _NEGATION.search(name[0]) and not _SCORE_WORD.search(name[0])
-    return number.value > 0.5 and bool(is_denied or re.match(rf"\s?[,:–-]\s?{NEGATION}", number.after))
+    return number.value > 0.5 and bool(is_denied or re.match(rf"\s?[,:–-]?\s?{NEGATION}", number.after))
 
 
 def _is_chance(number: Number) -> bool:
     sentence = f"{number.sentence_before} {_first_words(number.clause_after, 6)}"
-    return not number.is_whole and bool(re.search(CHANCE, sentence))
+    chances = (chance[0] for chance in _CHANCE.finditer(sentence))
+    return not number.is_whole and any(chance not in ("likely", "probable") for chance in chances)
 
 
 def _stands_alone(number: Number) -> bool:

@@ -52,7 +52,7 @@ _COMMANDS: Final = {
 }
 _SPEAKER: Final = re.compile(r"^(?:assistant|ai|model|bot|gpt|助手|アシスタント)\s?:\s?")
 _EXAMPLE: Final = re.compile(
-    r"(?<![^\W\d_])(?:e\. ?g\.|z\. ?b\.|p\. ?ex\.|p\. ?ej\.|bspw\.|np\.|напр\.)[, ]*"
+    r"(?<![^\W\d_])(?:e\. ?g\.|ex\.|ex:|z\. ?b\.|p\. ?ex\.|p\. ?ej\.|bspw\.|np\.|напр\.)[, ]*"
 )  # whose full stops end no sentence
 _LIST_NUMBER: Final = re.compile(
     r"^[ >-]{0,4}(?:\(?[1-9]\d?[.)]|[1-9]\d?、)(?!\d)[ *_]{0,4}(?=[^\W\d_]|\*|\"|\[)", re.MULTILINE
@@ -73,6 +73,7 @@ def plain_text(answer: str) -> str:
         r"\\([A-Za-z]{1,12}|[^\w\s])", lambda match: _COMMANDS.get(match[1], match[1] if match[1] == "%" else " "), text
     )
     text = re.sub(r"(?<!\d)\*+|\*+(?!\d)", "", text).replace('"', "").replace("_", " ")
+    text = re.sub(r"(?<!\w)'(?=[.\d])|(?<=\d)'(?!\w)", "", text)
     text = re.sub(r"^ ?#+ |^ ?[-•·] (?=\S)", "", text, flags=re.MULTILINE)
     text = re.sub(r" *\n[ \n]*", "\n", re.sub(r" +", " ", text))
     text = re.sub(r":\n", ": ", text).strip().lower()

@@ -87,7 +87,7 @@ FINAL: Final = alternatives(
 
 CERTAINTY: Final = alternatives(
     "sure|certain|certainty|confident|confidence|confidently|conf|certitude|convinced|positive that|sureness",
-    "sicher|sicherheit|gewiss*|überzeugt|konfidenz*|vertrauen*|zuversicht*|sûr|sûre|certaine|confiance|convaincu*",
+    "sicher|sicherheit*|gewiss*|überzeugt|konfidenz*|vertrauen*|zuversicht*|sûr|sûre|certaine|confiance|convaincu*",
     "seguro|segura|certeza|confianza|confiança|certo|certa|convencid*|sicuro|sicura|certezza|confidenza|fiducia|"
     "convint*",
     "уверен*|достоверн*|убежд*|впевнен*|متأكد*|واثق*|ثقة|يقين|تأكد|تأكيد|مطمئن|اطمینان",
@@ -150,31 +150,34 @@ BOUNDS_AFTER: Final = re.compile(
     r"|以上|以下|以内|未満|未满|未滿|より(?:大|小|高|低|上|下)|を(?:超|上回|下回)|이상|이하|미만|초과|보다"
     r"|(?:'?[dt][ea]n)?\s?(?:az|fazla|büyük|küçük|yüksek|düşük)\b|(?:'?(?:nın|nin|in|ın))?\s?(?:üzerinde|altında|"
     r"üstünde)"
-    r"|\s?से (?:कम|अधिक|ज़?्?यादा|ऊपर|नीचे)|\s?trở (?:lên|xuống)|\s?(?:at )?(?:minimum|maximum)\b|\s?(?:tops|at most|"
-    r"at least)\b)"
+    r"|\s?से (?:कम|अधिक|ज़?्?यादा|ऊपर|नीचे)|\s?trở (?:lên|xuống)|\s?(?:at )?(?:minimum|maximum)\b|\s?(?:tops|max|min|"
+    r"at most|"
+    r"at best|at worst|at least)\b)"
 )
 
 CONDITIONS: Final = re.compile(
     alternatives(
         "if|unless|wenn|falls ein|falls kein|falls das|falls die|falls der|falls ich|s'il|s'ils|si la|si le|si un|"
         "si une|si on|si hubiera|si hay|si no",
-        "si existiera|si estuviera|si ci fosse|se ci fosse|se fosse|se houvesse|se existisse|se há|se il|se un",
-        "если|إذا|لو|यदि|अगर|eğer|olsaydı|nếu|jeśli|gdyby|jika|kalau|如果|假如|假设|假設|要是|もし|ならば|만약|만일|"
+        "si existiera|si estuviera|si ci fosse|se ci fosse|se fosse|se houvesse|se existisse|se há|se houver|"
+        "se existir|se aparecer|se c'è|se ci|se si|si existe|si aparece|se il|se un",
+        "если|إذا|لو|यदि|अगर|eğer|olsaydı|nếu|jeśli|gdyby|jika|kalau|如果|若有|若是|若为|若為|若存在|若图|若圖|倘若|"
+        "假如|假设|假設|要是|もし|ならば|만약|만일|"
         "라면|다면",
     )
 )
 
 EXAMPLES: Final = alternatives(
-    "for example|for instance|e.g.|e. g.|example|zum beispiel|z.b.|z. b.|bspw.|beispiel*|etwa wie",
+    "sample|template|for example|for instance|e.g.|e. g.|example|zum beispiel|z.b.|z. b.|bspw.|beispiel*|etwa wie",
     "par exemple|p. ex.|por ejemplo|p. ej.|por exemplo|ad esempio|per esempio|например|к примеру",
     "مثلا|مثلاً|على سبيل المثال|مثال|उदाहरण*|örneğin|mesela|ví dụ|chẳng hạn|bijvoorbeeld|na przykład|np.|misalnya|"
     "contohnya",
-    "例如|比如|譬如|举例|舉例|例えば|たとえば|예를 들|예컨대|예시",
+    "例:|예:|例如|比如|譬如|举例|舉例|例えば|たとえば|예를 들|예컨대|예시",
 )
 COMPARISONS: Final = re.compile(
-    r"(?<!more )(?:"
+    r"(?:format:\s?|(?<!more )(?:"
     + alternatives("like|such as|comme|tel que|wie|come|как|जैसे|gibi|مثل|像|如|のような|같은")
-    + r")\s?(?:an? |un |une |eine? )?$"
+    + r")\s?(?:an? |un |une |eine? )?)$"
 )
 
 LEGEND_AFTER: Final = re.compile(

@@ -7,7 +7,7 @@ import re
 
 from anyanomaly.core.answer_numbers import find_numbers
 from anyanomaly.core.answer_refusals import refuses
-from anyanomaly.core.answer_roles import Role, role
+from anyanomaly.core.answer_roles import Role, are_fillers, role
 from anyanomaly.core.answer_text import full_text, plain_text
 from anyanomaly.core.answer_words import LABELS, NO, ONE, YES, ZERO
 
@@ -45,14 +45,17 @@ def _from_numbers(text: str) -> float:
     numbered = find_numbers(text)
     if numbered is None:
         return math.nan
+    plain_after_final: list[float] = []
     values: dict[Role, list[float]] = {kind: [] for kind in Role}
     for number in numbered.numbers:
         kind = role(number, numbered)
         if numbered.has_unclear_scale and not number.is_percent and not number.maximum and kind is not Role.OTHER:
             kind = Role.DOUBTFUL
         values[kind].append(number.value)
+        if kind is Role.PLAIN and values[Role.FINAL] and are_fillers(number.clause_before):
+            plain_after_final.append(number.value)
     if values[Role.FINAL]:
-        return _only(values[Role.FINAL])
+        return _only(values[Role.FINAL] + plain_after_final)
     if values[Role.DOUBTFUL] or len(values[Role.PART]) == 1:
         return math.nan
     if values[Role.MENTIONED] and not values[Role.LABELLED]:

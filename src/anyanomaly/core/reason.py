@@ -9,7 +9,7 @@ from typing import Final
 from anyanomaly.core.answer_fields import reasons_in_fields
 from anyanomaly.core.answer_roles import are_fillers
 from anyanomaly.core.answer_text import plain_characters
-from anyanomaly.core.answer_words import LABELS, ONE, REASON_KEYS, VERBS, ZERO
+from anyanomaly.core.answer_words import LABELS, REASON_KEYS, VERBS
 from anyanomaly.core.parse import parse_score
 from anyanomaly.core.thinking import strip_thinking, strip_wrappers
 
@@ -29,9 +29,10 @@ _LABEL_ONLY: Final = re.compile(
 )
 _SCORE_WORD: Final = re.compile(f"{LABELS}|{VERBS}", re.IGNORECASE)
 _REASON_LABEL: Final = re.compile(
-    rf"(?:^|(?<=\n))\W*(?:(?:the|a|brief|short)\s)*{REASON_KEYS}\W{{0,3}}[:：]\s*", re.IGNORECASE
+    rf"(?:^|(?<=\n))[^\w\n]{{0,10}}(?:(?:the|a|brief|short)\s)*{REASON_KEYS}\W{{0,3}}[:：]\s*", re.IGNORECASE
 )
 _CLAIM: Final = re.compile(rf"(?:is|was)\s(?:the|my)\s{LABELS}[\s,]*", re.IGNORECASE)
+_MAX_REPETITIONS: Final = 20  # of the score in a sentence
 _JOINT: Final = " \t\n:：=→-–—(,，、;；)]*\"'"
 
 
@@ -44,16 +45,25 @@ def reason_text(answer: str) -> str:
     text = re.sub(r"[:：][ \t]*\n\s*", ": ", _MARKUP.sub(lambda match: " " if match[0][0] == "<" else "", text))
     score = parse_score(answer)
     if not math.isnan(score):
-        if text.strip(" .!").lower() in ZERO | ONE:
-            return ""
-        text = "".join(_without_score(sentence, score) for sentence in _SENTENCE.findall(text))
+        sentences = (_without_score(sentence, score) for sentence in _SENTENCE.findall(text))
+        text = "".join(sentence for sentence in sentences if parse_score(sentence) != score)
     text = _REASON_LABEL.sub("", text.strip(_JOINT))
     text = " ".join(text.split())
-    return text if re.search(r"[^\W\d_]", text) else ""
+    return text if re.search(r"[^\W\d_]", text) and parse_score(text) != score else ""
 
 
 def _without_score(sentence: str, score: float) -> str:
     """Return a sentence without the score and the words that only introduce it."""
+    for _ in range(_MAX_REPETITIONS):
+        rest = _without_first(sentence, score)
+        if rest == sentence:
+            return "" if _LABEL_ONLY.fullmatch(sentence) else sentence
+        sentence = rest
+    return ""
+
+
+def _without_first(sentence: str, score: float) -> str:
+    """Return a sentence without the first number that is the score; the sentence itself if there is none."""
     for match in _NUMBER.finditer(sentence):
         if not _states(match[0], score):
             continue
@@ -65,9 +75,9 @@ def _without_score(sentence: str, score: float) -> str:
         after = _CLAIM.sub("", after.lstrip(_JOINT))
         if are_fillers(after.lower()) or (len(after.split()) <= 6 and _SCORE_WORD.search(after)):
             after = ""
-        sentence = _without_score(" ".join(part for part in (before, after) if part), score)
-        return sentence if re.search(r"[^\W\d_]", sentence) else ""
-    return "" if _LABEL_ONLY.fullmatch(sentence) else sentence
+        rest = " ".join(part for part in (before, after) if part)
+        return rest if re.search(r"[^\W\d_]", rest) else ""
+    return sentence
 
 
 def _states(number: str, score: float) -> bool:

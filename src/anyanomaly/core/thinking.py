@@ -25,6 +25,7 @@ MARKERS: Final[tuple[tuple[str, str], ...]] = (
     ("to=self<|message|>", "<|eom|>"),  # Muse
     ("<|im_start|>assistant/think", "<|im_end|>"),  # HyperCLOVA X
     ("<|think|>", "<|end|>"),  # Solar
+    ("<|im_start|>think", "<|im_end|>"),
     ("Here is my thought process:", "Here is my response:"),  # Granite 3
     ("Here's my thought process:", "Here's my response:"),
 )
@@ -61,6 +62,15 @@ _SPECIAL_TOKEN: Final = re.compile(
 )
 _BARE_HARMONY: Final = re.compile(r"\s*(?:analysis|commentary)(?=[A-Z])")  # gpt-oss, decoded without special tokens
 _BARE_FINAL: Final = "assistantfinal"
+_UNMARKED: Final = re.compile(  # how models begin to think; the prompt has opened it, and its end was cut off
+    r"\s*(?:(?:got it|okay|ok|alright|all right|so|now|hmm|first)\b[,.!]?\s+)*(?:so,?\s+)?(?:the user (?:wants|"
+    r"is asking|asks|asked|has|gave|"
+    r"provided|needs)|we need to|i need to (?:look|figure|determine|check|evaluate|analy[sz]e)|let's (?:see|tackle|"
+    r"look|think|analy[sz]e|break))"
+    r"|\s*(?:got it|okay|ok|alright|hmm)[,.]+\s+(?:so|let me|i (?:need|should|have) )|\s*用户(?:想|要|让|问|给|需要|"
+    r"提供)|\s*(?:好的|好|嗯|首先)[，,]\s*(?:我|让我|用户|现在)",
+    re.IGNORECASE,
+)
 _BARE_THOUGHT: Final = re.compile(r"\s*thought\n")  # Gemma 4, decoded without special tokens
 
 
@@ -150,6 +160,8 @@ def _strip_bare_labels(text: str) -> str:
     """Return a text without the names of channels whose special tokens were lost in decoding."""
     if _BARE_HARMONY.match(text):
         return text.rpartition(_BARE_FINAL)[2] if _BARE_FINAL in text else ""
+    if _UNMARKED.match(text):
+        return ""
     if label := _BARE_THOUGHT.match(text):
         answer = text[label.end() :].strip()
         return "" if "\n" in answer else answer  # where the thinking ends is lost
