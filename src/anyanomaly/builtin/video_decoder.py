@@ -51,8 +51,8 @@ def prepare_decoder(stream: VideoStream, n_threads: int) -> None:
 
 def read_packets(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[Packet[VideoStream]]:
     """Yield the packets of a stream; go on behind unreadable parts. A last packet that is cut short is left out."""
-    for other in container.streams:
-        other.discard = Discard.default if other is stream else Discard.all
+    for member in container.streams:
+        member.discard = Discard.default if member is stream else Discard.all
     waiting: Packet[VideoStream] | None = None
     n_errors = 0
     while n_errors < MAX_READ_ERRORS:

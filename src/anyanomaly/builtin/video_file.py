@@ -113,7 +113,7 @@ def choose_stream(container: InputContainer, uri: str, number: int | None) -> Vi
 
 def describe_choice(container: InputContainer, stream: VideoStream, uri: str) -> str:
     """Return a notice that the file has several video streams, or nothing."""
-    streams = [other for other in container.streams.video if not other.disposition & _NO_PICTURE]
+    streams = [candidate for candidate in container.streams.video if not candidate.disposition & _NO_PICTURE]
     if len(streams) < 2:
         return ""
     number = container.streams.video.index(stream)

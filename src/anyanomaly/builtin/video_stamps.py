@@ -80,7 +80,7 @@ class PacketStamps:
         self._steps.append(stamp - last)
         if usual is None or stamp - last < HOLE * usual:
             return 0
-        return sum(last < other for other in skipped)
+        return sum(last < stamp_before for stamp_before in skipped)
 
     def count_lost_at_end(self) -> int:
         """Return how many packets behind the last frame gave none."""
@@ -88,14 +88,14 @@ class PacketStamps:
         if usual is None or self._last_stamp is None:
             return 0
         last = self._last_stamp
-        return sum(other - last > usual / HOLE for other in self._runs[0]) if len(self._runs) == 1 else 0
+        return sum(stamp_before - last > usual / HOLE for stamp_before in self._runs[0]) if len(self._runs) == 1 else 0
 
     def _pop(self, stamp: int) -> Iterator[int]:
         """Yield the stamps below ``stamp`` in its run, and remove them and ``stamp``."""
         run = self._runs[0]
         while run and run[0] <= stamp:
-            if (other := heappop(run)) < stamp:
-                yield other
+            if (stamp_before := heappop(run)) < stamp:
+                yield stamp_before
 
     def _usual_step(self) -> float | None:
         return median(self._steps) if len(self._steps) >= 2 else None

@@ -71,14 +71,14 @@ class ReaderContract(ComponentContract):
     @pytest.mark.parametrize("every", [1, 4])
     def test_r8_a_section_has_the_frames_of_the_whole(self, loaded: Reader[Options], uri: str, every: int) -> None:
         video = loaded.probe(uri)
-        whole = list(islice(loaded.frames(video, every=every), 28 // every))
-        begin, last = whole[len(whole) // 2], whole[-1]
+        all_frames = list(islice(loaded.frames(video, every=every), 28 // every))
+        begin, last = all_frames[len(all_frames) // 2], all_frames[-1]
         section = replace(video, section=(begin.time_s, last.time_s))
         frames = [
             (frame.index, frame.time_s, frame.image.tobytes())
             for frame in islice(cut_section(loaded.frames(section, every=every), section.section), 28)
         ]
-        right = [frame for frame in whole if begin.time_s <= frame.time_s < last.time_s]
+        right = [frame for frame in all_frames if begin.time_s <= frame.time_s < last.time_s]
         assert frames == [(frame.index, frame.time_s, frame.image.tobytes()) for frame in right]
 
     @pytest.mark.parametrize("every", [1, 4])
