@@ -30,7 +30,8 @@ class VideoReader(Reader[VideoReaderOptions]):
 
     def __init__(self, options: VideoReaderOptions) -> None:
         super().__init__(options)
-        self._notices: dict[str, list[str]] = {}
+        self._notices: dict[str, list[str]] = {}  # of the file, by URI
+        self._stream_notices: dict[str, list[str]] = {}  # of what was read last
 
     def probe(self, uri: str) -> Video:
         """Describe a video file after decoding its first frame.
@@ -42,8 +43,8 @@ class VideoReader(Reader[VideoReaderOptions]):
             stream = choose_stream(container, uri, self.options.stream)
             prepare_decoder(stream, n_threads=1)
             fps = frame_rate(stream)
-            shown = next(iter(ShownFrames(container, stream, uri, fps)), None)
-            if shown is None:
+            shown_frame = next(iter(ShownFrames(container, stream, uri, fps)), None)
+            if shown_frame is None:
                 raise VideoError(
                     f"{uri} holds no video frame that can be decoded. Export it again, for example as H.264."
                 )
@@ -51,8 +52,8 @@ class VideoReader(Reader[VideoReaderOptions]):
             self._notices[uri] = [choice] if choice else []
             if self.options.hardware == "auto" and hardware is None:
                 self._notices[uri].append(f"{uri} is decoded on the CPU: no hardware here decodes it.")
-            size = square_pixel_size(shown.picture.width, shown.picture.height, stream.sample_aspect_ratio)
-            width, height = scaled_size(*shown.orientation.size(*size), self.options.max_side)
+            size = square_pixel_size(shown_frame.picture.width, shown_frame.picture.height, stream.sample_aspect_ratio)
+            width, height = scaled_size(*shown_frame.orientation.size(*size), self.options.max_side)
             return Video(Path(uri).stem, uri, fps, stream.frames or None, width, height)
 
     def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
@@ -69,7 +70,7 @@ class VideoReader(Reader[VideoReaderOptions]):
 
     def notices(self, video: Video) -> tuple[str, ...]:
         """Return what was unusual about a video so far, though nothing failed: one sentence each."""
-        return tuple(self._notices.get(video.uri, ()))
+        return (*self._notices.get(video.uri, ()), *self._stream_notices.get(video.uri, ()))
 
     def _read(self, video: Video, start: int, every: int, *, skip: bool) -> Iterator[Frame]:
         """:raises SkipError: before the first frame, when frames were left out and should not have been."""
@@ -83,29 +84,29 @@ class VideoReader(Reader[VideoReaderOptions]):
             last: ShownFrame | None = None
             try:
                 with closing(iter(frames)) as shown_frames:
-                    for shown in shown_frames:
-                        if shown.time_s >= end_s:
+                    for shown_frame in shown_frames:
+                        if shown_frame.time_s >= end_s:
                             break
-                        last = shown
-                        if shown.time_s < begin_s or shown.index < start or (shown.index - start) % every:
+                        last = shown_frame
+                        if (
+                            shown_frame.time_s < begin_s
+                            or shown_frame.index < start
+                            or (shown_frame.index - start) % every
+                        ):
                             continue
-                        image = converter.convert(shown.picture, shown.orientation)
+                        image = converter.convert(shown_frame.picture, shown_frame.orientation)
                         if waiting:
                             yield _frame(video, *waiting)
-                        waiting = shown, image
+                        waiting = shown_frame, image
                 if waiting and last:
                     yield _frame(video, *waiting, end=last.index + 1)
             finally:
-                self._add_notices(video.uri, frames.notices())
+                self._stream_notices[video.uri] = frames.notices()
         if last and last.time_s < begin_s:
             raise VideoError(f"{video.uri} ends at {last.time_s:.2f} s, before the start at {begin_s:g} s (--start).")
         if problem := frames.problem():
             raise VideoError(problem)
 
-    def _add_notices(self, uri: str, notices: list[str]) -> None:
-        """Add notices to those of a video, each once: a video may be read several times."""
-        self._notices[uri] = list(dict.fromkeys([*self._notices.get(uri, []), *notices]))
 
-
-def _frame(video: Video, shown: ShownFrame, image: Future[ImageArray], end: int | None = None) -> Frame:
-    return Frame(video, shown.index, shown.time_s, image.result(), end)
+def _frame(video: Video, shown_frame: ShownFrame, image: Future[ImageArray], end: int | None = None) -> Frame:
+    return Frame(video, shown_frame.index, shown_frame.time_s, image.result(), end)

@@ -39,7 +39,7 @@ class Clock:
     """Turns stamps in presentation order into times in seconds; the first frame is at 0.
 
     Each frame gets its own stamp's time, so that a variable frame rate is kept. Frames without a stamp follow at the
-    nominal rate. Where stamps jump back, the frames after that follow on those before.
+    usual rate. Where stamps jump back, the frames after that follow on those before.
     """
 
     def __init__(self, time_base: Fraction, step_s: float, *, may_jump: bool) -> None:
@@ -74,7 +74,7 @@ class Clock:
         if self._last_s is None:
             time_s = 0.0
         elif stamp is None:
-            time_s = self._last_s + self._nominal_step_s
+            time_s = self._last_s + self._usual_step()
         elif stamp == self._last_stamp:
             time_s = self._repeat(self._last_s)
         else:

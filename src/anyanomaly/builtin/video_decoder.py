@@ -50,20 +50,26 @@ def prepare_decoder(stream: VideoStream, n_threads: int) -> None:
 
 
 def read_packets(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[Packet[VideoStream]]:
-    """Yield the packets of a stream; go on behind unreadable parts."""
-    for other in container.streams:
-        other.discard = Discard.default if other is stream else Discard.all
+    """Yield the packets of a stream; go on behind unreadable parts. A last packet that is cut short is left out."""
+    for member in container.streams:
+        member.discard = Discard.default if member is stream else Discard.all
+    waiting: Packet[VideoStream] | None = None
     n_errors = 0
     while n_errors < MAX_READ_ERRORS:
         try:
             for packet in container.demux(stream):
                 if packet.size:  # the last one is empty
-                    n_errors, damage.breaks_off = 0, packet.is_corrupt  # a packet that is cut short, if it is the last
-                    yield packet
+                    if waiting:
+                        yield waiting
+                    waiting, n_errors, damage.breaks_off = packet, 0, False
             break
         except av.FFmpegError:
             n_errors += 1
             damage.breaks_off = True
+    if waiting and waiting.is_corrupt:
+        damage.breaks_off = True
+    elif waiting:
+        yield waiting
     damage.breaks_off = damage.breaks_off or _ends_before_its_index(container, stream)
 
 
@@ -88,7 +94,6 @@ def decode_packets(
         try:
             pictures = stream.codec_context.decode(packet)
         except av.FFmpegError:
-            stamps.drop()
             n_refused += has_frame
             damage.n_refused += has_frame
             continue

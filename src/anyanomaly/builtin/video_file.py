@@ -113,7 +113,7 @@ def choose_stream(container: InputContainer, uri: str, number: int | None) -> Vi
 
 def describe_choice(container: InputContainer, stream: VideoStream, uri: str) -> str:
     """Return a notice that the file has several video streams, or nothing."""
-    streams = [other for other in container.streams.video if not other.disposition & _NO_PICTURE]
+    streams = [candidate for candidate in container.streams.video if not candidate.disposition & _NO_PICTURE]
     if len(streams) < 2:
         return ""
     number = container.streams.video.index(stream)
@@ -136,9 +136,15 @@ def _preference(stream: VideoStream) -> tuple[bool, int, int]:
 
 
 def _codec_name(container: InputContainer, stream: VideoStream) -> str:
-    """Return FFmpeg's name of a codec that it has no decoder for; it stands in the description of the file only."""
-    match = re.search(rf"Stream #0:{stream.index}\b.*?Video: ([^,\n]+)", container.dumps_format())  # type: ignore[attr-defined]  # not in PyAV's stubs
-    return match[1].strip() if match else "unknown"
+    """Return the name or the four-letter code of a codec without a decoder; PyAV has it in a log message only."""
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        description = container.dumps_format()  # type: ignore[attr-defined]  # not in PyAV's stubs
+    finally:
+        av.logging.set_level(level)
+    match = re.search(rf"Stream #0:{stream.index}\b.*?Video: (?:none \()?([^\s,]+)", description)
+    return match[1] if match else "unknown"
 
 
 def _count(number: int, noun: str) -> str:

@@ -34,8 +34,10 @@ class Orientation:
         """Return an image (H, W, 3) as it is shown, C-contiguous."""
         if self.transpose:
             image = image.swapaxes(0, 1)
-        shown: ImageArray = np.ascontiguousarray(image[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1])
-        return shown
+        shown_image: ImageArray = np.ascontiguousarray(
+            image[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1]
+        )
+        return shown_image
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Return (width, height) as shown of a stored size, and the stored size of a shown one."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from anyanomaly.builtin.video_clock import Clock, Discontinuity
 
-MAX_PLACES = 3
-"""A sentence names this many places, and counts the others."""
+MAX_PLACES = 20
+"""A sentence names this many places, and counts the more."""
 
 
 JOINT_S = 1.0
@@ -68,9 +68,9 @@ def describe_stream(clock: Clock, changes: Changes, uri: str, fps: float) -> lis
     ]
     if changes.new_sizes:
         (width, height), time_s = changes.new_sizes[0]
-        others = f" and {_count(len(changes.new_sizes) - 1, 'more time')}" if len(changes.new_sizes) > 1 else ""
+        more = f" and {_count(len(changes.new_sizes) - 1, 'more time')}" if len(changes.new_sizes) > 1 else ""
         notices.append(
-            f"{uri} changes its size at {time_s:.2f} s{others}, from {changes.size[0]}x{changes.size[1]} to "
+            f"{uri} changes its size at {time_s:.2f} s{more}, from {changes.size[0]}x{changes.size[1]} to "
             f"{width}x{height}: all frames are scaled to the first size."
         )
     return notices
@@ -79,17 +79,18 @@ def describe_stream(clock: Clock, changes: Changes, uri: str, fps: float) -> lis
 def _describe_kind(places: Sequence[Discontinuity]) -> str:
     if not places:
         return ""
-    times = [f"{place.time_s:.2f} s" for place in places[:MAX_PLACES]]
-    n_more = len(places) - len(times)
-    listed = ", ".join(times) + (f" and {_count(n_more, 'more place')}" if n_more else "")
-    length = f"{places[0].length_s:.2f} s"
-    match places[0].kind:
+    kind = places[0].kind
+    length = "" if kind == "restart" else " (by {0:.2f} s)" if kind == "closed gap" else " (for {0:.2f} s)"
+    listed = ", ".join(f"{place.time_s:.2f} s{length.format(place.length_s)}" for place in places[:MAX_PLACES])
+    if len(places) > MAX_PLACES:
+        listed += f" and {_count(len(places) - MAX_PLACES, 'more place')}"
+    match kind:
         case "restart":
             return f"timestamps jump back after {listed}; the frames after that follow without a gap."
         case "closed gap":
-            return f"timestamps jump ahead by {length} after {listed}; the gap is closed."
+            return f"timestamps jump ahead after {listed}; the gap is closed."
         case _:
-            return f"there are no frames for {length} after {listed}; the times are kept."
+            return f"there are no frames after {listed}; the times are kept."
 
 
 def _count(number: int, noun: str) -> str:

@@ -18,14 +18,13 @@ HOLE = 1.5
 class PacketStamps:
     """Follows packets into a decoder and frames out of it.
 
-    The stamp of a frame is its presentation time. Where a container has decoding times only (AVI), they are taken in
-    order: the first frame shown gets the first of them.
+    The stamp of a frame is its presentation time. Where a container has decoding times only (AVI), it is the decoding
+    time of the packet with which the decoder gave the frame out: they are as far apart as the frames.
     """
 
     def __init__(self, *, by_decoding_time: bool) -> None:
         """:param by_decoding_time: presentation times of the container are guesses, its decoding times are not."""
         self._by_decoding_time = by_decoding_time
-        self._decoding_times: deque[int] = deque()
         self._runs: deque[list[int]] = deque(
             [[]]
         )  # presentation times, a heap for each run of ascending decoding times
@@ -48,22 +47,15 @@ class PacketStamps:
             if self._last_decoding_time is not None and packet.dts < self._last_decoding_time:
                 self._runs.append([])
             self._last_decoding_time = packet.dts
-            self._decoding_times.append(packet.dts)
         if packet.pts is not None:
             self._has_stamps = True
             heappush(self._runs[-1], packet.pts)
             if packet.is_corrupt:
                 self._damaged.add(packet.pts)
 
-    def drop(self) -> None:
-        """Forget a packet that the decoder refused."""
-        if self._decoding_times:
-            self._decoding_times.popleft()
-
     def stamp(self, frame: VideoFrame) -> int | None:
-        """Return the stamp of the next frame out of the decoder, in ticks; None: it has none."""
-        decoding_time = self._decoding_times.popleft() if self._decoding_times else None
-        return frame.pts if self.counts_losses else decoding_time
+        """Return the stamp of a frame, in ticks; None: it has none."""
+        return frame.pts if self.counts_losses else frame.dts
 
     def is_damaged(self, stamp: int | None) -> bool:
         """Return whether the demuxer marked the packet of a frame as damaged."""
@@ -88,7 +80,7 @@ class PacketStamps:
         self._steps.append(stamp - last)
         if usual is None or stamp - last < HOLE * usual:
             return 0
-        return sum(last < other for other in skipped)
+        return sum(last < stamp_before for stamp_before in skipped)
 
     def count_lost_at_end(self) -> int:
         """Return how many packets behind the last frame gave none."""
@@ -96,14 +88,14 @@ class PacketStamps:
         if usual is None or self._last_stamp is None:
             return 0
         last = self._last_stamp
-        return sum(other - last > usual / HOLE for other in self._runs[0]) if len(self._runs) == 1 else 0
+        return sum(stamp_before - last > usual / HOLE for stamp_before in self._runs[0]) if len(self._runs) == 1 else 0
 
     def _pop(self, stamp: int) -> Iterator[int]:
         """Yield the stamps below ``stamp`` in its run, and remove them and ``stamp``."""
         run = self._runs[0]
         while run and run[0] <= stamp:
-            if (other := heappop(run)) < stamp:
-                yield other
+            if (stamp_before := heappop(run)) < stamp:
+                yield stamp_before
 
     def _usual_step(self) -> float | None:
         return median(self._steps) if len(self._steps) >= 2 else None
