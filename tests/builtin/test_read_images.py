@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from anyanomaly import registry
+from anyanomaly.builtin.read_images import SUFFIXES
 from anyanomaly.builtin.reader_options import ImageReaderOptions
 from anyanomaly.builtin.readers import ImageReader
 from anyanomaly.cli import main
@@ -262,3 +264,7 @@ def test_a_run_reads_animations_and_folders_and_shows_notices(
     printed = capsys.readouterr().err
     assert "Images of another shape or size than the first one are fitted" in printed
     assert "1 of the 12 images" in printed
+
+
+def test_the_suffixes_that_choose_the_reader_are_those_of_images_in_folders() -> None:
+    assert registry.load().find("reader", "images").suffixes == SUFFIXES  # type: ignore[attr-defined]

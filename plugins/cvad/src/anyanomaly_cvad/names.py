@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection
+from itertools import takewhile
 from pathlib import Path
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv"})
@@ -61,16 +62,13 @@ def split_name(fields: list[str], n_values: int | None, known_keys: Collection[s
     :param known_keys: ``name_key`` of videos: where several splits are possible, the longest known name is taken.
     """
     if n_values is None:
-        n_numbers = next(
-            (at for at, field in enumerate(reversed(fields[1:])) if not _is_number(field)), len(fields) - 1
-        )
+        n_numbers = len(list(takewhile(_is_number, reversed(fields[1:]))))
         starts = range(len(fields), len(fields) - n_numbers - 1, -1)
     else:
         starts = range(max(1, len(fields) - n_values), 0, -1)
-    names = [(" ".join(fields[:start]), start) for start in starts]
-    known = [(name, start) for name, start in names if name_key(name) in known_keys]
-    default = names[-1] if n_values is None else names[0]
-    name, start = known[0] if known else default
+    splits = [(" ".join(fields[:start]), start) for start in starts]
+    default = splits[-1] if n_values is None else splits[0]
+    name, start = next((split for split in splits if name_key(split[0]) in known_keys), default)
     return listed_name(name), fields[start:]
 
 
