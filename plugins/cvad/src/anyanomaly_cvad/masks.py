@@ -114,5 +114,5 @@ def _video_of(path: Path) -> str:
 def _describe(sources: list[LabelSource]) -> str:
     """Return which labels are used, and which other ones are there."""
     used = f"{sources[0].kind}, {sources[0].place}"
-    others = " and ".join(f"{source.kind}, {source.place}" for source in sources[1:])
-    return f"{used} (not used: {others}; --dataset.labels chooses)" if others else used
+    alternatives = " and ".join(f"{source.kind}, {source.place}" for source in sources[1:])
+    return f"{used} (not used: {alternatives}; --dataset.labels chooses)" if alternatives else used
