@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -264,6 +266,25 @@ def test_a_run_reads_animations_and_folders_and_shows_notices(
     printed = capsys.readouterr().err
     assert "Images of another shape or size than the first one are fitted" in printed
     assert "1 of the 12 images" in printed
+
+
+def test_names_that_are_no_utf_8_are_printed_and_written(tmp_path: Path) -> None:
+    (tmp_path / "colours.py").write_text(PLUGIN)
+    pictures = [Image.new("RGB", (32, 24), (230, 20, number)) for number in range(4)]
+    pictures[0].save(tmp_path / "1.gif", save_all=True, append_images=pictures[1:], duration=1000)
+    os.rename(tmp_path / "1.gif", os.fsencode(tmp_path) + b"/caf\xe9.gif")
+    components = ["--selector", "middle", "--context", "key", "--backend", "similarity", "--encoder", "colours"]
+    arguments = ["-p", "colours.py", "run", b"caf\xe9.gif", "-t", "a red thing", *components, "--threshold", "0"]
+    run = subprocess.run(
+        [sys.executable, "-m", "anyanomaly", *arguments, "--json", "-o", "out.jsonl"],
+        cwd=tmp_path,
+        env={**os.environ, "LC_ALL": "C.UTF-8", "ANYANOMALY_CACHE_DIR": str(tmp_path / "cache")},
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(run.stdout)["video"] == "caf\udce9"
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert {line["video"] for line in lines if "video" in line} == {"caf\udce9"}
 
 
 def test_the_suffixes_that_choose_the_reader_are_those_of_images_in_folders() -> None:
