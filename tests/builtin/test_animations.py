@@ -219,3 +219,21 @@ def test_an_animation_that_is_too_large_is_refused_before_it_is_drawn(tmp_path: 
 @pytest.mark.parametrize("name", ["a.gif", "a.GIF", "a.webp", "a.apng", "a.png", "a.tiff", "a.jpg"])
 def test_image_files_are_read_by_the_reader_of_images(name: str) -> None:
     assert registry.load().reader_for(name).name == "images"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda gif: gif[:-1],  # without its trailer
+        lambda gif: gif[:-1] + bytes(30),
+        lambda gif: gif + b"junk",
+        lambda gif: gif[:37] + b"!\xfe\x05hello\0" + gif[37:],  # a comment before the first block
+        lambda gif: gif[:37] + bytes(3) + gif[37:],
+        lambda gif: b"GIF87a" + gif[6:],
+    ],
+)
+def test_gifs_that_browsers_accept_are_read_in_full(change: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    palette = np.repeat(np.arange(8, dtype=np.uint8)[:, None] * 30, 3, axis=1)
+    parts = [Part(np.full((HEIGHT, WIDTH), number, np.uint8)) for number in range(3)]
+    (tmp_path / "a.gif").write_bytes(change(write_gif(WIDTH, HEIGHT, palette, parts)))
+    assert_shown(tmp_path / "a.gif", shown(WIDTH, HEIGHT, parts, palette), tolerance=0)

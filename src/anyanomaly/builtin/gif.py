@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from anyanomaly.builtin.animation import Disposal, Part
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _GRAPHIC_CONTROL = 0xF9
 _HAS_PALETTE = 0x80
+_BLOCK = re.compile(rb"[^\0]")  # the start of a block; some files have zeros between blocks
 _DESCRIPTOR_SIZE = 10
 _DISPOSALS: dict[int, Disposal] = {2: "clear", 3: "restore"}
 
@@ -32,14 +34,9 @@ def read_parts(data: bytes | mmap) -> Iterator[Part]:
     """
     palette_flags, palette, position = _read_palette(data, 10, 13)
     control = _Control()
-    while position < len(data) and data[position] != _TRAILER:
-        start, marker = position, data[position]
-        if marker == _EXTENSION:
-            position = _end_of_blocks(data, start + 2)
-            if position and data[start + 1] == _GRAPHIC_CONTROL and data[start + 2] >= 4:
-                flags, delay_cs = struct.unpack_from("<BH", data, start + 3)
-                control = _Control(bytes(data[start:position]), _DISPOSALS.get(flags >> 2 & 7, "keep"), delay_cs / 100)
-        elif marker == _IMAGE and start + _DESCRIPTOR_SIZE < len(data):
+    while (block := _BLOCK.search(data, position)) and data[block.start()] != _TRAILER:
+        start, marker = block.start(), data[block.start()]
+        if marker == _IMAGE and start + _DESCRIPTOR_SIZE < len(data):
             left, top, width, height, flags = struct.unpack_from("<HHHHB", data, start + 1)
             _, local_palette, blocks = _read_palette(data, start + 9, start + _DESCRIPTOR_SIZE)
             position = _end_of_blocks(data, blocks + 1)  # behind the code size
@@ -50,11 +47,14 @@ def read_parts(data: bytes | mmap) -> Iterator[Part]:
                 content = b""
             yield Part(content, left, top, control.delay_s, control.disposal, damaged=not position)
             control = _Control()
+            if not position:
+                return
+        elif marker == _EXTENSION and (position := _end_of_blocks(data, start + 2)):
+            if data[start + 1] == _GRAPHIC_CONTROL and data[start + 2] >= 4:
+                flags, delay_cs = struct.unpack_from("<BH", data, start + 3)
+                control = _Control(bytes(data[start:position]), _DISPOSALS.get(flags >> 2 & 7, "keep"), delay_cs / 100)
         else:
-            position = 0
-        if not position:
-            if marker != _IMAGE:
-                yield Part(b"", 0, 0, control.delay_s, damaged=True)
+            yield Part(b"", 0, 0, control.delay_s, damaged=True)
             return
 
 
