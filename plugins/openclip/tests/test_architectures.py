@@ -20,6 +20,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement, UsageError
+from anyanomaly.testing.contracts import EncoderContract
 from anyanomaly.types import Crop, Frame, Video
 from tests.support.tiny_encoders import ARCHITECTURES, make_encoder, make_metaclip2
 
@@ -262,3 +263,14 @@ def test_code_that_comes_with_a_tokenizer_is_not_run(tmp_path: Path) -> None:
     with suppress(AnyAnomalyError):
         OpenClipEncoder(OpenClipOptions(model=str(folder), device="cpu")).load()
     assert not marker.exists()
+
+
+@pytest.fixture(scope="module")
+def siglip2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_encoder("siglip2", tmp_path_factory.mktemp("contract") / "siglip2")
+
+
+class TestContract(EncoderContract):
+    @pytest.fixture
+    def component(self, siglip2_folder: Path) -> OpenClipEncoder:
+        return OpenClipEncoder(SigLip2Options(model=str(siglip2_folder), device="cpu"))
