@@ -16,6 +16,7 @@ _TOKEN: Final = re.compile(
 _LABEL: Final = re.compile(LABELS)
 _REASON: Final = re.compile(REASON_KEYS)
 _STRING_STOP: Final = {quote: re.compile(rf"\\.|{quote}(?=\s*+(?:[,:}}\]]|$))|\Z", re.DOTALL) for quote in "\"'"}
+_DECIMALS: Final = re.compile(r"(?<=\d),\d+(?!\s*:)")  # of a number with a decimal comma, where a field would follow
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _MAX_NAME: Final = 80  # characters of a path of names
 
@@ -42,7 +43,9 @@ class _Reader:
                 self.words, self.is_string = [text[position : end.start()]], True
                 position = end.end()
             elif match.lastgroup == "word":
-                self.words.append(match[0])
+                decimals = _DECIMALS.match(text, position) if self.name and self.containers[-1][0] == "{" else None
+                position = decimals.end() if decimals else position
+                self.words.append(text[match.start() : position])
             elif match.lastgroup == "mark":
                 self._mark(match[0])
                 if not self.containers:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 from anyanomaly.core.answer_text import REFERENCE
@@ -26,7 +27,7 @@ _AFTER: Final = 80  # characters behind it
 
 _RUN: Final = re.compile(r"(?<![\d.,])\.?\d+(?:[.,:·・'][.,:·・']?\d+)*+(?:e[-+]?\d{1,2}(?!\w))?")
 _PLAIN: Final = re.compile(
-    r"(?:\d|[1-9]\d)?\.\d{1,12}|(?:0,\d{1,12}|1,(?:\d\d?|0{4,9})|[1-9]\d?,\d{1,2})|0|[1-9]\d{0,11}|(?:\d\.)?\d{1,3}e[-+]?\d{1,3}"
+    r"(?:\d|[1-9]\d)?\.\d{1,12}|(?:0,\d{1,12}|1,(?:\d\d?|0{4,9})|[1-9]\d?,\d{1,2})|0|[1-9]\d{0,11}|(?:\d\.)?\d{1,3}e[-+]?\d{1,2}"
 )
 _INDEX: Final = r"\d{1,4}(?![.,]?\d|\s?%|[^\W\d_])"
 _REFERENCE: Final = re.compile(
@@ -120,7 +121,21 @@ class NumberedText:
 def find_numbers(text: str) -> NumberedText | None:
     """Return the numbers of a plain text, or None if there are more than a person would compare."""
     is_unclear = _UNCLEAR_SCALE.search(text) is not None
-    text = ORDINAL_REFERENCES.sub(REFERENCE, _REFERENCE.sub(REFERENCE, text))
+    text, tops = _take_scales(ORDINAL_REFERENCES.sub(REFERENCE, _REFERENCE.sub(REFERENCE, text)))
+    runs = list(islice(_RUN.finditer(text), MAX_NUMBERS + 1))
+    if len(runs) > MAX_NUMBERS:
+        return None
+    top = max(tops, default=1.0)
+    numbers: list[Number] = []
+    for run, following in pairwise([*runs, None]):
+        position = numbers[-1].stop if numbers else 0
+        if run and run.start() >= position:  # not the maximum of the ratio before it
+            numbers.append(_read(text, position, run, following, top))
+    return NumberedText(text, tuple(numbers), is_unclear or len(tops) > 1)
+
+
+def _take_scales(text: str) -> tuple[str, set[float]]:
+    """Return a text without the scales that it declares, and their tops."""
     tops: set[float] = set()
 
     def take_scale(match: re.Match[str]) -> str:
@@ -132,19 +147,8 @@ def find_numbers(text: str) -> NumberedText | None:
         tops.add(float(next(group for group in match.groups() if group)))
         return ""
 
-    text = re.sub(" +", " ", FULL_MARKS.sub(take_full_marks, _SCALE.sub(take_scale, text))).strip()
-    runs: list[re.Match[str]] = []
-    for run in _RUN.finditer(text):
-        runs.append(run)
-        if len(runs) > MAX_NUMBERS:
-            return None
-    top = max(tops, default=1.0) or 1.0
-    numbers: list[Number] = []
-    while runs:
-        run, following = runs[0], runs[1] if len(runs) > 1 else None
-        numbers.append(_read(text, numbers[-1].stop if numbers else 0, run, following, top))
-        runs = [later for later in runs[1:3] if later.start() >= numbers[-1].stop] + runs[3:]
-    return NumberedText(text, tuple(numbers), is_unclear or len(tops) > 1)
+    text = re.sub(" +", " ", FULL_MARKS.sub(take_full_marks, _SCALE.sub(take_scale, text)))
+    return text.strip(), tops - {0.0}
 
 
 def _read(text: str, position: int, run: re.Match[str], following: re.Match[str] | None, top: float) -> Number:
@@ -158,17 +162,14 @@ def _read(text: str, position: int, run: re.Match[str], following: re.Match[str]
     if percent := PERCENT_AFTER.match(text, stop):
         stop, is_percent = percent.end(), True
     if is_percent:
-        value = value / 100 if not 0 < value < 1 else float("nan")  # 0.8% may well mean 0.8
+        value = value / 100 if not 0 < value < 1 else math.nan  # 0.8% may well mean 0.8
     elif following and RATIOS.fullmatch(text, stop, following.start()) and re.fullmatch(r"\d+(?:\.0)?", following[0]):
         maximum = _plain_value(following[0])
-        value = (
-            value / maximum
-            if maximum and text[start : following.end()] != "0/1" and not 0 < value < 1 < maximum
-            else float("nan")
-        )
+        is_clear = maximum and text[start : following.end()] != "0/1" and not 0 < value < 1 < maximum
+        value = value / maximum if is_clear else math.nan
         stop = following.end()
     else:
-        value = value / top if top == 1 or is_whole or value >= 1 else float("nan")  # 0.8 of 1 or of the scale?
+        value = value / top if top == 1 or is_whole or value >= 1 else math.nan  # 0.8 of 1 or of the scale?
     points = POINTS.match(text, stop)
     is_quantity = bool(
         _NAME_BEFORE.search(before)
@@ -178,11 +179,11 @@ def _read(text: str, position: int, run: re.Match[str], following: re.Match[str]
     if points and not is_quantity:
         stop = points.end()
     if re.search(r"(?:^|[\s:=(\[])-\Z", before):
-        value = -value or float("nan")  # no model means -0.0
+        value = -value or math.nan  # no model means -0.0
     if re.search(r"(?<![\d.,])[01] ?\. ?$", text[max(0, start - 5) : start]):  # "0. 8"
-        value = float("nan")
+        value = math.nan
     if run[0] in ("0", "1") and re.match(r" ?\. ?\d|\.(?:x+|y+|_+|\?+)(?!\w)", text[stop : stop + 6]):  # "0 .8", "0.X"
-        value = float("nan")
+        value = math.nan
     after = text[stop : min(following.start() if following and following.start() >= stop else len(text), stop + _AFTER)]
     return Number(
         value=value,
@@ -202,7 +203,7 @@ def _read(text: str, position: int, run: re.Match[str], following: re.Match[str]
 
 def _plain_value(digits: str) -> float:
     """Return the value of digits, NaN for times, dates, versions and the like."""
-    return float(digits.replace(",", ".")) if _PLAIN.fullmatch(digits) else float("nan")
+    return float(digits.replace(",", ".")) if _PLAIN.fullmatch(digits) else math.nan
 
 
 def _behind_last(stop: re.Pattern[str], text: str) -> str:

@@ -26,15 +26,15 @@ def alternatives(*lists: str) -> str:
     for first, last, before, after in _BOUNDARIES:
         of_script = [word for word in words if word and first <= word[0] <= last]
         words = [word for word in words if word not in of_script]
-        whole = [re.escape(word) for word in of_script if word[-1] != "*"]
+        exact_words = [re.escape(word) for word in of_script if word[-1] != "*"]
         stems = [re.escape(word[:-1]) for word in of_script if word[-1] == "*"]
-        rest = {"\u0000": rf"{_LETTER}*+", "\u0590": r"[\u0590-\u06ff]*+", "\u0900": r"[\u0900-\u09ff]*+"}.get(
+        suffix = {"\u0000": rf"{_LETTER}*+", "\u0590": r"[\u0590-\u06ff]*+", "\u0900": r"[\u0900-\u09ff]*+"}.get(
             first, ""
         )
-        if whole:
-            patterns.append(rf"{before}(?:{'|'.join(whole)}){after}")
+        if exact_words:
+            patterns.append(rf"{before}(?:{'|'.join(exact_words)}){after}")
         if stems:
-            patterns.append(rf"{before}(?:{'|'.join(stems)}){rest}")
+            patterns.append(rf"{before}(?:{'|'.join(stems)}){suffix}")
     return rf"(?:{'|'.join(patterns)})"
 
 

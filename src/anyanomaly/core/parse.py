@@ -18,7 +18,14 @@ _YES, _NO = (
 
 
 def parse_score(answer: str) -> float:
-    """Return the score in an answer: in [0, 1], or NaN."""
+    """Return the score in an answer: in [0, 1], or NaN where a careful person would hesitate.
+
+    Thinking is removed, and each number of the rest gets a role from the words and signs around it (``answer_roles``).
+    The score is the value that all labelled and free-standing numbers share; a label that says "final" overrules the
+    others. Percentages, ratios and declared scales ("90%", "9/10", "on a scale from 0 to 10, 9") become fractions of 1.
+    Ranges, bounds, questions, different numbers, numbers outside [0, 1], refusals and requests for the image give NaN,
+    and so does a number that says how sure the model is. The time is linear in the length of the answer.
+    """
     text = plain_text(answer)
     score = _from_words(text)
     if math.isnan(score):
@@ -37,11 +44,13 @@ def published_score(answer: str) -> float:
 
 
 def _from_words(text: str) -> float:
+    """Return the score of an answer that is the word zero or one, NaN otherwise."""
     word = _LABEL.sub("", text[:60]).strip(" .!\"'()[]") if len(text) < 60 else ""
     return 0.0 if word in ZERO else 1.0 if word in ONE else math.nan
 
 
 def _from_numbers(text: str) -> float:
+    """Return the score that the numbers of a plain text state, or NaN."""
     numbered = find_numbers(text)
     if numbered is None:
         return math.nan
@@ -49,7 +58,7 @@ def _from_numbers(text: str) -> float:
     values: dict[Role, list[float]] = {kind: [] for kind in Role}
     for number in numbered.numbers:
         kind = role(number, numbered)
-        if numbered.has_unclear_scale and not number.is_percent and not number.maximum and kind is not Role.OTHER:
+        if numbered.has_unclear_scale and not number.is_percent and not number.maximum and kind is not Role.UNRELATED:
             kind = Role.DOUBTFUL
         values[kind].append(number.value)
         if kind is Role.PLAIN and values[Role.FINAL] and are_fillers(number.clause_before):

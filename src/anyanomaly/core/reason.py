@@ -55,10 +55,10 @@ def reason_text(answer: str) -> str:
 def _without_score(sentence: str, score: float) -> str:
     """Return a sentence without the score and the words that only introduce it."""
     for _ in range(_MAX_REPETITIONS):
-        rest = _without_first(sentence, score)
-        if rest == sentence:
+        remainder = _without_first(sentence, score)
+        if remainder == sentence:
             return "" if _LABEL_ONLY.fullmatch(sentence) else sentence
-        sentence = rest
+        sentence = remainder
     return ""
 
 
@@ -75,8 +75,8 @@ def _without_first(sentence: str, score: float) -> str:
         after = _CLAIM.sub("", after.lstrip(_JOINT))
         if are_fillers(after.lower()) or (len(after.split()) <= 6 and _SCORE_WORD.search(after)):
             after = ""
-        rest = " ".join(part for part in (before, after) if part)
-        return rest if re.search(r"[^\W\d_]", rest) else ""
+        remainder = " ".join(part for part in (before, after) if part)
+        return remainder if re.search(r"[^\W\d_]", remainder) else ""
     return sentence
 
 

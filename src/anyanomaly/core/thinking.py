@@ -95,15 +95,15 @@ def remove_thinking(text: str) -> str:
 
 
 def strip_thinking(text: str) -> str:
-    """Return an answer without the model's thinking and special tokens; what wraps the answer is kept."""
-    kept: list[str] = []
+    """Return an answer without the model's thinking and special tokens; what wraps the answer stays."""
+    pieces: list[str] = []
     closings: list[str] = []  # of the markers that are open, innermost last
     position = 0  # behind the last marker
     for marker in _find(text, _TABLE):
         closing = MARKERS[marker.pair][1]
         if marker.is_opening:
             if not closings:
-                kept.append(text[position : marker.start])
+                pieces.append(text[position : marker.start])
             if not closings or text[position : marker.start].strip():  # two in a row open once
                 closings.append(closing)
         elif closing in _SHARED_CLOSINGS and closing not in closings[-1:]:
@@ -111,11 +111,11 @@ def strip_thinking(text: str) -> str:
         elif closings:
             closings.pop()
         else:
-            kept.clear()
+            pieces.clear()
         position = marker.stop
     if not closings:
-        kept.append(text[position:])
-    return _strip_tokens(_strip_bare_labels(" ".join(kept)))
+        pieces.append(text[position:])
+    return _strip_tokens(_strip_bare_labels(" ".join(pieces)))
 
 
 def strip_wrappers(text: str) -> str:
