@@ -14,7 +14,8 @@ from anyanomaly.builtin.video_geometry import Orientation
 from anyanomaly.builtin.video_hdr import HDR_TRANSFERS, tone_map
 from anyanomaly.types import ImageArray
 
-_LAYOUTS: dict[str, tuple[Any, int]] = {"rgb24": (np.uint8, 3), "rgba": (np.uint8, 4), "rgb48le": ("<u2", 3)}
+_LAYOUTS: dict[str, tuple[Any, int]] = {"bgr24": (np.uint8, 3), "bgra": (np.uint8, 4), "rgb48le": ("<u2", 3)}
+"""Packed formats of FFmpeg with type and number of values per pixel; its conversion to bgr24 is finer than to rgb24."""
 
 
 class PictureConverter:
@@ -45,9 +46,9 @@ class PictureConverter:
         if frame.color_trc in HDR_TRANSFERS:
             picture = tone_map(_resize(self._unpack(frame, "rgb48le"), size), frame.color_trc)
         elif any(component.is_alpha for component in frame.format.components):
-            picture = _resize(_blend_on_black(self._unpack(frame, "rgba")), size)
+            picture = _swap_channels(_resize(_blend_on_black(self._unpack(frame, "bgra")), size))
         else:
-            picture = _resize(self._unpack(frame, "rgb24"), size)
+            picture = _swap_channels(_resize(self._unpack(frame, "bgr24"), size))
         return orientation.apply(picture)
 
     def _unpack(self, frame: VideoFrame, layout: str) -> Any:
@@ -69,8 +70,14 @@ def _resize(picture: Any, size: tuple[int, int]) -> Any:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
+def _swap_channels(picture: Any) -> Any:
+    """Return a BGR picture (H, W, 3) as RGB."""
+    cv2 = opencv()
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
 def _blend_on_black(picture: Any) -> Any:
-    """Return an RGBA picture (H, W, 4) on a black ground, as RGB (H, W, 3)."""
+    """Return a BGRA picture (H, W, 4) on a black ground, as BGR (H, W, 3)."""
     cv2 = opencv()
     alpha = cv2.cvtColor(np.ascontiguousarray(picture[:, :, 3]), cv2.COLOR_GRAY2RGB)
     return cv2.multiply(np.ascontiguousarray(picture[:, :, :3]), alpha, scale=1 / 255)
