@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyanomaly.core.parse import parse_score, published_score
@@ -151,40 +151,47 @@ def test_the_shared_cases_are_read_rightly() -> None:
         assert parse_score(answer) == pytest.approx(math.nan if value is None else value, nan_ok=True), answer
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(max_size=200), SOUP))
 def test_any_text_gives_a_score_in_range_or_none(answer: str) -> None:
     score = parse_score(answer)
     assert math.isnan(score) or 0 <= score <= 1
 
 
+@settings(deadline=None)
 @given(SOUP)
 def test_a_score_is_a_number_of_the_text(answer: str) -> None:
     score = parse_score(answer)
     assert math.isnan(score) or any(score == pytest.approx(value) for value in stated_values(answer))
 
 
+@settings(deadline=None)
 @given(TENTHS, STATEMENTS)
 def test_every_score_asked_for_is_read_in_every_statement(score: str, statement: str) -> None:
     assert parse_score(statement.format(score)) == float(score)
     assert parse_score(f"{statement.format(score)}. A car.") == float(score)
 
 
+@settings(deadline=None)
 @given(DISTRACTIONS)
 def test_without_a_statement_no_number_is_a_score(text: str) -> None:
     assert math.isnan(parse_score(text))
 
 
+@settings(deadline=None)
 @given(DISTRACTIONS, TENTHS, STATEMENTS, DISTRACTIONS)
 def test_other_numbers_and_certainties_change_no_score(before: str, score: str, statement: str, after: str) -> None:
     assert parse_score(f"{before}\n{statement.format(score)}\n{after}") == float(score)
 
 
+@settings(deadline=None)
 @given(SOUP, st.sampled_from(MARKERS), TENTHS, STATEMENTS)
 def test_thinking_changes_no_score(thinking: str, marker: tuple[str, str], score: str, statement: str) -> None:
     assert parse_score(f"{marker[0]}{thinking}{marker[1]}\n{statement.format(score)}") == float(score)
     assert math.isnan(parse_score(f"{marker[0]}{thinking}\n{statement.format(score)}"))
 
 
+@settings(deadline=None)
 @given(st.lists(TENTHS, min_size=2, max_size=2, unique=True), STATEMENTS, STATEMENTS)
 def test_two_scores_are_none(scores: list[str], first: str, second: str) -> None:
     assert math.isnan(parse_score(f"{first.format(scores[0])}\n{second.format(scores[1])}"))

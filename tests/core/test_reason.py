@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyanomaly.core.parse import parse_score
@@ -50,17 +50,20 @@ def test_the_reason_of_an_answer(answer: str, reason: str) -> None:
     assert reason_text(answer) == reason
 
 
+@settings(deadline=None)
 @given(STATEMENTS, REASONS)
 def test_the_score_is_not_in_the_reason(statement: str, reason: str) -> None:
     assert reason_text(f"{statement} {reason}") == reason
     assert reason_text(f"{reason}\n{statement}") == reason
 
 
+@settings(deadline=None)
 @given(st.sampled_from(MARKERS), STATEMENTS, REASONS)
 def test_thinking_is_not_in_the_reason(marker: tuple[str, str], statement: str, reason: str) -> None:
     assert reason_text(f"{marker[0]}Let me see. It may be 0.3.{marker[1]}{statement} {reason}") == reason
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_any_text_gives_a_reason_without_a_score(answer: str) -> None:
     reason = reason_text(answer)

@@ -1,7 +1,7 @@
 """Thinking is not the answer: it is removed, however a model marks it, and closed where a prompt has opened it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyanomaly.core.thinking import MARKERS, open_marker, remove_thinking
@@ -76,12 +76,14 @@ def test_only_a_prompt_that_ends_in_thinking_needs_a_closing_marker(prompt: str,
     assert open_marker(prompt) == closing
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.sampled_from([marker for pair in MARKERS for marker in pair]), WORDS), max_size=8))
 def test_removing_thinking_twice_removes_nothing_more(parts: list[str]) -> None:
     rest = remove_thinking("".join(parts))
     assert remove_thinking(rest) == rest
 
 
+@settings(deadline=None)
 @given(st.sampled_from(MARKERS), WORDS, WORDS)
 def test_closed_thinking_never_reaches_the_answer(pair: tuple[str, str], thinking: str, answer: str) -> None:
     assert remove_thinking(f"{pair[0]}{thinking}{pair[1]}{answer}") == remove_thinking(answer)
