@@ -70,7 +70,7 @@ _PART: Final = re.compile(
     rf"^\W*(?:\w+\W+){{0,3}}{REFERENCE}\W*(?:{LABELS}\W*)?{_IS}|{LABELS}\W+(?:\w+\W+){{0,2}}{REFERENCE}\W*{_IS}"
 )
 _CERTAINTY_ASKED: Final = re.compile(rf"{CERTAINTY}[^.!?\n]*\?\s?$")
-_INTERJECTION: Final = re.compile(r"^\W*(?:sure|certain(?:ly)?|seguro|claro|certo)\W")
+_INTERJECTION: Final = re.compile(r"^\W*(?:sure|certain(?:ly)?|seguro|claro|certo)[,.!]")
 _THAT_THE: Final = re.compile(r"\W*(?:that|the|my|dass|die|der|das|que|che|что|la|le|il|lo|o|a|l')\b|\W*,")
 _THAT: Final = re.compile(r"\s(?:that|dass|que|qu'|che|что|że)\b")
 _BOUND_SIGN: Final = re.compile(r"(?<![-=])[<>]=?\s?\Z|=<\s?\Z|(?:±|\+/-)\s?\Z")
@@ -80,6 +80,7 @@ _SENTENCE_START: Final = re.compile(
     r"(?:^|[.!?\n|→>]|\b(?:yes|no|ja|nein|oui|non|sí|sì|sim|não|да|нет)\W*)[\s:=*(\-–\"']*$"
 )
 _LIST_SIGN: Final = re.compile(r"\s?(?:,\s?\Z|\))")  # "1, 2" and "1)"
+_ONE_WORD: Final = re.compile(rf" (?:{_LETTERS})\W*")  # "0.5 litres"
 _OF: Final = re.compile(r"\s(?:of|der|des|du|de|del|della|dello|do|da)\b|\s?[的の의]")
 
 
@@ -235,7 +236,8 @@ def _stands_alone(number: Number) -> bool:
     if number.is_percent and number.before.endswith("(") and not number.is_leading:
         return False
     if number.is_leading and not number.is_percent and not number.maximum:
-        return not _OF.match(number.after)
+        is_noun = _ONE_WORD.fullmatch(number.after) and not are_fillers(after) and not _CONNECTIVE.match(after)
+        return not is_noun and not _OF.match(number.after)
     return are_fillers(before) and (
         _ends(after) or (not number.is_percent and not number.maximum and are_fillers(after))
     )

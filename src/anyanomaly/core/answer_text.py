@@ -77,6 +77,7 @@ def plain_text(answer: str) -> str:
     text = re.sub(r"^ ?#+ |^ ?[-•·] (?=\S)", "", text, flags=re.MULTILINE)
     text = re.sub(r" *\n[ \n]*", "\n", re.sub(r" +", " ", text))
     text = re.sub(r":\n", ": ", text).strip().lower()
+    text = re.sub(r"(?<!\w)conf\.", "confidence", text)
     return _EXAMPLE.sub("for example ", _SPEAKER.sub("", text))
 
 

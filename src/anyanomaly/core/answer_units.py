@@ -14,9 +14,11 @@ UNITS: Final = re.compile(
     r"mètres?|secondes?|heures?|ans|jours"
     r"|metros?|segundos?|horas?|años|dias|días|grados|metri|secondi|ore|anni|gradi|метр\w*|м|км|см|сек\w*|секунд\w*|"
     r"минут\w*|час\w*|лет|градус\w*"
-    r"|руб\w*|متر\w*|ثاني\w*|ثوان\w*|دقيق\w*|मीटर|सेकंड|मिनट|metre|saniye|dakika|saat|derece|mét|giây|phút|"
+    r"|руб\w*|متر\w*|ثاني\w*|ثوان\w*|دقيق\w*|मीटर|सेकंड|मिनट|घंट[ेा]|ساع\w*|ora|giờ|tl|[ap]m|[ap]\.m\.|(?:persons?|"
+    r"people) per|metre|saniye|dakika|saat|derece|mét|giây|phút|"
     r"độ)(?![^\W\d_])"
-    r"| ?(?:米|公里|厘米|秒|分钟|分鐘|分間|分前|分後|小时|小時|時|度|倍|元|円|岁|歳|年|月|日|个|個|人|名|辆|輛|台|"
+    r"| ?(?:米|公斤|斤|克|吨|公里|厘米|秒|分钟|分鐘|分間|分前|分後|小时|小時|時|度|倍|元|円|岁|歳|年|月|日|个|個|人|"
+    r"名|辆|輛|台|"
     r"枚|张|張|帧|次|级|章|メートル|センチ|キロ|미터|초|시간|시|명|대|개|장|도|원|살|년|월|일|번)"
     r"| ?[€£¥₹₽$]|[²³^*×°′″'\ufe0f\u20e3]"
 )

@@ -44,7 +44,7 @@ def word_set(*lists: str) -> frozenset[str]:
 
 
 LABELS: Final = alternatives(
-    "score|scores|scored|scoring|rating|probability|likelihood|output|response|answer|result|estimate|estimation",
+    "score|scores|scoring|rating|probability|likelihood|output|response|answer|result|estimate|estimation",
     "assessment|evaluation|grade|verdict|value|anomaly|anomaly level|presence",
     "bewertung*|score-wert|wert|punktzahl|punktwert*|ergebnis|antwort|ausgabe|wahrscheinlichkeit|anomaliewert*|"
     "einschätzung|note",
@@ -91,7 +91,7 @@ CERTAINTY: Final = alternatives(
     "seguro|segura|certeza|confianza|confiança|certo|certa|convencid*|sicuro|sicura|certezza|confidenza|fiducia|"
     "convint*",
     "уверен*|достоверн*|убежд*|впевнен*|متأكد*|واثق*|ثقة|يقين|تأكد|تأكيد|مطمئن|اطمینان",
-    "निश्चित|यकीन|विश्वास|भरोसा|आत्मविश्वास|আত্মবিশ্বাস|নিশ্চিত|emin*|güven*|kesin*|chắc|chắc chắn|tin cậy|tự tin",
+    "निश्चित*|यकीन|विश्वास|भरोसा|आत्मविश्वास|আত্মবিশ্বাস|নিশ্চিত|emin*|güven*|kesin*|chắc|chắc chắn|tin cậy|tự tin",
     "zeker|zekerheid|vertrouwen|overtuigd|pewn*|pewność|jist*|säker*|sikker*|varma|varmuus|biztos*|yakin|keyakinan|"
     "sigur",
     "încredere|σίγουρ*|βέβαι*|εμπιστοσύνη|בטוח|ביטחון|มั่นใจ",
@@ -240,6 +240,7 @@ DENIED: Final = alternatives(
     "precisión|acurácia|точност*|دقة|doğruluk",
     "品質|画質|质量|質量|清晰度|精度|准确率|準確率|正解率|품질|화질|정확도|độ chính xác|kwaliteit|jakość|kualitas|"
     "akurasi",
+    "negative|inverse|数量|个数|個数|人数|台数|件数|개수",
     "frame rate|resolution|coordinates|coordinate|position|bbox|bounding|x|y|w|h|alpha|beta|sigma|lambda|"
     "learning rate|angle|size",
     "normality|normal|normalcy|safety|absence|absent|error|margin|uncertainty|difference|increase|decrease|step|"
