@@ -16,7 +16,8 @@ _REFUSALS: Final = (
     r"not in a position to)"
     r" (?:\w+ ){0,2}(?:help|assist|determine|assess|evaluate|judge|answer|provide|process|analy[sz]e|access|view|"
     r"open|load|give|rate|score|tell|say"
-    r"|make|interpret|verify|confirm|comply|fulfil\w*|complete|engage|comment|decide|know|be (?:determined|assessed|"
+    r"|make(?! out)|interpret|verify|confirm|comply|fulfil\w*|complete|engage|comment|decide|know|be (?:determined|"
+    r"assessed|"
     r"scored|rated|evaluated|verified|seen clearly enough))\b",
     rf"\b(?:don't|do not|didn't|did not|can(?:no|')?t|unable to|not able to|haven't|have not) (?:actually |"
     rf"currently |directly )?(?:see|have|receive|received|find|display)"
@@ -141,6 +142,19 @@ _REFUSALS: Final = (
     r"stwierdzić)|\bproszę (?:o )?(?:przesł|dostarcz|załącz|prześ)\w*"
     r"|\btidak (?:dapat|bisa) (?:melihat gambar|menentukan|membantu|menilai|memberikan)|\b(?:mohon|"
     r"silakan) (?:berikan|unggah|kirim)|\bне можу (?:визначити|оцінити|переглянути|допомогти)|\bнадайте зображення",
+    # No image, and no help
+    rf"\b{_IMAGE}(?: \w+){{0,3}} (?:is|was|are|were) not (?:attached|provided|uploaded)\b|\bonly (?:work with|"
+    rf"process|handle|understand) text"
+    r"|\bviolates? (?:my|our|the) (?:\w+ )?(?:guideline|polic)|\b(?:don't|do not) feel comfortable|"
+    r"\buncomfortable (?:rating|scoring)",
+    r"(?:没办法|沒辦法)(?:看|评|評|判|给|給|回)|[请請]给我[图圖]|[图圖][像片](?:加载|载入|載入|上传|上傳|显示|"
+    r"顯示)(?:失败|失敗|不)"
+    r"|لم يتم (?:تقديم|إرفاق|توفير|تحميل)[^.\n]{0,10}صورة|(?:चित्र|छवि|तस्वीर) नहीं (?:दिया|दी|मिल)",
+    r"\bkann (?:ich )?(?:dazu )?nichts (?:dazu )?sagen|\bimage n'(?:a pas été|est pas) (?:fournie|jointe|visible|"
+    r"disponible|accessible)"
+    r"|\bninguna imagen (?:fue|adjunt|proporcion)|\bnenhuma imagem (?:foi )?(?:fornecida|anexada|enviada)"
+    r"|\bnessuna immagine (?:è )?(?:stata )?(?:fornita|allegata|caricata|inviata)"
+    r"|\bkhông có (?:hình ảnh|ảnh) nào được (?:cung cấp|đính kèm|tải)",
     # A label with a value that is none
     rf"{LABELS}\W{{0,3}}(?:null|none|nan|unknown|undefined|undetermined|true|false|[-+]?inf(?:inity)?|unclear|"
     rf"unbekannt|inconnu|desconocid[oa]|sconosciuto|неизвестно|未知|不明|미정|غير معروف)\b",
