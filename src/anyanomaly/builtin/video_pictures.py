@@ -21,7 +21,7 @@ _LAYOUTS: dict[str, tuple[Any, int]] = {"bgr24": (np.uint8, 3), "bgra": (np.uint
 
 
 _MATRICES = frozenset({0, 1, 2, 4, 5, 6, 7, 9})
-"""Matrices (FFmpeg's AVColorSpace) that its scaler knows: RGB, BT.709, unknown, FCC, BT.601 twice, SMPTE 240M, BT.2020."""
+"""Matrices (AVColorSpace) that FFmpeg's scaler knows: RGB, BT.709, unknown, FCC, BT.601 twice, SMPTE 240M, BT.2020."""
 
 _BT2020_CONSTANT, _BT2020, _UNKNOWN = 10, 9, 2
 
