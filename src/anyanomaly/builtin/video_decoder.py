@@ -67,6 +67,8 @@ def read_packets(container: InputContainer, stream: VideoStream, damage: Damage)
         except av.FFmpegError:
             n_errors += 1
             damage.breaks_off = True
+        except IndexError:  # PyAV fails at the end of a file whose streams were not all known at its beginning
+            break
     if waiting and waiting.is_corrupt:
         damage.breaks_off = True
     elif waiting:
