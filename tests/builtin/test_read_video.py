@@ -248,3 +248,17 @@ def test_every_frame_of_real_videos_is_read() -> None:
         frames = read(path, every=10)
         assert video.n_frames == (n_frames or video.n_frames)
         assert frames[-1].index >= (video.n_frames or 0) - 12
+
+
+@pytest.mark.parametrize("matrix", [3, 8, 10, 14])
+def test_a_matrix_that_ffmpeg_cannot_convert_is_read_as_the_nearest_it_can(matrix: int, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.colorspace = matrix
+        picture = np.full((48, 64, 3), (230, 40, 40), np.uint8)
+        container.mux([*stream.encode(av.VideoFrame.from_ndarray(picture)), *stream.encode()])
+    (frame,) = read(path)
+    assert frame.image[24, 32].argmax() == 0
+    assert frame.image[24, 32, 0] > 200

@@ -36,7 +36,7 @@ class VideoReader(Reader[VideoReaderOptions]):
     def probe(self, uri: str) -> Video:
         """Describe a video file after decoding its first frame.
 
-        :raises VideoError: for a path that is missing, not readable, not a file, empty, or not a video.
+        :raises VideoError: for a path that is missing, not readable, not a file, empty, or not a video FFmpeg can show.
         """
         hardware = choose_hardware(uri, self.options.stream, self.options.hardware)
         with open_video(uri, hardware) as container:
@@ -54,6 +54,8 @@ class VideoReader(Reader[VideoReaderOptions]):
                 self._notices[uri].append(f"{uri} is decoded on the CPU: no hardware here decodes it.")
             size = square_pixel_size(shown_frame.picture.width, shown_frame.picture.height, stream.sample_aspect_ratio)
             width, height = scaled_size(*shown_frame.orientation.size(*size), self.options.max_side)
+            with PictureConverter(uri, (width, height)) as converter:
+                converter.convert(shown_frame.picture, shown_frame.orientation).result()
             return Video(Path(uri).stem, uri, fps, stream.frames or None, width, height)
 
     def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
@@ -76,7 +78,10 @@ class VideoReader(Reader[VideoReaderOptions]):
         """:raises SkipError: before the first frame, when frames were left out and should not have been."""
         begin_s, end_s = video.section
         hardware = choose_hardware(video.uri, self.options.stream, self.options.hardware)
-        with open_video(video.uri, hardware) as container, PictureConverter((video.width, video.height)) as converter:
+        with (
+            open_video(video.uri, hardware) as container,
+            PictureConverter(video.uri, (video.width, video.height)) as converter,
+        ):
             stream = choose_stream(container, video.uri, self.options.stream)
             prepare_decoder(stream, self.options.threads)
             frames = ShownFrames(container, stream, video.uri, video.fps, (begin_s, start) if skip else None)

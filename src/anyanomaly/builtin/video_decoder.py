@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -66,6 +67,8 @@ def read_packets(container: InputContainer, stream: VideoStream, damage: Damage)
         except av.FFmpegError:
             n_errors += 1
             damage.breaks_off = True
+        except IndexError:  # PyAV fails at the end of a file whose streams were not all known at its beginning
+            break
     if waiting and waiting.is_corrupt:
         damage.breaks_off = True
     elif waiting:
@@ -107,14 +110,18 @@ def decode_packets(
 
 
 def deinterlace(frames: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
-    """Yield as many frames, from the first interlaced one on without combing; other frames stay as they are."""
+    """Yield as many frames, from the first interlaced one on without combing; other frames stay as they are.
+
+    So do frames that the filter does not take, of a few pixels or an unusual format.
+    """
     graph: _Deinterlacer | None = None
     for frame in frames:
         if graph and not graph.fits(frame.picture):
             yield from graph.finish()
             graph = None
         if graph is None and frame.picture.interlaced_frame:
-            graph = _Deinterlacer(frame.picture)
+            with suppress(av.FFmpegError, ValueError):
+                graph = _Deinterlacer(frame.picture)
         if graph is None:
             yield frame
         else:

@@ -24,8 +24,8 @@ FORMATS = (
 )
 """FFmpeg's demuxers that may read a file. None opens another file or an address, as playlists do."""
 
-MAX_PIXELS = 2**26
-"""Frames with more pixels (8192x8192) are refused: a header of a few bytes could ask for gigabytes."""
+MAX_PIXELS = 36_000_000
+"""Frames with more pixels than 8K (8192x4320) are refused: a header of a few bytes could ask for gigabytes."""
 
 READ_TIMEOUT_S = 30.0
 """Longest time for one packet, so that a damaged file cannot keep the demuxer busy without end."""
@@ -129,10 +129,10 @@ def frame_rate(stream: VideoStream) -> float:
     return float(rate) if 0 < rate < 1000 else 25.0
 
 
-def _preference(stream: VideoStream) -> tuple[bool, int, int]:
-    context = stream.codec_context
+def _preference(stream: VideoStream) -> tuple[bool, bool, int, int]:
+    context = stream.codec_context  # None: no decoder
     pixels = context.width * context.height if context else 0
-    return bool(stream.disposition & Disposition.default), pixels, -stream.index
+    return context is not None, bool(stream.disposition & Disposition.default), pixels, -stream.index
 
 
 def _codec_name(container: InputContainer, stream: VideoStream) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self
 
+import av
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -12,10 +13,17 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from anyanomaly.builtin.opencv import opencv
 from anyanomaly.builtin.video_geometry import Orientation
 from anyanomaly.builtin.video_hdr import HDR_TRANSFERS, tone_map
+from anyanomaly.errors import VideoError
 from anyanomaly.types import ImageArray
 
 _LAYOUTS: dict[str, tuple[Any, int]] = {"bgr24": (np.uint8, 3), "bgra": (np.uint8, 4), "rgb48le": ("<u2", 3)}
 """Packed formats of FFmpeg with type and number of values per pixel; its conversion to bgr24 is finer than to rgb24."""
+
+
+_MATRICES = frozenset({0, 1, 2, 4, 5, 6, 7, 9})
+"""Matrices (AVColorSpace) that FFmpeg's scaler knows: RGB, BT.709, unknown, FCC, BT.601 twice, SMPTE 240M, BT.2020."""
+
+_BT2020_CONSTANT, _BT2020, _UNKNOWN = 10, 9, 2
 
 
 class PictureConverter:
@@ -25,8 +33,9 @@ class PictureConverter:
     players show them on a black ground.
     """
 
-    def __init__(self, size: tuple[int, int]) -> None:
-        """:param size: (width, height) in pixels of the images, as shown."""
+    def __init__(self, uri: str, size: tuple[int, int]) -> None:
+        """:param uri: of the video, for messages. :param size: (width, height) in pixels of the images, as shown."""
+        self._uri = uri
         self._size = size
         self._reformatter = VideoReformatter()
         self._thread = ThreadPoolExecutor(1, "anyanomaly-pictures")
@@ -38,7 +47,10 @@ class PictureConverter:
         self._thread.shutdown()
 
     def convert(self, frame: VideoFrame, orientation: Orientation) -> Future[ImageArray]:
-        """Return a frame as RGB, uint8 (H, W, 3), scaled to the size of the images, as soon as it is ready."""
+        """Return a frame as RGB, uint8 (H, W, 3), scaled to the size of the images, as soon as it is ready.
+
+        The result raises ``VideoError`` when FFmpeg cannot convert the pixel format.
+        """
         return self._thread.submit(self._convert, frame, orientation)
 
     def _convert(self, frame: VideoFrame, orientation: Orientation) -> ImageArray:
@@ -53,7 +65,19 @@ class PictureConverter:
 
     def _unpack(self, frame: VideoFrame, layout: str) -> Any:
         """Return a frame of its stored size as an array (H, W, channels), whose rows may be padded."""
-        packed = self._reformatter.reformat(frame, format=layout, interpolation=Interpolation.BICUBIC, threads=1)
+        if frame.colorspace not in _MATRICES:
+            frame.colorspace = _BT2020 if frame.colorspace == _BT2020_CONSTANT else _UNKNOWN
+        if frame.color_range not in (0, 1, 2):
+            frame.color_range = 0
+        try:
+            if frame.format.is_bayer and frame.height < 2:  # FFmpeg ends the process
+                raise ValueError("one row")
+            packed = self._reformatter.reformat(frame, format=layout, interpolation=Interpolation.BICUBIC, threads=1)
+        except (av.FFmpegError, ValueError) as error:
+            raise VideoError(
+                f"{self._uri} holds frames of the pixel format {frame.format.name}, which cannot be converted to RGB. "
+                f"Export it again, for example as H.264."
+            ) from error
         dtype, n_channels = _LAYOUTS[layout]
         plane = packed.planes[0]
         values = np.frombuffer(memoryview(plane), dtype)
