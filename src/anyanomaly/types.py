@@ -13,6 +13,7 @@ immediately instead of changing the input of other components.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -67,10 +68,11 @@ class Video:
     id: str
     uri: str
     fps: float  # > 0, nominal
-    n_frames: int | None  # according to the container; None: unknown, or the video never ends
+    n_frames: int | None  # a hint from the container, often wrong; None: unknown, or the video never ends
     width: int  # pixels of the frames as read, after rotation
     height: int  # pixels, after rotation
     live: bool = False  # may never end: scores and events are yielded while it is read
+    section: Span = (0.0, math.inf)  # the part that the run wants: presentation times, seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +86,9 @@ class Frame:
     index: int  # 0-based in the video
     time_s: float  # presentation time, which may differ from index / fps
     image: ImageArray
+    end: int | None = (
+        None  # of the last frame that is read: where the video or section stops; None: not last or unknown
+    )
 
     def __post_init__(self) -> None:
         as_image(self.image)
@@ -212,7 +217,7 @@ class Score:
 
     id: QueryId
     value: float  # in [0, 1], or NaN when unreadable; with the scoring `published` any number, as in the published code
-    rationale: str = ""  # the model's words, verbatim
+    answer: str = ""  # the model's words, verbatim; `core.reason.reason_text` gives the reason in them
     mass: float | None = None  # scoring `expected` and `yes-no`: probability of all allowed answers, in [0, 1]
 
 
@@ -263,7 +268,15 @@ class Event:
     stop_s: float
     peak: float  # the highest smoothed score
     peak_s: float  # presentation time of the peak, seconds
-    rationale: str = ""  # the model's words at the peak
+    rationale: str = ""  # the model's reason at the peak, without its thinking and the score
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a user should know about a video although nothing failed."""
+
+    video: str  # `Video.id`
+    message: str  # one sentence
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -71,6 +71,6 @@ def test_several_windows_come_best_first_and_none_within_another(stride: bool) -
             assert not (a0 <= x0 and b0 <= y0 and x1 <= a1 and y1 <= b1)
             assert not (x0 <= a0 and y0 <= b0 and a1 <= x1 and b1 <= y1)
     similarity = contexts[0].views["similarity"].max(axis=1)
-    order = [similarity[boxes_of(TemporalOptions(stride=stride)).index(window)] for window in windows]
+    order = [similarity[boxes_of(TemporalOptions(stride=stride), FakeEncoder()).index(window)] for window in windows]
     assert order == sorted(order, reverse=True)
     assert order[0] == similarity.max()

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from anyanomaly.cli.page import heat
-from anyanomaly.cli.show import parse_time
-from anyanomaly.errors import UsageError
+from anyanomaly.config.times import parse_time
 from tests.cli.conftest import Cli, Result
 
 
@@ -78,7 +77,7 @@ def test_times(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "-1", "1:60", "1:2:3:4", "nan", "1e3", "1.5:00"])
 def test_invalid_times(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a time"):
+    with pytest.raises(ValueError, match="is not a time"):
         parse_time(text)
 
 

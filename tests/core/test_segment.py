@@ -1,5 +1,7 @@
 """From frames to segments."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,6 +22,27 @@ def test_segments_cover_every_frame_once_in_order(n_frames: int, length: int, ev
     for segment in cut:
         assert segment.index == segment.start // length
         np.testing.assert_allclose(segment.times_s, np.arange(segment.start, segment.stop) / source.fps)
+
+
+@given(
+    n_frames=st.integers(1, 60),
+    wrong_count=st.none() | st.integers(0, 120),
+    length=st.integers(1, 30),
+    every=st.integers(1, 7),
+)
+def test_the_readers_end_counts_and_not_the_containers(
+    n_frames: int, wrong_count: int | None, length: int, every: int
+) -> None:
+    every = min(every, length)
+    read = frames(video(n_frames=wrong_count), range(0, n_frames, every))
+    read[-1] = replace(read[-1], end=n_frames)
+    cut = list(segments(read, length=length, every=every))
+    assert [index for segment in cut for index in range(segment.start, segment.stop)] == list(range(n_frames))
+
+
+def test_a_section_starts_at_its_first_frame_within_the_borders_of_the_whole_video() -> None:
+    cut = list(segments(frames(video(), range(30, 60)), length=24, cut_head=True))
+    assert [(segment.index, segment.start, segment.stop) for segment in cut] == [(1, 30, 48), (2, 48, 60)]
 
 
 @given(n_frames=st.integers(1, 100), length=st.integers(1, 30))

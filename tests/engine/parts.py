@@ -20,7 +20,7 @@ from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.errors import VideoError
 from anyanomaly.testing.fakes import FakeBackend, FakeEncoder
-from anyanomaly.types import Event, Frame, SegmentScore, Timeline, Video
+from anyanomaly.types import Event, Frame, Notice, SegmentScore, Timeline, Video
 
 TEMPLATE = PromptTemplate("t", "Is there {text}?\n{hint}", system="You look.")
 
@@ -66,6 +66,9 @@ class ListSink(Sink[SinkOptions]):
 
     def write_event(self, event: Event) -> None:
         self.got.append(event)
+
+    def write_notice(self, notice: Notice) -> None:
+        self.got.append(notice)
 
 
 def settings(**changes: Any) -> RunSettings:

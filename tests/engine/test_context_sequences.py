@@ -39,7 +39,7 @@ def test_the_highest_score_and_its_words_are_the_contexts(reorder: bool) -> None
     for score in found:
         assert list(score.scores) == ["key", "position", "temporal"]
         assert score.scores["temporal"].value == 0.9
-        assert score.scores["temporal"].rationale == "0.9. A red car."
+        assert score.scores["temporal"].answer == "0.9. A red car."
 
 
 def test_a_context_is_missing_only_where_no_window_can_be_read() -> None:

@@ -72,7 +72,7 @@ def values(outcomes: Iterable[object]) -> list[tuple[str, int, str, float]]:
 
 
 def told(score: SegmentScore) -> dict[str, str]:
-    return {name: each.rationale for name, each in score.scores.items() if each.rationale}
+    return {name: each.answer for name, each in score.scores.items() if each.answer}
 
 
 def test_only_high_segments_are_asked_for_a_reason_and_only_about_their_best_context() -> None:
@@ -86,7 +86,7 @@ def test_only_high_segments_are_asked_for_a_reason_and_only_about_their_best_con
     assert {query.id.segment for query in reasons} == {2, 3, 4}
     assert len(reasons) == 6
     assert {(query.system, query.sampling) for query in reasons} == {("You tell.", Sampling(max_tokens=30))}
-    assert {event.rationale for event in outcomes if isinstance(event, Event)} == {"1.0. It is that red."}
+    assert {event.rationale for event in outcomes if isinstance(event, Event)} == {"It is that red."}
 
 
 def test_scores_are_those_of_a_run_that_asks_for_no_reasons_and_come_in_order() -> None:
@@ -113,7 +113,7 @@ def test_a_live_video_is_told_its_reasons_as_it_goes() -> None:
     outcomes = list(islice(asked(Sharp(), readers=[EndlessReader(Options())]), 60))
     events = [each for each in outcomes if isinstance(each, Event)]
     assert len(events) > 2
-    assert {event.rationale for event in events} == {"1.0. It is that red."}
+    assert {event.rationale for event in events} == {"It is that red."}
 
 
 def test_when_the_backend_dies_at_the_reasons_the_scores_are_in_the_sinks() -> None:

@@ -74,7 +74,7 @@ def test_vectors_of_images_equal_those_of_the_full_last_block(encoder: OpenClipE
     loaded, full_model = encoder._loaded, load_model(OpenClipOptions(model=str(folder))).model
     assert loaded
     assert isinstance(loaded.model.visual.transformer.resblocks[-1], FirstTokenBlock)
-    side = encoder._side
+    side = encoder.image_size
     pixels = torch.rand(3, 3, side, side, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         np.testing.assert_allclose(loaded.model.encode_image(pixels), full_model.encode_image(pixels), atol=1e-5)

@@ -26,6 +26,7 @@ class Survey:
 
     videos: tuple[LabelledVideo, ...]
     findings: tuple[Finding, ...] = ()
+    labels: str = ""  # which labels are used, where several are published; empty: there is one kind
 
 
 class Dataset(Component[O_co]):

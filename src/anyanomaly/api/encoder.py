@@ -15,6 +15,8 @@ class Encoder(Component[O_co]):
     batch_size: int = 64  # crops that fill one forward pass
     revision: str | None = None
     """The version of the weights, for results, as `Backend.revision`."""
+    image_size: int = 224
+    """Side in pixels of the model's square input, right once ``load`` has returned; windows are cut in proportion."""
 
     @property
     @abstractmethod

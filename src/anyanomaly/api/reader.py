@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from anyanomaly.api.component import Component, O_co
 from anyanomaly.types import Frame, Video
@@ -26,5 +26,17 @@ class Reader(Component[O_co]):
         Frames are yielded as they are read, so the source may never end. Closing the iterator closes the file. Frames
         that cannot be read are skipped, and so are their indices.
 
+        Frames outside ``video.section`` may be left out, which saves the engine from reading them; the others keep the
+        numbers and times that they have in the whole video. A reader that knows where the video or the section ends
+        says so in ``Frame.end`` of its last frame: ``Video.n_frames`` is a hint that nothing relies on.
+
         :raises VideoError: after all readable frames, when others could not be read; the message says how many.
         """
+
+    def notices(self, video: Video) -> Sequence[str]:
+        """Return what a user should know about a video though nothing failed, so far, one sentence each.
+
+        For example that timestamps are missing, or which of several streams is used. The engine asks after the last
+        frame. A notice is shown and written to result files; it does not change the exit code.
+        """
+        return ()

@@ -56,7 +56,7 @@ class SafeFile:
             return
         try:
             if self._file is None:
-                self._file = self._partial.open("w", encoding="utf-8", newline="")
+                self._file = self._partial.open("w", encoding="utf-8", errors="backslashreplace", newline="")
             self._file.write(text)
             self._file.flush()
         except OSError as error:

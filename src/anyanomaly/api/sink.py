@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from anyanomaly.api.component import Component
 from anyanomaly.api.options import Options
-from anyanomaly.types import Event, SegmentScore, Timeline
+from anyanomaly.types import Event, Notice, SegmentScore, Timeline
 
 
 def _path_text(value: Any) -> Any:
@@ -56,6 +56,12 @@ class Sink(Component[S_co]):
 
     def write_event(self, event: Event) -> None:
         """Receive an event after its end.
+
+        :raises OutputError: when it cannot be written.
+        """
+
+    def write_notice(self, notice: Notice) -> None:
+        """Receive what a reader noticed in a video, after the video's other results.
 
         :raises OutputError: when it cannot be written.
         """

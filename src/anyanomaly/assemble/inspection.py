@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from anyanomaly.assemble.pipeline import Pipeline
 from anyanomaly.engine.collect import read_score
 from anyanomaly.engine.observer import Observer
-from anyanomaly.engine.plan import TextContexts
-from anyanomaly.types import Answer, Query, QueryId, Score, Segment, SegmentScore
+from anyanomaly.engine.plan import TextContexts, read_notices
+from anyanomaly.types import Answer, Notice, Query, QueryId, Score, Segment, SegmentScore
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +29,7 @@ class Inspection:
 
     segment: Segment
     texts: tuple[InspectedText, ...]
+    notices: tuple[Notice, ...] = ()  # what the reader noticed up to the segment
 
 
 def inspect(pipeline: Pipeline, *, at_s: float | None = None, segment: int | None = None) -> Inspection:
@@ -44,6 +45,7 @@ def inspect(pipeline: Pipeline, *, at_s: float | None = None, segment: int | Non
         outcomes = pipeline.run_segment(inspected, record)
         scores = {outcome.text: outcome for outcome in outcomes if isinstance(outcome, SegmentScore)}
         scoring = pipeline.settings.scoring
+        notices = read_notices(*pipeline.sources[0])
     texts = []
     for text_contexts in record.text_contexts:
         score = scores[text_contexts.text.text]
@@ -52,7 +54,7 @@ def inspect(pipeline: Pipeline, *, at_s: float | None = None, segment: int | Non
         answers = tuple(record.answers[query.id] for query in queries)
         parts = tuple(fused.get(answer.id) or read_score(answer, scoring) for answer in answers)
         texts.append(InspectedText(text_contexts, queries, answers, parts, score.value))
-    return Inspection(inspected, tuple(texts))
+    return Inspection(inspected, tuple(texts), notices)
 
 
 class _Record(Observer):

@@ -176,6 +176,7 @@ class Pipeline:
             except VideoError as error:
                 errors.append(error)
             else:
+                video = replace(video, section=self.config.run.section)
                 self._sources.append((reader, replace(video, id=self._ids[uri]) if self._ids else video))
         if errors and not self._sources:
             raise errors[0]

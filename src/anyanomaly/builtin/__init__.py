@@ -7,6 +7,12 @@ from anyanomaly.specs import BackendSpec, ContextSpec, ReaderSpec, SelectorSpec,
 
 _HERE = "anyanomaly.builtin"
 
+_VIDEO_SUFFIXES = (
+    ".mp4 .m4v .mov .qt .3gp .3g2 .mj2 .mkv .webm .mk3d .avi .divx .wmv .asf .flv .f4v .ts .m2ts .mts .m2t .mpg .mpeg "
+    ".mpe .m1v .m2v .mpv .vob .evo .ogv .ogm .ogx .mxf .gxf .lxf .nut .ivf .obu .av1 .h263 .h264 .264 .avc "
+    ".h265 .265 .hevc .h266 .266 .vvc .mjpeg .mjpg .y4m .dv .dif .rm .rmvb .wtv .nuv .dav .vc1 .drc .cine .ser .mlv"
+)
+
 
 @hookimpl
 def anyanomaly_register_readers() -> list[ReaderSpec]:
@@ -14,18 +20,20 @@ def anyanomaly_register_readers() -> list[ReaderSpec]:
     return [
         ReaderSpec(
             name="video",
-            summary="Video files, through OpenCV",
-            target=f"{_HERE}.readers:VideoReader",
+            summary="Video files, through FFmpeg",
+            target=f"{_HERE}.read_video:VideoReader",
             options=f"{_HERE}.reader_options:VideoReaderOptions",
-            suffixes=frozenset(
-                {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv"}
-            ),
+            suffixes=frozenset(_VIDEO_SUFFIXES.split()),
         ),
         ReaderSpec(
             name="images",
-            summary="A folder or a glob of jpg, png, webp or bmp images, in natural order",
-            target=f"{_HERE}.readers:ImageReader",
+            summary="A folder or a glob of images in natural order, an animation, or one image",
+            target=f"{_HERE}.read_images:ImageReader",
             options=f"{_HERE}.reader_options:ImageReaderOptions",
+            suffixes=frozenset(
+                {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"}
+                | {".tif", ".tiff", ".avif", ".jp2", ".pbm", ".pgm", ".ppm", ".pnm"}
+            ),
         ),
     ]
 

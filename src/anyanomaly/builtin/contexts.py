@@ -42,7 +42,9 @@ class PositionContext(ContextGenerator[PositionOptions]):
 
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
         """Return the windows of the primary frame."""
-        return window_crops(resize_frame(segment.frames[key_frames.primary]), boxes_of(self.options))
+        return window_crops(
+            resize_frame(segment.frames[key_frames.primary], self.encoder), boxes_of(self.options, self.encoder)
+        )
 
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
         """Return the frame (224, 224, 3) times the attention: the mean similarity map of the scales, normalised.
@@ -54,7 +56,7 @@ class PositionContext(ContextGenerator[PositionOptions]):
         similarity = self._similarity(windows, text)
         maps: dict[str, FloatArray] = {}
         start = 0
-        for scale in scales_of(self.options):
+        for scale in scales_of(self.options, self.encoder):
             stop = start + len(scale.boxes)
             maps[scale.name] = similarity[start:stop].reshape(scale.rows, scale.columns)
             start = stop
@@ -90,9 +92,9 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
 
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
         """Return the windows of the four frames."""
-        windows = boxes_of(self.options)
+        windows = boxes_of(self.options, self.encoder)
         frames = [segment.frames[position] for position in dict.fromkeys(_four_positions(key_frames.sequence))]
-        return [crop for frame in frames for crop in window_crops(resize_frame(frame), windows)]
+        return [crop for frame in frames for crop in window_crops(resize_frame(frame, self.encoder), windows)]
 
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
         """Return a grid (224, 224, 3) per window, best window first; of equal ones the first of ``boxes_of``.
@@ -100,8 +102,8 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
         :raises BackendError: when the encoder fails.
         """
         positions = _four_positions(key_frames.sequence)
-        squares = {position: resize_frame(segment.frames[position]) for position in positions}
-        windows = boxes_of(self.options)
+        squares = {position: resize_frame(segment.frames[position], self.encoder) for position in positions}
+        windows = boxes_of(self.options, self.encoder)
         crops = [crop for square in squares.values() for crop in window_crops(square, windows)]
         cosines = self.encoder.encode_crops(crops) @ self.encoder.encode_texts([text.text])[0]
         similarity = cosines.reshape(len(squares), len(windows))

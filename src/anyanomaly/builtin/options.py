@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from anyanomaly.api.context import ContextOptions
 from anyanomaly.api.options import Options
 
-SIDE = 240
-"""Side in pixels of the square frame that windows are cut from, as published."""
+FRAME_UNITS = 240
+"""Units of the frame's side in which sizes of windows are given: the published frame has as many pixels."""
 
 
 class SelectorOptions(Options):
@@ -20,10 +20,10 @@ class SelectorOptions(Options):
 class NearestOptions(Options):
     """Which part of a frame is compared with the text."""
 
-    windows: tuple[Annotated[int, Field(ge=1, le=SIDE)], ...] = Field(
+    windows: tuple[Annotated[int, Field(ge=1, le=FRAME_UNITS)], ...] = Field(
         default=(),
-        description=f"Sizes of windows, in pixels of a frame resized to {SIDE}x{SIDE}: a frame is as similar to the "
-        "text as its most similar window, which finds small things; none: compare the whole frame.",
+        description=f"Sizes of windows, in {FRAME_UNITS}ths of the frame's side: a frame is as similar to the text as "
+        "its most similar window, which finds small things; none: compare the whole frame.",
     )
 
 
@@ -40,11 +40,26 @@ class KeyOptions(ContextOptions):
 
 
 class WindowOptions(ContextOptions):
-    """The windows, in pixels of a frame resized to 240x240."""
+    """The windows, in 240ths of the frame's side, whatever the encoder's input size."""
 
-    large: int = Field(default=120, ge=0, le=SIDE, description="Size of the large windows; 0: none.")
-    middle: int = Field(default=80, ge=0, le=SIDE, description="Size of the middle windows; 0: none.")
-    small: int = Field(default=48, ge=0, le=SIDE, description="Size of the small windows; 0: none.")
+    large: int = Field(
+        default=120,
+        ge=0,
+        le=FRAME_UNITS,
+        description="Size of the large windows, in 240ths of the frame's side; 0: none.",
+    )
+    middle: int = Field(
+        default=80,
+        ge=0,
+        le=FRAME_UNITS,
+        description="Size of the middle windows, in 240ths of the frame's side; 0: none.",
+    )
+    small: int = Field(
+        default=48,
+        ge=0,
+        le=FRAME_UNITS,
+        description="Size of the small windows, in 240ths of the frame's side; 0: none.",
+    )
     stride: bool = Field(default=False, description="Let windows overlap by half.")
 
     @model_validator(mode="after")

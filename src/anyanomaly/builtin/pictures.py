@@ -1,8 +1,6 @@
-"""From OpenCV's images (BGR) to ours (RGB)."""
+"""The size of images."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -18,10 +16,21 @@ def scaled_size(width: int, height: int, max_side: int) -> tuple[int, int]:
     return max(1, round(width * max_side / side)), max(1, round(height * max_side / side))
 
 
-def to_rgb(picture: Any, size: tuple[int, int]) -> ImageArray:
-    """Return a BGR image, uint8 (H, W, 3), as RGB of ``size`` (width, height) in pixels, averaging when it shrinks."""
+def fit(picture: ImageArray, size: tuple[int, int]) -> ImageArray:
+    """Return an image, scaled to fit into ``size`` (width, height) in pixels without distortion, with black borders."""
     cv2 = opencv()
-    if (picture.shape[1], picture.shape[0]) != size:
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    image: ImageArray = np.ascontiguousarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+    height, width, _ = picture.shape
+    if (width, height) == size:
+        return picture
+    scale = min(size[0] / width, size[1] / height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if abs(inner[0] - size[0]) <= 1 and abs(inner[1] - size[1]) <= 1:
+        inner = size  # the difference is rounding
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    scaled: ImageArray = cv2.resize(picture, inner, interpolation=method)
+    if inner == size:
+        return scaled
+    image = np.zeros((size[1], size[0], 3), np.uint8)
+    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    image[top : top + inner[1], left : left + inner[0]] = scaled
     return image

@@ -1,70 +1,139 @@
-"""Folders and globs of images, in natural order."""
+"""Folders and globs of images, in natural order, and single image files, animated or not."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
-from glob import glob
+from glob import escape, glob
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from anyanomaly.api.reader import Reader
-from anyanomaly.builtin.opencv import opencv
-from anyanomaly.builtin.pictures import scaled_size, to_rgb
+from anyanomaly.builtin.image_sequence import ImageSequence, open_file, open_folder
+from anyanomaly.builtin.pictures import fit, scaled_size
 from anyanomaly.builtin.reader_options import ImageReaderOptions
 from anyanomaly.errors import VideoError
 from anyanomaly.types import Frame, Video
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif"}
+    | {".jp2", ".pbm", ".pgm", ".ppm", ".pnm"}
+)
+
+OTHER_SIZE = "Images of another shape or size than the first one are fitted into its size, with black borders"
 
 
 class ImageReader(Reader[ImageReaderOptions]):
-    """Reads images as the frames of a video, ``frame_2`` before ``frame_10``. EXIF orientation is applied."""
+    """Reads images as the frames of a video, ``frame_2`` before ``frame_10``. EXIF orientation is applied.
+
+    A single file is a video too: an animation with its own durations, played once; the pages of a TIFF; or one frame.
+    Of such a file in a folder, the first frame is used.
+    """
+
+    def __init__(self, options: ImageReaderOptions) -> None:
+        super().__init__(options)
+        self._notices: dict[str, tuple[str, ...]] = {}
 
     def probe(self, uri: str) -> Video:
-        """Describe a folder or glob of images; the first readable image gives the size of all.
+        """Describe a folder, a glob or a file; the first readable image gives the size of all.
 
         :raises VideoError: when there is no readable image.
         """
-        paths = _paths(uri)
-        for path in paths:
-            picture = _read(path)
-            if picture is not None:
-                height, width, _ = picture.shape
+        sequence = _open(uri)
+        first_error = None
+        for picture in sequence.pictures(0, 1):
+            if not isinstance(picture, VideoError):
+                height, width, _ = picture.image.shape
                 width, height = scaled_size(width, height, self.options.max_side)
-                return Video(_folder_name(uri), uri, self.options.fps, len(paths), width, height)
-        if paths:
-            raise VideoError(f"None of the {len(paths)} images of {uri} can be read. Check that they are complete.")
-        raise VideoError(f"{uri} holds no images ({', '.join(sorted(SUFFIXES))}). Check the path.")
+                return Video(_name(uri), uri, sequence.fps(self.options.fps), sequence.n_frames, width, height)
+            first_error = first_error or picture
+        if sequence.n_frames == 1 and first_error:
+            raise first_error
+        raise VideoError(f"None of the {sequence.n_frames} images of {uri} can be read. The first: {first_error}")
 
     def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
-        """Yield the images in natural order; ``time_s`` is ``index / fps``.
+        """Yield the images in order, at ``index / fps`` or at the times of an animation.
 
-        :raises VideoError: at the end, when images could not be read or are of another size; they are skipped.
+        An image of another size is fitted into the size of the video, with black borders.
+
+        :raises VideoError: at the end, when images could not be read; they are skipped.
         """
-        paths = _paths(video.uri)
-        first_size: tuple[int, ...] = ()
-        skipped: list[str] = []
-        for index in range(start, len(paths), every):
-            picture = _read(paths[index])
-            if picture is None or picture.shape[:2] != (first_size := first_size or picture.shape[:2]):
-                skipped.append(paths[index].name)
+        sequence = _open(video.uri)
+        times_s = sequence.times_s(video.fps)
+        begin_s, end_s = video.section
+        if begin_s > times_s[-1]:
+            raise VideoError(f"{video.uri} ends at {times_s[-1]:.2f} s, before the start at {begin_s:g} s (--start).")
+        end = bisect_left(times_s, end_s)
+        first = bisect_left(times_s, begin_s)
+        indices = range(start + max(0, -(-(first - start) // every)) * every, end, every)
+        errors: list[VideoError] = []
+        remarks: dict[str, list[str]] = {}  # the names of the images that each is about
+        for index, picture in zip(indices, sequence.pictures(indices.start, every), strict=False):
+            if isinstance(picture, VideoError):
+                errors.append(picture)
                 continue
-            yield Frame(video, index, index / video.fps, to_rgb(picture, (video.width, video.height)))
-        if skipped:
+            height, width, _ = picture.image.shape
+            is_other_size = scaled_size(width, height, self.options.max_side) != (video.width, video.height)
+            for remark in (*picture.remarks, *(OTHER_SIZE,) * is_other_size):
+                remarks.setdefault(remark, []).append(picture.name)
+                self._notices[video.uri] = tuple(_notice(remark, names, video.uri) for remark, names in remarks.items())
+            image = fit(picture.image, (video.width, video.height))
+            yield Frame(video, index, times_s[index], image, end if index == indices[-1] else None)
+        if errors:
             raise VideoError(
-                f"{len(skipped)} of the {len(paths)} images of {video.uri} cannot be read or are of another size "
-                f"(first: {skipped[0]}). They were skipped; replace or remove them."
+                f"{len(errors)} of the {sequence.n_frames} images of {video.uri} cannot be read; they were skipped. "
+                f"The first: {errors[0]}"
             )
 
+    def notices(self, video: Video) -> tuple[str, ...]:
+        """Return what was unusual about the images read so far, one sentence each."""
+        return self._notices.get(video.uri, ())
 
-def _paths(uri: str) -> list[Path]:
+
+def _notice(remark: str, names: list[str], uri: str) -> str:
+    return f"{remark}: {len(names)} of {uri} (first: {names[0]})."
+
+
+def _open(uri: str) -> ImageSequence:
+    """Return the images of a folder, a glob or a file.
+
+    :raises VideoError: when there is none.
+    """
     path = Path(uri)
-    files = path.iterdir() if path.is_dir() else map(Path, glob(uri))
+    if path.is_file():
+        return open_file(path)
+    try:
+        paths = _image_paths(uri)
+    except OSError as error:
+        raise VideoError(f"The folder {uri} cannot be read: {error.strerror}.") from error
+    if not paths and not path.is_dir() and not any(character in uri for character in "*?["):
+        raise VideoError(f"There is no file or folder {uri}. Check the path.")
+    if not paths:
+        verb = "holds" if path.is_dir() else "matches"
+        raise VideoError(f"{uri} {verb} no images ({', '.join(sorted(SUFFIXES))}). Check the path.")
+    return open_folder(paths)
+
+
+def _image_paths(uri: str) -> list[Path]:
+    """Return the images of a folder or glob in natural order, without hidden files; links without a target count."""
+    path = Path(uri)
+    files = path.iterdir() if path.is_dir() else _matches(path)
     images = [file for file in files if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
-    return sorted(images, key=lambda image: _natural_key(str(image)))
+    return sorted(
+        (image for image in images if image.is_file() or (image.is_symlink() and not image.exists())),
+        key=lambda image: _natural_key(str(image)),
+    )
+
+
+def _matches(pattern: Path) -> Iterator[Path]:
+    """Yield the paths that match a glob. Folders that exist are names, not patterns, with brackets too."""
+    folder = _existing_folder(pattern)
+    return map(Path, glob(str(Path(escape(str(folder))) / pattern.relative_to(folder))))
+
+
+def _existing_folder(path: Path) -> Path:
+    """Return the folder at the beginning of a glob that needs no matching."""
+    return next((parent for parent in path.parents if parent.is_dir()), Path())
 
 
 def _natural_key(name: str) -> list[tuple[int, str]]:
@@ -73,17 +142,9 @@ def _natural_key(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if at % 2 else (-1, part.lower()) for at, part in enumerate(parts)] + [(-2, name)]
 
 
-def _folder_name(uri: str) -> str:
-    """Return the name of the folder of a folder or glob."""
+def _name(uri: str) -> str:
+    """Return the name of a file without its suffix, or of the folder of a folder or glob."""
     path = Path(uri).absolute()
-    return path.name if path.is_dir() else path.parent.name
-
-
-def _read(path: Path) -> Any:
-    """Return the image as BGR, uint8 (H, W, 3), or None; from bytes, because OpenCV cannot open some file names."""
-    cv2 = opencv()
-    try:
-        content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-    except OSError:
-        return None
-    return cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    if path.is_file():
+        return path.stem
+    return path.name if path.is_dir() else _existing_folder(path).name

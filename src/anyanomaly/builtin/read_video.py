@@ -1,84 +1,117 @@
-"""Video files, through OpenCV."""
+"""Video files, through FFmpeg's demuxers and decoders (PyAV)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
 from anyanomaly.api.reader import Reader
-from anyanomaly.builtin.opencv import opencv
-from anyanomaly.builtin.pictures import scaled_size, to_rgb
+from anyanomaly.builtin.pictures import scaled_size
 from anyanomaly.builtin.reader_options import VideoReaderOptions
+from anyanomaly.builtin.video_decoder import prepare_decoder
+from anyanomaly.builtin.video_file import choose_stream, describe_choice, frame_rate, open_video
+from anyanomaly.builtin.video_frames import ShownFrame, ShownFrames
+from anyanomaly.builtin.video_geometry import square_pixel_size
+from anyanomaly.builtin.video_hardware import choose_hardware
+from anyanomaly.builtin.video_pictures import PictureConverter
+from anyanomaly.builtin.video_skip import SkipError
 from anyanomaly.errors import VideoError
-from anyanomaly.types import Frame, Video
-
-MAX_MISSING = 0.02
-"""Fraction of a video's frames (or 2 frames) that may be missing at its end: containers count frames that no decoder
-returns."""
+from anyanomaly.types import Frame, ImageArray, Video
 
 
 class VideoReader(Reader[VideoReaderOptions]):
-    """Reads what OpenCV's FFmpeg reads. Times are the container's; rotation is applied."""
+    """Reads the video files that FFmpeg reads, with the frames, order, times and shape that players show.
+
+    Frame numbers count the frames that are shown: what an edit list hides has no number. A packet that cannot be
+    decoded keeps its number.
+    """
+
+    def __init__(self, options: VideoReaderOptions) -> None:
+        super().__init__(options)
+        self._notices: dict[str, list[str]] = {}  # of the file, by URI
+        self._stream_notices: dict[str, list[str]] = {}  # of what was read last
 
     def probe(self, uri: str) -> Video:
         """Describe a video file after decoding its first frame.
 
-        :raises VideoError: for a path that is missing, empty, a folder, or not a video.
+        :raises VideoError: for a path that is missing, not readable, not a file, empty, or not a video FFmpeg can show.
         """
-        path = Path(uri)
-        if not path.exists():
-            raise VideoError(f"There is no file {uri}. Check the path.")
-        if path.is_dir():
-            raise VideoError(f"{uri} is a folder. For a folder of images use --reader images.")
-        if path.stat().st_size == 0:
-            raise VideoError(f"{uri} is empty (0 bytes). Copy or record it again.")
-        with self._open(uri) as capture:
-            cv2 = opencv()
-            ok, picture = capture.read()
-            if not ok:
+        hardware = choose_hardware(uri, self.options.stream, self.options.hardware)
+        with open_video(uri, hardware) as container:
+            stream = choose_stream(container, uri, self.options.stream)
+            prepare_decoder(stream, n_threads=1)
+            fps = frame_rate(stream)
+            shown_frame = next(iter(ShownFrames(container, stream, uri, fps)), None)
+            if shown_frame is None:
                 raise VideoError(
                     f"{uri} holds no video frame that can be decoded. Export it again, for example as H.264."
                 )
-            count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-            fps = capture.get(cv2.CAP_PROP_FPS)
-            height, width, _ = picture.shape
-        width, height = scaled_size(width, height, self.options.max_side)
-        return Video(path.stem, uri, fps if 0 < fps < 1000 else 25.0, count if count > 0 else None, width, height)
+            choice = "" if self.options.stream is not None else describe_choice(container, stream, uri)
+            self._notices[uri] = [choice] if choice else []
+            if self.options.hardware == "auto" and hardware is None:
+                self._notices[uri].append(f"{uri} is decoded on the CPU: no hardware here decodes it.")
+            size = square_pixel_size(shown_frame.picture.width, shown_frame.picture.height, stream.sample_aspect_ratio)
+            width, height = scaled_size(*shown_frame.orientation.size(*size), self.options.max_side)
+            with PictureConverter(uri, (width, height)) as converter:
+                converter.convert(shown_frame.picture, shown_frame.orientation).result()
+            return Video(Path(uri).stem, uri, fps, stream.frames or None, width, height)
 
     def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
-        """Yield frames, decoding from the beginning: seeking is not exact in every file.
+        """Yield frames; each waits until the next one is decoded, so that the last one knows where the video ends.
 
-        :raises VideoError: at the end, when the file has clearly fewer frames than its container declares.
+        :raises VideoError: at the end, when packets or frames were damaged, the file breaks off, or the section lies
+            behind its end.
         """
-        cv2 = opencv()
-        index, time_s = 0, 0.0
-        with self._open(video.uri) as capture:
-            while capture.grab():
-                time_s = max(time_s, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-                if index >= start and (index - start) % every == 0:
-                    ok, picture = capture.retrieve()
-                    if not ok:
-                        break
-                    yield Frame(video, index, time_s, to_rgb(picture, (video.width, video.height)))
-                index += 1
-        if video.n_frames is not None and video.n_frames - index > max(2, MAX_MISSING * video.n_frames):
-            raise VideoError(
-                f"{video.uri} breaks off: {index} of its {video.n_frames} frames could be read and were used. "
-                f"Copy or export the file again to get all frames."
-            )
+        if video.section[0] > 0 or start > 0:
+            with suppress(SkipError):
+                yield from self._read(video, start, every, skip=True)
+                return
+        yield from self._read(video, start, every, skip=False)
 
-    @contextmanager
-    def _open(self, uri: str) -> Iterator[Any]:
-        cv2 = opencv()
-        capture = cv2.VideoCapture(str(Path(uri).absolute()), cv2.CAP_FFMPEG)
-        try:
-            if not capture.isOpened():
-                raise VideoError(
-                    f"{uri} cannot be opened as a video: it is another kind of file, holds no frame, or is incomplete. "
-                    f"Check that a player opens it, or copy or export it again."
-                )
-            yield capture
-        finally:
-            capture.release()
+    def notices(self, video: Video) -> tuple[str, ...]:
+        """Return what was unusual about a video so far, though nothing failed: one sentence each."""
+        return (*self._notices.get(video.uri, ()), *self._stream_notices.get(video.uri, ()))
+
+    def _read(self, video: Video, start: int, every: int, *, skip: bool) -> Iterator[Frame]:
+        """:raises SkipError: before the first frame, when frames were left out and should not have been."""
+        begin_s, end_s = video.section
+        hardware = choose_hardware(video.uri, self.options.stream, self.options.hardware)
+        with (
+            open_video(video.uri, hardware) as container,
+            PictureConverter(video.uri, (video.width, video.height)) as converter,
+        ):
+            stream = choose_stream(container, video.uri, self.options.stream)
+            prepare_decoder(stream, self.options.threads)
+            frames = ShownFrames(container, stream, video.uri, video.fps, (begin_s, start) if skip else None)
+            waiting: tuple[ShownFrame, Future[ImageArray]] | None = None
+            last: ShownFrame | None = None
+            try:
+                with closing(iter(frames)) as shown_frames:
+                    for shown_frame in shown_frames:
+                        if shown_frame.time_s >= end_s:
+                            break
+                        last = shown_frame
+                        if (
+                            shown_frame.time_s < begin_s
+                            or shown_frame.index < start
+                            or (shown_frame.index - start) % every
+                        ):
+                            continue
+                        image = converter.convert(shown_frame.picture, shown_frame.orientation)
+                        if waiting:
+                            yield _frame(video, *waiting)
+                        waiting = shown_frame, image
+                if waiting and last:
+                    yield _frame(video, *waiting, end=last.index + 1)
+            finally:
+                self._stream_notices[video.uri] = frames.notices()
+        if last and last.time_s < begin_s:
+            raise VideoError(f"{video.uri} ends at {last.time_s:.2f} s, before the start at {begin_s:g} s (--start).")
+        if problem := frames.problem():
+            raise VideoError(problem)
+
+
+def _frame(video: Video, shown_frame: ShownFrame, image: Future[ImageArray], end: int | None = None) -> Frame:
+    return Frame(video, shown_frame.index, shown_frame.time_s, image.result(), end)

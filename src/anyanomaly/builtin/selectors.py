@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from anyanomaly.api.selector import Selector
-from anyanomaly.builtin.options import SIDE, NearestOptions, RandomSelectorOptions, SelectorOptions
-from anyanomaly.builtin.windows import resize_frame, window_crops
-from anyanomaly.core.grid import window_scales
+from anyanomaly.builtin.options import NearestOptions, RandomSelectorOptions, SelectorOptions
+from anyanomaly.builtin.windows import boxes_of_sizes, resize_frame, window_crops
 from anyanomaly.types import Crop, EventText, FloatArray, KeyFrames, Segment
 
 N_KEYS = 4
@@ -55,12 +54,8 @@ class _NearestSelector(Selector[NearestOptions]):
         """Return all frames, or all windows of all frames."""
         if not self.options.windows:
             return [Crop(frame) for frame in segment.frames]
-        windows = [
-            box
-            for scale in window_scales([("", size) for size in self.options.windows], side=SIDE)
-            for box in scale.boxes
-        ]
-        return [crop for frame in segment.frames for crop in window_crops(resize_frame(frame), windows)]
+        windows = boxes_of_sizes(self.options.windows, self.encoder)
+        return [crop for frame in segment.frames for crop in window_crops(resize_frame(frame, self.encoder), windows)]
 
     def _similarities(self, segment: Segment, text: EventText) -> FloatArray:
         """Return the cosine similarity (n_frames,) of each frame, or of its nearest window, to the text."""

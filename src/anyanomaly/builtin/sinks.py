@@ -11,7 +11,7 @@ from typing import Any
 
 from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.api.sink import Sink, SinkOptions
-from anyanomaly.types import Event, Score, SegmentScore, Timeline
+from anyanomaly.types import Event, Notice, Score, SegmentScore, Timeline
 
 
 class _FileSink(Sink[SinkOptions]):
@@ -42,7 +42,7 @@ class _FileSink(Sink[SinkOptions]):
 
 
 class JsonLinesSink(_FileSink):
-    """One JSON line for the run, one per segment and text, and one per event; readable after a crash."""
+    """One JSON line for the run, one per segment and text, per event and per notice; readable after a crash."""
 
     _has_run_line = False
 
@@ -72,6 +72,13 @@ class JsonLinesSink(_FileSink):
         :raises OutputError: when the file cannot be written.
         """
         self._write_line({"type": "event", **event_fields(event)})
+
+    def write_notice(self, notice: Notice) -> None:
+        """Write the notice.
+
+        :raises OutputError: when the file cannot be written.
+        """
+        self._write_line({"type": "notice", "video": notice.video, "message": notice.message})
 
     def _write_line(self, fields: Mapping[str, Any]) -> None:
         if not self._has_run_line:
@@ -107,11 +114,12 @@ class CsvSink(_FileSink):
 
 
 class EventsSink(_FileSink):
-    """One JSON document: the run and its events. Rewritten at each event, so that it is always complete."""
+    """One JSON document: the run, its events and notices. Rewritten at each event, so that it is always complete."""
 
     def __init__(self, options: SinkOptions) -> None:
         super().__init__(options)
         self._events: list[dict[str, Any]] = []
+        self._notices: list[dict[str, str]] = []
         self._has_results = False
 
     def write_timeline(self, timeline: Timeline) -> None:
@@ -131,6 +139,14 @@ class EventsSink(_FileSink):
         self._events.append({**event_fields(event), **times})
         self._rewrite()
 
+    def write_notice(self, notice: Notice) -> None:
+        """Add a notice to the document.
+
+        :raises OutputError: when the file cannot be written.
+        """
+        self._notices.append({"video": notice.video, "message": notice.message})
+        self._rewrite()
+
     def _rewrite(self) -> None:
         self._has_results = True
         if self.options.path != "-":
@@ -147,7 +163,7 @@ class EventsSink(_FileSink):
         super().close()
 
     def _document(self) -> str:
-        document = {"run": self._run, "events": self._events}
+        document = {"run": self._run, "events": self._events, "notices": self._notices}
         return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
@@ -174,7 +190,7 @@ def format_time(time_s: float) -> str:
 
 def _score_fields(score: Score) -> dict[str, Any]:
     mass = {} if score.mass is None else {"mass": _number(score.mass)}
-    return {"value": _number(score.value), **mass, "answer": score.rationale}
+    return {"value": _number(score.value), **mass, "answer": score.answer}
 
 
 def _number(value: float) -> float | None:

@@ -13,9 +13,12 @@ import numpy.typing as npt
 
 from anyanomaly.api.encoder import Encoder
 from anyanomaly.api.options import Options
-from anyanomaly.builtin.options import SIDE, WindowOptions
+from anyanomaly.builtin.options import FRAME_UNITS, WindowOptions
 from anyanomaly.core.grid import Scale, window_scales
 from anyanomaly.types import Box, Crop, FloatArray, Frame
+
+FRAME_SIDE = 240
+"""Side in pixels of the square frame that windows are cut from, as published, for CLIP's input of 224 pixels."""
 
 
 @cache
@@ -24,20 +27,36 @@ def wording() -> dict[str, Any]:
     return tomllib.loads((files("anyanomaly.builtin") / "wording.toml").read_text(encoding="utf-8"))
 
 
-def scales_of(options: WindowOptions) -> list[Scale]:
+def frame_side(encoder: Encoder[Options]) -> int:
+    """Return the side in pixels of the square frame from which windows for a loaded encoder are cut.
+
+    It is 240 for inputs of up to 224 pixels, as published, and in the same proportion for larger ones, so that a window
+    has as many pixels per pixel of the model's input. It is a multiple of 30, which divides into windows of a half, a
+    third and a fifth of the side without a rest.
+    """
+    return max(FRAME_SIDE, 30 * round(encoder.image_size / 28))
+
+
+def scales_of(options: WindowOptions, encoder: Encoder[Options]) -> list[Scale]:
     """Return the windows by size, in the published order: small, middle, large."""
     sizes = [("small", options.small), ("middle", options.middle), ("large", options.large)]
-    return window_scales(sizes, side=SIDE, stride=options.stride)
+    return window_scales(sizes, units=FRAME_UNITS, side=frame_side(encoder), stride=options.stride)
 
 
-def boxes_of(options: WindowOptions) -> list[Box]:
+def boxes_of(options: WindowOptions, encoder: Encoder[Options]) -> list[Box]:
     """Return all windows: small, middle, large, each row by row."""
-    return [box for scale in scales_of(options) for box in scale.boxes]
+    return [box for scale in scales_of(options, encoder) for box in scale.boxes]
 
 
-def resize_frame(frame: Frame) -> Frame:
-    """Return the frame that windows are cut from: 240x240 pixels, whatever the aspect ratio of ``frame``."""
-    return Frame(frame.video, frame.index, frame.time_s, resize_image(frame.image, SIDE))
+def boxes_of_sizes(sizes: Sequence[int], encoder: Encoder[Options]) -> list[Box]:
+    """Return the windows of each size, in units of the frame's side, row by row."""
+    scales = window_scales([("", size) for size in sizes], units=FRAME_UNITS, side=frame_side(encoder))
+    return [box for scale in scales for box in scale.boxes]
+
+
+def resize_frame(frame: Frame, encoder: Encoder[Options]) -> Frame:
+    """Return the frame that windows are cut from: a square of ``frame_side`` pixels, whatever its aspect ratio."""
+    return Frame(frame.video, frame.index, frame.time_s, resize_image(frame.image, frame_side(encoder)))
 
 
 def window_crops(frame: Frame, windows: Sequence[Box]) -> list[Crop]:

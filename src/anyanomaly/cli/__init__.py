@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import os
 import sys
@@ -22,6 +23,8 @@ PIPE_CLOSED = 141
 
 def entry() -> None:
     """Run the command line and exit with its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
     sys.exit(main())
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly.cli.output import format_score
+from anyanomaly.core.reason import reason_text
 from anyanomaly.errors import OutputError
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _caption(segment: Segment, position: int) -> str:
 def _answer_text(text: str, score: Score) -> str:
     """Return an answer as text; without words, the probability of the allowed answers and the reason."""
     mass = f"expected score, with {score.mass:.3f} of the probability on the allowed answers" if score.mass else ""
-    return text or "\n\n".join(part for part in (mass, score.rationale) if part) or "(no words)"
+    return text or "\n\n".join(part for part in (mass, reason_text(score.answer)) if part) or "(no words)"
 
 
 def _figure_tags(pictures: Sequence[Picture]) -> str:
@@ -170,7 +171,7 @@ def _to_json(inspection: Inspection) -> Mapping[str, Any]:
                         "logprobs": dict(answer.logprobs) if answer.logprobs is not None else None,
                         "score": _or_null(score.value),
                         "mass": score.mass,
-                        "reason": score.rationale or None,
+                        "reason": reason_text(score.answer) or None,
                     }
                     for query, answer, score in zip(result.queries, result.answers, result.scores, strict=True)
                 ],

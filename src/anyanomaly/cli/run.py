@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +22,7 @@ from anyanomaly.errors import InputError, OutputError, UsageError
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
     from anyanomaly.engine.clock import Speed
-    from anyanomaly.types import Event
+    from anyanomaly.types import Event, Notice, Video
 
 EVENTS_FOUND = 1
 
@@ -86,11 +87,23 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
             _warn_of_low_mass(pipeline.report.mean_mass)
         if pipeline.report.speed:
             print_message(_describe_speed(pipeline.report.speed))
+    _print_notices(pipeline.report.notices, as_json, call.quiet)
     for problem_text in pipeline.report.problems:
         print_message(f"anyanomaly: {problem_text}")
     if pipeline.report.problems:
         return InputError.exit_code
     return EVENTS_FOUND if fail_on_event and pipeline.report.n_events else 0
+
+
+def _print_notices(notices: Sequence[Notice], as_json: bool, quiet: bool) -> None:
+    """Print what readers noticed on standard error, and as JSON lines among the events."""
+    from dataclasses import asdict
+
+    for notice in notices:
+        if not quiet:
+            print_message(f"anyanomaly: {notice.message}")
+        if as_json:
+            _print(json.dumps({"type": "notice", **asdict(notice)}, ensure_ascii=False))
 
 
 def _run_with_progress(pipeline: Pipeline, call: Call) -> Generator[Any, None, None]:
@@ -99,7 +112,7 @@ def _run_with_progress(pipeline: Pipeline, call: Call) -> Generator[Any, None, N
 
     from anyanomaly.types import SegmentScore
 
-    lengths = [video.n_frames for _, video in pipeline.sources]
+    lengths = [_expected_frames(video) for _, video in pipeline.sources]
     total = None if None in lengths else sum(length for length in lengths if length is not None)
     hidden = call.quiet or not sys.stderr.isatty()
     with tqdm(total=total, unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar:
@@ -107,6 +120,15 @@ def _run_with_progress(pipeline: Pipeline, call: Call) -> Generator[Any, None, N
             if isinstance(outcome, SegmentScore) and outcome.text == pipeline.config.texts[0]:
                 bar.update(outcome.stop - outcome.start)
             yield outcome
+
+
+def _expected_frames(video: Video) -> int | None:
+    """Return about how many frames of a video or of its section will be read; None: unknown."""
+    start_s, stop_s = video.section
+    n_frames = video.n_frames if math.isinf(stop_s) else round(stop_s * video.fps)
+    if n_frames is None:
+        return None
+    return max(0, min(n_frames, video.n_frames or n_frames) - round(start_s * video.fps))
 
 
 def _print(line: str) -> None:

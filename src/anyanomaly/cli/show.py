@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +10,9 @@ import typer
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
 from anyanomaly.cli.notices import print_start_notices
-from anyanomaly.cli.output import format_score
+from anyanomaly.cli.output import format_score, print_message
 from anyanomaly.cli.run_flags import read_settings, run_flags
+from anyanomaly.config.times import parse_time
 from anyanomaly.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def add(app: typer.Typer, call: Call) -> None:
     ) -> None:
         if (at is None) == (segment is None):
             raise UsageError("Name one segment: either --at TIME or --segment N.")
-        at_s = None if at is None else parse_time(at)
+        at_s = None if at is None else _parse_at(at)
         config = read_settings(call, {**flag_values, ("videos",): [video]}).config
         config = config.model_copy(update={"sink": ()})  # do not overwrite results of the whole video
 
@@ -54,24 +54,24 @@ def add(app: typer.Typer, call: Call) -> None:
         page = write_page(inspection, folder)
         _print(inspection)
         print(page)
+        if not call.quiet:
+            for notice in inspection.notices:
+                print_message(f"anyanomaly: {notice.message}")
 
     app.command("show", help=HELP)(with_flags(show, run_flags(call, with_outputs=False)))
 
 
-def parse_time(text: str) -> float:
-    """Return a time such as "12.5", "1:02.5" or "1:00:02" in seconds.
-
-    :raises UsageError: for anything else.
-    """
-    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text) or any(float(part) >= 60 for part in text.split(":")[1:]):
-        raise UsageError(f"'{text}' is not a time; use seconds, mm:ss or hh:mm:ss, for example --at 1:02.5")
-    seconds = 0.0
-    for part in text.split(":"):
-        seconds = seconds * 60 + float(part)
-    return seconds
+def _parse_at(text: str) -> float:
+    """:raises UsageError: for what is no time."""
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise UsageError(f"--at: {error}.") from error
 
 
 def _print(inspection: Inspection) -> None:
+    from anyanomaly.core.reason import reason_text
+
     segment = inspection.segment
     print(f"segment {segment.index}: {segment.times_s[0]:.2f} s to {segment.times_s[-1]:.2f} s of {segment.video.uri}")
     for result in inspection.texts:
@@ -82,5 +82,5 @@ def _print(inspection: Inspection) -> None:
                 lines = text.splitlines() or ["(no words)"]
                 print(f"    {title}: {lines[0]}")
                 print("".join(f"      {line}\n" for line in lines[1:]), end="")
-            if not answer.text and score.rationale:
-                print(f"    reason: {' '.join(score.rationale.split())}")
+            if reason := reason_text(score.answer):
+                print(f"    reason: {reason}")

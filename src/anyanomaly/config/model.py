@@ -5,14 +5,16 @@ The descriptions are the help texts of the flags. Options of components are decl
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -24,6 +26,7 @@ from pydantic import (
 )
 
 from anyanomaly.config.explain import explain
+from anyanomaly.config.times import parse_time
 from anyanomaly.errors import InvalidOption, UsageError
 from anyanomaly.specs import DEVICE_PATTERN, SINGLE_ROLES
 
@@ -33,6 +36,7 @@ MAX_TEXT_LENGTH = 500
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Time = Annotated[float, BeforeValidator(parse_time)]
 
 
 def _check_device(device: str) -> str:
@@ -128,6 +132,8 @@ class RunOptions(Table):
     segment_frames: int = Field(24, ge=1, description="frames per segment; a segment has one score")
     segment_seconds: Positive | None = Field(None, description="seconds per segment, instead of segment_frames")
     every: int = Field(1, ge=1, description="read every n-th frame")
+    start: Time = Field(0.0, description="start of the part to search: seconds, m:ss or h:mm:ss")
+    stop: Time | None = Field(None, description="end of the part to search: seconds, m:ss or h:mm:ss")
     keep_tail: bool = Field(True, description="score the short segment at the end of a video")
     scoring: Literal["words", "expected", "yes-no", "published"] = Field(
         "words",
@@ -154,6 +160,17 @@ class RunOptions(Table):
         0.2, description="the run fails when a larger fraction of answers has no readable score"
     )
     allow_network: bool = Field(False, description="allow components that send images off this machine")
+
+    @model_validator(mode="after")
+    def _check_section(self) -> Self:
+        if self.stop is not None and self.stop <= self.start:
+            raise ValueError(f"stop ({self.stop:g} s) must be after start ({self.start:g} s)")
+        return self
+
+    @property
+    def section(self) -> tuple[float, float]:
+        """Start and stop of the part of each video to search, seconds."""
+        return self.start, math.inf if self.stop is None else self.stop
 
 
 class RunConfig(Table):

@@ -22,18 +22,26 @@ class Scale:
     boxes: tuple[Box, ...]  # rows * columns, row by row
 
 
-def window_scales(sizes: Sequence[tuple[str, int]], *, side: int, stride: bool = False) -> list[Scale]:
-    """Return the windows of each (name, size in pixels) over a square image of ``side`` pixels; size 0: no windows.
+def window_scales(
+    sizes: Sequence[tuple[str, int]], *, units: int, side: int | None = None, stride: bool = False
+) -> list[Scale]:
+    """Return the windows of each (name, size) over a square image whose side has ``units`` units; size 0: no windows.
 
-    Windows do not overlap, or with ``stride`` overlap by half. No window covers the pixels at the right and lower edge
-    that do not fill one.
+    Windows do not overlap, or with ``stride`` overlap by half. No window covers the part at the right and lower edge
+    that does not fill one. The number of windows depends on the units alone.
+
+    :param side: the image's side in pixels, at least ``units``; None: a unit is a pixel. Boxes are in whole pixels, and
+        those of one size are equally large.
     """
+    side = units if side is None else side
     scales = []
     for name, size in sizes:
         if size == 0:
             continue
-        starts = range(0, side - size + 1, max(1, size // 2) if stride else size)
-        boxes = tuple((x, y, x + size, y + size) for y in starts for x in starts)
+        step = max(1, size // 2) if stride else size
+        starts = [start * side // units for start in range(0, units - size + 1, step)]
+        n_pixels = size * side // units
+        boxes = tuple((x, y, x + n_pixels, y + n_pixels) for y in starts for x in starts)
         scales.append(Scale(name, len(starts), len(starts), boxes))
     return scales
 

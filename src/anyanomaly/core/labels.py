@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,12 @@ def frame_labels(video: LabelledVideo, times_s: TimeArray) -> dict[str, Labels]:
             )
     from_spans = {name: _labels_of_spans(spans, video.unit, times_s) for name, spans in video.spans.items()}
     return {**video.labels, **from_spans}
+
+
+def last_labelled_frame(video: LabelledVideo, name: str) -> int:
+    """Return where the last span of a class stops, as the frame behind it; 0: it has no spans in frames."""
+    stops = [stop for _, stop in video.spans.get(name, ())] if video.unit == "frames" else []
+    return ceil(max(stops, default=0))
 
 
 def _labels_of_spans(spans: Iterable[Span], unit: SpanUnit, times_s: TimeArray) -> Labels:

@@ -1,4 +1,4 @@
-"""Frames to segments (paper, section 3.1: a segment is L consecutive frames that share a score)."""
+"""Frames to segments (paper, section 3.1: a segment is L consecutive frames that share a score), and to sections."""
 
 from __future__ import annotations
 
@@ -6,32 +6,48 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from anyanomaly.types import Frame, Segment, TimeArray
+from anyanomaly.types import Frame, Segment, Span, TimeArray
 
 
-def segments(frames: Iterable[Frame], *, length: int, every: int = 1, keep_tail: bool = True) -> Iterator[Segment]:
-    """Yield the segments ``[k * length, (k + 1) * length)`` of a stream of frames, each as soon as it is full.
+def segments(
+    frames: Iterable[Frame], *, length: int, every: int = 1, keep_tail: bool = True, cut_head: bool = False
+) -> Iterator[Segment]:
+    """Yield the segments ``[k * length, (k + 1) * length)`` of a stream of frames.
 
-    A segment without any readable frame is skipped.
+    A segment without any readable frame is skipped. A segment of a live video comes as soon as it is full; otherwise
+    the next frame is awaited, because the last segment stops where the video ends.
 
     :param frames: as a reader yields them with the same ``every``; some may be missing.
     :param length: frames per segment, at least 1.
     :param every: step between the frames that are read.
     :param keep_tail: yield a short last segment too; the published code drops it.
+    :param cut_head: let the first segment start at its first frame, which is not the first of the video.
     """
     pending: list[Frame] = []
+    first: int | None = None if cut_head else 0
     for frame in frames:
+        first = frame.index if first is None else first
         if pending and frame.index // length != pending[0].index // length:
-            yield _segment(pending, length, _border(pending, length))  # the frames up to the border are unreadable
+            yield _segment(pending, length, first, _border(pending, length))
             pending = []
         pending.append(frame)
-        if frame.index + every >= _border(pending, length):
-            yield _segment(pending, length, _full_stop(pending, length, every))
+        if frame.video.live and frame.index + every >= _border(pending, length):
+            yield _segment(pending, length, first, _border(pending, length))
             pending = []
     if pending:
-        tail = _segment(pending, length, _tail_stop(pending[-1], every))
+        tail = _segment(pending, length, first or 0, _end(pending[-1], every))
         if keep_tail or tail.stop - tail.start >= length:
             yield tail
+
+
+def cut_section(frames: Iterable[Frame], section: Span) -> Iterator[Frame]:
+    """Yield the frames whose times are in a section ``[start, stop)`` in seconds; read none after it."""
+    start_s, stop_s = section
+    for frame in frames:
+        if frame.time_s >= stop_s:
+            return
+        if frame.time_s >= start_s:
+            yield frame
 
 
 def _border(frames: list[Frame], length: int) -> int:
@@ -39,23 +55,19 @@ def _border(frames: list[Frame], length: int) -> int:
     return (frames[0].index // length + 1) * length
 
 
-def _tail_stop(last: Frame, every: int) -> int:
-    """Return where a video stops after its last read frame; at most ``every - 1`` unread frames come after that."""
-    n_frames = last.video.n_frames
-    return last.index + every if n_frames is None else min(last.index + every, max(n_frames, last.index + 1))
+def _end(last: Frame, every: int) -> int:
+    """Return where a video ends after its last read frame; at most ``every - 1`` unread frames come after that."""
+    if last.end is not None:
+        return last.end
+    n_left = (last.video.n_frames or 0) - last.index  # the container's count, if it can be right
+    return last.index + (n_left if 0 < n_left < every else every)
 
 
-def _full_stop(frames: list[Frame], length: int, every: int) -> int:
-    """Return where a full segment stops: at its border, or at the video's end when that comes first."""
-    last, border = frames[-1], _border(frames, length)
-    n_frames = last.video.n_frames or 0
-    return n_frames if last.index < n_frames <= last.index + every else border
-
-
-def _segment(frames: list[Frame], length: int, stop: int) -> Segment:
+def _segment(frames: list[Frame], length: int, first: int, stop: int) -> Segment:
+    """:param first: first frame of the stream."""
     video = frames[0].video
     index = frames[0].index // length
-    start = index * length
+    start = max(index * length, first)
     return Segment(
         video=video,
         index=index,

@@ -43,6 +43,11 @@ class CachingEncoder(Encoder[Options]):
         return self._encoder.batch_size
 
     @property
+    def image_size(self) -> int:  # type: ignore[override]  # the wrapped encoder may change it in load
+        """Input size of the wrapped encoder's model."""
+        return self._encoder.image_size
+
+    @property
     def fingerprint(self) -> str:
         """Fingerprint of the wrapped encoder."""
         return self._encoder.fingerprint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -13,7 +14,7 @@ from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.core.prompt import PromptTemplate, build_prompt
-from anyanomaly.core.segment import segments
+from anyanomaly.core.segment import cut_section, segments
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.settings import RunSettings
@@ -24,6 +25,7 @@ from anyanomaly.types import (
     EventText,
     Frame,
     KeyFrames,
+    Notice,
     Query,
     QueryId,
     Sampling,
@@ -60,6 +62,7 @@ class VideoEnd:
 
     video: Video
     problem: str = ""  # what could not be read, one sentence; empty: all was read
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,19 +108,24 @@ class Planner:
             except VideoError as error:
                 problem = str(error)
             yield from self._plan_group(group)
-            yield VideoEnd(video, problem)
+            yield VideoEnd(video, problem, read_notices(reader, video))
 
     def segments(self, reader: Reader[Options], video: Video) -> Iterator[Segment]:
-        """Yield the segments of a video.
+        """Yield the segments of a video, or of its section.
 
-        :raises VideoError: after the last segment, when the reader could not read all of the video.
+        :raises VideoError: after the last segment, when the reader could not read all of the video, or no frame is in
+            the section.
         """
         errors: list[VideoError] = []
+        n_frames = 0
 
         def read_frames() -> Iterator[Frame]:
+            nonlocal n_frames
             frames = reader.frames(video, every=self._settings.every)
             try:
-                yield from self._clock.time_items("decode", frames)
+                for frame in cut_section(self._clock.time_items("decode", frames), video.section):
+                    n_frames += 1
+                    yield frame
             except VideoError as error:
                 errors.append(error)
             finally:
@@ -129,9 +137,16 @@ class Planner:
             length=self._settings.segment_length(video),
             every=self._settings.every,
             keep_tail=self._settings.keep_tail,
+            cut_head=video.section[0] > 0,
         )
         if errors:
             raise errors[0]
+        if not n_frames and video.section != (0.0, math.inf):
+            start_s, stop_s = video.section
+            stop = "its end" if math.isinf(stop_s) else f"{stop_s:g} s"
+            raise VideoError(
+                f"{video.uri} has no frame from {start_s:g} s to {stop}. Choose another --start or --stop."
+            )
 
     def build_contexts(self, group: Sequence[Segment]) -> Iterator[tuple[Segment, list[TextContexts]]]:
         """Yield a few segments, each with its key frames and contexts for every text.
@@ -204,6 +219,11 @@ class Planner:
         frame_bytes = sum(frame.image.nbytes for frame in segment.frames)
         by_bytes = self._settings.lookahead_bytes // 4 // frame_bytes
         return max(1, min(self._encoder.batch_size // len(segment.frames), by_bytes))
+
+
+def read_notices(reader: Reader[Options], video: Video) -> tuple[Notice, ...]:
+    """Return what a reader noticed in a video so far."""
+    return tuple(Notice(video.id, message) for message in reader.notices(video))
 
 
 def _build(

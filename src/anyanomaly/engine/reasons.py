@@ -81,7 +81,7 @@ class ReasonQueue:
 
 def _add_reasons(score: SegmentScore, reasons: dict[QueryId, str]) -> SegmentScore:
     scores = {
-        name: replace(part, rationale=reasons[part.id]) if part.id in reasons else part
+        name: replace(part, answer=reasons[part.id]) if part.id in reasons else part
         for name, part in score.scores.items()
     }
     return replace(score, scores=scores)

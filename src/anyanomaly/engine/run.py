@@ -24,7 +24,7 @@ from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore, StoredAnswers
 from anyanomaly.engine.track import Tracker
 from anyanomaly.errors import BackendError, OutputError
-from anyanomaly.types import Answer, Event, Query, SegmentScore, Timeline
+from anyanomaly.types import Answer, Event, Notice, Query, SegmentScore, Timeline
 
 Outcome: TypeAlias = SegmentScore | Event | Timeline
 
@@ -43,6 +43,7 @@ class RunReport:
     unreadable_example: str = ""  # the beginning of the first unreadable answer
     mean_mass: float | None = None  # mean probability of the allowed answers, 0 to 1; None: scores are read from words
     problems: list[str] = field(default_factory=list)  # one sentence per video that could not be read in full
+    notices: list[Notice] = field(default_factory=list)  # what readers noticed, though nothing failed
     speed: Speed | None = None  # None: no clock ran
 
     def check_readable(self, max_unreadable: float) -> None:
@@ -146,8 +147,10 @@ class Run:
             if isinstance(item, VideoEnd):
                 if item.problem:
                     self.report.problems.append(item.problem)
+                self.report.notices += item.notices
                 if tracker := self._trackers.pop(item.video.id, None):
                     yield from self._emit(tracker.finish())
+                    self._write_notices(item.notices)
                 continue
             tracker = self._trackers.setdefault(item.video.id, Tracker(item.video, self._settings))
             if item.text == self._settings.texts[0]:
@@ -180,6 +183,11 @@ class Run:
                         sink.write_event(outcome)
             self.report.n_events += isinstance(outcome, Event)
             yield outcome
+
+    def _write_notices(self, notices: Iterable[Notice]) -> None:
+        for notice in notices:
+            for sink in self._sinks:
+                sink.write_notice(notice)
 
     def _fill_in_report(self, wall_s: float) -> None:
         self.report.n_asked = self._answers.n_asked

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from anyanomaly.core.events import EventFinder
+from anyanomaly.core.reason import reason_text
 from anyanomaly.core.smooth import CausalSmoother, gaussian_smooth
 from anyanomaly.core.timeline import build_timeline
 from anyanomaly.engine.settings import RunSettings
@@ -86,5 +87,6 @@ class _LiveText:
 
 def best_rationale(score: SegmentScore) -> str:
     """Return the reason of the context that scored highest, among those that gave one."""
-    candidates = [part for part in score.scores.values() if part.rationale and not np.isnan(part.value)]
-    return max(candidates, key=lambda part: part.value).rationale if candidates else ""
+    readable = (part for part in score.scores.values() if part.answer and not np.isnan(part.value))
+    reasons = (reason_text(part.answer) for part in sorted(readable, key=lambda part: part.value, reverse=True))
+    return next((reason for reason in reasons if reason), "")

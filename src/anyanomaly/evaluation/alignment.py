@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from anyanomaly.core.labels import SLACK, class_texts, frame_labels
+from anyanomaly.core.labels import SLACK, class_texts, frame_labels, last_labelled_frame
 from anyanomaly.errors import DatasetError, UsageError
 from anyanomaly.evaluation.scores import ScoreTable, SegmentRow
 from anyanomaly.metrics.values import ClassScores, DoubleArray, VideoScores
 from anyanomaly.types import LabelledVideo, TimeArray
 
-N_NAMED = 5
-"""Largest number of videos that one note names."""
+OTHER_LENGTH = "Labels and frames with scores differ in number; the longer is truncated at the end"
+LATE_SPANS = "Spans reach behind the last frame with a score; they are truncated there"
 
 UNKNOWN_FPS = 25.0
 """Assumed frames per second where all segments of a video have the same time."""
@@ -61,7 +61,7 @@ def align(
     unlabelled = sorted(table.videos - {video.id for video in videos})
     notes = [f"Video '{video}' has scores and no labels; skipped." for video in unlabelled]
     problems: list[str] = []
-    truncated: list[str] = []
+    truncated: dict[str, list[str]] = {}  # by the reason, each video with its lengths
     class_scores: list[ClassScores] = []
     for name in classes:
         video_scores: list[VideoScores] = []
@@ -73,12 +73,7 @@ def align(
                     problems.append(str(error))
         if video_scores:
             class_scores.append(ClassScores(name, tuple(contexts), tuple(video_scores)))
-    if lengths := list(dict.fromkeys(truncated)):
-        more = f" and {len(lengths) - N_NAMED} more" if len(lengths) > N_NAMED else ""
-        notes.append(
-            f"Labels and frames with scores differ in number; the longer is truncated at the end: "
-            f"{', '.join(lengths[:N_NAMED])}{more}."
-        )
+    notes += [f"{reason}: {', '.join(dict.fromkeys(lengths))}." for reason, lengths in truncated.items()]
     return Alignment(class_scores, notes + _note_unreadable(class_scores), list(dict.fromkeys(problems)))
 
 
@@ -88,23 +83,26 @@ def _align_video(
     name: str,
     contexts: Sequence[str],
     keep_tail: bool,
-    truncated: list[str],
+    truncated: dict[str, list[str]],
 ) -> VideoScores:
     """Return the scores of one class and video on the frames that have a label too.
 
-    :param truncated: gets the video's lengths when labels and frames differ by more than the tail.
+    :param truncated: gets the video's lengths, by reason, when labels and frames differ by more than the tail.
     :raises DatasetError: without scores, or when the numbers of labels and frames differ too much.
     """
     rows_per_text = [table.rows(video.id, text) for text in class_texts(video)[name]]
     if not all(rows_per_text):
         raise DatasetError(f"Video '{video.id}' has no scores for '{name}'; skipped. Run it to get them.")
     scores = _frame_scores(rows_per_text, contexts)
+    longest_tail = max(row.stop - row.start for row in rows_per_text[0]) - 1  # that a run may leave unscored
     if name in video.labels:
         labels = np.asarray(video.labels[name], np.bool_)
     else:
         labels = frame_labels(replace(video, labels={}), _frame_times(rows_per_text[0], scores.shape[1]))[name]
+        last = last_labelled_frame(video, name)
+        if last > scores.shape[1] + (0 if keep_tail else longest_tail):
+            truncated.setdefault(LATE_SPANS, []).append(f"'{video.id}' (to frame {last}, {scores.shape[1]} frames)")
     n_excess = len(labels) - scores.shape[1]
-    longest_tail = max(row.stop - row.start for row in rows_per_text[0]) - 1  # that a run may leave unscored
     if abs(n_excess) > SLACK and (keep_tail or not 0 < n_excess <= longest_tail):
         raise DatasetError(
             f"Video '{video.id}' has {len(labels)} labels for '{name}' and {scores.shape[1]} frames with scores; "
@@ -112,7 +110,8 @@ def _align_video(
         )
     n_frames = min(len(labels), scores.shape[1])
     if n_excess < 0 or (n_excess and keep_tail):  # otherwise the excess is the tail
-        truncated.append(f"'{video.id}' ({len(labels)} labels, {scores.shape[1]} frames)")
+        lengths = f"'{video.id}' ({len(labels)} labels, {scores.shape[1]} frames)"
+        truncated.setdefault(OTHER_LENGTH, []).append(lengths)
     return VideoScores(video.id, _estimate_fps(rows_per_text[0]), labels[:n_frames], scores[:, :n_frames])
 
 

@@ -14,7 +14,7 @@ from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.assemble.resolve import resolve_readers
 from anyanomaly.config.model import RunConfig
-from anyanomaly.core.labels import SLACK, class_texts, frame_labels
+from anyanomaly.core.labels import SLACK, class_texts, frame_labels, last_labelled_frame
 from anyanomaly.errors import DatasetError, VideoError
 from anyanomaly.evaluation.result import DatasetSelection
 from anyanomaly.registry import Registry
@@ -92,7 +92,8 @@ def check_dataset(dataset: Dataset[Options], reader_for: Callable[[str], Reader[
     :raises DatasetNotFound: when the dataset is missing.
     """
     survey = dataset.survey()
-    findings = list(survey.findings)
+    labels = [Finding("note", "labels", f"Labels: {survey.labels}.")] if survey.labels else []
+    findings = [*labels, *survey.findings]
     ids = [video.id for video in survey.videos]
     findings += [
         Finding("error", name, f"The dataset has two videos of the name '{name}'.")
@@ -112,18 +113,22 @@ def check_dataset(dataset: Dataset[Options], reader_for: Callable[[str], Reader[
 
 def _check_video(labelled: LabelledVideo, reader: Reader[Options], findings: list[Finding]) -> CheckedVideo | None:
     """Return a video with its counts; None: it cannot be opened. Problems are added to ``findings``."""
+    last = max((last_labelled_frame(labelled, name) for name in labelled.spans), default=0)
     try:
         video = reader.probe(labelled.uri)
         if video.n_frames is None:
             times_s = _read_times(reader, video)
         else:
             times_s = np.arange(video.n_frames) / video.fps
-            if any(len(labels) != video.n_frames for labels in labelled.labels.values()):
+            if last > video.n_frames or any(len(labels) != video.n_frames for labels in labelled.labels.values()):
                 times_s = _read_times(reader, video)  # the container's count may be wrong: count before reporting
     except VideoError as error:
         findings.append(Finding("error", labelled.id, str(error)))
         return None
     labelled, times_s = _truncate(labelled, times_s, findings)
+    if last > len(times_s):
+        message = f"Video '{labelled.id}' has {len(times_s)} frames and a span to frame {last}: it is truncated there."
+        findings.append(Finding("note", labelled.id, message))
     n_positive: dict[str, int] = {}
     try:
         n_positive = {name: int(labels.sum()) for name, labels in frame_labels(labelled, times_s).items()}

@@ -9,10 +9,10 @@ from typing import Any, cast
 from anyanomaly.api.dataset import Dataset, Survey
 from anyanomaly.api.options import Options
 from anyanomaly.assemble.pipeline import Pipeline
-from anyanomaly.config.model import RunConfig
+from anyanomaly.config.model import RunConfig, RunOptions
 from anyanomaly.engine.plan import Source
 from anyanomaly.engine.run import Outcome, RunReport
-from anyanomaly.errors import BackendError, DatasetError
+from anyanomaly.errors import BackendError, DatasetError, UsageError
 from anyanomaly.evaluation.alignment import select_classes, texts_of
 from anyanomaly.evaluation.result import AnswerCounts, DatasetSelection
 from anyanomaly.evaluation.scores import ScoredRun, ScoreTable
@@ -59,6 +59,10 @@ class DatasetRun:
         :raises MissingRequirement: when something that a component requires is not installed.
         :raises DatasetError: when two videos of the dataset are the same file.
         """
+        if config.run.section != RunOptions().section:
+            raise UsageError(
+                "A dataset is run in full, because labels belong to whole videos. Omit 'start' and 'stop'."
+            )
         names = select_classes(videos, classes)
         self._texts = {video.id: texts for video in videos if (texts := texts_of(video, names))}
         selected = [video for video in videos if video.id in self._texts]
@@ -73,6 +77,7 @@ class DatasetRun:
         self._table = ScoreTable()
         self._totals = RunReport()  # counts over all runs
         self._problems: list[str] = []
+        self._notes: list[str] = []
 
     @property
     def n_frames(self) -> int | None:
@@ -84,7 +89,8 @@ class DatasetRun:
     def scored_run(self) -> ScoredRun:
         """The scores so far, with problems and counts."""
         answers = AnswerCounts(self._totals.n_asked, self._totals.n_reused, self._totals.n_unreadable)
-        return ScoredRun(self._header, self._table, problems=tuple(self._problems), answers=answers)
+        notes = tuple(dict.fromkeys(self._notes))
+        return ScoredRun(self._header, self._table, notes, tuple(self._problems), answers)
 
     def run(self) -> Iterator[Outcome]:
         """Yield the outcomes of the run, videos of the same texts together.
@@ -136,6 +142,7 @@ class DatasetRun:
             remaining = [source for source in remaining if source[1].id not in finished]
 
     def _count(self, report: RunReport) -> None:
+        self._notes += [notice.message for notice in report.notices]
         self._totals.n_asked += report.n_asked
         self._totals.n_reused += report.n_reused
         self._totals.n_answers += report.n_answers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def measure(
     alignment, estimates = _measure_protocols(run, survey, selection, registry, protocols)
     config = run.header["config"]
     return EvaluationResult(
-        dataset=selection,
+        dataset=replace(selection, labels=survey.labels),
         config={key: value for key, value in config.items() if key != "videos"},
         versions=run.header.get("versions"),
         encoder=run.header.get("encoder"),
@@ -116,6 +117,8 @@ def _measure_protocols(
     classes = select_classes(survey.videos, selection.classes)
     alignment = align(run.table, survey.videos, classes, config.contexts, config.run.keep_tail)
     alignment.notes[:0] = [finding.message for finding in survey.findings if finding.kind == "note"]
+    if survey.labels:
+        alignment.notes.insert(0, f"Labels: {survey.labels}.")
     alignment.problems[:0] = [finding.message for finding in survey.findings if finding.kind == "error"]
     rule = event_rule(config.run)
     estimates = estimate_classes(alignment.classes, run_mix(config, registry), rule, protocols)

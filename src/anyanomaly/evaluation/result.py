@@ -22,11 +22,12 @@ Fraction: TypeAlias = float
 
 @dataclass(frozen=True, slots=True)
 class DatasetSelection:
-    """A dataset by name, with its options, and which of its classes are measured."""
+    """A dataset by name, with its options, which of its classes are measured, and against which labels."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = ()  # empty: all
+    labels: str = ""  # as the dataset describes them; empty: there is one kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from anyanomaly.api import Survey
@@ -19,6 +19,7 @@ from anyanomaly.types import LabelledVideo
 from anyanomaly_cvad.base import SurveyedDataset
 from anyanomaly_cvad.label_files import read_json, read_text
 from anyanomaly_cvad.masks import ANOMALY, video_count_findings
+from anyanomaly_cvad.names import class_key, is_normal, list_lines, listed_name, name_key, split_name
 from anyanomaly_cvad.options import LabelledOptions, SpanOptions
 from anyanomaly_cvad.sources import (
     UBNORMAL,
@@ -37,12 +38,9 @@ from anyanomaly_cvad.videos import (
     not_found_error,
     resolve_root,
     unlabelled_findings,
-    video_name,
 )
 
 L = TypeVar("L", bound=LabelledOptions, covariant=True)
-NORMAL = ("Normal", "Testing_Normal_Videos_Anomaly")
-"""Class names of videos without events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +129,16 @@ class SpanDataset(SurveyedDataset[L]):
         entries = read_json(path)
         try:
             rows = [
-                (PurePosixPath(entry["video_path"]).name, str(entry["class_name"]), entry["anomaly_span"])
-                for entry in entries
+                (listed_name(entry["video_path"]), str(entry["class_name"]), entry["anomaly_span"]) for entry in entries
             ]
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, AttributeError) as error:
             raise DatasetError(
                 f"{path} is no list of video_path, class_name and anomaly_span ({type(error).__name__}: {error})."
             ) from error
         annotations: dict[str, Annotation] = {}
-        for file, class_name, pairs in rows:
-            name = video_name(Path(file))
+        for name, class_name, pairs in rows:
             _check_unique(annotations, name, path)
-            events = () if class_name in NORMAL else self.events_of(class_name, name)
+            events = () if is_normal(class_name) else self.events_of(class_name, name)
             annotations[name] = Annotation(events, parse_spans(pairs or [], "share", f"{path}, video '{name}'"))
         return annotations
 
@@ -172,7 +168,7 @@ class UBnormal(SpanDataset[LabelledOptions]):
         path = first_existing(folder, [file, f"scripts/{file}", f"*/scripts/{file}", f"*/{file}"])
         if path is None:
             raise not_found_error(self.source, f"there is no {file}, which lists the test videos, in {folder}")
-        return read_text(path).split()
+        return [listed_name(" ".join(fields)) for fields in list_lines(read_text(path))]
 
     def _read_tracks(self, root: Path, name: str) -> Spans:
         scene = f"Scene{name.split('_')[2]}"
@@ -181,8 +177,8 @@ class UBnormal(SpanDataset[LabelledOptions]):
         if path is None:
             raise not_found_error(self.source, f"video '{name}' has no {file} in {root}")
         pairs = []
-        for fields in _read_fields(path):
-            _, first, last = _parse_frame_numbers(" ".join(fields).replace(",", " ").split(), 3, path)
+        for fields in list_lines(read_text(path)):
+            _, first, last = _parse_frame_numbers(fields, 3, path)
             pairs.append((first, last + 1))
         return parse_spans(pairs, "frames", str(path))
 
@@ -205,12 +201,12 @@ class UcfCrime(SpanDataset[SpanOptions]):
         """Return the annotations of the official file."""
         path = self.annotation_file(root)
         annotations: dict[str, Annotation] = {}
-        for name, fields in _read_fields_by_video(path).items():
+        for name, fields in _read_fields_by_video(path, 5, paths_by_name).items():
             if not fields:
                 raise DatasetError(f"{path}: the line of '{name}' has no class.")
             numbers = _parse_frame_numbers(fields[1:], 4, path)
             pairs = [(first - 1, last) for first, last in zip(numbers[::2], numbers[1::2], strict=True) if first > 0]
-            events = () if fields[0] in NORMAL else self.events_of(fields[0], name)
+            events = () if is_normal(fields[0]) else self.events_of(fields[0], name)
             annotations[name] = Annotation(events, parse_spans(pairs, "frames", f"{path}, video '{name}'"))
         return annotations
 
@@ -219,11 +215,12 @@ class UcfCrime(SpanDataset[SpanOptions]):
 
         :raises DatasetError: for an unknown class.
         """
-        if class_name not in UCF_CRIME_EVENTS:
+        events = {class_key(name): event for name, event in UCF_CRIME_EVENTS.items()}
+        if class_key(class_name) not in events:
             raise DatasetError(
                 f"Video '{video}' has the unknown class '{class_name}'. The classes: {', '.join(UCF_CRIME_EVENTS)}."
             )
-        return (UCF_CRIME_EVENTS[class_name],)
+        return (events[class_key(class_name)],)
 
 
 class XdViolence(SpanDataset[SpanOptions]):
@@ -240,21 +237,23 @@ class XdViolence(SpanDataset[SpanOptions]):
         """Return the annotations of the official file, and empty ones for the normal videos in the folder."""
         path = self.annotation_file(root)
         annotations: dict[str, Annotation] = {}
-        for name, fields in _read_fields_by_video(path).items():
+        for name, fields in _read_fields_by_video(path, None, paths_by_name).items():
             numbers = _parse_frame_numbers(fields, len(fields) // 2 * 2, path)
             pairs = zip(numbers[::2], numbers[1::2], strict=True)
             spans = parse_spans(pairs, "frames", f"{path}, video '{name}'")
-            annotations[name] = Annotation(self.events_of("", name), spans)
-        normal = {name: Annotation((), Spans(())) for name in paths_by_name if name.endswith("_label_A")}
-        return normal | annotations
+            is_calm = name_key(name).endswith("_label_a") and not spans.spans
+            annotations[name] = Annotation(() if is_calm else self.events_of("", name), spans)
+        listed = {name_key(name) for name in annotations}
+        normal = {key: name for name in paths_by_name if (key := name_key(name)).endswith("_label_a")}
+        return {name: Annotation((), Spans(())) for key, name in normal.items() if key not in listed} | annotations
 
     def events_of(self, class_name: str, video: str) -> tuple[str, ...]:
         """Return the events whose codes are in the video's name; its spans do not say which event they show.
 
         :raises DatasetError: when the name has no known code.
         """
-        ending = re.search(r"_label_([A-Z0-9-]+)$", video)
-        codes = ending[1].split("-") if ending else []
+        ending = re.search(r"_label_([a-z0-9-]+)$", video, re.IGNORECASE)
+        codes = ending[1].upper().split("-") if ending else []
         events = tuple(XD_VIOLENCE_EVENTS[code] for code in codes if code in XD_VIOLENCE_EVENTS)
         if not events:
             listing = ", ".join(XD_VIOLENCE_EVENTS)
@@ -278,19 +277,19 @@ def _parse_frame_numbers(fields: list[str], count: int, path: Path) -> list[int]
     return numbers
 
 
-def _read_fields(path: Path) -> Iterator[list[str]]:
-    """Yield the fields of each line, which spaces separate; skip empty lines."""
-    return (fields for line in read_text(path).splitlines() if (fields := line.split()))
-
-
-def _read_fields_by_video(path: Path) -> dict[str, list[str]]:
+def _read_fields_by_video(
+    path: Path, n_values: int | None, paths_by_name: Mapping[str, list[Path]]
+) -> dict[str, list[str]]:
     """Return the fields that follow the video's name on each line.
 
+    :param n_values: number of fields; None: any number of frame numbers.
+    :param paths_by_name: the videos on this machine, whose names may have blanks.
     :raises DatasetError: for a video that is listed twice.
     """
+    known_keys = {name_key(name) for name in paths_by_name}
     fields_by_video: dict[str, list[str]] = {}
-    for file, *fields in _read_fields(path):
-        name = video_name(Path(file))
+    for line in list_lines(read_text(path)):
+        name, fields = split_name(line, n_values, known_keys)
         _check_unique(fields_by_video, name, path)
         fields_by_video[name] = fields
     return fields_by_video

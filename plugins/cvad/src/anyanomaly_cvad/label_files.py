@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 
 from anyanomaly.errors import DatasetError
 from anyanomaly_cvad.matlab import read_mat
+from anyanomaly_cvad.names import name_key
 from anyanomaly_cvad.spans import Labels, Spans, parse_labels, parse_spans
 
 SUFFIXES = (".h5", ".hdf5", ".npy", ".mat", ".csv", ".json")
@@ -32,7 +35,7 @@ def read_labels(path: Path, video: str, key: str = "") -> Labels | Spans:
         case ".h5" | ".hdf5":
             return _pick_labels(read_h5(path), key or video, where)
         case ".npy":
-            return parse_labels(_read_npy(path), where)
+            return parse_labels(read_npy(path), where)
         case ".mat":
             return parse_labels(read_mat(path, key), where)
         case ".csv":
@@ -77,20 +80,31 @@ def read_text(path: Path) -> str:
     :raises DatasetError: when it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
+        return content.decode("utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read as text: {error}.") from error
 
 
 def _pick_labels(labels_by_key: dict[str, Labels], key: str, where: str) -> Labels:
-    if key in labels_by_key:
-        return labels_by_key[key]
+    if (name := _find_key(labels_by_key, key)) is not None:
+        return labels_by_key[name]
     if len(labels_by_key) == 1 and "#" not in where:
         return next(iter(labels_by_key.values()))
     raise DatasetError(f"{where} has no labels of '{key}'. Its keys: {', '.join(list(labels_by_key)[:5])}.")
 
 
-def _read_npy(path: Path) -> Any:
+def _find_key(keys: Collection[str], key: str) -> str | None:
+    """Return a key, or the only one that names the same video; None: there is none."""
+    similar = [key] if key in keys else [name for name in keys if name_key(name) == name_key(key)]
+    return similar[0] if len(similar) == 1 else None
+
+
+def read_npy(path: Path) -> Any:
+    """Return the array of an npy file.
+
+    :raises DatasetError: when it cannot be read, or holds Python objects.
+    """
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:
@@ -107,9 +121,9 @@ def _read_npy(path: Path) -> Any:
 def _parse_json(value: Any, key: str, where: str) -> Labels | Spans:
     """Parse [0, 1, ...], [[start, stop], ...], {"spans": ..., "unit": ...}, or one of these per video."""
     if isinstance(value, dict) and "spans" not in value:
-        if key not in value:
+        if (name := _find_key(value, key)) is None:
             raise DatasetError(f"{where} has no labels of '{key}'. Its keys: {', '.join(list(value)[:5]) or 'none'}.")
-        value = value[key]
+        value = value[name]
     unit = "frames"
     if isinstance(value, dict):
         if unknown_keys := set(value) - {"spans", "unit"}:

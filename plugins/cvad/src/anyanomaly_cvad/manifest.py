@@ -22,9 +22,10 @@ from anyanomaly.errors import DatasetError, DatasetNotFound
 from anyanomaly.types import LabelledVideo, Span, SpanUnit
 from anyanomaly_cvad.base import SurveyedDataset
 from anyanomaly_cvad.label_files import read_json, read_labels, read_text
+from anyanomaly_cvad.names import video_name
 from anyanomaly_cvad.options import FolderOptions
 from anyanomaly_cvad.spans import Labels, Spans, parse_spans
-from anyanomaly_cvad.videos import video_name
+from anyanomaly_cvad.videos import similar_video
 
 COLUMNS = ("video", "text", "labels")
 
@@ -91,6 +92,10 @@ class Folder(SurveyedDataset[FolderOptions]):
         if not entry or not text:
             raise DatasetError(f"{where}: it has no {'text' if entry else 'video'}.")
         path = root / entry
+        if not path.exists() and (similar := similar_video(path)):
+            note = Finding("note", entry, f"The video '{entry}' of the manifest is {similar.name}.")
+            findings += [note] if note not in findings else []
+            path, entry = similar, (Path(entry).parent / similar.name).as_posix()
         name = (Path(entry).parent / video_name(Path(entry))).as_posix()
         if not path.exists():
             findings.append(Finding(missing_kind, name, f"{where}: there is no video {path}."))  # type: ignore[arg-type]

@@ -21,17 +21,42 @@ def read_mat(path: Path, variable: str = "") -> Any:
     :raises DatasetError: when the file is broken, or has no such variable.
     """
     try:
-        variables = {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
+        variables = _load(path)
     except NotImplementedError:  # version 7.3
         return _read_hdf5(path, variable)
-    except Exception as error:  # scipy raises many types for bytes that are no MATLAB file
-        raise DatasetError(
-            f"{path} cannot be read as a MATLAB file: it is incomplete or has another format. Download it again."
-        ) from error
     value = variables[_pick_variable(path, list(variables), variable)]
     if value.dtype == object:
         return np.array([bool(np.any(mask)) for mask in value.ravel(order="F")])
     return value
+
+
+def read_cells(path: Path, variable: str) -> list[Any]:
+    """Return the arrays of a cell array.
+
+    :raises DatasetError: when the file is broken, is of version 7.3, or has no such cell array.
+    """
+    try:
+        value = _load(path).get(variable)
+    except NotImplementedError as error:
+        raise DatasetError(f"{path} is a MATLAB file of version 7.3. Save it with the option -v7.") from error
+    if value is None or value.dtype != object:
+        raise DatasetError(f"{path} holds no cell array {variable}. Download it again.")
+    return list(value.ravel(order="F"))
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """Return the variables of a MATLAB file.
+
+    :raises NotImplementedError: for version 7.3. :raises DatasetError: when the file is broken.
+    """
+    try:
+        return {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
+    except NotImplementedError:
+        raise
+    except Exception as error:  # scipy raises many types for bytes that are no MATLAB file
+        raise DatasetError(
+            f"{path} cannot be read as a MATLAB file: it is incomplete or has another format. Download it again."
+        ) from error
 
 
 def _read_hdf5(path: Path, variable: str) -> Any:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from anyanomaly.api import Finding
 from anyanomaly.errors import DatasetNotFound
+from anyanomaly_cvad.names import VIDEO_SUFFIXES, name_key, video_name
 from anyanomaly_cvad.sources import Source
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv"})
-FRAME_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+FRAME_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +59,46 @@ def not_found_error(source: Source, reason: str) -> DatasetNotFound:
 
 
 def match_videos(labelled_names: Iterable[str], paths_by_name: Mapping[str, list[Path]], *, partial: bool) -> Match:
-    """Match labels with videos by name.
+    """Match labels with videos by name: the same name, or else names of the same ``name_key``.
 
     :param labelled_names: names of the videos that have labels.
     :param paths_by_name: the videos on this machine.
     :param partial: report a missing video as a note, not as an error.
     """
     names = sorted(set(labelled_names))
+    similar_names: dict[str, list[str]] = {}  # by key, of the videos whose exact name has no labels
+    for name in sorted(set(paths_by_name) - set(names)):
+        similar_names.setdefault(name_key(name), []).append(name)
     findings = []
+    videos: dict[str, Path] = {}
+    unlabelled = set(paths_by_name) - set(names)
+    renamed: list[str] = []
     for name in names:
-        paths = paths_by_name.get(name, [])
+        similar = [] if name in paths_by_name else similar_names.get(name_key(name), [])
+        paths = [path for match in similar or [name] for path in paths_by_name.get(match, [])]
+        unlabelled -= set(similar)
         if not paths:
             message = f"Video '{name}' has labels, but there is no video of that name."
             findings.append(Finding("note" if partial else "error", name, message))
         elif len(paths) > 1:
             listing = " and ".join(map(str, paths))
             findings.append(Finding("error", name, f"Video '{name}' exists {len(paths)} times: {listing}. Keep one."))
-    videos = {name: paths_by_name[name][0] for name in names if len(paths_by_name.get(name, [])) == 1}
-    return Match(videos, findings, sorted(set(paths_by_name) - set(names)))
+        else:
+            videos[name] = paths[0]
+            renamed += [f"'{name}' is {paths[0].name}"] if similar else []
+    if renamed:
+        more = f" and {len(renamed) - 1} more" if len(renamed) > 1 else ""
+        message = f"Names in the labels and of videos differ in blanks, case or suffix: {renamed[0]}{more}."
+        findings.append(Finding("note", "names", message))
+    return Match(videos, findings, sorted(unlabelled))
+
+
+def similar_video(path: Path) -> Path | None:
+    """Return the video beside a missing one that has the same ``name_key``; None: there is none, or several."""
+    if not path.parent.is_dir():
+        return None
+    videos = [video for _, video in _videos_in(path.parent) if name_key(video.name) == name_key(path.name)]
+    return videos[0] if len(videos) == 1 else None
 
 
 def unlabelled_findings(match: Match, *, partial: bool) -> Iterator[Finding]:
@@ -88,11 +110,6 @@ def unlabelled_findings(match: Match, *, partial: bool) -> Iterator[Finding]:
 def first_existing(root: Path, globs: Sequence[str]) -> Path | None:
     """Return the first path under ``root`` that matches one of the globs, tried in order; None: no match."""
     return next((path for glob in globs for path in sorted(root.glob(glob))), None)
-
-
-def video_name(path: Path) -> str:
-    """Return the name of a video without its video suffix; other dots are part of the name."""
-    return path.name[: -len(path.suffix)] if path.suffix.lower() in VIDEO_SUFFIXES else path.name
 
 
 def _folders(root: Path, glob: str) -> list[Path]:

@@ -15,7 +15,7 @@ from PIL import Image
 from anyanomaly.api import Encoder
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.types import Crop, FloatArray, ImageArray
-from anyanomaly_openclip.images import shorten_last_block
+from anyanomaly_openclip.images import speed_up
 from anyanomaly_openclip.loading import LoadedModel, load_model
 from anyanomaly_openclip.options import OpenClipOptions, TowerOptions
 from anyanomaly_openclip.texts import encode_texts
@@ -59,13 +59,14 @@ class TowerEncoder(Encoder[T_co]):
         self._dtype: torch.dtype = getattr(torch, self.options.dtype)
         preprocess_cfg = getattr(loaded.model.visual, "preprocess_cfg", "")  # a folder may set another preprocessing
         self.revision = self._fingerprint = _weights_digest(loaded.model, f"{self.variant()} {preprocess_cfg}")
-        shorten_last_block(loaded.model)
+        speed_up(loaded.model)
         self.batch_size = self.options.batch_size or (16 if self._device.type == "cpu" else 512)
         with _explain_torch_errors(self.options):
             model = loaded.model.to(self._device, self._dtype)
         self._loaded = loaded._replace(model=model)
         image_size = model.visual.image_size
-        self._side: int = image_size[0] if isinstance(image_size, tuple) else image_size
+        self._input_size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+        self.image_size = max(self._input_size)
         self._dim = int(self._text_vectors([""]).shape[1])
 
     def close(self) -> None:
@@ -133,7 +134,7 @@ class TowerEncoder(Encoder[T_co]):
         return torch.cat([encode_texts(self._model, batch).float() for batch in batches])
 
     def _model_inputs(self, crops: Sequence[Crop]) -> Iterator[torch.Tensor]:
-        """Yield inputs (n, 3, side, side), in order, for consecutive crops of equal fit and size."""
+        """Yield inputs (n, 3, height, width), in order, for consecutive crops of equal fit and size."""
         assert self._loaded is not None
         start = 0
         while start < len(crops):
@@ -149,7 +150,7 @@ class TowerEncoder(Encoder[T_co]):
             start = stop
 
     def _resize_crops(self, crops: Sequence[Crop]) -> torch.Tensor:
-        """Return inputs (n, 3, side, side): n crops of one size, cut from their frames and resized together."""
+        """Return inputs (n, 3, height, width): n crops of one size, cut from their frames and resized together."""
         frames: dict[int, torch.Tensor] = {}
         crop_pixels = []
         for crop in crops:
@@ -160,8 +161,7 @@ class TowerEncoder(Encoder[T_co]):
             height, width, _ = image.shape
             x0, y0, x1, y1 = crop.box or (0, 0, width, height)
             crop_pixels.append(frames[id(image)][:, y0:y1, x0:x1])
-        side = (self._side, self._side)
-        inputs = torch.nn.functional.interpolate(torch.stack(crop_pixels), size=side, mode="bilinear")
+        inputs = torch.nn.functional.interpolate(torch.stack(crop_pixels), size=self._input_size, mode="bilinear")
         if self.options.normalize_windows:
             assert self._loaded is not None
             mean = torch.tensor(self._loaded.mean, device=self._device)[:, None, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -11,6 +12,19 @@ from pathlib import Path
 _TABLE = "_PRETRAINED"
 _QUICK_GELU = "-quickgelu"
 """open_clip gives weights that need QuickGELU a second model name, with this ending."""
+
+
+@cache
+def tokenizer_repository(model: str) -> str:
+    """Return the hub id of the tokenizer of a named model; empty: open_clip's own tokenizer, or an unknown model."""
+    package = find_spec("open_clip")
+    if package is None or package.origin is None:
+        return ""
+    try:
+        path = Path(package.origin).parent / "model_configs" / f"{model}.json"
+        return str(json.loads(path.read_text(encoding="utf-8"))["text_cfg"].get("hf_tokenizer_name", ""))
+    except (OSError, ValueError, KeyError):
+        return ""
 
 
 @cache

@@ -1,10 +1,11 @@
-"""Speed up the image tower: the last block computes only the token that becomes the vector."""
+"""Speed up the image tower, with the same vectors: skip tokens that nothing reads, fuse parallel convolutions."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+from open_clip.timm_model import TimmModel
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 
 
@@ -23,15 +24,20 @@ class FirstTokenBlock(torch.nn.Module):
         return first + block.ls_2(block.mlp(block.ln_2(first)))  # type: ignore[no-any-return]
 
 
-def shorten_last_block(model: Any) -> None:
-    """Replace the last block of an image tower that pools its first token, which saves a fifteenth of the work.
+def speed_up(model: Any) -> None:
+    """Change the image tower of a model in place so that it computes the same vectors in less time.
 
-    Towers of other kinds stay as they are.
+    A transformer of open_clip that pools its first token gets a shorter last block, which saves a fifteenth of the
+    work. A tower of timm with parallel convolutions, such as MobileCLIP's, gets one convolution in place of several.
+    Towers of other kinds stay as they are: SigLIP's and PE-Core's pool all tokens.
     """
     tower = getattr(model, "visual", None)
-    if not (isinstance(tower, VisionTransformer) and tower.pool_type == "tok" and tower.attn_pool is None):
-        return
-    blocks = tower.transformer.resblocks
-    is_standard = type(blocks[-1]) is ResidualAttentionBlock and tower.transformer.batch_first
-    if is_standard and not tower.output_tokens:
-        blocks[-1] = FirstTokenBlock(blocks[-1])
+    if isinstance(tower, TimmModel):
+        from timm.utils.model import reparameterize_model
+
+        tower.trunk = reparameterize_model(tower.trunk, inplace=True)
+    elif isinstance(tower, VisionTransformer) and tower.pool_type == "tok" and tower.attn_pool is None:
+        blocks = tower.transformer.resblocks
+        is_standard = type(blocks[-1]) is ResidualAttentionBlock and tower.transformer.batch_first
+        if is_standard and not tower.output_tokens:
+            blocks[-1] = FirstTokenBlock(blocks[-1])

@@ -11,13 +11,20 @@ from typing import Any, NamedTuple
 
 import open_clip
 import torch
+from huggingface_hub import hf_hub_download, snapshot_download
+from huggingface_hub.errors import EntryNotFoundError
 from open_clip.model import build_model_from_openai_state_dict
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement, UsageError
+from anyanomaly_openclip.metaclip2 import is_metaclip2, load_towers
 from anyanomaly_openclip.options import HUB_SCHEME, OpenClipOptions
+from anyanomaly_openclip.tokenizers import FOLDER_SCHEME, load_folder_tokenizer, load_tokenizer
 
+OPEN_CLIP_CONFIG = "open_clip_config.json"
 _OPENAI_KEY = "visual.conv1.weight"
+_SETTINGS = ("mean", "std", "interpolation", "resize_mode", "quick_gelu")
+"""Entries of open_clip's table of weights that change vectors."""
 
 
 class LoadedModel(NamedTuple):
@@ -41,14 +48,12 @@ def load_model(options: OpenClipOptions) -> LoadedModel:
         if path.is_file():
             return _from_state(_read_weights(path), options.text_heads)
         if path.is_dir():
-            if not (path / "open_clip_config.json").is_file():
-                raise UsageError(
-                    f"The folder {path} holds no open_clip model: open_clip_config.json is missing. "
-                    f"Give the folder of a model."
-                )
-            return _from_name(f"local-dir:{path}", None)
-        if options.model.startswith((HUB_SCHEME, "local-dir:")):
-            return _from_name(options.model, None)
+            return _from_folder(path)
+        if options.model.startswith(FOLDER_SCHEME):
+            return _from_folder(Path(options.model.removeprefix(FOLDER_SCHEME)))
+        if options.model.startswith(HUB_SCHEME):
+            folder = _download_metaclip2(options.model.removeprefix(HUB_SCHEME))
+            return _from_folder(folder) if folder else _from_name(options.model, None)
         if options.model not in open_clip.list_models():
             near = get_close_matches(options.model, open_clip.list_models(), n=1)
             hint = f" Did you mean '{near[0]}'?" if near else f" Give a name, {HUB_SCHEME}ORG/REPO, a folder or a file."
@@ -65,9 +70,52 @@ def load_model(options: OpenClipOptions) -> LoadedModel:
         return _from_name(options.model, options.pretrained)
 
 
+def _from_folder(path: Path) -> LoadedModel:
+    if (path / OPEN_CLIP_CONFIG).is_file():
+        return _from_name(f"{FOLDER_SCHEME}{path}", None)
+    if is_metaclip2(path):
+        model, cfg = load_towers(path)
+        return _loaded_model(model, load_folder_tokenizer(path, {"context_length": model.context_length}), cfg)
+    raise UsageError(
+        f"The folder {path} holds no open_clip model: {OPEN_CLIP_CONFIG} is missing. Give the folder of a model."
+    )
+
+
+def _download_metaclip2(repository: str) -> Path | None:
+    """Return the folder of a repository of the hub in transformers' layout; None for one in open_clip's layout."""
+    try:
+        hf_hub_download(repository, OPEN_CLIP_CONFIG)
+    except EntryNotFoundError:
+        return Path(snapshot_download(repository, allow_patterns=["*.json", "*.model", "model*.safetensors"]))
+    return None
+
+
 def _from_name(name: str, pretrained: str | None) -> LoadedModel:
-    model = open_clip.create_model(name, pretrained=pretrained, require_pretrained=True, weights_only=True)
-    return _loaded_model(model, open_clip.get_tokenizer(name), PreprocessCfg(**model.visual.preprocess_cfg))
+    settings = _weights_settings(name, pretrained)
+    model = open_clip.create_model(
+        name,
+        pretrained=pretrained,
+        require_pretrained=True,
+        weights_only=True,
+        force_quick_gelu=settings.pop("quick_gelu", False),
+        force_preprocess_cfg=settings,
+    )
+    return _loaded_model(model, load_tokenizer(name), PreprocessCfg(**model.visual.preprocess_cfg))
+
+
+def _weights_settings(name: str, pretrained: str | None) -> dict[str, Any]:
+    """Return the preprocessing and the activation that open_clip's table has for the weights of a named model.
+
+    A file of weights has those of the model's tags, where these agree; open_clip would give it CLIP's. A model that is
+    not in the table has its settings in its own configuration.
+    """
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if pretrained in tags:
+        tags = [pretrained]
+    rows = [open_clip.get_pretrained_cfg(name, tag) for tag in tags]
+    return {
+        key: rows[0][key] for key in _SETTINGS if rows and all(row.get(key) == rows[0].get(key, ...) for row in rows)
+    }
 
 
 def _from_state(state: dict[str, torch.Tensor], text_heads: int) -> LoadedModel:

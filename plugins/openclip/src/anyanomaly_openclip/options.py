@@ -8,11 +8,14 @@ from typing import Literal
 from pydantic import Field
 
 from anyanomaly.api import Download, Options
-from anyanomaly_openclip.hub import hub_paths
+from anyanomaly_openclip.hub import hub_paths, tokenizer_repository
 
 HUB_SCHEME = "hf-hub:"
 OPENAI = "openai"
 SAFETENSORS = "open_clip_model.safetensors"
+TOKENIZER = "tokenizer.json"
+TIMM = "timm/"
+"""Owner of repositories that may hold the same weights for other libraries too, beside the file SAFETENSORS."""
 
 
 class TowerOptions(Options):
@@ -42,17 +45,17 @@ class OpenClipOptions(TowerOptions):
     def downloads(self) -> tuple[Download, ...]:
         """Return the weights on the hub of ``hf-hub:ORG/REPO``, or of a model name and tag in open_clip's table.
 
+        The tokenizer of a named model is a download of its own where it is not in the repository of the weights.
         Nothing for a folder or file, and for names that are not in the table.
         """
         if Path(self.model).exists():
             return ()
         if self.model.startswith(HUB_SCHEME):
             return (Download(self.model.removeprefix(HUB_SCHEME)),)
-        if Path(self.pretrained).is_file():
-            return ()
         repository, _, file = hub_paths().get((self.model, self.pretrained), "").rpartition("/")
-        if not repository:
+        if not repository and not Path(self.pretrained).is_file():
             return ()
-        if self.pretrained == OPENAI:  # these repositories hold the same weights for other libraries too
-            file = SAFETENSORS
-        return (Download(repository, file=file),)
+        weights = [Download(repository, file=file or (SAFETENSORS if repository.startswith(TIMM) else ""))]
+        tokenizer = tokenizer_repository(self.model)
+        tokenizers = [Download(tokenizer, file=TOKENIZER)] if tokenizer not in {"", repository} else []
+        return (*(weights if repository else ()), *tokenizers)

@@ -32,8 +32,8 @@ class _Installed:
 
     @pytest.fixture
     def uri(self, spec: Any, tmp_path: Path) -> str:
-        """Return a clip, or a folder of images for a reader without suffixes."""
-        if spec.suffixes:
+        """Return a clip, or a folder of images for a reader of images or one without suffixes."""
+        if spec.suffixes and ".png" not in spec.suffixes:
             synthetic_video(tmp_path / "clip.mp4")
             return str(tmp_path / "clip.mp4")
         synthetic_frames(tmp_path / "clip")

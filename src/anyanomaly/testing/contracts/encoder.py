@@ -50,6 +50,10 @@ class EncoderContract(ComponentContract):
             rows = loaded.encode_crops([Crop(frame, box, fit), Crop(cut, None, fit)])
             np.testing.assert_allclose(rows[0], rows[1], atol=1e-3)
 
+    def test_e6_the_input_size_is_a_number_of_pixels(self, loaded: Encoder[Options]) -> None:
+        assert isinstance(loaded.image_size, int)
+        assert loaded.image_size > 0
+
 
 def _crops() -> list[Crop]:
     frames = sample_segment(2).frames

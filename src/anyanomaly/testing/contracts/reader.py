@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice, pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from anyanomaly.api import Options, Reader
+from anyanomaly.core.segment import cut_section
 from anyanomaly.errors import VideoError
 from anyanomaly.testing.contracts.component import ComponentContract
 
@@ -37,7 +39,6 @@ class ReaderContract(ComponentContract):
         video = loaded.probe(uri)
         frames = list(islice(loaded.frames(video), 30))
         assert all(frame.image.shape == (video.height, video.width, 3) for frame in frames)
-        assert video.n_frames is None or video.n_frames >= len(frames)
         assert video.fps > 0
 
     @pytest.mark.parametrize("every", [1, 4])
@@ -66,6 +67,37 @@ class ReaderContract(ComponentContract):
         for frames in iterators:
             if close := getattr(frames, "close", None):
                 close()
+
+    @pytest.mark.parametrize("every", [1, 4])
+    def test_r8_a_section_has_the_frames_of_the_whole(self, loaded: Reader[Options], uri: str, every: int) -> None:
+        video = loaded.probe(uri)
+        all_frames = list(islice(loaded.frames(video, every=every), 28 // every))
+        begin, last = all_frames[len(all_frames) // 2], all_frames[-1]
+        section = replace(video, section=(begin.time_s, last.time_s))
+        frames = [
+            (frame.index, frame.time_s, frame.image.tobytes())
+            for frame in islice(cut_section(loaded.frames(section, every=every), section.section), 28)
+        ]
+        right = [frame for frame in all_frames if begin.time_s <= frame.time_s < last.time_s]
+        assert frames == [(frame.index, frame.time_s, frame.image.tobytes()) for frame in right]
+
+    @pytest.mark.parametrize("every", [1, 4])
+    def test_r9_only_the_last_frame_says_where_the_video_ends(
+        self, loaded: Reader[Options], uri: str, every: int
+    ) -> None:
+        video = loaded.probe(uri)
+        if video.live:
+            pytest.skip("a live video may have no end")
+        end: int | None = None
+        for frame in loaded.frames(video, every=every):
+            assert end is None
+            end = frame.end
+            assert end is None or frame.index < end <= frame.index + every
+
+    def test_r10_notices_are_one_line_each_and_never_fail(self, loaded: Reader[Options], uri: str) -> None:
+        video = loaded.probe(uri)
+        for _ in islice(loaded.frames(video), 3):
+            assert all(notice and "\n" not in notice for notice in loaded.notices(video))
 
     def test_r7_a_missing_source_is_named(self, loaded: Reader[Options], missing: str) -> None:
         with pytest.raises(VideoError, match=missing.split("/")[-1].split(".")[0]):

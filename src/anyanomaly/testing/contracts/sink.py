@@ -12,7 +12,7 @@ import pytest
 from anyanomaly.api import Sink, SinkOptions
 from anyanomaly.specs import SinkSpec
 from anyanomaly.testing.contracts.component import ComponentContract
-from anyanomaly.types import Event, QueryId, Score, SegmentScore, Timeline, Video
+from anyanomaly.types import Event, Notice, QueryId, Score, SegmentScore, Timeline, Video
 
 
 class SinkContract(ComponentContract):
@@ -68,3 +68,4 @@ def _write(sink: Sink[SinkOptions], name: str, value: float = 0.75) -> None:
     series = np.array([value, value], dtype=np.float32)
     sink.write_timeline(Timeline(video, "a car", 0, times_s, series, series.copy(), {"key": series.copy()}))
     sink.write_event(Event(name, "a car", 0.0, 0.08, 0.75, 0.0, "0.8. A car."))
+    sink.write_notice(Notice(name, f"{name}.mp4 has no timestamps."))

@@ -1,0 +1,151 @@
+"""Opening of video files with FFmpeg: local files in known containers only, and the choice of the video stream."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.codec.hwaccel import HWAccel
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from anyanomaly.errors import VideoError
+
+FORMATS = (
+    "mov,matroska,avi,mpegts,mpeg,flv,live_flv,kux,asf,asf_o,mxf,ogg,nut,ivf,obu,av1,h264,hevc,vvc,evc,cavsvideo,avs2,"
+    "avs3,apv,m4v,mpegvideo,h263,h261,vc1,vc1test,dirac,dnxhd,mjpeg,mjpeg_2000,mpjpeg,smjpeg,yuv4mpegpipe,dv,gxf,lxf,"
+    "wtv,ty,pva,nsv,rm,swf,nuv,dhav,ifv,hxvs,nc,luodat,mlv,cine,ser,r3d,rpl,flic,roq,smk,bink,gif,apng"
+)
+"""FFmpeg's demuxers that may read a file. None opens another file or an address, as playlists do."""
+
+MAX_PIXELS = 36_000_000
+"""Frames with more pixels than 8K (8192x4320) are refused: a header of a few bytes could ask for gigabytes."""
+
+READ_TIMEOUT_S = 30.0
+"""Longest time for one packet, so that a damaged file cannot keep the demuxer busy without end."""
+
+_NO_PICTURE = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+
+
+@contextmanager
+def open_video(uri: str, hwaccel: HWAccel | None = None) -> Iterator[InputContainer]:
+    """Open a local video file.
+
+    :raises VideoError: when it is missing, empty, not a file, not readable, or not a video that FFmpeg knows.
+    """
+    path = check_file(uri)
+    try:
+        container = av.open(
+            f"file:{path.absolute()}",  # the prefix keeps FFmpeg from reading the name as an address or a pattern
+            options={"format_whitelist": FORMATS, "protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)},
+            metadata_errors="replace",
+            timeout=READ_TIMEOUT_S,
+            hwaccel=hwaccel,
+        )
+    except (av.FFmpegError, ValueError) as error:
+        raise VideoError(
+            f"{uri} cannot be opened as a video: it is another kind of file, or is incomplete. "
+            f"Check that a player opens it, or copy or export it again."
+        ) from error
+    with container:
+        yield container
+
+
+def check_file(uri: str) -> Path:
+    """Return the path of a file that can be read and is not empty.
+
+    :raises VideoError: when there is none.
+    """
+    path = Path(uri)
+    try:
+        if path.is_dir():
+            raise VideoError(f"{uri} is a folder. For a folder of images use --reader images.")
+        if not path.exists():
+            raise VideoError(f"There is no file {uri}. Check the path.")
+        if not path.is_file():
+            raise VideoError(f"{uri} is not a regular file. Copy the video to a file.")
+        if path.stat().st_size == 0:
+            raise VideoError(f"{uri} is empty (0 bytes). Copy or record it again.")
+        os.close(os.open(path, os.O_RDONLY))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise VideoError(f"{uri} cannot be read: {reason}. Check its name and permissions.") from error
+    return path
+
+
+def choose_stream(container: InputContainer, uri: str, number: int | None) -> VideoStream:
+    """Return the video stream of a number from 0, or the one that players choose: default flag first, then the largest.
+
+    :raises VideoError: when there is no such stream, or no decoder for it.
+    """
+    streams = container.streams.video
+    if number is not None:
+        if number >= len(streams):
+            raise VideoError(
+                f"{uri} has {_count(len(streams), 'video stream')}, so there is no stream {number}. "
+                f"Use --reader.stream with a number from 0."
+            )
+        stream = streams[number]
+    else:
+        candidates = [stream for stream in streams if not stream.disposition & _NO_PICTURE]
+        if not candidates:
+            contents = "a cover picture, but no video" if streams else "no video stream"
+            raise VideoError(f"{uri} holds {contents}. Check that it is the right file.")
+        stream = max(candidates, key=_preference)
+    if stream.codec_context is None:
+        raise VideoError(
+            f"{uri} holds video in a codec that FFmpeg cannot decode ({_codec_name(container, stream)}). "
+            f"Export it again, for example as H.264."
+        )
+    if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
+        raise VideoError(
+            f"{uri} declares frames of {stream.codec_context.width}x{stream.codec_context.height} pixels, more than "
+            f"{MAX_PIXELS:,} pixels. Scale it down first."
+        )
+    return stream
+
+
+def describe_choice(container: InputContainer, stream: VideoStream, uri: str) -> str:
+    """Return a notice that the file has several video streams, or nothing."""
+    streams = [candidate for candidate in container.streams.video if not candidate.disposition & _NO_PICTURE]
+    if len(streams) < 2:
+        return ""
+    number = container.streams.video.index(stream)
+    return (
+        f"{uri} has {len(streams)} video streams; stream {number} ({stream.width}x{stream.height}) is used. "
+        f"--reader.stream names another."
+    )
+
+
+def frame_rate(stream: VideoStream) -> float:
+    """Return the nominal frames per second of a stream; 25 when the file states none that makes sense."""
+    rate = stream.guessed_rate or stream.average_rate or Fraction(25)
+    return float(rate) if 0 < rate < 1000 else 25.0
+
+
+def _preference(stream: VideoStream) -> tuple[bool, bool, int, int]:
+    context = stream.codec_context  # None: no decoder
+    pixels = context.width * context.height if context else 0
+    return context is not None, bool(stream.disposition & Disposition.default), pixels, -stream.index
+
+
+def _codec_name(container: InputContainer, stream: VideoStream) -> str:
+    """Return the name or the four-letter code of a codec without a decoder; PyAV has it in a log message only."""
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        description = container.dumps_format()  # type: ignore[attr-defined]  # not in PyAV's stubs
+    finally:
+        av.logging.set_level(level)
+    match = re.search(rf"Stream #0:{stream.index}\b.*?Video: (?:none \()?([^\s,]+)", description)
+    return match[1] if match else "unknown"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
