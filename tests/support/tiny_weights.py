@@ -36,6 +36,8 @@ def draw_weights(model: Any, tokenizer: Any, seed: int) -> None:
         scale = getattr(model.get_input_embeddings(), "scalar_embed_scale", 1.0)  # of Gemma
         norm.weight[:PLACES] += NORM * scale * (1.5 if inputs is outputs else 1.0)  # some add one to it
         _favour_answers(inputs, outputs, tokenizer, scale)
+        for weights in model.parameters():
+            weights.copy_(weights.bfloat16())  # no engine rounds them, in single or half precision
 
 
 def _favour_answers(inputs: Any, outputs: Any, tokenizer: Any, scale: float) -> None:
