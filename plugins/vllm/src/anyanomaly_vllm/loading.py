@@ -62,8 +62,7 @@ def inspect_model(options: VllmOptions, log: IO[bytes]) -> Model:
         processor, tokenizer = _load_processor(name, options)
         if options.has_pixel_limits:
             image_processor = getattr(processor, "image_processor", None)
-            low, high = limit_pixels(image_processor, options, f"Model {options.model!r}")
-            arguments["mm_processor_kwargs"] = {"min_pixels": low, "max_pixels": high}
+            arguments["mm_processor_kwargs"] = limit_pixels(image_processor, options, f"Model {options.model!r}")
         commit = str(getattr(config.hf_config, "_commit_hash", None) or "")
         revision = model_identity(options.model, commit or options.revision)
         return Model(
