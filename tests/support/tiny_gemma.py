@@ -76,6 +76,7 @@ def gemma4() -> tuple[Any, Any]:
         "hidden_size_per_layer_input": 32,
         "vocab_size_per_layer_input": len(tokenizer),
         "final_logit_softcapping": 30.0,
+        "use_bidirectional_attention": "vision",  # as in the large models, and in llama.cpp at this width
     }
     vision = {"head_dim": 16, "num_key_value_heads": 2, "patch_size": 16, "position_embedding_size": 256}
     vision["default_output_length"] = 70  # for vLLM, as in published configurations

@@ -100,7 +100,7 @@ def qwen3_vl() -> tuple[Any, Any]:
     vision = {"depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64}
     rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [8, 4, 4], "mrope_interleaved": True}
     config = Qwen3VLConfig(
-        text_config=text_sizes(tokenizer, head_dim=32, rope_parameters=rope),
+        text_config=text_sizes(tokenizer, head_dim=32, num_hidden_layers=3, rope_parameters=rope),
         vision_config=vision
         | {"num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1], "initializer_range": SCALE},
         **_qwen_ids(tokenizer),
@@ -181,7 +181,7 @@ def minicpmv4_6() -> tuple[Any, Any]:
     )
     config = MiniCPMV4_6Config(
         text_config=qwen3_5_text(tokenizer),
-        vision_config=vision_sizes(num_hidden_layers=3, image_size=112),
+        vision_config=vision_sizes(num_hidden_layers=3, image_size=980),  # llama.cpp has 70x70 positions in its code
         insert_layer_id=1,
         image_size=112,
         **token_ids(tokenizer, image_token="<|image_pad|>", video_token="<|video_pad|>"),
