@@ -55,7 +55,7 @@ def gemma4() -> tuple[Any, Any]:
         "boa_token": "<|audio>",
         "eoa_token": "<audio|>",
     }
-    special_tokens = ("<bos>", "<eos>", "<pad>", "<|turn>", "<turn|>", "<|think|>", "<|video|>", *named.values())
+    special_tokens = ("<|turn>", "<turn|>", "<|think|>", "<|video|>", *named.values())
     tokenizer = gemma_tokenizer(special_tokens, named, bos_token="<bos>", eos_token="<turn|>", pad_token="<pad>")
     processor = Gemma4Processor(
         Gemma4AudioFeatureExtractor(),
@@ -79,6 +79,7 @@ def gemma4() -> tuple[Any, Any]:
         "use_bidirectional_attention": "vision",  # as in the large models, and in llama.cpp at this width
     }
     vision = {"head_dim": 16, "num_key_value_heads": 2, "patch_size": 16, "position_embedding_size": 256}
+    vision["default_output_length"] = 70  # for vLLM, as in published configurations
     tokens = {"image_token": "<|image|>", "boi_token": "<|image>", "eoi_token": "<image|>", "video_token": "<|video|>"}
     config = Gemma4Config(
         text_config=text_sizes(tokenizer, **text),

@@ -139,7 +139,7 @@ def qwen3_5() -> tuple[Any, Any]:
 def qwen3_5_text(tokenizer: Any) -> dict[str, Any]:
     """Return the configuration of a tiny text model of Qwen3.5."""
     rope = {"rope_type": "default", "rope_theta": 1e7, "mrope_section": [3, 3, 2], "mrope_interleaved": True}
-    linear = {"key_head_dim": 32, "value_head_dim": 32, "num_key_heads": 2, "num_value_heads": 4}
+    linear = {"key_head_dim": 64, "value_head_dim": 64, "num_key_heads": 2, "num_value_heads": 4}
     return text_sizes(
         tokenizer,
         model_type="qwen3_5_text",
@@ -223,7 +223,7 @@ def glm4v() -> tuple[Any, Any]:
     rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 3, 3], "partial_rotary_factor": 0.5}
     vision = {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64}
     config = Glm4vConfig(
-        text_config=text_sizes(tokenizer, rope_parameters=rope),
+        text_config=text_sizes(tokenizer, rope_parameters=rope, attention_bias=True),  # it is for vLLM
         vision_config=vision | {"image_size": 112, "initializer_range": SCALE},
         **token_ids(tokenizer, **tokens),
     )

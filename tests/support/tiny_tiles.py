@@ -131,6 +131,8 @@ def lfm2_vl() -> tuple[Any, Any]:
         "num_hidden_layers": 4,
         "layer_types": ["conv", "full_attention", "conv", "full_attention"],
         "block_auto_adjust_ff_dim": False,
+        "conv_dim": 64,  # these two for vLLM, as in published configurations
+        "block_dim": 64,
     }
     config = Lfm2VlConfig(
         text_config=text_sizes(tokenizer, model_type="lfm2", tie_word_embeddings=True, **text),

@@ -75,6 +75,7 @@ def gemma_tokenizer(special: Sequence[str], named: dict[str, str] | None = None,
     """Return a BPE tokenizer as Gemma has it: a symbol stands for each space, unknown characters are bytes."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+    first_tokens = ["<pad>", "<eos>", "<bos>", "<unk>"]  # vLLM takes 0 for the padding
     byte_tokens = [f"<0x{byte:02X}>" for byte in range(256)]
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
@@ -82,7 +83,7 @@ def gemma_tokenizer(special: Sequence[str], named: dict[str, str] | None = None,
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("\u2581?[A-Za-z]+|.|\n"), "isolated")
     alphabet = [*map(chr, range(33, 127)), "\u2581", "\n"]
     trainer = trainers.BpeTrainer(
-        vocab_size=800, initial_alphabet=alphabet, special_tokens=["<unk>", *byte_tokens], show_progress=False
+        vocab_size=800, initial_alphabet=alphabet, special_tokens=[*first_tokens, *byte_tokens], show_progress=False
     )
     tokenizer.train_from_iterator(corpus(), trainer)
     tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
