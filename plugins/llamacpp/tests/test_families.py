@@ -37,8 +37,6 @@ def make_pair(tmp_path_factory: pytest.TempPathFactory) -> Make:
     pairs: dict[str, tuple[Path, Files]] = {}
 
     def make(family: str) -> tuple[Path, Files]:
-        if family == "smolvlm":
-            pytest.importorskip("num2words", reason="SmolVLM's processor in transformers needs num2words")
         if family not in pairs:
             folder = make_model(family, tmp_path_factory.mktemp(family))
             pairs[family] = folder, export(folder, tmp_path_factory.mktemp(f"{family}-gguf"))

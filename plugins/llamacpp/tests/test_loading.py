@@ -89,6 +89,23 @@ def test_the_projector_is_looked_up_beside_the_model_and_must_be_unambiguous(tmp
 
 
 @pytest.mark.parametrize(
+    ("projectors", "best"),
+    [
+        (["mmproj-BF16.gguf", "mmproj-F16.gguf", "mmproj-F32.gguf"], "mmproj-F16.gguf"),
+        (["mmproj-LFM2-VL-1.6B-F16.gguf", "mmproj-LFM2-VL-1.6B-Q8_0.gguf"], "mmproj-LFM2-VL-1.6B-F16.gguf"),
+        (["mmproj-gemma-4-E2B-it-Q8_0.gguf", "mmproj-gemma-4-E2B-it-bf16.gguf"], "mmproj-gemma-4-E2B-it-bf16.gguf"),
+        (["mmproj-GLM-4.6V-Flash-Q8_0.gguf"], "mmproj-GLM-4.6V-Flash-Q8_0.gguf"),
+    ],
+)
+def test_the_best_precision_of_a_projector_is_used(tmp_path: Path, projectors: list[str], best: str) -> None:
+    """Names as the repositories of the presets have them."""
+    model = write_header(tmp_path / "model-Q4_K_M.gguf", "llama")
+    for name in projectors:
+        write_header(tmp_path / name, "clip")
+    assert find_files(GgufOptions(model=str(model)))[1].path.name == best
+
+
+@pytest.mark.parametrize(
     ("architecture", "values", "says"),
     [
         ("clip", {}, "is a projector"),
