@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 PLUGINS := $(wildcard plugins/*)
 DEMO_PLUGINS := plugins/openclip plugins/transformers plugins/demo
 DEMO := .demo
-DEVELOP := accelerate bitsandbytes gguf hypothesis import-linter matplotlib mypy pytest ruff scipy
+DEVELOP := accelerate bitsandbytes gguf hypothesis import-linter matplotlib mypy num2words pytest ruff scipy
 
 .PHONY: demo test check fix docs bench
 

@@ -135,8 +135,8 @@ def prompt_ids(engine: str, backend: Any, queries: Sequence[Query], pad: int) ->
 
         running, ids = backend._running, []
         for query in queries:
-            images = [running._sizing.resize(image) for image in query.images]
-            with pieces_of(running._native, running._chat.render(query), images) as pieces:
+            text = running._chat.render(query)
+            with pieces_of(running._native, text, query.images, running._layout) as pieces:
                 ids.append([token for piece in pieces for token in (piece.tokens or (pad,) * piece.n_tokens)])
         return ids
     limit = {"max_tokens": 1, **({"return_token_ids": True} if engine == "vllm server" else {})}

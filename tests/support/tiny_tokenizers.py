@@ -14,20 +14,6 @@ QUESTION = (
 EVENT_TEXTS = ("bicycle", "car", "person running", "throwing", "jumping", "fighting", "a red square", "too close")
 SYSTEM = "You are a vision anomaly detector."
 
-# One message per turn between special tokens; the answer starts after the last line.
-CHAT_TEMPLATE = (
-    "{%- for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}"
-    "{%- if message.content is string %}{{ message.content }}{%- else %}{%- for part in message.content %}"
-    "{%- if part.type == 'image' %}{{ 'IMAGE' }}{%- else %}{{ part.text }}{%- endif %}"
-    "{%- endfor %}{%- endif %}{{ '<|im_end|>\n' }}{%- endfor %}"
-    "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{%- endif %}"
-)
-
-
-def chat_template(image: str) -> str:
-    """Return the chat template in which the text ``image`` stands for an image."""
-    return CHAT_TEMPLATE.replace("IMAGE", image)
-
 
 def corpus() -> list[str]:
     """Return the texts that the tokenizers are trained on: the questions, and every score with one decimal."""
@@ -35,28 +21,39 @@ def corpus() -> list[str]:
     return [SYSTEM, *questions, *(f"The score is {tenths / 10}." for tenths in range(11)), "system user assistant"]
 
 
-# How Qwen2 splits a text into words, each digit on its own; llama.cpp calls this rule "qwen2".
-QWEN2_WORDS = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+# How the families split a text into words; llama.cpp calls these rules "qwen2", "qwen35" and "llama3".
+_CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|"
+QWEN2_WORDS = _CONTRACTIONS + r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+QWEN35_WORDS = (
+    _CONTRACTIONS + r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+LLAMA3_WORDS = QWEN2_WORDS.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
 
 
-def byte_tokenizer(special: Sequence[str], named: dict[str, str] | None = None, *, digits: bool = True) -> Any:
-    """Return a byte-level BPE tokenizer; with ``digits`` it splits words as Qwen2 does, else as GPT-2."""
+def byte_tokenizer(
+    special: Sequence[str], named: dict[str, str] | None = None, *, words: str = QWEN2_WORDS, **tokens: str
+) -> Any:
+    """Return a byte-level BPE tokenizer.
+
+    :param special: special tokens besides those of `CHATML`. :param named: those with a name in transformers.
+    :param words: a regular expression for words; empty: those of GPT-2.
+    :param tokens: ``eos_token``, ``pad_token``, and ``bos_token`` where a text begins with one.
+    """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
-    if digits:
-        words = pre_tokenizers.Split(Regex(QWEN2_WORDS), "isolated")
+    if words:
+        split = pre_tokenizers.Split(Regex(words), "isolated")
         as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, as_bytes])
     else:
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        split = pre_tokenizers.Digits(individual_digits=True)
+        as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, as_bytes])
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator(corpus(), trainer)
-    return _wrap(tokenizer, special, named)
+    return _wrap(tokenizer, special, named, **tokens)
 
 
 def metaspace_tokenizer(special: Sequence[str], named: dict[str, str] | None = None) -> Any:
@@ -74,14 +71,39 @@ def metaspace_tokenizer(special: Sequence[str], named: dict[str, str] | None = N
     return _wrap(tokenizer, special, named, unk_token="<unk>")
 
 
-def _wrap(tokenizer: Any, special: Sequence[str], named: dict[str, str] | None, **settings: str) -> Any:
+def gemma_tokenizer(special: Sequence[str], named: dict[str, str] | None = None, **tokens: str) -> Any:
+    """Return a BPE tokenizer as Gemma has it: a symbol stands for each space, unknown characters are bytes."""
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    first_tokens = ["<pad>", "<eos>", "<bos>", "<unk>"]  # vLLM takes 0 for the padding
+    byte_tokens = [f"<0x{byte:02X}>" for byte in range(256)]
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
+    # Words are learned apart, and then searched in whole lines.
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("\u2581?[A-Za-z]+|.|\n"), "isolated")
+    alphabet = [*map(chr, range(33, 127)), "\u2581", "\n"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=800, initial_alphabet=alphabet, special_tokens=[*first_tokens, *byte_tokens], show_progress=False
+    )
+    tokenizer.train_from_iterator(corpus(), trainer)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
+    return _wrap(tokenizer, special, named, unk_token="<unk>", **tokens)
+
+
+CHATML = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+
+def _wrap(tokenizer: Any, special: Sequence[str], named: dict[str, str] | None, **tokens: str) -> Any:
+    from tokenizers.processors import TemplateProcessing
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer.add_special_tokens(["<|endoftext|>", "<|im_start|>", "<|im_end|>", *special])
+    tokenizer.add_special_tokens([*CHATML, *special])
+    if bos := tokens.get("bos_token"):
+        ids = [(bos, tokenizer.token_to_id(bos))]
+        tokenizer.post_processor = TemplateProcessing(single=f"{bos} $A", pair=f"{bos} $A $B", special_tokens=ids)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
         extra_special_tokens=named or {},
-        **settings,
+        **{"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"} | tokens,
     )

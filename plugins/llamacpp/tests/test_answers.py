@@ -34,12 +34,10 @@ def decoded_logprobs(backend: GgufBackend, query: Query) -> dict[str, float]:
     running = backend._running
     assert running is not None
     text = running._chat.render(query)
-    assert running._sizing is not None
-    images = [running._sizing.resize(image) for image in query.images]
     logprobs = {}
     for choice in query.sampling.choices:
         tokens = running._native.encode(choice)
-        with open_prompt(running._native, text, images) as pieces:
+        with open_prompt(running._native, text, query.images, running._layout) as pieces:
             row = running._decoder.prefill(pieces, len(tokens))
         logprobs[choice] = 0.0
         for n, token in enumerate(tokens):

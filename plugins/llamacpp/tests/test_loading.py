@@ -39,7 +39,8 @@ def load(model: Path | str, **options: object) -> None:
 
 def test_each_preset_names_its_own_model_and_differs_in_defaults_alone() -> None:
     specs = {spec.name: spec for spec in anyanomaly_register_backends()}
-    assert set(specs) == {"gguf", "qwen-gguf", "minicpm-gguf", "smolvlm-gguf"}
+    families = "qwen qwen3 qwen35 internvl35 minicpm minicpm46 gemma4 smolvlm smolvlm-256m smolvlm-500m lfm2 glm46v"
+    assert set(specs) == {"gguf", *(f"{family}-gguf" for family in families.split())}
     models = set()
     for spec in specs.values():
         module, _, name = spec.options.partition(":")
@@ -79,6 +80,9 @@ def test_the_projector_is_looked_up_beside_the_model_and_must_be_unambiguous(tmp
     half = write_header(tmp_path / "mmproj-model-f16.gguf", "clip")
     write_header(tmp_path / "mmproj-model-bf16.gguf", "clip")
     assert find_files(options)[1].path == half
+    half.unlink()
+    assert find_files(options)[1].path.name == "mmproj-model-bf16.gguf"
+    write_header(half, "clip")
     write_header(tmp_path / "mmproj-other-f16.gguf", "clip")
     with pytest.raises(UsageError, match=r"mmproj-model-f16\.gguf, mmproj-other-f16\.gguf.*--backend\.mmproj"):
         find_files(options)

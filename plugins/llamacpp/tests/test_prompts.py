@@ -1,15 +1,12 @@
-"""What the model is query: the chat template's text, and images at the size that transformers gives them."""
+"""What the model reads: the chat template's text. And what the machine offers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
-from anyanomaly_llamacpp.engine import IMAGE
-from anyanomaly_llamacpp.images import ImageSizing, read_sizing
+from anyanomaly_llamacpp.images import IMAGE
 from anyanomaly_llamacpp.machine import free_memory, usable_cores
-from anyanomaly_llamacpp.options import GgufOptions
 from anyanomaly_llamacpp.prompts import Chat
 
 from anyanomaly.errors import UsageError
@@ -73,48 +70,6 @@ def test_templates_and_questions_that_cannot_be_used_are_refused(ask: Ask) -> No
         chat(PLAIN, "<end>").render(ask(0, prompt="an <end> of it"))
     with pytest.raises(UsageError, match="does not take a question with images"):
         chat("{{ messages[0].role }}").render(ask(0))
-
-
-@pytest.mark.engine
-def test_sizes_are_those_of_the_image_processor() -> None:
-    from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
-
-    random = np.random.default_rng(0)
-    for low, high, factor in ((3136, 28224, 28), (3136, 12845056, 28), (65536, 262144, 32)):
-        size = ImageSizing(factor, low, high)
-        for height, width in [*random.integers(8, 1200, (300, 2)).tolist(), [13, 700], [224, 224], [240, 320]]:
-            assert size.size(height, width) == smart_resize(height, width, factor, low, high)
-    with pytest.raises(UsageError, match="too elongated"):
-        ImageSizing(28, 3136, 28224).size(10, 2001)
-
-
-@pytest.mark.engine
-def test_pixels_are_those_of_the_image_processor() -> None:
-    """Within the rounding of one grey level."""
-    import torch
-    from torchvision.transforms.v2.functional import InterpolationMode, resize
-
-    image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
-    ours = ImageSizing(28, 3136, 252 * 196).resize(image)
-    theirs = resize(
-        torch.from_numpy(image).permute(2, 0, 1), list(ours.shape[:2]), InterpolationMode.BICUBIC, antialias=True
-    )
-    assert ours.shape == (168, 252, 3)
-    assert np.abs(ours.astype(int) - theirs.permute(1, 2, 0).numpy()).max() <= 1
-    assert ImageSizing(28, 3136, 224 * 224).resize(ours) is ours
-
-
-def test_limits_come_from_the_file_the_options_or_the_published_model() -> None:
-    header = {"clip.projector_type": "qwen2.5vl_merger", "clip.vision.patch_size": 14}
-    assert read_sizing(header, GgufOptions()) == ImageSizing(28, 3136, 12845056)
-    named = header | {"clip.vision.image_min_pixels": 5000, "clip.vision.image_max_pixels": 9000}
-    assert read_sizing(named, GgufOptions()) == ImageSizing(28, 5000, 9000)
-    assert read_sizing(named, GgufOptions(max_pixels=4000)) == ImageSizing(28, 4000, 4000)
-    assert read_sizing(named, GgufOptions(min_pixels=10000)) == ImageSizing(28, 10000, 10000)
-    idefics_header = {"clip.projector_type": "idefics3", "clip.vision.patch_size": 14}
-    assert read_sizing(idefics_header, GgufOptions()) is None
-    with pytest.raises(UsageError, match=r"by their area.*--backend\.max-pixels"):
-        read_sizing(idefics_header, GgufOptions(max_pixels=4000))
 
 
 def test_threads_are_cores_within_the_cpu_limit_of_the_container(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from anyanomaly_transformers.backend import TransformersBackend
 from anyanomaly_transformers.options import TransformersOptions
 
 from anyanomaly.types import Query, QueryId, Sampling
-from tests.support.tiny_models import ARCHITECTURES, make_model
+from tests.support.tiny_models import ARCHITECTURES, TODAY, make_model
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
     return get
 
 
-@pytest.fixture(scope="session", params=sorted(ARCHITECTURES))
+@pytest.fixture(scope="session", params=sorted(ARCHITECTURES | TODAY))
 def backend(request: pytest.FixtureRequest, checkpoint: Callable[[str], Path]) -> Iterator[TransformersBackend]:
     with TransformersBackend(TransformersOptions(model=str(checkpoint(request.param)), device="cpu")) as loaded:
         yield loaded

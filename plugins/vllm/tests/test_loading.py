@@ -31,7 +31,9 @@ from anyanomaly.types import Query
 
 def test_each_preset_names_its_own_model_and_differs_in_defaults_alone() -> None:
     specs = {spec.name: spec for spec in anyanomaly_register_backends()}
-    assert set(specs) == {"vllm", "qwen-vllm", "qwen-vllm-7b", "qwen3-vllm", "minicpm-vllm", "llava-vllm"}
+    today = "qwen35 internvl35 minicpm46 gemma4 smolvlm-256m smolvlm-500m lfm2 glm46v"
+    names = [f"{family}-vllm" for family in f"qwen qwen3 minicpm llava {today}".split()]
+    assert set(specs) == {"vllm", "qwen-vllm-7b", *names}
     models = set()
     for spec in specs.values():
         module, _, name = spec.options.partition(":")
@@ -175,6 +177,13 @@ STARTED = RuntimeError("Engine core initialization failed. See root cause above.
         ),
         (ChildProcessError("a process ended"), "", True, BackendError, "answered. Finished segments are kept"),
         (ValueError("please pass trust_remote_code=True"), "", False, UsageError, "--backend.trust-remote-code"),
+        (
+            EngineDeadError("EngineCore encountered an issue"),
+            f"Dumping input data with config: trust_remote_code=False, dtype=float32\n{LOG}",
+            True,
+            BackendError,
+            "died.*first cause",
+        ),
         (ValueError("The decoder prompt is longer than the maximum model length"), "", True, BackendError, "max-side"),
         (KeyError("x"), "", True, BackendError, "KeyError"),
     ],

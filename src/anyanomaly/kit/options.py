@@ -39,7 +39,7 @@ class HubModelOptions(Options):
 
 
 class PixelOptions(Options):
-    """Limits of an image's area, for models that size images by their area (the Qwen models)."""
+    """Limits of an image's area, for models that size images by their area (Qwen-VL, GLM-4.xV, Gemma 4)."""
 
     min_pixels: int | None = Field(
         None, ge=1, description="enlarge images below this many pixels (models that size images by area)"

@@ -21,6 +21,21 @@ GGUF = BackendSpec(
     licence="the model's",
 )
 
+# Family, model, bits of a weight, options, GB of both files, licence.
+PRESETS = (
+    ("qwen3", "Qwen3-VL 4B", 4, "Qwen3Options", 3.3, "Apache-2.0"),
+    ("qwen35", "Qwen3.5 4B", 4, "Qwen35Options", 3.4, "Apache-2.0"),
+    ("internvl35", "InternVL3.5 4B", 4, "InternVl35Options", 3.4, "Apache-2.0"),
+    ("minicpm", "MiniCPM-V 2.6", 4, "MiniCpmOptions", 6, "see its page"),
+    ("minicpm46", "MiniCPM-V 4.6", 4, "MiniCpm46Options", 1.6, "see its page"),
+    ("gemma4", "Gemma 4 E4B", 4, "Gemma4Options", 6, "see its page"),
+    ("smolvlm", "SmolVLM2 2.2B", 4, "SmolVlmOptions", 2, "Apache-2.0"),
+    ("smolvlm-256m", "SmolVLM2 256M", 8, "SmolVlm256mOptions", 0.4, "Apache-2.0"),
+    ("smolvlm-500m", "SmolVLM2 500M", 8, "SmolVlm500mOptions", 0.6, "Apache-2.0"),
+    ("lfm2", "LFM2-VL 1.6B", 8, "Lfm2Options", 2.1, "see its page"),
+    ("glm46v", "GLM-4.6V-Flash 9B", 4, "Glm46vOptions", 7.2, "MIT"),
+)
+
 
 @hookimpl
 def anyanomaly_register_backends() -> list[BackendSpec]:
@@ -37,20 +52,15 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
             memory="about 3 GB",
             licence="Qwen research",
         ),
-        replace(
-            GGUF,
-            name="minicpm-gguf",
-            summary="MiniCPM-V 2.6 over llama.cpp, 4 bits",
-            options="anyanomaly_llamacpp.options:MiniCpmOptions",
-            memory="about 6 GB",
-            licence="see its page",
-        ),
-        replace(
-            GGUF,
-            name="smolvlm-gguf",
-            summary="SmolVLM2 2.2B over llama.cpp, 4 bits",
-            options="anyanomaly_llamacpp.options:SmolVlmOptions",
-            memory="about 2 GB",
-            licence="Apache-2.0",
+        *(
+            replace(
+                GGUF,
+                name=f"{family}-gguf",
+                summary=f"{model} over llama.cpp, {bits} bits",
+                options=f"anyanomaly_llamacpp.options:{options}",
+                memory=f"about {gigabytes} GB",
+                licence=licence,
+            )
+            for family, model, bits, options, gigabytes, licence in PRESETS
         ),
     ]

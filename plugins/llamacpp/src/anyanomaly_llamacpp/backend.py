@@ -12,13 +12,15 @@ from anyanomaly.api import Backend
 from anyanomaly.core.trie import inner_paths
 from anyanomaly.kit import ChoiceEncoder, answer_in_groups, answer_logprobs, fingerprint, require_loaded
 from anyanomaly.types import Answer, Query
+from anyanomaly_llamacpp.cache_sizes import read_cache_sizes
 from anyanomaly_llamacpp.checkpoint import check_pair, find_files
 from anyanomaly_llamacpp.chunks import Chunk, open_prompt
 from anyanomaly_llamacpp.decoder import Decoder
-from anyanomaly_llamacpp.engine import IMAGE, NativeModel, StopFlag, load_native_model
+from anyanomaly_llamacpp.engine import NativeModel, StopFlag, load_native_model
 from anyanomaly_llamacpp.generation import penalise, token_chooser
 from anyanomaly_llamacpp.header import read_header
-from anyanomaly_llamacpp.images import ImageSizing, read_sizing
+from anyanomaly_llamacpp.images import IMAGE, ImageLayout
+from anyanomaly_llamacpp.layouts import read_layout
 from anyanomaly_llamacpp.machine import usable_cores
 from anyanomaly_llamacpp.options import GgufOptions
 from anyanomaly_llamacpp.prompts import Chat
@@ -53,23 +55,24 @@ class GgufBackend(Backend[GgufOptions]):
         model, mmproj = find_files(self.options)
         text, vision = read_header(model.path), read_header(mmproj.path)
         check_pair(text, vision, model.path.name, mmproj.path.name)
-        sizing = read_sizing(vision, self.options)
-        threads = self.options.threads or usable_cores()
         chat = Chat(text, model.path.name)
-        native = load_native_model(model.path, mmproj.path, self.options, sizing, threads)
+        layout = read_layout(vision, self.options)
+        threads = self.options.threads or usable_cores()
+        native = load_native_model(model.path, mmproj.path, self.options, layout, threads)
         decoder = Decoder(
             native,
             self._stop,
+            read_cache_sizes(text),
             threads=threads,
             chunk_tokens=self.options.chunk_tokens,
             context_size=self.options.context_size,
         )
-        self._running = _RunningModel(native, decoder, chat, sizing)
+        self._running = _RunningModel(native, decoder, chat, layout)
         self.revision = f"{model.identity}/{mmproj.identity}"
         self._fingerprint = fingerprint(
             "gguf",
             self.revision,
-            pixels=f"{sizing.min_pixels}-{sizing.max_pixels}" if sizing else "",
+            layout=repr(layout),
             **{"llama-cpp-python": llama_cpp.__version__},
         )
 
@@ -84,7 +87,7 @@ class GgufBackend(Backend[GgufOptions]):
 
     @property
     def fingerprint(self) -> str:
-        """Weights, projector, pixel limits and release; known after `load`.
+        """Weights, projector, sizes of images and release; known after `load`.
 
         :raises BackendError: before `load`.
         """
@@ -121,8 +124,8 @@ class GgufBackend(Backend[GgufOptions]):
 class _RunningModel:
     """A loaded model with its chat template and decoder."""
 
-    def __init__(self, native: NativeModel, decoder: Decoder, chat: Chat, sizing: ImageSizing | None) -> None:
-        self._native, self._decoder, self._chat, self._sizing = native, decoder, chat, sizing
+    def __init__(self, native: NativeModel, decoder: Decoder, chat: Chat, layout: ImageLayout | None) -> None:
+        self._native, self._decoder, self._chat, self._layout = native, decoder, chat, layout
         self._encode_choices = ChoiceEncoder(native.encode)
 
     def close(self) -> None:
@@ -131,8 +134,7 @@ class _RunningModel:
 
     def answer(self, query: Query) -> Answer:
         prompt = self._chat.render(query)
-        images = [self._sizing.resize(image) if self._sizing else image for image in query.images]
-        with open_prompt(self._native, prompt, images) as chunks:
+        with open_prompt(self._native, prompt, query.images, self._layout) as chunks:
             if query.sampling.choices:
                 return self._score_choices(query, prompt.rpartition(IMAGE)[2], chunks)
             return self._generate(query, chunks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +15,16 @@ from anyanomaly_llamacpp.options import GgufOptions
 ARCHITECTURES = {
     "qwen2vl_merger": {"qwen2vl"},
     "qwen2.5vl_merger": {"qwen2vl"},
-    "qwen3vl_merger": {"qwen3vl", "qwen3vlmoe"},
+    "qwen3vl_merger": {"qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe"},
+    "minicpmv4_6": {"qwen35"},
     "gemma3": {"gemma3"},
+    "gemma4v": {"gemma4"},
+    "gemma4uv": {"gemma4"},
+    "lfm2": {"lfm2", "lfm2moe"},
+    "glm4v": {"glm4", "glm4moe"},
 }
+PRECISION = re.compile(r"[-_.](bf16|f16|f32|q\d\w*)(?=[-_.])")  # in the name of a file
+PRECISIONS = ("f16", "bf16", "f32")  # of a projector, the best first: half precision is fast everywhere
 PROJECTOR = "clip"  # general.architecture of a projector's file
 
 
@@ -42,8 +50,7 @@ def find_files(options: GgufOptions) -> tuple[ModelFile, ModelFile]:
     else:
         names = sorted(path.name for path in model.path.parent.glob("*.gguf") if _is_projector(path.name))
     names = [name for name in names if name != model.path.name]
-    if len(names) > 1:  # the same projector in several precisions: take half precision
-        names = [name for name in names if "f16" in name.lower() and "bf16" not in name.lower()] or names
+    names = _choose_precision(names)
     if not names:
         raise MissingRequirement(
             f"There is no projector (mmproj) beside model {options.model!r}, so it cannot see images. "
@@ -60,6 +67,19 @@ def find_files(options: GgufOptions) -> tuple[ModelFile, ModelFile]:
 
 def _is_projector(name: str) -> bool:
     return "mmproj" in name.lower()
+
+
+def _choose_precision(names: list[str]) -> list[str]:
+    """Return each projector once, of several precisions the first of `PRECISIONS`, or the first name."""
+
+    def rank(name: str) -> int:
+        precision = PRECISION.search(name.lower())
+        return PRECISIONS.index(precision[1]) if precision and precision[1] in PRECISIONS else len(PRECISIONS)
+
+    projectors: dict[str, str] = {}
+    for name in sorted(names, key=rank):
+        projectors.setdefault(PRECISION.sub("", name.lower()), name)
+    return sorted(projectors.values())
 
 
 def _gguf_on_hub(name: str) -> HubFile | None:
@@ -116,7 +136,7 @@ def check_pair(text: Mapping[str, Any], vision: Mapping[str, Any], model: str, m
         raise UsageError(f"{mmproj!r} is not a projector. Give the mmproj file of the model as --backend.mmproj.")
     if not vision.get("clip.has_vision_encoder"):
         raise UsageError(f"The projector {mmproj!r} does not take images. Use a model with vision.")
-    projector_type = vision.get("clip.projector_type", "")
+    projector_type = vision.get("clip.projector_type") or vision.get("clip.vision.projector_type", "")
     with_own_projector = {name for names in ARCHITECTURES.values() for name in names}
     if projector_type in ARCHITECTURES:
         fits = architecture in ARCHITECTURES[projector_type]

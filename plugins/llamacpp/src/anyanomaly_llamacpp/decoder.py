@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
@@ -15,15 +14,17 @@ from llama_cpp import mtmd_cpp
 
 from anyanomaly.core.trie import Tokens, inner_paths, steps
 from anyanomaly.errors import BackendError, UsageError
+from anyanomaly_llamacpp.cache_sizes import CacheSizes
 from anyanomaly_llamacpp.chunks import Chunk
 from anyanomaly_llamacpp.engine import NativeModel, StopFlag, take_error
+from anyanomaly_llamacpp.image_encoder import ImageEncoder
 from anyanomaly_llamacpp.machine import free_memory
 
 Logits = npt.NDArray[np.float64]  # (n_vocabulary,)
 
 MAX_PATHS = 15  # paths of the allowed answers in one batch, each a sequence of its own beside the prompt's
+MAX_RECURRENT_PATHS = 2  # the same with recurrent layers, whose states take tens of MB for each sequence
 MAX_OUTPUTS = 128  # tokens of those paths; each costs a row of logits
-MAX_IMAGES = 32  # encoded images in the cache
 CONTEXT_STEP = 1024  # tokens by which the context grows
 
 
@@ -39,15 +40,24 @@ class Step(NamedTuple):
 class Decoder:
     """One llama.cpp context. It holds the last prompt, chunk by chunk, as a prefix cache for the next one.
 
-    Each chunk is decoded by itself, so that numbers do not depend on what the context held before.
+    Each chunk is decoded by itself, so that numbers do not depend on what the context held before. A recurrent state
+    cannot be truncated, so a second sequence keeps the prompt up to its last chunk, which is most often the question.
     """
 
     def __init__(
-        self, native: NativeModel, stop: StopFlag, *, threads: int, chunk_tokens: int, context_size: int
+        self,
+        native: NativeModel,
+        stop: StopFlag,
+        cache_sizes: CacheSizes,
+        *,
+        threads: int,
+        chunk_tokens: int,
+        context_size: int,
     ) -> None:
         """:raises UsageError: when ``context_size`` is larger than the model's."""
         self._native = native
         self._stop = stop
+        self._cache_sizes = cache_sizes
         self._threads = threads
         self._batch_tokens = chunk_tokens
         self._max_size = context_size or native.max_tokens
@@ -60,14 +70,20 @@ class Decoder:
         self._size = context_size  # tokens that the context holds
         self._chunk_keys: list[Hashable] = []  # of the chunks in the context
         self._chunk_ends: list[int] = []  # position after each of them
-        self._images: OrderedDict[Hashable, npt.NDArray[np.float32]] = OrderedDict()
+        self._max_paths = MAX_RECURRENT_PATHS if native.is_recurrent else MAX_PATHS
+        self._copy_sequence = self._max_paths + 1  # holds the chunks that a recurrent state can return to
+        self._n_copied = 0  # chunks in it
+        self._encoder = ImageEncoder(native)
 
     def close(self) -> None:
         """Free the context."""
         if self._context is not None:
             llama_cpp.llama_free(self._context)
         self._context = None
-        self._chunk_keys, self._chunk_ends = [], []
+        self._forget()
+
+    def _forget(self) -> None:
+        self._chunk_keys, self._chunk_ends, self._n_copied = [], [], 0
 
     def prefill(self, chunks: Sequence[Chunk], n_more: int) -> Logits:
         """Prefill a prompt, with room for ``n_more`` tokens, and return the logits of the next token.
@@ -78,17 +94,36 @@ class Decoder:
         self._ensure_room(chunks, n_more)
         pairs = zip(self._chunk_keys, chunks, strict=False)
         n_shared = len(list(takewhile(lambda pair: pair[0] == pair[1].key, pairs)))
-        n_shared = min(n_shared, len(chunks) - 1)  # decode the last one again: its logits are needed
-        start = self._chunk_ends[n_shared - 1] if n_shared else 0
-        if not llama_cpp.llama_memory_seq_rm(self._memory, 0, start, -1):  # a model whose cache cannot be truncated
-            llama_cpp.llama_memory_clear(self._memory, True)
-            n_shared = start = 0
-        del self._chunk_keys[n_shared:], self._chunk_ends[n_shared:]
+        n_shared = self._truncate(min(n_shared, len(chunks) - 1))  # decode the last one again: its logits are needed
+        start = self._chunk_ends[-1] if n_shared else 0
         for chunk in chunks[n_shared:]:
+            if chunk is chunks[-1] and self._native.is_recurrent:
+                self._copy_state()
             start = self._decode_chunk(chunk, start, needs_logits=chunk is chunks[-1])
             self._chunk_keys.append(chunk.key)
             self._chunk_ends.append(start)
         return self._logits(-1)
+
+    def _truncate(self, n_chunks: int) -> int:
+        """Remove all but the first ``n_chunks`` from the context, or more where it must; return how many it holds."""
+        if self._native.is_recurrent and 0 < self._n_copied <= n_chunks:
+            n_chunks = self._n_copied
+            llama_cpp.llama_memory_seq_rm(self._memory, 0, -1, -1)
+            llama_cpp.llama_memory_seq_cp(self._memory, self._copy_sequence, 0, -1, -1)
+        else:
+            start = self._chunk_ends[n_chunks - 1] if n_chunks else 0
+            if self._native.is_recurrent or not llama_cpp.llama_memory_seq_rm(self._memory, 0, start, -1):
+                llama_cpp.llama_memory_clear(self._memory, True)
+                n_chunks = self._n_copied = 0
+        del self._chunk_keys[n_chunks:], self._chunk_ends[n_chunks:]
+        return n_chunks
+
+    def _copy_state(self) -> None:
+        """Keep the chunks in the context as those that a recurrent state can return to."""
+        if self._n_copied != len(self._chunk_keys):
+            self._n_copied = len(self._chunk_keys)
+            llama_cpp.llama_memory_seq_rm(self._memory, self._copy_sequence, -1, -1)
+            llama_cpp.llama_memory_seq_cp(self._memory, 0, self._copy_sequence, -1, -1)
 
     def append(self, token: int, n_before: int) -> Logits:
         """Decode the answer's next token, which follows ``n_before`` others, and return the logits after it.
@@ -106,7 +141,7 @@ class Decoder:
         :raises BackendError: when llama.cpp fails.
         """
         logits: dict[Tokens, Logits] = {(): root}
-        for paths in _split_paths(inner_paths(answers)):
+        for paths in _split_paths(inner_paths(answers), self._max_paths):
             logits |= self._decode_paths(paths)
         return {prefix: _logprobs(logits[prefix], tokens) for prefix, tokens in steps(answers).items()}
 
@@ -142,7 +177,7 @@ class Decoder:
         return start + chunk.n_positions
 
     def _decode_image(self, chunk: Chunk, start: int) -> int:
-        embeddings = self._encode_image(chunk)
+        embeddings = self._encoder.encode(chunk)
         end = llama_cpp.llama_pos(start)
         code = mtmd_cpp.mtmd_helper_decode_image_chunk(
             self._native.vision,
@@ -158,20 +193,6 @@ class Decoder:
         )
         self._check(code)
         return int(end.value)
-
-    def _encode_image(self, chunk: Chunk) -> npt.NDArray[np.float32]:
-        """Return the projector's embeddings (n_tokens, embedding size) of an image, from the cache or computed."""
-        if chunk.key in self._images:
-            self._images.move_to_end(chunk.key)
-            return self._images[chunk.key]
-        if mtmd_cpp.mtmd_encode_chunk(self._native.vision, chunk.handle):
-            raise BackendError(f"llama.cpp failed to encode an image: {take_error()}.")
-        values = mtmd_cpp.mtmd_get_output_embd(self._native.vision)
-        shape = (chunk.n_tokens, self._native.embedding_size)
-        self._images[chunk.key] = np.ctypeslib.as_array(values, shape).copy()
-        if len(self._images) > MAX_IMAGES:
-            self._images.popitem(last=False)
-        return self._images[chunk.key]
 
     def _decode(self, batch: Sequence[Step]) -> None:
         native_batch = llama_cpp.llama_batch_init(len(batch), 0, 1)
@@ -190,7 +211,7 @@ class Decoder:
         if not code:
             return
         llama_cpp.llama_memory_clear(self._memory, True)  # a chunk may be half decoded
-        self._chunk_keys, self._chunk_ends = [], []
+        self._forget()
         if self._stop:
             raise KeyboardInterrupt
         raise BackendError(f"llama.cpp failed: {take_error()}.")
@@ -212,6 +233,10 @@ class Decoder:
                 f"{self._max_size}. Use a larger --backend.context-size (at most {self._native.max_tokens}), or "
                 "smaller images: --backend.max-pixels, --reader.max-side."
             )
+        widest = max((chunk.n_tokens for chunk in chunks if not chunk.tokens), default=0)
+        if self._native.sees_images_whole and widest > self._batch_tokens:
+            self._batch_tokens = widest
+            self.close()
         if self._context is None or needed > self._size:
             self.close()
             rounded = -(-needed // CONTEXT_STEP) * CONTEXT_STEP
@@ -219,14 +244,16 @@ class Decoder:
             self._context = self._new_context()
 
     def _new_context(self) -> Any:
-        needed, available = self._size * self._native.token_bytes, free_memory()
+        n_sequences = self._max_paths + 1 + self._native.is_recurrent
+        states = n_sequences * self._cache_sizes.state_bytes
+        needed, available = self._size * self._cache_sizes.token_bytes + states, free_memory()
         # llama.cpp would allocate it, and the system would kill a process later.
         if not self._native.on_gpu and needed > available:
             raise self._memory_error(f"it takes {needed / 2**30:.1f} GiB, and {available / 2**30:.1f} are free")
         settings = llama_cpp.llama_context_default_params()
         settings.n_ctx = self._size
         settings.n_batch = settings.n_ubatch = min(self._batch_tokens, self._size)
-        settings.n_seq_max = MAX_PATHS + 1
+        settings.n_seq_max = n_sequences
         settings.n_outputs_max = min(MAX_OUTPUTS, settings.n_batch)
         settings.n_threads = settings.n_threads_batch = self._threads
         settings.kv_unified = True  # sequences share the prompt's cells
@@ -245,8 +272,8 @@ class Decoder:
         )
 
 
-def _split_paths(paths: Iterable[Tokens]) -> Iterator[list[Tokens]]:
-    """Split ``paths`` into groups of one batch each.
+def _split_paths(paths: Iterable[Tokens], most: int) -> Iterator[list[Tokens]]:
+    """Split ``paths`` into groups of one batch each, with at most ``most`` paths.
 
     :raises UsageError: when one is too long for a batch.
     """
@@ -254,7 +281,7 @@ def _split_paths(paths: Iterable[Tokens]) -> Iterator[list[Tokens]]:
     for path in paths:
         if len(path) > MAX_OUTPUTS:
             raise UsageError(f"An allowed answer of {len(path) + 1} tokens is too long. Use shorter ones.")
-        if len(group) == MAX_PATHS or sum(map(len, group)) + len(path) > MAX_OUTPUTS:
+        if len(group) == most or sum(map(len, group)) + len(path) > MAX_OUTPUTS:
             yield group
             group = []
         group.append(path)

@@ -12,10 +12,8 @@ import llama_cpp
 from llama_cpp import mtmd_cpp
 
 from anyanomaly.errors import BackendError, UsageError
-from anyanomaly_llamacpp.images import ImageSizing
+from anyanomaly_llamacpp.images import IMAGE, ImageLayout
 from anyanomaly_llamacpp.options import GgufOptions
-
-IMAGE = "<__anyanomaly_image__>"  # stands for an image in a prompt's text
 
 _ERROR = 4  # log level of llama.cpp
 _error_lines: deque[str] = deque(maxlen=8)
@@ -63,7 +61,8 @@ class NativeModel(NamedTuple):
     n_vocabulary: int
     embedding_size: int  # float32 numbers per image token
     max_tokens: int  # longest context that the model was trained on
-    token_bytes: int  # of one token in the key-value cache, in half precision
+    is_recurrent: bool  # some layers keep a state, which cannot be truncated, in place of keys and values
+    sees_images_whole: bool  # an image's tokens see each other, so they belong in one batch
     on_gpu: bool
 
     def free(self) -> None:
@@ -93,7 +92,7 @@ class NativeModel(NamedTuple):
 
 
 def load_native_model(
-    model: Path, mmproj: Path, options: GgufOptions, sizing: ImageSizing | None, threads: int
+    model: Path, mmproj: Path, options: GgufOptions, layout: ImageLayout | None, threads: int
 ) -> NativeModel:
     """Load a model and its projector.
 
@@ -113,7 +112,7 @@ def load_native_model(
     handle = llama_cpp.llama_model_load_from_file(str(model).encode(), settings)
     if not handle:
         raise BackendError(f"The model {model.name!r} cannot be loaded: {take_error()}.")
-    vision = mtmd_cpp.mtmd_init_from_file(str(mmproj).encode(), handle, _vision_settings(on_gpu, sizing, threads))
+    vision = mtmd_cpp.mtmd_init_from_file(str(mmproj).encode(), handle, _vision_settings(on_gpu, layout, threads))
     if not vision:
         llama_cpp.llama_model_free(handle)
         if any("mismatch" in line for line in _error_lines):
@@ -130,15 +129,10 @@ def load_native_model(
         n_vocabulary=llama_cpp.llama_vocab_n_tokens(vocabulary),
         embedding_size=llama_cpp.llama_model_n_embd_inp(handle),
         max_tokens=llama_cpp.llama_model_n_ctx_train(handle),
-        token_bytes=_token_bytes(handle),
+        is_recurrent=llama_cpp.llama_model_is_recurrent(handle) or llama_cpp.llama_model_is_hybrid(handle),
+        sees_images_whole=mtmd_cpp.mtmd_decode_use_non_causal(vision, None),
         on_gpu=on_gpu,
     )
-
-
-def _token_bytes(model: Any) -> int:
-    width = llama_cpp.llama_model_n_embd(model) // llama_cpp.llama_model_n_head(model)
-    n_numbers = 2 * llama_cpp.llama_model_n_layer(model) * llama_cpp.llama_model_n_head_kv(model) * width
-    return int(2 * n_numbers)
 
 
 def _uses_gpu(options: GgufOptions) -> bool:
@@ -151,14 +145,13 @@ def _uses_gpu(options: GgufOptions) -> bool:
     return has_gpu_build and options.device != "cpu" and options.gpu_layers != 0
 
 
-def _vision_settings(on_gpu: bool, sizing: ImageSizing | None, threads: int) -> Any:
+def _vision_settings(on_gpu: bool, layout: ImageLayout | None, threads: int) -> Any:
     settings = mtmd_cpp.mtmd_context_params_default()
     settings.use_gpu = on_gpu
     settings.print_timings = False
     settings.n_threads = threads
     settings.media_marker = IMAGE.encode()
     settings.warmup = False  # it would reserve memory for the largest possible image
-    if sizing:  # images have the model's size: llama.cpp must not resize them again
-        settings.image_min_tokens = 1
-        settings.image_max_tokens = 2 * max(sizing.max_pixels, sizing.min_pixels) // sizing.factor**2
+    if layout:  # images have the model's size: llama.cpp must not resize them again
+        settings.image_min_tokens, settings.image_max_tokens = 1, layout.max_tokens
     return settings

@@ -1,36 +1,61 @@
-"""Images at the size at which a Qwen model reads them, computed as in the image processor of transformers.
+"""Images as a model reads them: pixels and surrounding tokens as the image processors of transformers make them.
 
-llama.cpp resizes images by rules of its own, but not an image that has the right size already. So all engines see the
-same pixels.
+llama.cpp resizes and cuts images by rules of its own, but not an image that has the right size already. So all
+engines see the same pixels. Models that size images by their area are here, those that cut them into tiles in
+`anyanomaly_llamacpp.tiles`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from anyanomaly.errors import UsageError
-from anyanomaly.kit import PixelOptions, no_area_error
 from anyanomaly.types import ImageArray
 
-# Smallest and largest image areas of the published models, in pixels, for files without these values.
-PUBLISHED = {
-    "qwen2vl_merger": (56 * 56, 28 * 28 * 16384),
-    "qwen2.5vl_merger": (56 * 56, 28 * 28 * 16384),
-    "qwen3vl_merger": (65536, 16777216),
-}
+IMAGE = "<__anyanomaly_image__>"  # stands for an image, or a part of one, in a prompt's text
 MAX_ASPECT_RATIO = 200  # transformers refuses more elongated images
 
 
+class PreparedImage(NamedTuple):
+    """What a model reads for one image."""
+
+    text: str  # of the prompt, with `IMAGE` for each part
+    parts: list[ImageArray]  # at the sizes at which the model reads them
+
+
+class ImageLayout(Protocol):
+    """How one model reads images. Its ``repr`` names all sizes."""
+
+    @property
+    def max_tokens(self) -> int:
+        """More tokens than any part of an image takes."""
+        ...
+
+    def prepare(self, image: ImageArray, number: int) -> PreparedImage:
+        """Return what the model reads for ``image``.
+
+        :param number: of the image in its prompt, from 0.
+        :raises UsageError: when the image is too elongated for the model.
+        """
+        ...
+
+
 class ImageSizing(NamedTuple):
-    """The size of images for a model: sides are multiples of ``factor``, the area is within the limits, in pixels."""
+    """Sides are multiples of ``factor``, the area is within the limits, in pixels: Qwen-VL and GLM-V."""
 
     factor: int
     min_pixels: int
     max_pixels: int
+    start: str = "<|vision_start|>"
+    end: str = "<|vision_end|>"
+
+    @property
+    def max_tokens(self) -> int:
+        """More tokens than any image takes."""
+        return 2 * max(self.max_pixels, self.min_pixels) // self.factor**2
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Return the (height, width) in pixels at which the model reads an image of ``height`` times ``width``.
@@ -47,34 +72,50 @@ class ImageSizing(NamedTuple):
         elif rows * columns * self.factor**2 < self.min_pixels:
             grow = math.sqrt(self.min_pixels / (height * width))
             rows, columns = math.ceil(height * grow / self.factor), math.ceil(width * grow / self.factor)
+        return max(rows, 1) * self.factor, max(columns, 1) * self.factor
+
+    def prepare(self, image: ImageArray, number: int) -> PreparedImage:
+        """Return ``image`` at the model's size, resized with an antialiased bicubic filter."""
+        resized = resize(image, self.size(*image.shape[:2]), "bicubic")
+        return PreparedImage(self.start + IMAGE + self.end, [resized])
+
+
+class PatchBudget(NamedTuple):
+    """The largest sides in multiples of ``factor`` whose area is within the limit, in pixels: Gemma 4."""
+
+    factor: int
+    max_pixels: int
+
+    @property
+    def max_tokens(self) -> int:
+        """More tokens than any image takes."""
+        return self.max_pixels // self.factor**2
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the (height, width) in pixels at which the model reads an image of ``height`` times ``width``."""
+        scale = math.sqrt(self.max_pixels / (height * width)) / self.factor
+        rows, columns = math.floor(scale * height), math.floor(scale * width)
+        most = self.max_pixels // self.factor**2
+        if not rows:
+            rows, columns = 1, min(width // height, most)
+        elif not columns:
+            rows, columns = min(height // width, most), 1
         return rows * self.factor, columns * self.factor
 
-    def resize(self, image: ImageArray) -> ImageArray:
-        """Return ``image`` at the model's size, resized with an antialiased bicubic filter.
-
-        :raises UsageError: when the image is too elongated.
-        """
-        height, width = self.size(*image.shape[:2])
-        if (height, width) == image.shape[:2]:
-            return image
-        from PIL import Image
-
-        return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+    def prepare(self, image: ImageArray, number: int) -> PreparedImage:
+        """Return ``image`` at the model's size, resized with an antialiased bicubic filter."""
+        resized = resize(image, self.size(*image.shape[:2]), "bicubic")
+        return PreparedImage(f"<|image>{IMAGE}<image|>", [resized])
 
 
-def read_sizing(header: Mapping[str, Any], options: PixelOptions) -> ImageSizing | None:
-    """Return the sizing for the projector that ``header`` describes; None: llama.cpp resizes images itself.
+def resize(image: ImageArray, size: tuple[int, int], resampling: str) -> ImageArray:
+    """Return ``image`` at ``size``, (height, width) in pixels.
 
-    :raises UsageError: when the user sets limits for a model that does not size images by their area.
+    :param resampling: Pillow's filter: "bilinear", "bicubic" or "lanczos".
     """
-    projector = header.get("clip.projector_type", "")
-    if projector not in PUBLISHED:
-        if options.has_pixel_limits:
-            raise no_area_error(f"A projector of type {projector!r}")
-        return None
-    smallest, largest = (
-        header.get(f"clip.vision.image_{bound}_pixels", published)
-        for bound, published in zip(("min", "max"), PUBLISHED[projector], strict=True)
-    )
-    factor = header["clip.vision.patch_size"] * header.get("clip.vision.spatial_merge_size", 2)
-    return ImageSizing(factor, *options.pixel_limits(smallest, largest))
+    if image.shape[:2] == size:
+        return image
+    from PIL import Image
+
+    method = Image.Resampling[resampling.upper()]
+    return np.asarray(Image.fromarray(image).resize((size[1], size[0]), method))

@@ -51,3 +51,63 @@ class SmolVlmOptions(GgufOptions):
     """SmolVLM2 2.2B in 4 bits."""
 
     model: str = Field("ggml-org/SmolVLM2-2.2B-Instruct-GGUF:SmolVLM2-2.2B-Instruct-Q4_K_M.gguf", description=MODEL)
+
+
+class Qwen3Options(GgufOptions):
+    """Qwen3-VL 4B in 4 bits."""
+
+    model: str = Field("Qwen/Qwen3-VL-4B-Instruct-GGUF:Qwen3VL-4B-Instruct-Q4_K_M.gguf", description=MODEL)
+
+
+class Qwen35Options(GgufOptions):
+    """Qwen3.5 4B in 4 bits."""
+
+    model: str = Field("unsloth/Qwen3.5-4B-GGUF:Qwen3.5-4B-Q4_K_M.gguf", description=MODEL)
+
+
+class InternVl35Options(GgufOptions):
+    """InternVL3.5 4B in 4 bits."""
+
+    model: str = Field(
+        "bartowski/OpenGVLab_InternVL3_5-4B-GGUF:OpenGVLab_InternVL3_5-4B-Q4_K_M.gguf", description=MODEL
+    )
+
+
+class MiniCpm46Options(GgufOptions):
+    """MiniCPM-V 4.6 in 4 bits."""
+
+    model: str = Field("openbmb/MiniCPM-V-4_6-gguf:MiniCPM-V-4_6-Q4_K_M.gguf", description=MODEL)
+
+
+class Gemma4Options(GgufOptions):
+    """Gemma 4 E4B in 4 bits."""
+
+    model: str = Field("unsloth/gemma-4-E4B-it-GGUF:gemma-4-E4B-it-Q4_K_M.gguf", description=MODEL)
+
+
+class SmolVlm256mOptions(GgufOptions):
+    """SmolVLM2 256M in 8 bits."""
+
+    model: str = Field(
+        "ggml-org/SmolVLM2-256M-Video-Instruct-GGUF:SmolVLM2-256M-Video-Instruct-Q8_0.gguf", description=MODEL
+    )
+
+
+class SmolVlm500mOptions(GgufOptions):
+    """SmolVLM2 500M in 8 bits."""
+
+    model: str = Field(
+        "ggml-org/SmolVLM2-500M-Video-Instruct-GGUF:SmolVLM2-500M-Video-Instruct-Q8_0.gguf", description=MODEL
+    )
+
+
+class Lfm2Options(GgufOptions):
+    """LFM2-VL 1.6B in 8 bits."""
+
+    model: str = Field("LiquidAI/LFM2-VL-1.6B-GGUF:LFM2-VL-1.6B-Q8_0.gguf", description=MODEL)
+
+
+class Glm46vOptions(GgufOptions):
+    """GLM-4.6V-Flash 9B in 4 bits."""
+
+    model: str = Field("ggml-org/GLM-4.6V-Flash-GGUF:GLM-4.6V-Flash-Q4_K_M.gguf", description=MODEL)

@@ -13,16 +13,21 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from anyanomaly.errors import UsageError
 from anyanomaly.kit import check_special_tokens, full_prompt, text_part
 from anyanomaly.types import Query
-from anyanomaly_llamacpp.engine import IMAGE
+from anyanomaly_llamacpp.images import IMAGE
 
-# What templates write for one image. llama.cpp adds the tokens around an image itself.
+# What templates write for one image, longer ones first. The tokens around an image are added later.
 PLACEHOLDERS = (
     "<|vision_start|><|image_pad|><|vision_end|>",  # Qwen
-    "(<image>./</image>)",  # MiniCPM-V
+    "<|begin_of_image|><|image|><|end_of_image|>",  # GLM-V
+    "(<image>./</image>)",  # MiniCPM-V 2.6
     "<start_of_image>",  # Gemma 3
-    "<image>",  # SmolVLM, LLaVA
+    "<IMG_CONTEXT>",  # InternVL
+    "<|image_pad|>",  # MiniCPM-V 4.6
+    "<|image|>",  # Gemma 4
+    "<image>",  # SmolVLM, LFM2-VL, LLaVA
     "[IMG]",  # Pixtral
 )
+NUMBERED = "qwen2"  # text architecture of MiniCPM-V 2.6; the layout of 4.6 numbers images itself
 _CONTROL = 3  # token type of special tokens
 
 
@@ -48,7 +53,7 @@ class Chat:
         self._bos_token = self._named_tokens.get("bos_token", "") if adds_bos else ""
         typed_tokens = zip(tokens, token_types, strict=False)
         self._special_tokens = [IMAGE, *(token for token, token_type in typed_tokens if token_type == _CONTROL)]
-        self._numbers_images = "<image_id>" in tokens  # MiniCPM-V 2.6
+        self._numbers_images = "<image_id>" in tokens and header.get("general.architecture") in {None, NUMBERED}
         self._template = _compile_template(source)
 
     def render(self, query: Query) -> str:

@@ -18,8 +18,9 @@ Importing it imports neither torch nor transformers. Names by purpose::
 
 from anyanomaly_transformers.backend import TransformersBackend
 from anyanomaly_transformers.errors import translate_errors
-from anyanomaly_transformers.loading import choice_encoder, limit_pixels, quiet_logs, resolve_device, resolve_dtype
+from anyanomaly_transformers.loading import choice_encoder, quiet_logs, resolve_device, resolve_dtype
 from anyanomaly_transformers.options import TransformersOptions
+from anyanomaly_transformers.pixels import limit_pixels
 from anyanomaly_transformers.prefix.attention import CLIP_ATTENTION, LLAMA_ATTENTION, register_attention
 from anyanomaly_transformers.prefix.backend import PrefixBackend
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find_checkpoint, read_config, read_json

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
 from anyanomaly.install import install_command
-from anyanomaly.kit import EXAMPLE, MODEL, ChoiceEncoder, PixelOptions, folder_or_hub_id, no_area_error, require_model
+from anyanomaly.kit import EXAMPLE, MODEL, ChoiceEncoder, folder_or_hub_id, require_model
 from anyanomaly_transformers.errors import translate_errors
 from anyanomaly_transformers.options import TransformersOptions, WeightsOptions
+from anyanomaly_transformers.pixels import limit_pixels
 
 
 class Loaded(NamedTuple):
@@ -112,21 +113,6 @@ def _load_processor(name: str, options: TransformersOptions, source: dict[str, A
     if processor.tokenizer.pad_token_id is None:
         processor.tokenizer.pad_token = processor.tokenizer.eos_token
     return processor
-
-
-def limit_pixels(image_processor: Any, options: PixelOptions, model: str) -> tuple[int, int]:
-    """Set the user's limits of an image's area in an image processor; return the smallest and largest area in pixels.
-
-    :param model: starts the message: "Model 'owner/name'".
-    :raises UsageError: when the model does not size images by their area.
-    """
-    size = dict(getattr(image_processor, "size", None) or {})
-    if not hasattr(image_processor, "merge_size") or "longest_edge" not in size:
-        raise no_area_error(model)
-    # The image processors of the Qwen models store the area limits, in pixels, under the names of edges.
-    low, high = options.pixel_limits(size["shortest_edge"], size["longest_edge"])
-    image_processor.size = size | {"shortest_edge": low, "longest_edge": high}
-    return low, high
 
 
 def _load_model(name: str, options: TransformersOptions, device: str, source: dict[str, Any]) -> Any:

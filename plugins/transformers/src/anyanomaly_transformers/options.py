@@ -62,3 +62,51 @@ class SmolVlmOptions(TransformersOptions):
     """SmolVLM2 2.2B."""
 
     model: str = Field("HuggingFaceTB/SmolVLM2-2.2B-Instruct", description=MODEL)
+
+
+class SmolVlm256MOptions(TransformersOptions):
+    """SmolVLM2 256M."""
+
+    model: str = Field("HuggingFaceTB/SmolVLM2-256M-Video-Instruct", description=MODEL)
+
+
+class SmolVlm500MOptions(TransformersOptions):
+    """SmolVLM2 500M."""
+
+    model: str = Field("HuggingFaceTB/SmolVLM2-500M-Video-Instruct", description=MODEL)
+
+
+class Qwen35Options(TransformersOptions):
+    """Qwen3.5 4B."""
+
+    model: str = Field("Qwen/Qwen3.5-4B", description=MODEL)
+
+
+class InternVl35Options(TransformersOptions):
+    """InternVL3.5 4B."""
+
+    model: str = Field("OpenGVLab/InternVL3_5-4B-HF", description=MODEL)
+
+
+class MiniCpm46Options(TransformersOptions):
+    """MiniCPM-V 4.6."""
+
+    model: str = Field("openbmb/MiniCPM-V-4.6", description=MODEL)
+
+
+class Gemma4Options(TransformersOptions):
+    """Gemma 4 E2B."""
+
+    model: str = Field("google/gemma-4-E2B-it", description=MODEL)
+
+
+class Lfm2Options(TransformersOptions):
+    """LFM2-VL 1.6B."""
+
+    model: str = Field("LiquidAI/LFM2-VL-1.6B", description=MODEL)
+
+
+class Glm46VOptions(TransformersOptions):
+    """GLM-4.6V-Flash."""
+
+    model: str = Field("zai-org/GLM-4.6V-Flash", description=MODEL)

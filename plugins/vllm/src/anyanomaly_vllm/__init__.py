@@ -20,6 +20,7 @@ VLLM = BackendSpec(
     memory="2 bytes a weight",
     licence="the model's",
 )
+NUM2WORDS = "num2words>=0.5"  # the processor of SmolVLM does not load without it
 
 
 @hookimpl
@@ -68,5 +69,73 @@ def anyanomaly_register_backends() -> list[BackendSpec]:
             options="anyanomaly_vllm.options:LlavaOptions",
             memory="about 14 GB",
             licence="Llama 2 community",
+        ),
+        replace(
+            VLLM,
+            name="smolvlm-256m-vllm",
+            summary="SmolVLM2 256M in vLLM",
+            options="anyanomaly_vllm.options:SmolVlm256MOptions",
+            requires=(*VLLM.requires, NUM2WORDS),
+            install="anyanomaly-vllm[gpu] num2words",
+            memory="about 0.6 GB",
+            licence="Apache-2.0",
+        ),
+        replace(
+            VLLM,
+            name="smolvlm-500m-vllm",
+            summary="SmolVLM2 500M in vLLM",
+            options="anyanomaly_vllm.options:SmolVlm500MOptions",
+            requires=(*VLLM.requires, NUM2WORDS),
+            install="anyanomaly-vllm[gpu] num2words",
+            memory="about 1 GB",
+            licence="Apache-2.0",
+        ),
+        replace(
+            VLLM,
+            name="qwen35-vllm",
+            summary="Qwen3.5 4B in vLLM",
+            options="anyanomaly_vllm.options:Qwen35Options",
+            memory="about 9 GB",
+            licence="Apache-2.0",
+        ),
+        replace(
+            VLLM,
+            name="internvl35-vllm",
+            summary="InternVL3.5 4B in vLLM",
+            options="anyanomaly_vllm.options:InternVl35Options",
+            memory="about 9 GB",
+            licence="Apache-2.0",
+        ),
+        replace(
+            VLLM,
+            name="minicpm46-vllm",
+            summary="MiniCPM-V 4.6 in vLLM",
+            options="anyanomaly_vllm.options:MiniCpm46Options",
+            memory="about 3 GB",
+            licence="Apache-2.0",
+        ),
+        replace(
+            VLLM,
+            name="gemma4-vllm",
+            summary="Gemma 4 E2B in vLLM",
+            options="anyanomaly_vllm.options:Gemma4Options",
+            memory="about 10 GB",
+            licence="see its page",
+        ),
+        replace(
+            VLLM,
+            name="lfm2-vllm",
+            summary="LFM2-VL 1.6B in vLLM",
+            options="anyanomaly_vllm.options:Lfm2Options",
+            memory="about 3 GB",
+            licence="LFM Open License",
+        ),
+        replace(
+            VLLM,
+            name="glm46v-vllm",
+            summary="GLM-4.6V-Flash in vLLM",
+            options="anyanomaly_vllm.options:Glm46VOptions",
+            memory="about 20 GB",
+            licence="MIT",
         ),
     ]

@@ -16,6 +16,8 @@ from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import IO, Any, TypeAlias
 
+from anyanomaly_transformers.api import quiet_logs
+
 Prompt: TypeAlias = Mapping[str, Any]
 """A query as the engine reads it: token ids, and the images with their positions among them."""
 
@@ -27,7 +29,7 @@ def is_verbose() -> bool:
 
 @contextmanager
 def quiet(log: IO[bytes] | None = None) -> Iterator[None]:
-    """Silence vLLM unless ``-v`` is on.
+    """Silence vLLM, and transformers in it, unless ``-v`` is on.
 
     A child process keeps the outputs that it was started with: one started in this context stays silent, and ``log``
     holds the reason when it dies.
@@ -44,6 +46,7 @@ def quiet(log: IO[bytes] | None = None) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
+        stack.enter_context(quiet_logs())
         if log is not None:
             stack.enter_context(_redirect_output(log))
         yield

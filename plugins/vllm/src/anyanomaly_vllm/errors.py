@@ -31,8 +31,10 @@ def translate_errors(model: str, log: IO[bytes], *, running: bool) -> AbstractCo
 
 
 def _translate(model: str, error: Exception, log: str, running: bool) -> AnyAnomalyError:
-    text = f"{_chained_messages(error)}\n{log}"
-    if "trust_remote_code" in text:
+    messages = _chained_messages(error)
+    text = f"{messages}\n{log}"
+    # A dying engine logs its settings, `trust_remote_code` among them: only what was raised counts.
+    if "trust_remote_code" in "\n".join([messages, *_raised(log)]):
         return own_code_error(model)
     if "KV cache is needed" in text or "cache blocks" in text or "No available memory" in text:
         return BackendError(
@@ -75,13 +77,17 @@ def _is_missing_file(error: BaseException | None) -> bool:
 
 def _reason(error: Exception, log: str) -> str:
     """Return the first cause, from the log where the error only says that a process ended; empty when unknown."""
-    raised = [match.group(0) for match in _RAISED.finditer(log)]
-    causes = [line for line in raised if not any(phrase in line for phrase in _WITHOUT_REASON)]
+    causes = [line for line in _raised(log) if not any(phrase in line for phrase in _WITHOUT_REASON)]
     if causes:
         return causes[0].strip()
     if isinstance(error, ChildProcessError) or any(phrase in str(error) for phrase in _WITHOUT_REASON):
         return ""
     return f"{type(error).__name__}: {first_line(error)}"
+
+
+def _raised(log: str) -> list[str]:
+    """Return the lines of a log that name an exception and its message."""
+    return [match.group(0) for match in _RAISED.finditer(log)]
 
 
 def _chained_messages(error: BaseException | None) -> str:

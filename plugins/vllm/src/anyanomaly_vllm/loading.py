@@ -57,11 +57,12 @@ def inspect_model(options: VllmOptions, log: IO[bytes]) -> Model:
                 f"Model {options.model!r} ({', '.join(config.architectures)}) does not answer questions about images. "
                 f"Give a vision-language model, for example {EXAMPLE}."
             )
+        if on_cpu:
+            arguments |= _cpu_arguments(config, options)
         processor, tokenizer = _load_processor(name, options)
         if options.has_pixel_limits:
             image_processor = getattr(processor, "image_processor", None)
-            low, high = limit_pixels(image_processor, options, f"Model {options.model!r}")
-            arguments["mm_processor_kwargs"] = {"min_pixels": low, "max_pixels": high}
+            arguments["mm_processor_kwargs"] = limit_pixels(image_processor, options, f"Model {options.model!r}")
         commit = str(getattr(config.hf_config, "_commit_hash", None) or "")
         revision = model_identity(options.model, commit or options.revision)
         return Model(
@@ -70,7 +71,7 @@ def inspect_model(options: VllmOptions, log: IO[bytes]) -> Model:
             QuerySizer(processor, tokenizer),
             choice_encoder(tokenizer),
             revision,
-            _fingerprint(options, config, revision),
+            _fingerprint(options, arguments["dtype"], config.quantization, revision),
         )
 
 
@@ -98,6 +99,27 @@ def _arguments(name: str, options: VllmOptions, on_cpu: bool) -> dict[str, Any]:
     return arguments
 
 
+def _cpu_arguments(config: Any, options: VllmOptions) -> dict[str, Any]:
+    """Return the engine's arguments that some architectures need on a CPU.
+
+    :param config: vLLM's configuration of the model.
+    :raises UsageError: when the CPU engine does not compute the model in the precision that the user named.
+    """
+    text = config.hf_text_config
+    arguments: dict[str, Any] = {}
+    if "linear_attention" in (getattr(text, "layer_types", None) or ()):  # gated delta nets, as in Qwen3.5
+        if options.dtype not in {"auto", "bfloat16"}:
+            raise UsageError(
+                f"vLLM computes model {options.model!r} in bfloat16 only on a CPU, not in {options.dtype}. "
+                "Remove --backend.dtype."
+            )
+        arguments["dtype"] = "bfloat16"
+    if text.model_type == "lfm2":
+        # Its rotary positions reach the CPU kernel in a shape that the kernel misreads; those in torch are right.
+        arguments["compilation_config"] = {"custom_ops": ["all", "-rotary_embedding"]}
+    return arguments
+
+
 def _load_processor(name: str, options: VllmOptions) -> tuple[Any, Any]:
     """Return the processor, None when only vLLM's own code can use it, and the tokenizer."""
     from transformers import AutoProcessor, AutoTokenizer
@@ -109,15 +131,15 @@ def _load_processor(name: str, options: VllmOptions) -> tuple[Any, Any]:
     return processor, processor.tokenizer
 
 
-def _fingerprint(options: VllmOptions, config: Any, revision: str) -> str:
+def _fingerprint(options: VllmOptions, dtype: str, quantization: str | None, revision: str) -> str:
     """Return the fingerprint: weights, precision, pixel limits and release."""
     import vllm
 
     return fingerprint(
         "vllm",
         revision,
-        dtype=str(config.dtype).removeprefix("torch."),
-        quantization=config.quantization,
+        dtype=dtype,
+        quantization=quantization,
         pixels=options.pixel_range,
         vllm=release(vllm.__version__),
     )
