@@ -22,6 +22,7 @@ from tests.support.tiny_tokenizers import LLAMA3_WORDS, QWEN2_WORDS, QWEN35_WORD
 Dtype = Literal["f32", "f16"]
 
 
+SINGLE_PRECISION = ("position_embd", "class_embd", "conv1d", "shortconv.conv")  # llama.cpp takes no other
 # llama.cpp's names of the expressions by which tokenizers split text into words.
 WORD_RULES = {QWEN2_WORDS: "qwen2", QWEN35_WORDS: "qwen35", LLAMA3_WORDS: "llama-bpe"}
 
@@ -118,7 +119,7 @@ def _name_tokenizer(data: dict[str, Any]) -> tuple[str, str]:
 
 def _write(file: GGUFWriter, tensors: Iterable[tuple[str, np.ndarray]], dtype: Dtype) -> None:
     for name, tensor in tensors:
-        is_half = dtype == "f16" and tensor.ndim > 1 and "position_embd" not in name
+        is_half = dtype == "f16" and tensor.ndim > 1 and not any(part in name for part in SINGLE_PRECISION)
         kind = np.float16 if is_half else np.float32
         raw_type = GGMLQuantizationType.F16 if is_half else GGMLQuantizationType.F32
         file.add_tensor(name, np.ascontiguousarray(tensor, dtype=kind), raw_dtype=raw_type)

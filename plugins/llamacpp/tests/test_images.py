@@ -95,7 +95,7 @@ def test_parts_of_an_image_are_those_of_the_image_processor(name: str, height: i
     for part, expected in zip(prepared.parts, reference, strict=True):
         expected_pixels = np.asarray(expected).transpose(1, 2, 0)
         assert part.shape == expected_pixels.shape
-        assert np.abs(part.astype(int) - expected_pixels).mean() < 2
+        assert np.abs(part.astype(int) - expected_pixels).mean() < 0.8
 
 
 @pytest.mark.engine
@@ -125,18 +125,18 @@ def test_an_elongated_image_keeps_a_row_of_patches() -> None:
 
 @pytest.mark.engine
 def test_pixels_are_those_of_the_image_processor() -> None:
-    """Within the rounding of one grey level."""
+    """Within the rounding of one grey level, also where one side grows and the other shrinks."""
     import torch
     from torchvision.transforms.v2.functional import InterpolationMode, resize
 
-    image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
-    (ours,) = ImageSizing(28, 3136, 252 * 196).prepare(image, 0).parts
-    theirs = resize(
-        torch.from_numpy(image).permute(2, 0, 1), list(ours.shape[:2]), InterpolationMode.BICUBIC, antialias=True
-    )
-    assert ours.shape == (168, 252, 3)
-    assert np.abs(ours.astype(int) - theirs.permute(1, 2, 0).numpy()).max() <= 1
-    assert ImageSizing(28, 3136, 224 * 224).prepare(ours, 0).parts[0] is ours
+    for shape, resized_shape in (((240, 320), (168, 252)), ((96, 48), (84, 56)), ((48, 96), (56, 84))):
+        image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+        (ours,) = ImageSizing(28, 3136, 252 * 196).prepare(image, 0).parts
+        colours_first = torch.from_numpy(image).permute(2, 0, 1)
+        theirs = resize(colours_first, list(resized_shape), InterpolationMode.BICUBIC, antialias=True)
+        assert ours.shape == (*resized_shape, 3)
+        assert np.abs(ours.astype(int) - theirs.permute(1, 2, 0).numpy()).max() <= 1
+        assert ImageSizing(28, 3136, 224 * 224).prepare(ours, 0).parts[0] is ours
 
 
 def test_limits_come_from_the_file_the_options_or_the_published_model() -> None:

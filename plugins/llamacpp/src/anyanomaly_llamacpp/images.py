@@ -117,5 +117,7 @@ def resize(image: ImageArray, size: tuple[int, int], resampling: str) -> ImageAr
         return image
     from PIL import Image
 
-    method = Image.Resampling[resampling.upper()]
-    return np.asarray(Image.fromarray(image).resize((size[1], size[0]), method))
+    method, (height, width) = Image.Resampling[resampling.upper()], size
+    # Width first, as in torchvision: Pillow 13 takes the cheaper order, and pixels that are clipped in between differ.
+    widened = Image.fromarray(image).resize((width, image.shape[0]), method)
+    return np.asarray(widened.resize((width, height), method))

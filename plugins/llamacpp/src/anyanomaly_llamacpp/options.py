@@ -80,9 +80,9 @@ class MiniCpm46Options(GgufOptions):
 
 
 class Gemma4Options(GgufOptions):
-    """Gemma 4 E4B in 4 bits."""
+    """Gemma 4 E2B in 4 bits."""
 
-    model: str = Field("unsloth/gemma-4-E4B-it-GGUF:gemma-4-E4B-it-Q4_K_M.gguf", description=MODEL)
+    model: str = Field("unsloth/gemma-4-E2B-it-GGUF:gemma-4-E2B-it-Q4_K_M.gguf", description=MODEL)
 
 
 class SmolVlm256mOptions(GgufOptions):
