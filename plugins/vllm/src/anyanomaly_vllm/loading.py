@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import IO, Any, NamedTuple
 
-from anyanomaly_transformers.api import choice_encoder, limit_pixels
+from anyanomaly_transformers.api import choice_encoder, limit_pixels, thinking_fingerprint
 
 from anyanomaly.errors import UsageError
 from anyanomaly.kit import (
     EXAMPLE,
     MODEL,
+    ChatThinking,
     ChoiceEncoder,
     fingerprint,
     folder_or_hub_id,
@@ -64,13 +65,14 @@ def inspect_model(options: VllmOptions, log: IO[bytes]) -> Model:
             arguments["mm_processor_kwargs"] = {"min_pixels": low, "max_pixels": high}
         commit = str(getattr(config.hf_config, "_commit_hash", None) or "")
         revision = model_identity(options.model, commit or options.revision)
+        thinking = thinking_fingerprint(processor, ChatThinking(options.thinking)) if processor else options.thinking
         return Model(
             arguments,
             config.max_model_len,
-            QuerySizer(processor, tokenizer),
+            QuerySizer(processor, tokenizer, options.thinking),
             choice_encoder(tokenizer),
             revision,
-            _fingerprint(options, config, revision),
+            _fingerprint(options, config, revision, thinking),
         )
 
 
@@ -109,8 +111,8 @@ def _load_processor(name: str, options: VllmOptions) -> tuple[Any, Any]:
     return processor, processor.tokenizer
 
 
-def _fingerprint(options: VllmOptions, config: Any, revision: str) -> str:
-    """Return the fingerprint: weights, precision, pixel limits and release."""
+def _fingerprint(options: VllmOptions, config: Any, revision: str, thinking: str) -> str:
+    """Return the fingerprint: weights, precision, pixel limits, thinking and release."""
     import vllm
 
     return fingerprint(
@@ -119,5 +121,6 @@ def _fingerprint(options: VllmOptions, config: Any, revision: str) -> str:
         dtype=str(config.dtype).removeprefix("torch."),
         quantization=config.quantization,
         pixels=options.pixel_range,
+        thinking=thinking,
         vllm=release(vllm.__version__),
     )
