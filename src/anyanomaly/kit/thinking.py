@@ -52,12 +52,15 @@ class ChatThinking:
         self._switches: Switches | None = None
 
     def complete_prompt(self, render: Callable[[Switches], str], question: str) -> str:
-        """Return a prompt up to where the answer starts: with thinking off, thoughts that it opens are closed.
+        """Return a prompt up to where the answer starts.
 
         :param render: returns the prompt with these variables of the template.
         :param question: the user's text in the prompt, in which a marker means nothing.
         """
-        prompt = render(self.switches(render, question))
+        return self.close(render(self.switches(render, question)), question)
+
+    def close(self, prompt: str, question: str) -> str:
+        """Return a prompt whose thoughts, if it opens any, are closed; with thinking on, the prompt as it is."""
         return prompt + closing_text(_after(prompt, question)) if self.mode == "off" else prompt
 
     def switches(self, render: Callable[[Switches], str], question: str) -> Switches:

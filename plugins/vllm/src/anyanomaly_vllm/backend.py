@@ -197,13 +197,12 @@ def _record(lookup: ChoiceLookup, requests: Sequence[Request], outputs: Sequence
 def _render(engine: Engine, query: Query, thinking: ChatThinking) -> Prompt:
     """Return the query as the engine reads it."""
 
-    def write(switches: Switches) -> str:
-        return str(_write(engine, query, switches)["prompt"])
+    def write_text(switches: Switches) -> str:
+        return str(_write(engine, query, switches).get("prompt", ""))  # Mistral's own templates give tokens, no text
 
-    written = _write(engine, query, {})
-    if "prompt" in written:  # else a template that is no text: Mistral's own
-        switches = thinking.switches(write, query.prompt)
-        written = {**_write(engine, query, switches), "prompt": thinking.complete_prompt(write, query.prompt)}
+    written = _write(engine, query, thinking.switches(write_text, query.prompt))
+    if "prompt" in written:
+        written = {**written, "prompt": thinking.close(written["prompt"], query.prompt)}
     return engine.tokenise(written)
 
 

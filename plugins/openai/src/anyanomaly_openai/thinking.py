@@ -1,0 +1,175 @@
+"""How a server is told not to think, and how an answer continues after thoughts that its prompt has opened.
+
+vLLM and llama.cpp show the prompt that their chat template makes, so its switch is looked up and open thoughts are
+closed. Of other servers nothing is known: SGLang and Ollama get their own fields, and the rest, some of which refuse
+unknown fields, gets none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from anyanomaly.core.thinking import MARKERS
+from anyanomaly.errors import BackendError
+from anyanomaly.kit import ChatThinking, Switches, Thinking, closing_text, opening_text
+from anyanomaly_openai.options import Kind
+from anyanomaly_openai.server import Server
+
+Messages = list[dict[str, Any]]
+
+CONTINUATION = {"add_generation_prompt": False, "continue_final_message": True}
+"""What vLLM and SGLang need to continue the last message of a request instead of answering it."""
+
+_QUESTION = "?"
+_ANSWER = "0.5"  # an answer to try a continuation with
+CUT_OFF = MARKERS[0][0]
+"""Answer of a model that only thought: thoughts that are never closed, which no score is read from."""
+
+
+class AnswerStart(NamedTuple):
+    """What the requests to one server hold so that an answer starts without thoughts."""
+
+    fields: Mapping[str, Any]  # of every request
+    turn: str | None = None  # what the assistant's turn starts with; None: no turn before the first token
+    opening: str = ""  # the marker that the prompt opens thoughts with, when thinking is on
+    fingerprint: str = ""
+    continues: bool = True  # whether the server continues an answer that the request begins
+
+    def begin(self, messages: Messages, answer: str = "") -> Messages:
+        """Return the conversation followed by the beginning of an answer, if there is one."""
+        if not answer and self.turn is None:
+            return messages
+        return [*messages, {"role": "assistant", "content": f"{self.turn or ''}{answer}"}]
+
+
+def find_answer_start(server: Server, model: str, kind: Kind, thinking: Thinking) -> AnswerStart:
+    """Return how answers of this model start with thinking off or on.
+
+    :raises BackendError: when its chat template opens thoughts that no request can close.
+    """
+    enable = thinking == "on"
+    if kind == "sglang":
+        return AnswerStart(_template_fields({"enable_thinking": enable, "thinking": enable}), fingerprint=thinking)
+    if kind == "ollama":  # its models think unless told otherwise
+        return AnswerStart({} if enable else {"reasoning_effort": "none"}, fingerprint=thinking)
+    if kind == "other":
+        return AnswerStart({}, fingerprint=thinking if enable else "")
+    prompts = _VllmPrompts(server, model) if kind == "vllm" else _LlamaCppPrompts(server, model)
+    try:
+        prompts.write({})
+    except BackendError:  # an older release, or llama-cpp-python's server
+        return AnswerStart(_template_fields({"enable_thinking": enable}), fingerprint=thinking if enable else "")
+    chat = ChatThinking(thinking)
+    switches = chat.switches(prompts.write, _QUESTION)
+    prompt_end = prompts.write(switches).rpartition(_QUESTION)[2]
+    start = AnswerStart(
+        _template_fields(switches),
+        opening=opening_text(prompt_end) if enable else "",
+        fingerprint=chat.fingerprint(prompts.write, _QUESTION),
+    )
+    if enable:
+        return start
+    closing = closing_text(prompt_end)
+    turn = prompts.find_turn(switches, prompt_end, closing)
+    if turn is None and closing:
+        raise BackendError(
+            f"The chat template of model {model!r} on the server at {server.url} starts every answer with thoughts: it "
+            f"has no switch for them, and the server cannot close them. Use --scoring words with --backend.thinking on "
+            f"and a larger --max-tokens, or another model or backend."
+        )
+    return start._replace(turn=turn if closing else turn or None, continues=turn is not None)
+
+
+def request_fields(kind: Kind, start: AnswerStart, messages: Messages) -> dict[str, Any]:
+    """Return what a request needs for its thinking, and to continue its last message if that is an answer."""
+    is_continued = messages[-1]["role"] == "assistant" and kind in ("vllm", "sglang")
+    return {**start.fields, **(CONTINUATION if is_continued else {})}
+
+
+def read_words(message: Mapping[str, Any], start: AnswerStart) -> str:
+    """Return the answer in a message; nothing is read from its reasoning.
+
+    Where the answer is missing because the model only thought, the text is `CUT_OFF`.
+    """
+    text = str(message.get("content") or "").strip()
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    if reasoning:
+        return text or CUT_OFF
+    return f"{start.opening}{text}"
+
+
+def _template_fields(switches: Switches) -> dict[str, Any]:
+    return {"chat_template_kwargs": dict(switches)} if switches else {}
+
+
+class _LlamaCppPrompts:
+    """The prompts of llama.cpp's server, which appends a turn of the assistant to them as it is."""
+
+    def __init__(self, server: Server, model: str) -> None:
+        self._server, self._model = server, model
+
+    def write(self, switches: Switches) -> str:
+        """Return the prompt of a question with these variables of the chat template.
+
+        :raises BackendError: when the server does not show it.
+        """
+        messages = [{"role": "user", "content": _QUESTION}]
+        content = {"model": self._model, "messages": messages, **_template_fields(switches)}
+        prompt = self._server.post("/apply-template", content).get("prompt")
+        if not isinstance(prompt, str):
+            raise BackendError(f"The server at {self._server.url} does not show its prompts.")
+        return prompt
+
+    def find_turn(self, switches: Switches, prompt_end: str, closing: str) -> str | None:
+        """Return what the assistant's turn starts with so that the thoughts are closed."""
+        return closing
+
+
+class _VllmPrompts:
+    """The prompts of vLLM's server, which writes a turn of the assistant in the chat template."""
+
+    def __init__(self, server: Server, model: str) -> None:
+        self._server, self._model = server, model
+
+    def write(self, switches: Switches) -> str:
+        """Return the prompt of a question with these variables of the chat template.
+
+        :raises BackendError: when the server does not show it.
+        """
+        return self._write([], switches)
+
+    def find_turn(self, switches: Switches, prompt_end: str, closing: str) -> str | None:
+        """Return what the assistant's turn starts with so that the prompt with its thoughts closed is continued.
+
+        Some templates write closed thoughts into each turn of the assistant, others write the turn as it is.
+
+        :returns: None when neither gives that prompt.
+        """
+        prompt = self.write(switches)
+        thoughts = f"{prompt_end}{closing}"
+        block_start = max((thoughts.rfind(opening) for opening, _ in MARKERS), default=-1)
+        turns = ["", *([thoughts[block_start:]] if block_start >= 0 else [])]
+        answers = ["", _ANSWER] if closing else [_ANSWER]
+        expected = [f"{prompt}{closing}{answer}" for answer in answers]
+        for turn in turns:
+            if self._try_turns([f"{turn}{answer}" for answer in answers], switches) == expected:
+                return turn
+        return None
+
+    def _try_turns(self, turns: list[str], switches: Switches) -> list[str]:
+        try:
+            return [self._write([{"role": "assistant", "content": turn}], switches) for turn in turns]
+        except BackendError:  # the template drops or changes the turn
+            return []
+
+    def _write(self, turns: Messages, switches: Switches) -> str:
+        messages = [{"role": "user", "content": _QUESTION}, *turns]
+        content = {"model": self._model, "messages": messages, **_template_fields(switches)}
+        if turns:
+            content |= CONTINUATION
+        tokens = self._server.post("/tokenize", content).get("tokens")
+        prompt = self._server.post("/detokenize", {"model": self._model, "tokens": tokens}).get("prompt")
+        if not isinstance(prompt, str):
+            raise BackendError(f"The server at {self._server.url} does not show its prompts.")
+        return prompt
