@@ -17,10 +17,12 @@ class ThinkingTemplate(NamedTuple):
     end: str  # jinja after the header of the assistant's turn
     off: str  # the text there with thinking off
     on: str  # and with thinking on
+    text: str = "part.text"  # what it writes of a text in a turn
 
     def source(self, image: str = QWEN_IMAGE) -> str:
         """Return the complete template, in which the text ``image`` stands for an image."""
-        return chat_template(image).replace(_END, f"{_END}{self.end}")
+        source = chat_template(image).replace("{{ part.text }}", f"{{{{ {self.text} }}}}")
+        return source.replace(_END, f"{_END}{self.end}")
 
 
 CLOSED = "<think>\n\n</think>\n\n"
@@ -66,6 +68,13 @@ TEMPLATES = (
     ThinkingTemplate("Mistral", "{{ '[THINK]' }}", off="[THINK][/THINK]", on="[THINK]"),
     ThinkingTemplate(
         "channel", "{{ '<|channel>thought\n' }}", off="<|channel>thought\n<channel|>", on="<|channel>thought\n"
+    ),
+    ThinkingTemplate(
+        "closes always, and removes thoughts from turns",  # so that no turn continues the prompt
+        "{{ '<|channel>thought\n<channel|>' }}",
+        off="<|channel>thought\n<channel|>",
+        on="<|channel>thought\n<channel|>",
+        text="(part.text | default('')).split('<channel|>')[-1]",
     ),
     ThinkingTemplate(
         "mentions thoughts of earlier turns",

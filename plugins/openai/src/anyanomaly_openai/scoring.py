@@ -57,20 +57,24 @@ class Scorer:
             if _is_negligible(prefix, answers, logprobs):
                 logprobs[prefix] = dict.fromkeys(tokens, -math.inf)
                 continue
-            # With only these tokens, the server usually generates an allowed answer; its prefixes need no request.
+            if self._start.continues:
+                # With only these tokens, the server usually generates an allowed answer; its prefixes need no request.
+                path, allowed, n_tokens = prefix, ids, longest - len(prefix)
+            else:  # with the tokens of the prefix alone, the server generates it itself, if it is likely
+                path, allowed, n_tokens = (), sorted({*prefix}) or ids, len(prefix) + 1 if prefix else longest
             generated = self._request_steps(
-                self._start.begin(messages, texts[prefix]),
-                max_tokens=longest - len(prefix),
+                self._start.begin(messages, texts[path]),
+                max_tokens=n_tokens,
                 logprob_token_ids=ids,
-                allowed_token_ids=ids,
+                allowed_token_ids=allowed,
                 return_tokens_as_token_ids=True,
             )
-            path = prefix
             for step in generated:
                 logprobs[path] = {_token_id(token): logprob for token, logprob in step.top.items()}
                 path = (*path, _token_id(step.token))
                 if path not in tokens_after:
                     break
+            logprobs.setdefault(prefix, dict.fromkeys(tokens, -math.inf))  # the server generated something else
         try:
             return dict(zip(choices, path_logprobs(answers, logprobs), strict=True))
         except (KeyError, ValueError) as error:
@@ -84,18 +88,20 @@ class Scorer:
 
         @cache
         def encode(answer: str) -> tuple[int, ...]:
-            question: Messages = [{"role": "user", "content": "?"}]
-            messages = self._start.begin(question, answer)
-            content = {"model": self._model, "messages": messages, **request_fields(self._kind, self._start, messages)}
-            tokens = self._server.post("/tokenize", content).get("tokens")
+            if self._start.continues:
+                messages = self._start.begin([{"role": "user", "content": "?"}], answer)
+                content = {"messages": messages, **request_fields(self._kind, self._start, messages)}
+            elif answer:
+                content = {"prompt": answer, "add_special_tokens": False}
+            else:
+                return ()
+            tokens = self._server.post("/tokenize", {"model": self._model, **content}).get("tokens")
             if not isinstance(tokens, list):
                 raise BackendError(
                     f"The server at {self._server.url} does not give its tokens. Use --backend.server other."
                 )
             return tuple(tokens)
 
-        if not self._start.continues:
-            raise self._no_continuation()
         answers = choice_tokens(encode, "", choices)
         if any(len(tokens) > len(choice.encode()) for choice, tokens in zip(choices, answers, strict=True)):
             raise self._no_continuation()  # these are tokens of the question

@@ -71,7 +71,7 @@ def find_answer_start(server: Server, model: str, kind: Kind, thinking: Thinking
     if enable:
         return start
     closing = closing_text(prompt_end)
-    turn = prompts.find_turn(switches, prompt_end, closing)
+    turn = prompts.find_turn(switches, closing)
     if turn is None and closing:
         raise BackendError(
             f"The chat template of model {model!r} on the server at {server.url} starts every answer with thoughts: it "
@@ -121,7 +121,7 @@ class _LlamaCppPrompts:
             raise BackendError(f"The server at {self._server.url} does not show its prompts.")
         return prompt
 
-    def find_turn(self, switches: Switches, prompt_end: str, closing: str) -> str | None:
+    def find_turn(self, switches: Switches, closing: str) -> str | None:
         """Return what the assistant's turn starts with so that the thoughts are closed."""
         return closing
 
@@ -139,29 +139,25 @@ class _VllmPrompts:
         """
         return self._write([], switches)
 
-    def find_turn(self, switches: Switches, prompt_end: str, closing: str) -> str | None:
+    def find_turn(self, switches: Switches, closing: str) -> str | None:
         """Return what the assistant's turn starts with so that the prompt with its thoughts closed is continued.
 
         Some templates write closed thoughts into each turn of the assistant, others write the turn as it is.
 
-        :returns: None when neither gives that prompt.
+        :returns: None when the template does not write such a turn.
         """
-        prompt = self.write(switches)
-        thoughts = f"{prompt_end}{closing}"
-        block_start = max((thoughts.rfind(opening) for opening, _ in MARKERS), default=-1)
-        turns = ["", *([thoughts[block_start:]] if block_start >= 0 else [])]
-        answers = ["", _ANSWER] if closing else [_ANSWER]
-        expected = [f"{prompt}{closing}{answer}" for answer in answers]
-        for turn in turns:
-            if self._try_turns([f"{turn}{answer}" for answer in answers], switches) == expected:
-                return turn
-        return None
-
-    def _try_turns(self, turns: list[str], switches: Switches) -> list[str]:
+        prompt = f"{self.write(switches)}{closing}"
         try:
-            return [self._write([{"role": "assistant", "content": turn}], switches) for turn in turns]
-        except BackendError:  # the template drops or changes the turn
-            return []
+            header = self._write_turn(_ANSWER, switches).removesuffix(_ANSWER)
+            turn = prompt.removeprefix(header)
+            answers = ["", _ANSWER] if closing else [_ANSWER]
+            prompts = [self._write_turn(f"{turn}{answer}", switches) for answer in answers]
+        except BackendError:  # the template changes the turn
+            return None
+        return turn if prompts == [f"{prompt}{answer}" for answer in answers] else None
+
+    def _write_turn(self, turn: str, switches: Switches) -> str:
+        return self._write([{"role": "assistant", "content": turn}], switches)
 
     def _write(self, turns: Messages, switches: Switches) -> str:
         messages = [{"role": "user", "content": _QUESTION}, *turns]
