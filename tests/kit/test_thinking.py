@@ -84,6 +84,23 @@ def test_thoughts_that_are_cut_off_give_no_score(pair: tuple[str, str], thoughts
     assert remove_thinking(answer) == ""
 
 
+@pytest.mark.parametrize("marker", ["<|begin_thinking|>", "[REASON]\n", "<my_thoughts>\n"])
+@pytest.mark.parametrize("thinking", ["off", "on"])
+def test_an_unknown_marker_is_one_clear_error(marker: str, thinking: Thinking) -> None:
+    thinks = ChatThinking(thinking, "Model 'm'")
+    with pytest.raises(UsageError, match=r"^Model 'm' opens thoughts with .*does not know the marker that closes them"):
+        thinks.complete_prompt(lambda switches: f"Is there a car?<|assistant|>\n{marker}", "Is there a car?")
+
+
+@pytest.mark.parametrize(
+    "end", ["<|end_thinking|>", "[/REASON]", "<no_think>", "<|assistant|>", "<think:large></think:large>"]
+)
+def test_other_markers_are_no_error(end: str) -> None:
+    assert (
+        ChatThinking("off").complete_prompt(lambda switches: f"a <think> sign?{end}", "a <think> sign?").endswith(end)
+    )
+
+
 def test_a_template_that_refuses_the_conversation_fails_and_is_tried_again() -> None:
     thinking = ChatThinking("off")
 

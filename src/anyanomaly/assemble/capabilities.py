@@ -29,7 +29,7 @@ def resolve_and_check(config: RunConfig, registry: Registry) -> ResolvedRun:
 def check_capabilities(run: ResolvedRun) -> None:
     """Check the specs of a run's components.
 
-    :raises UsageError: when one cannot do what the run needs, with what to change.
+    :raises CapabilityError: when one cannot do what the run needs, with what to change.
     """
     spec = cast(BackendSpec, run.backend.spec)
     _check_images(run, spec.max_images)

@@ -7,6 +7,7 @@ A thinking model starts its answer with thoughts, so the first tokens say nothin
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, TypeAlias
@@ -16,7 +17,7 @@ from pydantic import Field
 from anyanomaly.api import Options
 from anyanomaly.core.expected import LOW_MASS
 from anyanomaly.core.thinking import MARKERS, open_marker
-from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.errors import BackendError, CapabilityError, UsageError
 from anyanomaly.types import Answer, Query, Sampling
 
 Thinking: TypeAlias = Literal["off", "on"]
@@ -32,6 +33,11 @@ SWITCHES: Final[tuple[tuple[str, Any, Any], ...]] = (
 )
 """Variables by which chat templates switch thinking, with their values for off and on."""
 
+_UNKNOWN_MARKER: Final = re.compile(
+    r"[<\[](?![^<>\[\]]*(?:/|end|stop|close|off|no|empty|skip))[^<>\[\]]*(?:think|thought|reason)[^<>\[\]]*[>\]]\s*$",
+    re.IGNORECASE,
+)
+"""A marker at the end of a prompt whose name is about thoughts, and not about their end."""
 _CHECK_TOKENS: Final = 16  # enough for the longest opening marker
 _MAX_CHECKS: Final = 4  # queries per loaded model that the guard asks in words
 
@@ -45,10 +51,14 @@ class ThinkingOptions(Options):
 
 
 class ChatThinking:
-    """Writes prompts in one chat template with its thinking off or on."""
+    """Writes prompts in one chat template with its thinking off or on.
 
-    def __init__(self, thinking: Thinking) -> None:
+    :param model: starts messages: "Model 'owner/name'".
+    """
+
+    def __init__(self, thinking: Thinking, model: str = "This model") -> None:
         self.mode = thinking
+        self._model = model
         self._switches: Switches | None = None
 
     def complete_prompt(self, render: Callable[[Switches], str], question: str) -> str:
@@ -56,12 +66,23 @@ class ChatThinking:
 
         :param render: returns the prompt with these variables of the template.
         :param question: the user's text in the prompt, in which a marker means nothing.
+        :raises UsageError: as `close`.
         """
         return self.close(render(self.switches(render, question)), question)
 
     def close(self, prompt: str, question: str) -> str:
-        """Return a prompt whose thoughts, if it opens any, are closed; with thinking on, the prompt as it is."""
-        return prompt + closing_text(_after(prompt, question)) if self.mode == "off" else prompt
+        """Return a prompt whose thoughts, if it opens any, are closed; with thinking on, the prompt as it is.
+
+        :raises UsageError: when it opens thoughts with an unknown marker, so that their end is unknown too.
+        """
+        prompt_end = _after(prompt, question)
+        marker = _UNKNOWN_MARKER.search(prompt_end)
+        if marker and not open_marker(prompt_end):
+            raise UsageError(
+                f"{self._model} opens thoughts with {marker[0].strip()!r} before every answer: its chat template has no "
+                "switch for them, and anyanomaly does not know the marker that closes them. Use another model."
+            )
+        return prompt + closing_text(prompt_end) if self.mode == "off" else prompt
 
     def switches(self, render: Callable[[Switches], str], question: str) -> Switches:
         """Return the variables of the template that switch its thinking off or on; empty when it has none.
@@ -77,8 +98,8 @@ class ChatThinking:
                 for name, off, on in candidates
                 if not open_marker(_after(render({name: off}), question))
             ]
-            chosen = next(iter([*closed, *candidates]), None)
-            self._switches = {} if chosen is None else {chosen[0]: chosen[1 if self.mode == "off" else 2]}
+            name, off, on = next(iter([*closed, *candidates]), ("", None, None))
+            self._switches = {name: off if self.mode == "off" else on} if name else {}
         return self._switches
 
     def fingerprint(self, render: Callable[[Switches], str], question: str) -> str:
@@ -133,10 +154,10 @@ def check_scoring(thinking: Thinking, scoring: str) -> None:
     """Refuse to read a score from log-probabilities while the model thinks.
 
     :param scoring: name of the scoring, for the message.
-    :raises UsageError: with thinking on.
+    :raises CapabilityError: with thinking on.
     """
     if thinking == "on":
-        raise UsageError(
+        raise CapabilityError(
             f"--scoring {scoring} reads the first tokens of an answer, and with --backend.thinking on these are "
             "thoughts. Use --scoring words with a --max-tokens that holds the thoughts, or --backend.thinking off."
         )

@@ -64,7 +64,7 @@ class GgufBackend(Backend[GgufOptions]):
         check_pair(text, vision, model.path.name, mmproj.path.name)
         sizing = read_sizing(vision, self.options)
         threads = self.options.threads or usable_cores()
-        chat = Chat(text, model.path.name, ChatThinking(self.options.thinking))
+        chat = Chat(text, model.path.name, ChatThinking(self.options.thinking, f"Model {model.path.name!r}"))
         thinking = chat.thinking_fingerprint()
         native = load_native_model(model.path, mmproj.path, self.options, sizing, threads)
         decoder = Decoder(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from anyanomaly.core.thinking import MARKERS
 from anyanomaly.errors import BackendError
-from anyanomaly.kit import ChatThinking, Switches, Thinking, closing_text, opening_text
+from anyanomaly.kit import ChatThinking, Switches, Thinking, opening_text
 from anyanomaly_openai.options import Kind
 from anyanomaly_openai.server import Server
 
@@ -31,22 +31,24 @@ class AnswerStart(NamedTuple):
     """What the requests to one server hold so that an answer starts without thoughts."""
 
     fields: Mapping[str, Any]  # of every request
-    turn: str | None = None  # what the assistant's turn starts with; None: no turn before the first token
+    turn: str = ""  # what an assistant's turn needs before an answer that it begins
+    needs_turn: bool = False  # also before the first token of an answer: to close thoughts
     opening: str = ""  # the marker that the prompt opens thoughts with, when thinking is on
     fingerprint: str = ""
     continues: bool = True  # whether the server continues an answer that the request begins
 
     def begin(self, messages: Messages, answer: str = "") -> Messages:
         """Return the conversation followed by the beginning of an answer, if there is one."""
-        if not answer and self.turn is None:
+        if not answer and not self.needs_turn:
             return messages
-        return [*messages, {"role": "assistant", "content": f"{self.turn or ''}{answer}"}]
+        return [*messages, {"role": "assistant", "content": f"{self.turn}{answer}"}]
 
 
 def find_answer_start(server: Server, model: str, kind: Kind, thinking: Thinking) -> AnswerStart:
     """Return how answers of this model start with thinking off or on.
 
-    :raises BackendError: when its chat template opens thoughts that no request can close.
+    :raises UsageError: when its chat template opens thoughts with an unknown marker.
+    :raises BackendError: when it opens thoughts that no request can close.
     """
     enable = thinking == "on"
     if kind == "sglang":
@@ -60,17 +62,17 @@ def find_answer_start(server: Server, model: str, kind: Kind, thinking: Thinking
         prompts.write({})
     except BackendError:  # an older release, or llama-cpp-python's server
         return AnswerStart(_template_fields({"enable_thinking": enable}), fingerprint=thinking if enable else "")
-    chat = ChatThinking(thinking)
+    chat = ChatThinking(thinking, f"Model {model!r} on the server at {server.url}")
     switches = chat.switches(prompts.write, _QUESTION)
-    prompt_end = prompts.write(switches).rpartition(_QUESTION)[2]
+    prompt = prompts.write(switches)
+    closing = chat.close(prompt, _QUESTION).removeprefix(prompt)
     start = AnswerStart(
         _template_fields(switches),
-        opening=opening_text(prompt_end) if enable else "",
+        opening=opening_text(prompt.rpartition(_QUESTION)[2]) if enable else "",
         fingerprint=chat.fingerprint(prompts.write, _QUESTION),
     )
     if enable:
         return start
-    closing = closing_text(prompt_end)
     turn = prompts.find_turn(switches, closing)
     if turn is None and closing:
         raise BackendError(
@@ -78,7 +80,7 @@ def find_answer_start(server: Server, model: str, kind: Kind, thinking: Thinking
             f"has no switch for them, and the server cannot close them. Use --scoring words with --backend.thinking on "
             f"and a larger --max-tokens, or another model or backend."
         )
-    return start._replace(turn=turn if closing else turn or None, continues=turn is not None)
+    return start._replace(turn=turn or "", needs_turn=bool(closing), continues=turn is not None)
 
 
 def request_fields(kind: Kind, start: AnswerStart, messages: Messages) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class TransformersBackend(Backend[TransformersOptions]):
         self.batch_size = options.batch_size
         self._loaded: Loaded | None = None
         self._fingerprint = ""
-        self._thinking = ChatThinking(options.thinking)
+        self._thinking = ChatThinking(options.thinking, f"Model {options.model!r}")
         self._guard = ThinkingGuard(f"Model {options.model!r}")
 
     def load(self) -> None:

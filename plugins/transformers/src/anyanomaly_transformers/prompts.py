@@ -61,8 +61,8 @@ def _special_tokens(tokenizer: Any) -> tuple[str, ...]:
 def _apply_template(processor: Any, query: Query, switches: Switches, *, system_turn: bool) -> str:
     messages = chat_messages(query, [{"type": "image"} for _ in query.images], system_turn=system_turn)
     source = str(processor.chat_template)
-    known = {name: value for name, value in switches.items() if name in source}  # transformers warns of others
-    return str(processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **known))
+    variables = {name: value for name, value in switches.items() if name in source}  # transformers warns of others
+    return str(processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **variables))
 
 
 def decode_words(tokenizer: Any, tokens: Sequence[int]) -> str:

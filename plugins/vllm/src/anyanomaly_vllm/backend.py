@@ -50,7 +50,7 @@ class VllmBackend(Backend[VllmOptions]):
         self._model: Model | None = None
         self._engine: Engine | None = None
         self._size = QuerySize(0, 0)
-        self._thinking = ChatThinking(options.thinking)
+        self._thinking = ChatThinking(options.thinking, f"Model {options.model!r}")
         self._guard = ThinkingGuard(f"Model {options.model!r}")
 
     def load(self) -> None:
@@ -200,10 +200,10 @@ def _render(engine: Engine, query: Query, thinking: ChatThinking) -> Prompt:
     def write_text(switches: Switches) -> str:
         return str(_write(engine, query, switches).get("prompt", ""))  # Mistral's own templates give tokens, no text
 
-    written = _write(engine, query, thinking.switches(write_text, query.prompt))
-    if "prompt" in written:
-        written = {**written, "prompt": thinking.close(written["prompt"], query.prompt)}
-    return engine.tokenise(written)
+    prompt = _write(engine, query, thinking.switches(write_text, query.prompt))
+    if "prompt" in prompt:
+        prompt = {**prompt, "prompt": thinking.close(prompt["prompt"], query.prompt)}
+    return engine.tokenise(prompt)
 
 
 def _write(engine: Engine, query: Query, switches: Switches) -> Prompt:
