@@ -27,7 +27,7 @@ class DeviceOptions(Options):
 
 
 class Thinker(ThinkingOptions):
-    """Options of a backend that can think."""
+    pass
 
 
 class Fake(FakeBackend):
