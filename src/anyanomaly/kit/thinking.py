@@ -64,7 +64,7 @@ class ChatThinking:
     def complete_prompt(self, render: Callable[[Switches], str], question: str) -> str:
         """Return a prompt up to where the answer starts.
 
-        :param render: returns the prompt with these variables of the template.
+        :param render: returns the prompt with these variables of the template; whatever it raises passes.
         :param question: the user's text in the prompt, in which a marker means nothing.
         :raises UsageError: as `close`.
         """
@@ -79,8 +79,8 @@ class ChatThinking:
         marker = _UNKNOWN_MARKER.search(prompt_end)
         if marker and not open_marker(prompt_end):
             raise UsageError(
-                f"{self._model} opens thoughts with {marker[0].strip()!r} before every answer: its chat template has no "
-                "switch for them, and anyanomaly does not know the marker that closes them. Use another model."
+                f"{self._model} opens thoughts with {marker[0].strip()!r} before every answer: its chat template has "
+                "no switch for them, and anyanomaly does not know the marker that closes them. Use another model."
             )
         return prompt + closing_text(prompt_end) if self.mode == "off" else prompt
 
@@ -103,7 +103,10 @@ class ChatThinking:
         return self._switches
 
     def fingerprint(self, render: Callable[[Switches], str], question: str) -> str:
-        """Return the part of a fingerprint: "" where thinking is off and changes no prompt."""
+        """Return the part of a fingerprint: "" where thinking is off and changes no prompt.
+
+        :raises UsageError: as `close`.
+        """
         if self.mode == "off" and self.complete_prompt(render, question) == render({}):
             return ""
         return self.mode

@@ -66,6 +66,8 @@ def find_answer_start(server: Server, model: str, kind: Kind, thinking: Thinking
     switches = chat.switches(prompts.write, _QUESTION)
     prompt = prompts.write(switches)
     closing = chat.close(prompt, _QUESTION).removeprefix(prompt)
+    if closing and kind == "llama.cpp":  # whose server else refuses an answer that the request begins
+        switches = {"enable_thinking": False, **switches}
     start = AnswerStart(
         _template_fields(switches),
         opening=opening_text(prompt.rpartition(_QUESTION)[2]) if enable else "",
