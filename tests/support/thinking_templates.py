@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tests.support.tiny_tokenizers import chat_template
-
 QWEN_IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
-_END = "{{ '<|im_start|>assistant\n' }}"
+_SOURCE = (
+    "{%- for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}"
+    "{%- if message.content is string %}{{ message.content }}{%- else %}{%- for part in message.content %}"
+    "{%- if part.type == 'image' %}{{ 'IMAGE' }}{%- else %}{{ TEXT }}{%- endif %}"
+    "{%- endfor %}{%- endif %}{{ '<|im_end|>\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}END{%- endif %}"
+)
 
 
 class ThinkingTemplate(NamedTuple):
@@ -21,8 +25,7 @@ class ThinkingTemplate(NamedTuple):
 
     def source(self, image: str = QWEN_IMAGE) -> str:
         """Return the complete template, in which the text ``image`` stands for an image."""
-        source = chat_template(image).replace("{{ part.text }}", f"{{{{ {self.text} }}}}")
-        return source.replace(_END, f"{_END}{self.end}")
+        return _SOURCE.replace("IMAGE", image).replace("TEXT", self.text).replace("END", self.end)
 
 
 CLOSED = "<think>\n\n</think>\n\n"

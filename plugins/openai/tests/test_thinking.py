@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -178,6 +179,58 @@ class VllmPrompts:
             return 400, {"error": {"message": str(error)}}
         self._texts.append(text)
         return 200, {"tokens": [len(self._texts) - 1]}
+
+
+PROBABILITIES = {
+    "": {"0": 0.5, "1": 0.3, ".": 0.01, "5": 0.05},
+    "0": {".": 0.9, "0": 0.05},
+    "1": {".": 0.8, "1": 0.1},
+    "0.": {str(digit): 0.05 + 0.01 * digit for digit in range(10)},
+    "1.": {"0": 0.9, "1": 0.02},
+}
+"""Of the next character, by what the answer starts with."""
+
+
+def generate(content: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer of a model with these probabilities, a token per character, as vLLM's server writes it."""
+    text, steps = "", []
+    while len(text) < content["max_tokens"]:
+        probabilities = PROBABILITIES.get(text, {})
+
+        def likeliness(token: int, probabilities: dict[str, float] = probabilities) -> float:
+            return math.log(probabilities.get(chr(token), 1e-9))
+
+        token = max(content["allowed_token_ids"], key=likeliness)
+        tops = [{"token": f"token_id:{t}", "logprob": likeliness(t)} for t in content["logprob_token_ids"]]
+        steps.append({"token": f"token_id:{token}", "logprob": likeliness(token), "top_logprobs": tops})
+        text += chr(token)
+    return {"choices": [{"message": {"content": text}, "logprobs": {"content": steps}}]}
+
+
+def test_where_no_turn_continues_the_prompt_the_server_generates_the_start_of_an_answer() -> None:
+    def write(messages: list[dict[str, Any]]) -> str:
+        return "?ASSISTANT:" + (strip_turn(messages[-1]["content"]) if len(messages) > 1 else CLOSED)
+
+    def script(handler: Handler, content: dict[str, Any] | None) -> None:
+        handler.reply(MODELS if content is None else generate(content))
+
+    with serve(script) as server:
+        VllmPrompts(server, write)
+        tokenise = server.replies["/tokenize"]
+        server.replies["/tokenize"] = lambda content: (
+            (200, {"tokens": [ord(character) for character in content["prompt"]]})
+            if "prompt" in content
+            else tokenise(content)
+        )
+        with OpenAiBackend(OpenAiOptions(base_url=server.url, server="vllm", retries=0)) as backend:
+            (answer,) = backend.answer_batch([SCORING])
+        assert all(content["messages"][-1]["role"] == "user" for content in server.posted)
+    assert {choice: math.exp(value) for choice, value in (answer.logprobs or {}).items()} == pytest.approx(
+        {
+            choice: PROBABILITIES[""][choice[0]] * PROBABILITIES[choice[0]]["."] * PROBABILITIES[choice[:2]][choice[2]]
+            for choice in SCORES
+        }
+    )
 
 
 def strip_turn(turn: str) -> str:
