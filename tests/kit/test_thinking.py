@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from anyanomaly.core.parse import parse_score
 from anyanomaly.core.thinking import MARKERS, open_marker, remove_thinking
 from anyanomaly.errors import BackendError, UsageError
-from anyanomaly.kit import ChatThinking, Thinking, ThinkingGuard, check_scoring, closing_text
+from anyanomaly.kit import ChatThinking, Thinking, ThinkingGuard, check_scoring, closing_text, thinks_in_special_tokens
 from anyanomaly.types import Answer, Query, QueryId, Sampling
 from tests.support.thinking_templates import TEMPLATES, ThinkingTemplate
 
@@ -110,6 +110,20 @@ def test_a_template_that_refuses_the_conversation_fails_and_is_tried_again() -> 
     with pytest.raises(jinja2.TemplateError):
         thinking.complete_prompt(refuse, "?")
     assert thinking.complete_prompt(lambda switches: "? <think>\n" if not switches.get("thinking", True) else "?", "?")
+
+
+@pytest.mark.parametrize(
+    "token", ["<think>", "</think>", "[/THINK]", "<channel|>", "<|channel|>", "<|START_THINKING|>"]
+)
+def test_special_tokens_of_thoughts_are_kept(token: str) -> None:
+    assert thinks_in_special_tokens([token, "<|im_end|>"])
+
+
+@pytest.mark.parametrize(
+    "token", ["<|im_end|>", "<|im_start|>", "<|endoftext|>", "</s>", "<image>", "!", "<|image_pad|>"]
+)
+def test_other_special_tokens_are_not_kept(token: str) -> None:
+    assert not thinks_in_special_tokens([token])
 
 
 def test_log_probabilities_are_refused_while_the_model_thinks() -> None:

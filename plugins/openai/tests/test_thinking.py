@@ -142,6 +142,27 @@ def test_thoughts_that_the_prompt_opens_are_no_answer(load: Load, words: str, an
 
 
 @pytest.mark.parametrize(
+    ("finish_reason", "words", "answer_text"),
+    [
+        ("length", "The score is 0.9 if", ""),
+        ("stop", "The score is 0.9.", "The score is 0.9."),
+        ("length", "0.9?</think>0.3 There is", "0.3 There is"),
+        ("length", "<think>0.9", ""),
+    ],
+)
+def test_words_that_may_be_thoughts_are_no_answer_where_the_prompt_is_unknown(
+    load: Load, finish_reason: str, words: str, answer_text: str
+) -> None:
+    def script(handler: Handler, request: dict[str, Any] | None) -> None:
+        choice = {"message": {"content": words}, "finish_reason": finish_reason}
+        handler.reply(MODELS if request is None else {"choices": [choice]})
+
+    for server in ("sglang", "ollama", "other", "llama.cpp"):
+        backend, _ = load(script=script, server=server, thinking="on")
+        assert [remove_thinking(answer.text) for answer in backend.answer_batch([QUERY])] == [answer_text]
+
+
+@pytest.mark.parametrize(
     "message", [{"content": "<think>\nOkay"}, {"content": "", "reasoning_content": "Okay"}, {"content": "[THINK]I"}]
 )
 def test_a_model_that_thinks_on_its_own_is_one_clear_error(load: Load, message: dict[str, Any]) -> None:

@@ -38,6 +38,7 @@ _UNKNOWN_MARKER: Final = re.compile(
     re.IGNORECASE,
 )
 """A marker at the end of a prompt whose name is about thoughts, and not about their end."""
+_TURN_TOKENS: Final = frozenset({"<|im_start|>", "<|im_end|>", "<|end|>", "<|eom|>"})  # in markers, and in any answer
 _CHECK_TOKENS: Final = 16  # enough for the longest opening marker
 _MAX_CHECKS: Final = 4  # queries per loaded model that the guard asks in words
 
@@ -149,8 +150,8 @@ def thinks_in_special_tokens(tokens: Iterable[str]) -> bool:
 
     Its text then needs all special tokens, so that the thoughts can be removed.
     """
-    names = {token for token in tokens if len(token) > 1 and token != "<|im_start|>"}
-    return any(opening.startswith(name) for name in names for opening, _ in MARKERS)
+    names = {token for token in tokens if len(token) > 1} - _TURN_TOKENS
+    return any(marker.startswith(name) for name in names for pair in MARKERS for marker in pair)
 
 
 def check_scoring(thinking: Thinking, scoring: str) -> None:
@@ -173,10 +174,10 @@ class ThinkingGuard:
     a model that starts otherwise has another reason.
     """
 
-    def __init__(self, model: str, advice: str = "") -> None:
-        """:param model: name for the message. :param advice: ends the message: what else the user can do."""
+    def __init__(self, model: str, alternative: str = "a model that answers at once") -> None:
+        """:param model: name for the message. :param alternative: ends the message: what else the user can use."""
         self._model = model
-        self._advice = advice
+        self._alternative = alternative
         self._n_checks = 0
 
     def check(
@@ -200,9 +201,9 @@ class ThinkingGuard:
     def error(self) -> BackendError:
         """Return the error for a model that thinks before it answers."""
         return BackendError(
-            f"{self._model} thinks before it answers, and its chat template cannot switch that off, so the first "
-            f"tokens of its answers are no scores. Use --scoring words with --backend.thinking on and a larger "
-            f"--max-tokens, or a model that answers at once.{self._advice}"
+            f"{self._model} thinks before it answers although --backend.thinking is off, so the first tokens of its "
+            f"answers are no scores. Use --scoring words with --backend.thinking on and a larger --max-tokens, or "
+            f"{self._alternative}."
         )
 
 

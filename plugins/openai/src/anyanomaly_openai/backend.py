@@ -55,7 +55,8 @@ class OpenAiBackend(Backend[OpenAiOptions]):
             server.close()
             raise
         scorer = Scorer(server, model, kind, start, self.options.top_logprobs)
-        guard = ThinkingGuard(f"Model {model!r} on the server at {server.url}")
+        alternative = "a server or a model that answers at once"
+        guard = ThinkingGuard(f"Model {model!r} on the server at {server.url}", alternative)
         self._connection = _Connection(server, model, kind, start, scorer, guard)
 
     def close(self) -> None:
@@ -117,11 +118,11 @@ class OpenAiBackend(Backend[OpenAiOptions]):
             **request_fields(kind, start, conversation),
         }
         response = server.post("chat/completions", content)
-        message = first_choice(server.url, response).get("message") or {}
+        choice = first_choice(server.url, response)
         usage = response.get("usage") or {}
         return Answer(
             query.id,
-            text=read_words(message, start),
+            text=read_words(choice, start),
             prompt_tokens=usage.get("prompt_tokens"),
             output_tokens=usage.get("completion_tokens"),
         )

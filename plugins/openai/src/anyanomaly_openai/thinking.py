@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from anyanomaly.core.thinking import MARKERS
+from anyanomaly.core.thinking import MARKERS, strip_thinking
 from anyanomaly.errors import BackendError
 from anyanomaly.kit import ChatThinking, Switches, Thinking, opening_text
 from anyanomaly_openai.options import Kind
@@ -33,7 +33,7 @@ class AnswerStart(NamedTuple):
     fields: Mapping[str, Any]  # of every request
     turn: str = ""  # what an assistant's turn needs before an answer that it begins
     needs_turn: bool = False  # also before the first token of an answer: to close thoughts
-    opening: str = ""  # the marker that the prompt opens thoughts with, when thinking is on
+    opening: str | None = ""  # the marker that the prompt opens thoughts with; None: unknown, with thinking on
     fingerprint: str = ""
     continues: bool = True  # whether the server continues an answer that the request begins
 
@@ -41,7 +41,7 @@ class AnswerStart(NamedTuple):
         """Return the conversation followed by the beginning of an answer, if there is one."""
         if not answer and not self.needs_turn:
             return messages
-        return [*messages, {"role": "assistant", "content": f"{self.turn}{answer}"}]
+        return [*messages, _assistant(f"{self.turn}{answer}")]
 
 
 def find_answer_start(server: Server, model: str, kind: Kind, thinking: Thinking) -> AnswerStart:
@@ -51,17 +51,18 @@ def find_answer_start(server: Server, model: str, kind: Kind, thinking: Thinking
     :raises BackendError: when it opens thoughts that no request can close.
     """
     enable = thinking == "on"
+    hidden = AnswerStart({}, opening=None if enable else "", fingerprint=thinking)
     if kind == "sglang":
-        return AnswerStart(_template_fields({"enable_thinking": enable, "thinking": enable}), fingerprint=thinking)
+        return hidden._replace(fields=_template_fields({"enable_thinking": enable, "thinking": enable}))
     if kind == "ollama":  # its models think unless told otherwise
-        return AnswerStart({} if enable else {"reasoning_effort": "none"}, fingerprint=thinking)
+        return hidden._replace(fields={} if enable else {"reasoning_effort": "none"})
     if kind == "other":
-        return AnswerStart({}, fingerprint=thinking if enable else "")
+        return hidden if enable else AnswerStart({})
     prompts = _VllmPrompts(server, model) if kind == "vllm" else _LlamaCppPrompts(server, model)
     try:
         prompts.write({})
     except BackendError:  # an older release, or llama-cpp-python's server
-        return AnswerStart(_template_fields({"enable_thinking": enable}), fingerprint=thinking if enable else "")
+        return hidden._replace(fields=_template_fields({"enable_thinking": enable}))
     chat = ChatThinking(thinking, f"Model {model!r} on the server at {server.url}")
     switches = chat.switches(prompts.write, _QUESTION)
     prompt = prompts.write(switches)
@@ -91,20 +92,32 @@ def request_fields(kind: Kind, start: AnswerStart, messages: Messages) -> dict[s
     return {**start.fields, **(CONTINUATION if is_continued else {})}
 
 
-def read_words(message: Mapping[str, Any], start: AnswerStart) -> str:
-    """Return the answer in a message; nothing is read from its reasoning.
+def read_words(choice: Mapping[str, Any], start: AnswerStart) -> str:
+    """Return the words of an answer; nothing is read from its reasoning.
 
-    Where the answer is missing because the model only thought, the text is `CUT_OFF`.
+    Where the answer is missing because the model only thought, or perhaps only thought, the text is `CUT_OFF`.
     """
+    message = choice.get("message") or {}
     text = str(message.get("content") or "").strip()
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     if reasoning:
         return text or CUT_OFF
+    if start.opening is None:
+        is_cut_off = choice.get("finish_reason") == "length" and strip_thinking(text) == text
+        return CUT_OFF if is_cut_off else text
     return f"{start.opening}{text}"
 
 
 def _template_fields(switches: Switches) -> dict[str, Any]:
     return {"chat_template_kwargs": dict(switches)} if switches else {}
+
+
+def _assistant(turn: str) -> dict[str, str]:
+    return {"role": "assistant", "content": turn}
+
+
+def _no_prompts(server: Server) -> BackendError:
+    return BackendError(f"The server at {server.url} does not show its prompts.")
 
 
 class _LlamaCppPrompts:
@@ -122,7 +135,7 @@ class _LlamaCppPrompts:
         content = {"model": self._model, "messages": messages, **_template_fields(switches)}
         prompt = self._server.post("/apply-template", content).get("prompt")
         if not isinstance(prompt, str):
-            raise BackendError(f"The server at {self._server.url} does not show its prompts.")
+            raise _no_prompts(self._server)
         return prompt
 
     def find_turn(self, switches: Switches, closing: str) -> str | None:
@@ -151,7 +164,10 @@ class _VllmPrompts:
         :returns: None when the template does not write such a turn.
         """
         prompt = f"{self.write(switches)}{closing}"
+        start = self._tokens([], switches)
         try:
+            if not closing and self._tokens([_assistant(_ANSWER)], switches)[: len(start)] == start:
+                return ""
             header = self._write_turn(_ANSWER, switches).removesuffix(_ANSWER)
             turn = prompt.removeprefix(header)
             answers = ["", _ANSWER] if closing else [_ANSWER]
@@ -161,15 +177,21 @@ class _VllmPrompts:
         return turn if prompts == [f"{prompt}{answer}" for answer in answers] else None
 
     def _write_turn(self, turn: str, switches: Switches) -> str:
-        return self._write([{"role": "assistant", "content": turn}], switches)
+        return self._write([_assistant(turn)], switches)
 
     def _write(self, turns: Messages, switches: Switches) -> str:
+        tokens = self._tokens(turns, switches)
+        prompt = self._server.post("/detokenize", {"model": self._model, "tokens": tokens}).get("prompt")
+        if not isinstance(prompt, str):
+            raise _no_prompts(self._server)
+        return prompt
+
+    def _tokens(self, turns: Messages, switches: Switches) -> list[int]:
         messages = [{"role": "user", "content": _QUESTION}, *turns]
         content = {"model": self._model, "messages": messages, **_template_fields(switches)}
         if turns:
             content |= CONTINUATION
         tokens = self._server.post("/tokenize", content).get("tokens")
-        prompt = self._server.post("/detokenize", {"model": self._model, "tokens": tokens}).get("prompt")
-        if not isinstance(prompt, str):
-            raise BackendError(f"The server at {self._server.url} does not show its prompts.")
-        return prompt
+        if not isinstance(tokens, list):
+            raise _no_prompts(self._server)
+        return tokens

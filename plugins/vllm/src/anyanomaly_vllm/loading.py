@@ -65,7 +65,7 @@ def inspect_model(options: VllmOptions, log: IO[bytes]) -> Model:
             arguments["mm_processor_kwargs"] = {"min_pixels": low, "max_pixels": high}
         commit = str(getattr(config.hf_config, "_commit_hash", None) or "")
         revision = model_identity(options.model, commit or options.revision)
-        thinking = options.thinking
+        thinking: str = options.thinking
         if processor is not None:
             thinking = thinking_fingerprint(processor, ChatThinking(options.thinking, f"Model {options.model!r}"))
         return Model(
