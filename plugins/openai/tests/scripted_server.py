@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers with the script of the server, over HTTP/1.1, so that connections stay open."""
 
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # a response in one packet: a second one would wait for the client's acknowledgement
+    disable_nagle_algorithm = True  # the body of a response does not wait until the client has acknowledged its head
     server: ScriptedServer
 
     def do_GET(self) -> None:

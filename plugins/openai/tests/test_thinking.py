@@ -111,7 +111,9 @@ def test_each_kind_of_server_gets_the_fields_that_it_knows(
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
-def test_nothing_is_read_from_the_reasoning(load: Load, field: str) -> None:
+def test_nothing_is_read_from_the_reasoning_and_one_warning_says_so(
+    load: Load, field: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def reply(content: str | None) -> Script:
         def script(handler: Handler, request: dict[str, Any] | None) -> None:
             message = {"role": "assistant", "content": content, field: "The score is 0.9."}
@@ -122,8 +124,12 @@ def test_nothing_is_read_from_the_reasoning(load: Load, field: str) -> None:
     for empty in (None, "", " \n"):
         backend, _ = load(script=reply(empty))
         (answer,) = backend.answer_batch([QUERY])
+        assert [record.message for record in caplog.records if "no score is read from thoughts" in record.message]
         assert answer.text  # an answer that was cut off, not one that is empty
         assert remove_thinking(answer.text) == ""
+        caplog.clear()
+        backend.answer_batch([QUERY])
+        assert not caplog.records
     backend, _ = load(TEMPLATES[2], reply("0.3"), thinking="on")
     assert [answer.text for answer in backend.answer_batch([QUERY])] == ["0.3"]
 
@@ -148,6 +154,7 @@ def test_thoughts_that_the_prompt_opens_are_no_answer(load: Load, words: str, an
         ("stop", "The score is 0.9.", "The score is 0.9."),
         ("length", "0.9?</think>0.3 There is", "0.3 There is"),
         ("length", "<think>0.9", ""),
+        ("length", "", ""),
     ],
 )
 def test_words_that_may_be_thoughts_are_no_answer_where_the_prompt_is_unknown(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,9 @@ from anyanomaly_openai.pool import map_in_threads
 from anyanomaly_openai.prompts import messages
 from anyanomaly_openai.scoring import Scorer, first_choice
 from anyanomaly_openai.server import Server, is_loopback
-from anyanomaly_openai.thinking import AnswerStart, find_answer_start, read_words, request_fields
+from anyanomaly_openai.thinking import CUT_OFF, AnswerStart, find_answer_start, read_words, request_fields
+
+log = logging.getLogger(__name__)
 
 
 class _Connection(NamedTuple):
@@ -35,6 +38,7 @@ class OpenAiBackend(Backend[OpenAiOptions]):
         super().__init__(options)
         self.batch_size = options.max_inflight
         self._connection: _Connection | None = None
+        self._has_warned = False
 
     @property
     def leaves_machine(self) -> bool:
@@ -120,9 +124,16 @@ class OpenAiBackend(Backend[OpenAiOptions]):
         response = server.post("chat/completions", content)
         choice = first_choice(server.url, response)
         usage = response.get("usage") or {}
+        text = read_words(choice, start)
+        if text == CUT_OFF and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                f"The server at {server.url} returned thoughts without an answer, and no score is read from thoughts. "
+                f"Raise --max-tokens, use --backend.thinking off, or start the server without a reasoning parser."
+            )
         return Answer(
             query.id,
-            text=read_words(choice, start),
+            text=text,
             prompt_tokens=usage.get("prompt_tokens"),
             output_tokens=usage.get("completion_tokens"),
         )

@@ -99,12 +99,11 @@ def read_words(choice: Mapping[str, Any], start: AnswerStart) -> str:
     """
     message = choice.get("message") or {}
     text = str(message.get("content") or "").strip()
-    reasoning = message.get("reasoning_content") or message.get("reasoning")
-    if reasoning:
-        return text or CUT_OFF
+    is_cut_off = choice.get("finish_reason") == "length"
+    if message.get("reasoning_content") or message.get("reasoning") or (is_cut_off and not text):
+        return text or CUT_OFF  # some services show neither their thoughts nor a field for them
     if start.opening is None:
-        is_cut_off = choice.get("finish_reason") == "length" and strip_thinking(text) == text
-        return CUT_OFF if is_cut_off else text
+        return CUT_OFF if is_cut_off and strip_thinking(text) == text else text
     return f"{start.opening}{text}"
 
 
