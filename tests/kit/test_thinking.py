@@ -15,7 +15,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from anyanomaly.core.parse import parse_score
 from anyanomaly.core.thinking import MARKERS, open_marker, remove_thinking
 from anyanomaly.errors import BackendError, UsageError
-from anyanomaly.kit import ChatThinking, Thinking, ThinkingGuard, check_scoring, closing_text, thinks_in_special_tokens
+from anyanomaly.kit import ChatThinking, Thinking, ThinkingGuard, check_scoring, thinks_in_special_tokens
+from anyanomaly.kit.thinking import closing_text
 from anyanomaly.types import Answer, Query, QueryId, Sampling
 from tests.support.thinking_templates import TEMPLATES, ThinkingTemplate
 

@@ -36,9 +36,7 @@ from anyanomaly.kit.thinking import (
     ThinkingGuard,
     ThinkingOptions,
     check_scoring,
-    closing_text,
     opening_text,
-    starts_with_thinking,
     thinks_in_special_tokens,
 )
 
@@ -62,7 +60,6 @@ __all__ = [
     "chat_messages",
     "check_scoring",
     "check_special_tokens",
-    "closing_text",
     "download_error",
     "file_digest",
     "fingerprint",
@@ -82,7 +79,6 @@ __all__ = [
     "require_model",
     "sampled_digest",
     "sampling_seed",
-    "starts_with_thinking",
     "text_part",
     "thinks_in_special_tokens",
     "translate_exceptions",

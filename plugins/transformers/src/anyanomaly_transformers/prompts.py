@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -60,8 +61,8 @@ def _special_tokens(tokenizer: Any) -> tuple[str, ...]:
 
 def _apply_template(processor: Any, query: Query, switches: Switches, *, system_turn: bool) -> str:
     messages = chat_messages(query, [{"type": "image"} for _ in query.images], system_turn=system_turn)
-    source = str(processor.chat_template)
-    variables = {name: value for name, value in switches.items() if name in source}  # transformers warns of others
+    words = set(re.findall(r"\w+", str(processor.chat_template)))
+    variables = {name: value for name, value in switches.items() if name in words}  # transformers warns of others
     return str(processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **variables))
 
 
