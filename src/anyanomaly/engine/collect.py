@@ -15,6 +15,7 @@ from anyanomaly.engine.plan import PlannedSegment, VideoEnd
 from anyanomaly.engine.settings import Scoring
 from anyanomaly.engine.store import unknown_answer
 from anyanomaly.errors import BackendError
+from anyanomaly.kit import starts_with_thinking
 from anyanomaly.types import Answer, QueryId, Score, SegmentScore
 
 ONLY_THOUGHTS = "<think>"
@@ -88,7 +89,7 @@ class Collector:
         self.output_tokens += answer.output_tokens or 0
         if math.isnan(score.value):
             self.n_unreadable += 1
-            words = remove_thinking(answer.text) or (ONLY_THOUGHTS if answer.text else "")
+            words = remove_thinking(answer.text) or (ONLY_THOUGHTS if starts_with_thinking(answer.text) else "")
             self.unreadable_example = self.unreadable_example or words[:80]
         if score.mass is not None:
             n_masses, total = self._masses

@@ -37,6 +37,7 @@ from anyanomaly.kit.thinking import (
     ThinkingOptions,
     check_scoring,
     opening_text,
+    starts_with_thinking,
     thinks_in_special_tokens,
 )
 
@@ -79,6 +80,7 @@ __all__ = [
     "require_model",
     "sampled_digest",
     "sampling_seed",
+    "starts_with_thinking",
     "text_part",
     "thinks_in_special_tokens",
     "translate_exceptions",
