@@ -129,7 +129,8 @@ def prompt_ids(engine: str, backend: Any, queries: Sequence[Query], pad: int) ->
     if engine == "vllm":
         from anyanomaly_vllm.prompts import messages
 
-        return [list(backend._engine.render(messages(query))["prompt_token_ids"]) for query in queries]
+        prompts = [backend._engine.tokenise(backend._engine.write(messages(query), {})) for query in queries]
+        return [list(prompt["prompt_token_ids"]) for prompt in prompts]
     if engine == "gguf":
         from anyanomaly_llamacpp.chunks import open_prompt as pieces_of
 

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from anyanomaly import BackendSpec, ContextSpec, ReaderSpec, hookimpl
 from anyanomaly.api import ContextOptions, Options
+from anyanomaly.kit import ThinkingOptions
 from anyanomaly.builtin.contexts import KeyContext
 from anyanomaly.testing.fakes import EndlessReader, FakeBackend
 from anyanomaly.types import Context
@@ -23,6 +24,10 @@ from anyanomaly.types import Context
 
 class DeviceOptions(Options):
     device: str = Field("auto", description="where it runs")
+
+
+class Thinker(ThinkingOptions):
+    pass
 
 
 class Fake(FakeBackend):
@@ -54,6 +59,9 @@ def anyanomaly_register_backends():
     return [
         BackendSpec(name="on-cpu", summary="s", target=f"{__name__}:Fake", options=options),
         BackendSpec(name="on-gpu", summary="s", target=f"{__name__}:Fake", options=options, devices=gpu),
+        BackendSpec(
+            name="thinker", summary="s", target=f"{__name__}:Fake", options=f"{__name__}:Thinker", logprobs=True
+        ),
         BackendSpec(name="one-image", summary="s", target=f"{__name__}:Fake"),
         BackendSpec(name="narrow", summary="s", target=f"{__name__}:Narrow", max_images=None),
         BackendSpec(name="wide", summary="s", target=f"{__name__}:Fake", max_images=None),
@@ -99,6 +107,10 @@ def settings(tmp_path: Path) -> dict[str, Any]:
         ({"backend": {"name": "on-gpu", "device": "cpu"}}, "'on-gpu' does not run on cpu; it runs on cuda"),
         ({"backend": "one-image", "contexts": ["pair"]}, "makes up to 2 images per question; .* takes 1"),
         ({"backend": "narrow", "contexts": ["pair"]}, "makes up to 2 images per question; .* takes 1"),
+        (
+            {"backend": {"name": "thinker", "thinking": "on"}, "run": {"scoring": "yes-no"}},
+            "--scoring yes-no .*--backend.thinking on.*--scoring words",
+        ),
     ],
 )
 def test_a_run_that_a_component_cannot_do_is_refused(
@@ -115,6 +127,7 @@ def test_a_run_that_a_component_cannot_do_is_refused(
         {"backend": "on-gpu"},
         {"backend": "one-image", "run": {"device": "cuda", "store": False}},  # it has no option for a device
         {"backend": "wide", "contexts": ["pair"]},
+        {"backend": {"name": "thinker", "thinking": "on"}},
     ],
 )
 def test_a_run_that_all_components_can_do_is_not_refused(settings: dict[str, Any], changes: dict[str, Any]) -> None:

@@ -59,6 +59,13 @@ def test_an_unreadable_answer_is_missing_and_too_many_fail_the_run_at_its_end() 
     assert any(isinstance(each, Timeline) for each in sink.got)
 
 
+@pytest.mark.parametrize("text", ["<think>The score is 0.9 if", "[THINK]0.3"])
+def test_thoughts_without_an_answer_are_missing_and_the_message_says_what_to_do(text: str) -> None:
+    ran = run(settings(), FakeBackend(lambda query: text))
+    with pytest.raises(BackendError, match=r"15 of 15 .*thoughts that end.*--max-tokens.*--backend\.thinking off"):
+        list(ran)
+
+
 def test_a_few_unreadable_answers_take_no_part() -> None:
     def answer(query):
         return "?" if query.id.context == "key" and query.id.segment == 0 else "0.5"

@@ -87,6 +87,15 @@ def test_backends_are_in_backend_py_and_their_options_in_options_py(plugins: reg
         assert re.fullmatch(rf"{package}\.options:\w+Options", spec.options), spec.options
 
 
+def test_backends_that_write_prompts_with_a_chat_template_offer_thinking(plugins: registry.Registry) -> None:
+    packages: dict[bool, set[str]] = {True: set(), False: set()}
+    for spec in plugins.specs("backend"):
+        offers_it = "thinking" in plugins.options_model(spec).model_fields
+        packages[offers_it].add(spec.target.partition(".")[0].removeprefix("anyanomaly_"))
+    assert packages[True] == {"transformers", "vllm", "llamacpp", "openai", "demo"}
+    assert not packages[True] & packages[False]
+
+
 def test_auto_prefers_engines_on_the_gpu_and_small_weights_on_the_cpu(plugins: registry.Registry) -> None:
     ranks: dict[str, list[tuple[int, str]]] = {}
     for spec in plugins.specs("backend"):

@@ -66,7 +66,7 @@ def test_eleven_scores_cost_one_small_batch_after_the_prefill(
         decoder.Decoder, "_decode", lambda self, steps: (batch_sizes.append(len(steps)), decode(self, steps))
     )
     qwen.answer_batch([ask(1, sampling=Sampling(choices=SCORES))])
-    assert batch_sizes[-1] == 4  # "0." and "1."
+    assert batch_sizes.count(4) == 1  # "0." and "1."; other batches are the prefill and the guard against thinking
 
 
 def test_transformers_gives_the_same_answers(folder: Any, qwen: GgufBackend, ask: Ask) -> None:

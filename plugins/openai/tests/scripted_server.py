@@ -52,14 +52,21 @@ class Handler(BaseHTTPRequestHandler):
     """Answers with the script of the server, over HTTP/1.1, so that connections stay open."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # the body of a response does not wait until the client has acknowledged its head
     server: ScriptedServer
 
     def do_GET(self) -> None:
         self._answer(None)
 
     def do_POST(self) -> None:
-        length = int(self.headers["Content-Length"])
-        self._answer(json.loads(self.rfile.read(length)))
+        content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.endswith("/chat/completions"):
+            self._answer(content)
+        elif reply := self.server.replies.get(self.path):
+            status, body = reply(content)
+            self.reply(body, status)
+        else:
+            self.reply({"detail": "Not Found"}, 404)
 
     def _answer(self, content: dict[str, Any] | None) -> None:
         owner = self.server
@@ -107,12 +114,18 @@ class ScriptedServer(ThreadingHTTPServer):
         self.script = script
         self.lock = threading.Lock()
         self.requests: list[tuple[str, dict[str, str], dict[str, Any] | None]] = []
+        self.replies: dict[str, Callable[[dict[str, Any]], tuple[int, Any]]] = {}  # by path, beside chat completions
         self.n_open = self.most_open = 0
         self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.server_port}/v1"
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
             self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    @property
+    def scored(self) -> list[dict[str, Any]]:
+        """The JSON objects of the requests for log-probabilities, in order."""
+        return [content for content in self.posted if "logprobs" in content]
 
     @property
     def posted(self) -> list[dict[str, Any]]:

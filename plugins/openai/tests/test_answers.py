@@ -25,7 +25,6 @@ from anyanomaly.testing.samples import sample_queries
 from anyanomaly.types import Query, Sampling
 from plugins.openai.tests.conftest import OpenBackend
 from plugins.openai.tests.scripted_server import (
-    MODELS,
     answer_correctly,
     fail_first,
     reply_status,
@@ -63,7 +62,7 @@ def test_a_request_holds_the_question_and_exact_images(open_backend: OpenBackend
         assert head == "data:image/png;base64"
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), image)
     settings = {"max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "repeat_penalty": 1.1, "seed": 3}
-    assert content == {"model": "tiny", **settings}
+    assert content == {"model": "tiny", **settings, "chat_template_kwargs": {"enable_thinking": False}}
     assert (answer.text, answer.prompt_tokens, answer.output_tokens) == ("0.5. It is grey.", 7, 3)
 
 
@@ -129,7 +128,7 @@ def test_a_service_that_is_not_openai_compatible_is_refused() -> None:
 def test_scores_of_three_tokens_take_two_requests_with_a_grammar(open_backend: OpenBackend) -> None:
     backend, server = open_backend(answer_correctly)
     (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
-    assert len(server.posted) == 2
+    assert len(server.scored) == 2
     assert answer.logprobs is not None
     expected = {f"0.{digit}": 0.5 * 0.5 * 0.5 ** (10 - digit) for digit in range(10)} | {"1.0": 0.25 * 0.5 * 0.5}
     assert {choice: math.exp(logprob) for choice, logprob in answer.logprobs.items()} == pytest.approx(expected)
@@ -153,13 +152,15 @@ def test_of_a_server_without_continuation_only_the_generated_answer_is_read(open
     def script(handler: Any, content: dict[str, Any] | None) -> None:
         if content is None:
             handler.reply({"data": [{"id": "tiny", "owned_by": "system"}]})
+        elif "logprobs" not in content:
+            answer_correctly(handler, content)
         else:
             handler.reply(scored_answer({**content, "grammar": '"0.9"'}))
 
     backend, server = open_backend(script)
     (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
-    assert len(server.posted) == 1
-    assert "grammar" not in server.posted[0]
+    assert len(server.scored) == 1
+    assert "grammar" not in server.scored[0]
     logprobs = answer.logprobs or {}
     assert math.exp(logprobs["0.9"]) == pytest.approx(0.125)
     assert logprobs["1.0"] == -math.inf
@@ -168,8 +169,8 @@ def test_of_a_server_without_continuation_only_the_generated_answer_is_read(open
 @pytest.mark.parametrize("server", ["sglang", "ollama"])
 def test_a_server_that_continues_an_answer_gets_its_prefix(open_backend: OpenBackend, server: str) -> None:
     def script(handler: Any, content: dict[str, Any] | None) -> None:
-        if content is None:
-            handler.reply(MODELS)
+        if content is None or "logprobs" not in content:
+            answer_correctly(handler, content)
             return
         last = content["messages"][-1]
         prefix = last["content"] if last["role"] == "assistant" else ""
@@ -180,8 +181,8 @@ def test_a_server_that_continues_an_answer_gets_its_prefix(open_backend: OpenBac
 
     backend, scripted = open_backend(script, server=server)
     (answer,) = backend.answer_batch([Query(QUERY.id, QUERY.images, "?", sampling=Sampling(choices=SCORES))])
-    assert [content["messages"][-1]["role"] for content in scripted.posted] == ["user", "assistant"]
-    assert scripted.posted[1].get("continue_final_message", False) is (server == "sglang")
+    assert [content["messages"][-1]["role"] for content in scripted.scored] == ["user", "assistant"]
+    assert scripted.scored[1].get("continue_final_message", False) is (server == "sglang")
     assert math.exp((answer.logprobs or {})["1.0"]) == pytest.approx(0.25 * 0.25)
 
 

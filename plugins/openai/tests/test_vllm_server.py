@@ -10,22 +10,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from anyanomaly_openai.backend import OpenAiBackend
 from anyanomaly_openai.options import OpenAiOptions
+from anyanomaly_openai.server import Server
 from anyanomaly_openai.top_tokens import NEGLIGIBLE
 
 from anyanomaly.core.expected import SCORES, YES_NO
 from anyanomaly.errors import BackendError
 from anyanomaly.testing.samples import sample_queries
-from anyanomaly.types import Sampling
+from anyanomaly.types import Answer, Sampling
+from tests.support.thinking_templates import TEMPLATES, ThinkingTemplate, plain_template
 from tests.support.tiny_models import make_model
 
 pytestmark = pytest.mark.engine
 START_S = 420  # on a busy machine
+QUERY = next(sample_queries(n_images=2))
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +47,7 @@ def server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         f"--host 127.0.0.1 --port {port} --served-model-name tiny --dtype float32 --enforce-eager --max-model-len 2048"
     )
     limits = ["--limit-mm-per-prompt", '{"image": 2, "video": 0}', "--generation-config", "vllm"]
+    limits += ["--trust-request-chat-template"]  # the tests bring templates of their own
     command = [
         sys.executable,
         "-m",
@@ -77,6 +83,31 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)  # its engine too
         process.wait()
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
+def test_a_thinking_template_gives_the_scores_of_a_plain_one_with_the_same_text(
+    server: tuple[subprocess.Popen[bytes], str], monkeypatch: pytest.MonkeyPatch, template: ThinkingTemplate
+) -> None:
+    post = Server.post
+
+    def answers(source: str, thinking: str) -> list[Answer]:
+        def post_with_template(self: Server, path: str, content: dict[str, Any]) -> dict[str, Any]:
+            return post(self, path, content | {"chat_template": source})
+
+        monkeypatch.setattr(Server, "post", post_with_template)
+        with OpenAiBackend(OpenAiOptions(base_url=server[1], retries=0, thinking=thinking)) as backend:
+            scoring = [replace(QUERY, sampling=Sampling(choices=SCORES))] if thinking == "off" else []
+            return list(backend.answer_batch([*scoring, replace(QUERY, sampling=Sampling(max_tokens=6))]))
+
+    (score, words), (same_score, same_words) = (
+        answers(source, "off") for source in (template.source(), plain_template(template.off))
+    )
+    if template.text == "part.text":  # else no answer can be continued, and this random model generates none
+        _assert_equal_unless_negligible(score.logprobs or {}, same_score.logprobs or {})
+    assert (words.text, words.prompt_tokens) == (same_words.text, same_words.prompt_tokens)
+    (on,), (same_on,) = (answers(source, "on") for source in (template.source(), plain_template(template.on)))
+    assert (on.text, on.prompt_tokens) == (same_on.text, same_on.prompt_tokens)
 
 
 def test_scores_equal_those_of_transformers_and_a_killed_server_is_a_one_line_error(

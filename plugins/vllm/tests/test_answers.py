@@ -46,7 +46,8 @@ def test_prompts_are_those_of_transformers_token_for_token(
     assert reference._loaded is not None
     processor = reference._loaded.processor
     for query in make_queries(ask):
-        (output,) = backend._engine.generate([(backend._engine.render(messages(query)), sampling_params(query))])
+        prompt = backend._engine.tokenise(backend._engine.write(messages(query), {}))
+        (output,) = backend._engine.generate([(prompt, sampling_params(query))])
         assert (
             output.prompt_token_ids
             == encode_batch(processor, [query], [render_prompt(processor, query)])["input_ids"][0].tolist()

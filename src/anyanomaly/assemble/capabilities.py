@@ -8,6 +8,7 @@ from anyanomaly.api.backend import Backend
 from anyanomaly.assemble.resolve import ResolvedComponent, ResolvedRun, resolve_run
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import CapabilityError
+from anyanomaly.kit import ThinkingOptions, check_scoring
 from anyanomaly.registry import Registry
 from anyanomaly.specs import BackendSpec, ContextSpec, ReaderSpec
 
@@ -37,6 +38,8 @@ def check_capabilities(run: ResolvedRun) -> None:
         raise CapabilityError(
             f"{run.backend.label} gives no log-probabilities, which --scoring {scoring} needs. Use --scoring words."
         )
+    if scoring in ("expected", "yes-no") and isinstance(run.backend.options, ThinkingOptions):
+        check_scoring(run.backend.options.thinking, scoring)
     if run.settings.reason is not None and not spec.words:
         raise CapabilityError(f"{run.backend.label} answers without words. Omit --reason-above.")
     for component in run.models:

@@ -17,6 +17,7 @@ from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import print_message
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.model import RunConfig
+from anyanomaly.core.expected import LOW_MASS
 from anyanomaly.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from anyanomaly.types import Event, Notice, Video
 
 EVENTS_FOUND = 1
-
-LOW_MASS = 0.5
-"""Below this mean, more than half of the model's probability is on answers that are not allowed."""
 
 HELP = """Find events in videos.
 

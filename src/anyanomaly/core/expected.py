@@ -11,6 +11,9 @@ SCORES = tuple(f"{tenths / 10:.1f}" for tenths in range(11))
 YES_NO = ("yes", "no", "Yes", "No", "YES", "NO")
 """The answers to a yes-or-no question, in the spellings that models use."""
 
+LOW_MASS = 0.5
+"""Below this probability of all allowed answers, an expected score is unreliable."""
+
 
 def expected_score(logprobs: Mapping[str, float]) -> tuple[float, float]:
     """Return (expected score, mass), both in [0, 1]; without a finite log-probability (NaN, 0.0).

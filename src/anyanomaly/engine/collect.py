@@ -10,11 +10,16 @@ from dataclasses import dataclass, field, replace
 from anyanomaly.core.expected import expected_score
 from anyanomaly.core.fuse import fuse, per_context
 from anyanomaly.core.parse import parse_score, published_score
+from anyanomaly.core.thinking import remove_thinking
 from anyanomaly.engine.plan import PlannedSegment, VideoEnd
 from anyanomaly.engine.settings import Scoring
 from anyanomaly.engine.store import unknown_answer
 from anyanomaly.errors import BackendError
+from anyanomaly.kit import starts_with_thinking
 from anyanomaly.types import Answer, QueryId, Score, SegmentScore
+
+ONLY_THOUGHTS = "<think>"
+"""Stands for an answer that ended before the model had finished to think."""
 
 
 def read_score(answer: Answer, scoring: Scoring) -> Score:
@@ -84,7 +89,8 @@ class Collector:
         self.output_tokens += answer.output_tokens or 0
         if math.isnan(score.value):
             self.n_unreadable += 1
-            self.unreadable_example = self.unreadable_example or answer.text[:80]
+            words = remove_thinking(answer.text) or (ONLY_THOUGHTS if starts_with_thinking(answer.text) else "")
+            self.unreadable_example = self.unreadable_example or words[:80]
         if score.mass is not None:
             n_masses, total = self._masses
             self._masses = (n_masses + 1, total + score.mass)

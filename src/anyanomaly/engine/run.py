@@ -15,7 +15,7 @@ from anyanomaly.api.backend import Backend
 from anyanomaly.api.options import Options
 from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.engine.clock import Clock, Speed
-from anyanomaly.engine.collect import Collector
+from anyanomaly.engine.collect import ONLY_THOUGHTS, Collector
 from anyanomaly.engine.lookahead import LookAhead
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.plan import PlannedSegment, Planner, Source, VideoEnd
@@ -53,10 +53,13 @@ class RunReport:
         :raises BackendError: when it is exceeded.
         """
         if self.n_unreadable > max_unreadable * self.n_answers:
+            example, advice = repr(self.unreadable_example), "--scoring expected, another prompt or model"
+            if self.unreadable_example == ONLY_THOUGHTS:
+                example = "thoughts that end before an answer"
+                advice = "a larger --max-tokens, or --backend.thinking off"
             raise BackendError(
-                f"{self.n_unreadable} of {self.n_answers} answers have no readable score, for example "
-                f"{self.unreadable_example!r}. The results are written without these scores. Try "
-                f"--scoring expected, another prompt or model, or allow it with --max-unreadable 1."
+                f"{self.n_unreadable} of {self.n_answers} answers have no readable score, for example {example}. The "
+                f"results are written without these scores. Try {advice}, or allow it with --max-unreadable 1."
             )
 
 

@@ -7,6 +7,7 @@
     prompts    chat_messages, full_prompt, check_special_tokens     queries to conversations
     batches    answer_in_groups                                     queries that share their sampling
     seeds      sampling_seed                                        one seed per query
+    thinking   ThinkingOptions, ChatThinking, ThinkingGuard         thinking before an answer, off or on
     choices    ChoiceEncoder, answer_logprobs                       allowed answers
     digests    fingerprint, folder_digest, sampled_digest           fingerprints of weights and settings
     errors     require_loaded, translate_exceptions, first_line     errors that all backends can raise
@@ -28,20 +29,37 @@ from anyanomaly.kit.hub import EXAMPLE, HubFile, folder_or_hub_id, hub_downloads
 from anyanomaly.kit.options import MODEL, Device, HubModelOptions, PixelOptions, Precision, no_area_error
 from anyanomaly.kit.prompts import chat_messages, check_special_tokens, full_prompt, text_part
 from anyanomaly.kit.seeds import sampling_seed
+from anyanomaly.kit.thinking import (
+    ChatThinking,
+    Switches,
+    Thinking,
+    ThinkingGuard,
+    ThinkingOptions,
+    check_scoring,
+    opening_text,
+    starts_with_thinking,
+    thinks_in_special_tokens,
+)
 
 __all__ = [
     "EXAMPLE",
     "MODEL",
     "WIDER_PRECISION",
+    "ChatThinking",
     "ChoiceEncoder",
     "Device",
     "HubFile",
     "HubModelOptions",
     "PixelOptions",
     "Precision",
+    "Switches",
+    "Thinking",
+    "ThinkingGuard",
+    "ThinkingOptions",
     "answer_in_groups",
     "answer_logprobs",
     "chat_messages",
+    "check_scoring",
     "check_special_tokens",
     "download_error",
     "file_digest",
@@ -55,13 +73,16 @@ __all__ = [
     "is_hub_id",
     "model_identity",
     "no_area_error",
+    "opening_text",
     "own_code_error",
     "release",
     "require_loaded",
     "require_model",
     "sampled_digest",
     "sampling_seed",
+    "starts_with_thinking",
     "text_part",
+    "thinks_in_special_tokens",
     "translate_exceptions",
     "weights_digest",
 ]

@@ -10,7 +10,16 @@ import llama_cpp
 
 from anyanomaly.api import Backend
 from anyanomaly.core.trie import inner_paths
-from anyanomaly.kit import ChoiceEncoder, answer_in_groups, answer_logprobs, fingerprint, require_loaded
+from anyanomaly.kit import (
+    ChatThinking,
+    ChoiceEncoder,
+    ThinkingGuard,
+    answer_in_groups,
+    answer_logprobs,
+    check_scoring,
+    fingerprint,
+    require_loaded,
+)
 from anyanomaly.types import Answer, Query
 from anyanomaly_llamacpp.cache_sizes import read_cache_sizes
 from anyanomaly_llamacpp.checkpoint import check_pair, find_files
@@ -55,7 +64,8 @@ class GgufBackend(Backend[GgufOptions]):
         model, mmproj = find_files(self.options)
         text, vision = read_header(model.path), read_header(mmproj.path)
         check_pair(text, vision, model.path.name, mmproj.path.name)
-        chat = Chat(text, model.path.name)
+        chat = Chat(text, model.path.name, ChatThinking(self.options.thinking, f"Model {model.path.name!r}"))
+        thinking = chat.thinking_fingerprint()
         layout = read_layout(vision, self.options)
         threads = self.options.threads or usable_cores()
         native = load_native_model(model.path, mmproj.path, self.options, layout, threads)
@@ -67,12 +77,13 @@ class GgufBackend(Backend[GgufOptions]):
             chunk_tokens=self.options.chunk_tokens,
             context_size=self.options.context_size,
         )
-        self._running = _RunningModel(native, decoder, chat, layout)
+        self._running = _RunningModel(native, decoder, chat, layout, ThinkingGuard(f"Model {model.path.name!r}"))
         self.revision = f"{model.identity}/{mmproj.identity}"
         self._fingerprint = fingerprint(
             "gguf",
             self.revision,
             layout=repr(layout),
+            thinking=thinking,
             **{"llama-cpp-python": llama_cpp.__version__},
         )
 
@@ -87,7 +98,7 @@ class GgufBackend(Backend[GgufOptions]):
 
     @property
     def fingerprint(self) -> str:
-        """Weights, projector, sizes of images and release; known after `load`.
+        """Weights, projector, sizes of images, thinking and release; known after `load`.
 
         :raises BackendError: before `load`.
         """
@@ -98,7 +109,8 @@ class GgufBackend(Backend[GgufOptions]):
         """Answer in order; queries about the same images run one after the other, and share their prefill.
 
         :raises BackendError: before `load`, when memory runs out, or when the model fails.
-        :raises UsageError: when a question holds a special token of the model, or does not fit the context.
+        :raises UsageError: when a question holds a special token of the model, does not fit the context, or asks for
+            log-probabilities while thinking is on.
         """
         running = require_loaded(self._running)
         return self._run_in_worker(
@@ -124,8 +136,10 @@ class GgufBackend(Backend[GgufOptions]):
 class _RunningModel:
     """A loaded model with its chat template and decoder."""
 
-    def __init__(self, native: NativeModel, decoder: Decoder, chat: Chat, layout: ImageLayout | None) -> None:
-        self._native, self._decoder, self._chat, self._layout = native, decoder, chat, layout
+    def __init__(
+        self, native: NativeModel, decoder: Decoder, chat: Chat, layout: ImageLayout | None, guard: ThinkingGuard
+    ) -> None:
+        self._native, self._decoder, self._chat, self._layout, self._guard = native, decoder, chat, layout, guard
         self._encode_choices = ChoiceEncoder(native.encode)
 
     def close(self) -> None:
@@ -133,11 +147,15 @@ class _RunningModel:
         self._native.free()
 
     def answer(self, query: Query) -> Answer:
+        if query.sampling.choices:
+            check_scoring(self._chat.thinking.mode, "expected")
         prompt = self._chat.render(query)
         with open_prompt(self._native, prompt, query.images, self._layout) as chunks:
-            if query.sampling.choices:
-                return self._score_choices(query, prompt.rpartition(IMAGE)[2], chunks)
-            return self._generate(query, chunks)
+            if not query.sampling.choices:
+                return self._generate(query, prompt, chunks)
+            answer = self._score_choices(query, prompt.rpartition(IMAGE)[2], chunks)
+        self._guard.check([query], [answer], self.answer)
+        return answer
 
     def _score_choices(self, query: Query, last_text: str, chunks: list[Chunk]) -> Answer:
         choices = query.sampling.choices
@@ -148,7 +166,7 @@ class _RunningModel:
         by_choice = dict(zip(choices, logprobs, strict=True))
         return Answer(query.id, logprobs=by_choice, prompt_tokens=_count_tokens(chunks), output_tokens=0)
 
-    def _generate(self, query: Query, chunks: list[Chunk]) -> Answer:
+    def _generate(self, query: Query, prompt: str, chunks: list[Chunk]) -> Answer:
         choose_token, sampling = token_chooser(query), query.sampling
         used_tokens = {token for chunk in chunks for token in chunk.tokens}
         logits = self._decoder.prefill(chunks, sampling.max_tokens)
@@ -162,7 +180,7 @@ class _RunningModel:
             logits = self._decoder.append(token, len(tokens) - 1)
         return Answer(
             query.id,
-            text=self._native.decode(tokens).strip(),
+            text=self._chat.thinking.complete_answer(prompt, query.prompt, self._native.decode(tokens).strip()),
             prompt_tokens=_count_tokens(chunks),
             output_tokens=len(tokens),
         )

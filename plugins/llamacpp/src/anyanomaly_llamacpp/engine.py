@@ -12,6 +12,7 @@ import llama_cpp
 from llama_cpp import mtmd_cpp
 
 from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.kit import thinks_in_special_tokens
 from anyanomaly_llamacpp.images import IMAGE, ImageLayout
 from anyanomaly_llamacpp.options import GgufOptions
 
@@ -78,11 +79,19 @@ class NativeModel(NamedTuple):
         return list(buffer[:count])
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """Return the text of ``tokens``, without special tokens."""
+        """Return the text of ``tokens``, without special tokens unless thoughts stand between them."""
+        special_tokens = [token for token in tokens if self._is_special(token)]
+        keep_special = thinks_in_special_tokens(self._pieces([token], True) for token in special_tokens)
+        return self._pieces(tokens, keep_special)
+
+    def _is_special(self, token: int) -> bool:
+        return bool(llama_cpp.llama_vocab_is_control(self.vocabulary, token))
+
+    def _pieces(self, tokens: Sequence[int], keep_special: bool) -> str:
         buffer = ctypes.create_string_buffer(1024)
         encoded = b""
         for token in tokens:
-            length = llama_cpp.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, False)
+            length = llama_cpp.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, keep_special)
             encoded += buffer.raw[: max(length, 0)]
         return encoded.decode("utf-8", "replace")
 

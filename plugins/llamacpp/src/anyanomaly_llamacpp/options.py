@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from anyanomaly.api import Download
-from anyanomaly.kit import Device, HubModelOptions, PixelOptions, hub_downloads
+from anyanomaly.kit import Device, HubModelOptions, PixelOptions, ThinkingOptions, hub_downloads
 
 MODEL = "a GGUF file, or hub/repo:file.gguf"
 
 
-class GgufOptions(PixelOptions, HubModelOptions):
+class GgufOptions(ThinkingOptions, PixelOptions, HubModelOptions):
     """Weights, device, threads, context and pixel limits."""
 
     model: str = Field("", description=MODEL)

@@ -11,8 +11,8 @@ from jinja2 import Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from anyanomaly.errors import UsageError
-from anyanomaly.kit import check_special_tokens, full_prompt, text_part
-from anyanomaly.types import Query
+from anyanomaly.kit import ChatThinking, Switches, check_special_tokens, full_prompt, text_part
+from anyanomaly.types import Query, QueryId
 from anyanomaly_llamacpp.images import IMAGE
 
 # What templates write for one image, longer ones first. The tokens around an image are added later.
@@ -35,10 +35,11 @@ class Chat:
     """The chat template and the special tokens of one model.
 
     :param header: metadata of its GGUF file. :param model: name of the file, for messages.
+    :param thinking: of the template; None: thinking off.
     :raises UsageError: when the file has no chat template, or none that jinja reads.
     """
 
-    def __init__(self, header: Mapping[str, Any], model: str) -> None:
+    def __init__(self, header: Mapping[str, Any], model: str, thinking: ChatThinking | None = None) -> None:
         tokens = header.get("tokenizer.ggml.tokens", [])
         token_types = header.get("tokenizer.ggml.token_type", [])
         source = header.get("tokenizer.chat_template")
@@ -55,6 +56,7 @@ class Chat:
         self._special_tokens = [IMAGE, *(token for token, token_type in typed_tokens if token_type == _CONTROL)]
         self._numbers_images = "<image_id>" in tokens and header.get("general.architecture") in {None, NUMBERED}
         self._template = _compile_template(source)
+        self.thinking = thinking or ChatThinking("off")
 
     def render(self, query: Query) -> str:
         """Return the prompt of ``query`` up to where the answer starts, with `IMAGE` for each image.
@@ -65,21 +67,33 @@ class Chat:
         :raises UsageError: when the question holds a special token of the model, or the template takes no images.
         """
         check_special_tokens(query, self._special_tokens)
+        return self.thinking.complete_prompt(lambda switches: self._render(query, switches), query.prompt)
+
+    def thinking_fingerprint(self) -> str:
+        """Return the part of the model's fingerprint on its thinking: "" where it is off and changes no prompt.
+
+        :raises UsageError: when the template takes no questions.
+        """
+        question = Query(QueryId("", 0, "", ""), (), "?")
+        return self.thinking.fingerprint(lambda switches: self._render(question, switches), question.prompt)
+
+    def _render(self, query: Query, switches: Switches) -> str:
         for system, prompt in ((query.system, query.prompt), ("", full_prompt(query))):
             for content in (self._list_parts(query, prompt), self._write_lines(query, prompt)):
                 try:
-                    text = self._apply_template(system, content)
+                    text = self._apply_template(system, content, switches)
                 except (TemplateError, TypeError):
                     continue
                 if _is_complete(text, query, prompt, system):
                     return text if text.startswith(self._bos_token) else self._bos_token + text
         raise UsageError("The chat template of this model does not take a question with images. Use another model.")
 
-    def _apply_template(self, system: str, content: str | list[dict[str, str]]) -> str:
+    def _apply_template(self, system: str, content: str | list[dict[str, str]], switches: Switches) -> str:
         system_content = system if isinstance(content, str) else [text_part(system)]
         turns = [{"role": "system", "content": system_content}] if system else []
         messages = [*turns, {"role": "user", "content": content}]
-        text = self._template.render(messages=messages, add_generation_prompt=True, **self._named_tokens)
+        values = {**switches, **self._named_tokens}
+        text = self._template.render(messages=messages, add_generation_prompt=True, **values)
         placeholder = next((name for name in PLACEHOLDERS if name in text), None)
         return text.replace(placeholder, IMAGE) if placeholder else text
 

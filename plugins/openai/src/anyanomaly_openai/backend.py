@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from anyanomaly.api import Backend
 from anyanomaly.errors import UsageError
-from anyanomaly.kit import require_loaded
+from anyanomaly.kit import ThinkingGuard, check_scoring, require_loaded
 from anyanomaly.types import Answer, Query
 from anyanomaly_openai.options import Kind, OpenAiOptions
 from anyanomaly_openai.pool import map_in_threads
 from anyanomaly_openai.prompts import messages
 from anyanomaly_openai.scoring import Scorer, first_choice
 from anyanomaly_openai.server import Server, is_loopback
+from anyanomaly_openai.thinking import CUT_OFF, AnswerStart, find_answer_start, read_words, request_fields
+
+log = logging.getLogger(__name__)
+
+
+class _Connection(NamedTuple):
+    """A server, its model, and how it is asked."""
+
+    server: Server
+    model: str
+    kind: Kind
+    start: AnswerStart
+    scorer: Scorer
+    guard: ThinkingGuard
 
 
 class OpenAiBackend(Backend[OpenAiOptions]):
@@ -21,7 +37,8 @@ class OpenAiBackend(Backend[OpenAiOptions]):
     def __init__(self, options: OpenAiOptions) -> None:
         super().__init__(options)
         self.batch_size = options.max_inflight
-        self._connection: tuple[Server, str, Kind, Scorer] | None = None
+        self._connection: _Connection | None = None
+        self._has_warned = False
 
     @property
     def leaves_machine(self) -> bool:
@@ -29,23 +46,27 @@ class OpenAiBackend(Backend[OpenAiOptions]):
         return not is_loopback(self.options.base_url)
 
     def load(self) -> None:
-        """Connect to the server and get its list of models.
+        """Connect to the server, get its list of models, and find out how its model is kept from thinking.
 
         :raises UsageError: when the user must name the model, or the key is missing.
-        :raises BackendError: when the server does not answer, or refuses access.
+        :raises BackendError: when the server does not answer, refuses access, or cannot keep its model from thinking.
         """
         server = Server(self.options)
         try:
             model, kind = server.model()
+            start = find_answer_start(server, model, kind, self.options.thinking)
         except BaseException:
             server.close()
             raise
-        self._connection = (server, model, kind, Scorer(server, model, kind, self.options.top_logprobs))
+        scorer = Scorer(server, model, kind, start, self.options.top_logprobs)
+        alternative = "a server or a model that answers at once"
+        guard = ThinkingGuard(f"Model {model!r} on the server at {server.url}", alternative)
+        self._connection = _Connection(server, model, kind, start, scorer, guard)
 
     def close(self) -> None:
         """Close the connections; requests in flight fail."""
         if self._connection is not None:
-            self._connection[0].close()
+            self._connection.server.close()
             self._connection = None
 
     @property
@@ -54,14 +75,16 @@ class OpenAiBackend(Backend[OpenAiOptions]):
 
         :raises BackendError: before `load`.
         """
-        server, model, kind, _ = require_loaded(self._connection)
+        server, model, kind, start, *_ = require_loaded(self._connection)
         top = "" if kind == "vllm" else f"/top={self.options.top_logprobs}"
-        return f"openai/{server.url}/{model}/{kind}/{self.options.image_format}{top}"
+        thinking = f"/thinking={start.fingerprint}" if start.fingerprint else ""
+        return f"openai/{server.url}/{model}/{kind}/{self.options.image_format}{top}{thinking}"
 
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
         """Answer in order.
 
         :raises BackendError: before `load`, or when the server fails.
+        :raises UsageError: when a question asks for log-probabilities while thinking is on.
         """
         answers = {answer.id: answer for answer in self.answer(queries)}
         return [answers[query.id] for query in queries]
@@ -75,11 +98,19 @@ class OpenAiBackend(Backend[OpenAiOptions]):
         return map_in_threads(self._answer, queries, self.options.max_inflight)
 
     def _answer(self, query: Query) -> Answer:
-        server, model, kind, scorer = require_loaded(self._connection)
+        if not query.sampling.choices:
+            return self._answer_in_words(query)
+        check_scoring(self.options.thinking, "expected")
+        connection = require_loaded(self._connection)
         conversation = messages(query, self.options.image_format)
-        if query.sampling.choices:
-            return Answer(query.id, logprobs=scorer.logprobs(conversation, query.sampling.choices))
+        answer = Answer(query.id, logprobs=connection.scorer.logprobs(conversation, query.sampling.choices))
+        connection.guard.check([query], [answer], self._answer_in_words)
+        return answer
+
+    def _answer_in_words(self, query: Query) -> Answer:
+        server, model, kind, start, *_ = require_loaded(self._connection)
         sampling = query.sampling
+        conversation = start.begin(messages(query, self.options.image_format))
         content = {
             "model": model,
             "messages": conversation,
@@ -88,13 +119,21 @@ class OpenAiBackend(Backend[OpenAiOptions]):
             "top_p": sampling.top_p,
             "seed": sampling.seed,
             **_penalty(kind, sampling.repetition_penalty),
+            **request_fields(kind, start, conversation),
         }
         response = server.post("chat/completions", content)
-        message = first_choice(server.url, response).get("message") or {}
+        choice = first_choice(server.url, response)
         usage = response.get("usage") or {}
+        text = read_words(choice, start)
+        if text == CUT_OFF and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                f"The server at {server.url} returned thoughts without an answer, and no score is read from thoughts. "
+                f"Raise --max-tokens, use --backend.thinking off, or start the server without a reasoning parser."
+            )
         return Answer(
             query.id,
-            text=str(message.get("content") or "").strip(),
+            text=text,
             prompt_tokens=usage.get("prompt_tokens"),
             output_tokens=usage.get("completion_tokens"),
         )

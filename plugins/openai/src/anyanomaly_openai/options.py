@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from anyanomaly.api import Options
+from anyanomaly.kit import ThinkingOptions
 
 Kind = Literal["vllm", "sglang", "llama.cpp", "ollama", "other"]
 
 
-class OpenAiOptions(Options):
+class OpenAiOptions(ThinkingOptions):
     """Address and model of the server, and settings of the requests."""
 
     base_url: str = Field(

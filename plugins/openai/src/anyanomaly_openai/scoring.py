@@ -18,21 +18,21 @@ from anyanomaly.core.trie import Tokens, choice_tokens, path_logprobs, steps
 from anyanomaly.errors import BackendError
 from anyanomaly_openai.options import Kind
 from anyanomaly_openai.server import Server
+from anyanomaly_openai.thinking import AnswerStart, Messages, request_fields
 from anyanomaly_openai.top_tokens import NEGLIGIBLE, Step, choice_logprobs
 
 MAX_REQUESTS = 2
 """Requests per query to a server that gives the likeliest tokens: scores start with 0 or with 1."""
 
-Messages = list[dict[str, Any]]
-
 
 class Scorer:
     """Requests log-probabilities of one model on one server; safe for many threads at once."""
 
-    def __init__(self, server: Server, model: str, kind: Kind, top_logprobs: int) -> None:
+    def __init__(self, server: Server, model: str, kind: Kind, start: AnswerStart, top_logprobs: int) -> None:
         self._server = server
         self._model = model
         self._kind = kind
+        self._start = start
         self._top_logprobs = top_logprobs
         self._encode_choices = lru_cache(maxsize=64)(self._request_tokens)
 
@@ -57,20 +57,24 @@ class Scorer:
             if _is_negligible(prefix, answers, logprobs):
                 logprobs[prefix] = dict.fromkeys(tokens, -math.inf)
                 continue
-            # With only these tokens, the server usually generates an allowed answer; its prefixes need no request.
+            if self._start.continues:
+                # With only these tokens, the server usually generates an allowed answer; its prefixes need no request.
+                path, allowed, n_tokens = prefix, ids, longest - len(prefix)
+            else:  # with the tokens of the prefix alone, the server generates it itself, if it is likely
+                path, allowed, n_tokens = (), sorted({*prefix}) or ids, len(prefix) + 1 if prefix else longest
             generated = self._request_steps(
-                with_answer(messages, texts[prefix]),
-                max_tokens=longest - len(prefix),
+                self._start.begin(messages, texts[path]),
+                max_tokens=n_tokens,
                 logprob_token_ids=ids,
-                allowed_token_ids=ids,
+                allowed_token_ids=allowed,
                 return_tokens_as_token_ids=True,
             )
-            path = prefix
             for step in generated:
                 logprobs[path] = {_token_id(token): logprob for token, logprob in step.top.items()}
                 path = (*path, _token_id(step.token))
                 if path not in tokens_after:
                     break
+            logprobs.setdefault(prefix, dict.fromkeys(tokens, -math.inf))  # the server generated something else
         try:
             return dict(zip(choices, path_logprobs(answers, logprobs), strict=True))
         except (KeyError, ValueError) as error:
@@ -84,10 +88,14 @@ class Scorer:
 
         @cache
         def encode(answer: str) -> tuple[int, ...]:
-            question: Messages = [{"role": "user", "content": "?"}]
-            settings = continuation_settings("vllm") if answer else {}
-            content = {"model": self._model, "messages": with_answer(question, answer), **settings}
-            tokens = self._server.post("/tokenize", content).get("tokens")
+            if self._start.continues:
+                messages = self._start.begin([{"role": "user", "content": "?"}], answer)
+                content = {"messages": messages, **request_fields(self._kind, self._start, messages)}
+            elif answer:
+                content = {"prompt": answer, "add_special_tokens": False}
+            else:
+                return ()
+            tokens = self._server.post("/tokenize", {"model": self._model, **content}).get("tokens")
             if not isinstance(tokens, list):
                 raise BackendError(
                     f"The server at {self._server.url} does not give its tokens. Use --backend.server other."
@@ -95,6 +103,8 @@ class Scorer:
             return tuple(tokens)
 
         answers = choice_tokens(encode, "", choices)
+        if any(len(tokens) > len(choice.encode()) for choice, tokens in zip(choices, answers, strict=True)):
+            raise self._no_continuation()  # these are tokens of the question
         texts: dict[Tokens, str] = {(): ""}
         start = len(encode(""))
         for choice, answer in zip(choices, answers, strict=True):
@@ -107,22 +117,29 @@ class Scorer:
                 )
         return answers, texts
 
+    def _no_continuation(self) -> BackendError:
+        return BackendError(
+            f"The chat template of model {self._model!r} on the server at {self._server.url} does not continue an "
+            f"answer as it begins one, so expected scores cannot be requested. Use --backend.server other, "
+            f"--scoring words, or the backend vllm."
+        )
+
     def _top_steps(self, messages: Messages, prefix: str, choices: Sequence[str]) -> tuple[str, list[Step]]:
         open_choices = [choice for choice in choices if choice.startswith(prefix)]
         top = self._top_logprobs
         if self._kind == "llama.cpp":
             grammar = "root ::= " + " | ".join(json.dumps(choice) for choice in open_choices)
             max_tokens = max(map(len, choices))
+            messages = self._start.begin(messages)
             return "", self._request_steps(messages, max_tokens=max_tokens, top_logprobs=top, grammar=grammar)
         if prefix and self._kind == "other":
             return prefix, []
         max_tokens = max(map(len, open_choices)) - len(prefix)
-        return prefix, self._request_steps(with_answer(messages, prefix), max_tokens=max_tokens, top_logprobs=top)
+        return prefix, self._request_steps(self._start.begin(messages, prefix), max_tokens=max_tokens, top_logprobs=top)
 
     def _request_steps(self, messages: Messages, **settings: Any) -> list[Step]:
         """Return the tokens that the server generates after ``messages``, with the log-probabilities of each."""
-        if messages[-1]["role"] == "assistant":
-            settings |= continuation_settings(self._kind)
+        settings |= request_fields(self._kind, self._start, messages)
         content = {"model": self._model, "messages": messages, "temperature": 0, "logprobs": True, **settings}
         choice = first_choice(self._server.url, self._server.post("chat/completions", content))
         entries = (choice.get("logprobs") or {}).get("content")
@@ -151,16 +168,6 @@ def _is_negligible(prefix: Tokens, answers: Sequence[Tokens], logprobs: dict[Tok
 
     mass = sum(probability(answer) for answer in answers if answer[:-1] in logprobs)
     return probability(prefix) < NEGLIGIBLE * mass
-
-
-def with_answer(messages: Messages, answer: str) -> Messages:
-    """Return the conversation followed by the beginning of an answer, if there is one."""
-    return [*messages, {"role": "assistant", "content": answer}] if answer else messages
-
-
-def continuation_settings(kind: Kind) -> dict[str, Any]:
-    """Return what a request needs for the server to continue its last message instead of answering it."""
-    return {"add_generation_prompt": False, "continue_final_message": True} if kind in ("vllm", "sglang") else {}
 
 
 def first_choice(url: str, content: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ Importing it imports neither torch nor transformers. Names by purpose::
     device and precision           resolve_device, resolve_dtype
     attention of older releases    register_attention with LLAMA_ATTENTION or CLIP_ATTENTION
     processors of transformers     render_prompt, encode_batch, refuse_special_tokens, choice_encoder, limit_pixels
+    thinking and answers           thinking_fingerprint, decode_words
     messages                       translate_errors, quiet_logs
 
 `anyanomaly_transformers.prefix` explains how a `PrefixModel` and the backend work together.
@@ -44,7 +45,13 @@ from anyanomaly_transformers.prefix.model import ImageSlot, PrefixModel
 from anyanomaly_transformers.prefix.options import ClipTowerOptions, PrefixOptions
 from anyanomaly_transformers.prefix.profiles import Decoding, Profile
 from anyanomaly_transformers.prefix.prompts import encode_layout
-from anyanomaly_transformers.prompts import encode_batch, refuse_special_tokens, render_prompt
+from anyanomaly_transformers.prompts import (
+    decode_words,
+    encode_batch,
+    refuse_special_tokens,
+    render_prompt,
+    thinking_fingerprint,
+)
 
 __all__ = [
     "CLIP_ATTENTION",
@@ -65,6 +72,7 @@ __all__ = [
     "check_weights",
     "choice_encoder",
     "clip_processor",
+    "decode_words",
     "encode_batch",
     "encode_layout",
     "find_checkpoint",
@@ -84,6 +92,7 @@ __all__ = [
     "render_prompt",
     "resolve_device",
     "resolve_dtype",
+    "thinking_fingerprint",
     "translate_errors",
     "vision_tensor_name",
 ]

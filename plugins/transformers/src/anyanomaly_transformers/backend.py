@@ -6,14 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from anyanomaly.api import Backend
-from anyanomaly.kit import answer_in_groups, model_identity, require_loaded
+from anyanomaly.kit import (
+    ChatThinking,
+    ThinkingGuard,
+    answer_in_groups,
+    check_scoring,
+    model_identity,
+    require_loaded,
+)
 from anyanomaly.types import Answer, Query
 from anyanomaly_transformers.errors import translate_run_errors
 from anyanomaly_transformers.fingerprints import model_fingerprint
 from anyanomaly_transformers.generation import generate, sampling_key
 from anyanomaly_transformers.loading import Loaded, free_gpu_memory, load, quiet_logs
 from anyanomaly_transformers.options import TransformersOptions
-from anyanomaly_transformers.prompts import encode_batch, render_prompt
+from anyanomaly_transformers.prompts import decode_words, encode_batch, render_prompt, thinking_fingerprint
 from anyanomaly_transformers.scoring import choice_logprobs
 
 
@@ -25,6 +32,8 @@ class TransformersBackend(Backend[TransformersOptions]):
         self.batch_size = options.batch_size
         self._loaded: Loaded | None = None
         self._fingerprint = ""
+        self._thinking = ChatThinking(options.thinking, f"Model {options.model!r}")
+        self._guard = ThinkingGuard(f"Model {options.model!r}")
 
     def load(self) -> None:
         """Load processor and weights; download what is missing.
@@ -33,7 +42,9 @@ class TransformersBackend(Backend[TransformersOptions]):
         """
         self._loaded = load(self.options)
         self.revision = model_identity(self.options.model, self._loaded.commit or self.options.revision)
-        self._fingerprint = model_fingerprint(self.options, self._loaded.model, self.revision)
+        with translate_run_errors(self.options.model), quiet_logs():
+            thinking = thinking_fingerprint(self._loaded.processor, self._thinking)
+        self._fingerprint = model_fingerprint(self.options, self._loaded.model, self.revision, thinking)
 
     def close(self) -> None:
         """Free the weights and their GPU memory."""
@@ -43,7 +54,7 @@ class TransformersBackend(Backend[TransformersOptions]):
 
     @property
     def fingerprint(self) -> str:
-        """Weights, precision, pixel limits and release; known after `load`.
+        """Weights, precision, pixel limits, thinking and release; known after `load`.
 
         :raises BackendError: before `load`.
         """
@@ -54,37 +65,55 @@ class TransformersBackend(Backend[TransformersOptions]):
         """Answer in order; queries with equal sampling share forward passes.
 
         :raises BackendError: before `load`, when memory runs out, or when the model fails.
-        :raises UsageError: when a question holds a special token of the model.
+        :raises UsageError: when a question holds a special token of the model, or asks for log-probabilities while
+            thinking is on.
         """
         loaded = require_loaded(self._loaded)
         with translate_run_errors(self.options.model), quiet_logs():
-            return answer_in_groups(queries, _batch_key, lambda group: _answer_group(loaded, group))
+            return answer_in_groups(queries, _batch_key, lambda group: self._answer_group(loaded, group))
+
+    def _answer_group(self, loaded: Loaded, queries: Sequence[Query]) -> list[Answer]:
+        if not queries[0].sampling.choices:
+            return _answer_in_words(loaded, queries, self._thinking)
+        check_scoring(self._thinking.mode, "expected")
+        answers = _score_choices(loaded, queries, self._thinking)
+        self._guard.check(queries, answers, lambda query: _answer_in_words(loaded, [query], self._thinking)[0])
+        return answers
 
 
-def _answer_group(loaded: Loaded, queries: Sequence[Query]) -> list[Answer]:
-    """Return the answers to queries of one `_batch_key`, which share their forward passes."""
-    prompts = [render_prompt(loaded.processor, query) for query in queries]
-    inputs = encode_batch(loaded.processor, queries, prompts).to(loaded.model.device, dtype=loaded.model.dtype)
-    lengths = inputs["attention_mask"].sum(dim=1).tolist()  # tokens of each prompt
-    if queries[0].sampling.choices:
-        choices = [query.sampling.choices for query in queries]
-        tokens = [loaded.encode_choices(*pair) for pair in zip(prompts, choices, strict=True)]
-        logprobs = choice_logprobs(loaded.model, inputs, tokens)
-        return [
-            Answer(query.id, logprobs=dict(zip(names, row, strict=True)), prompt_tokens=length, output_tokens=0)
-            for query, names, row, length in zip(queries, choices, logprobs, lengths, strict=True)
-        ]
-    tokenizer = loaded.processor.tokenizer
+def _score_choices(loaded: Loaded, queries: Sequence[Query], thinking: ChatThinking) -> list[Answer]:
+    """Return the log-probabilities of the allowed answers to queries of one `_batch_key`."""
+    prompts = [render_prompt(loaded.processor, query, thinking) for query in queries]
+    inputs, lengths = _encode(loaded, queries, prompts)
+    choices = [query.sampling.choices for query in queries]
+    tokens = [loaded.encode_choices(*pair) for pair in zip(prompts, choices, strict=True)]
+    logprobs = choice_logprobs(loaded.model, inputs, tokens)
+    return [
+        Answer(query.id, logprobs=dict(zip(names, row, strict=True)), prompt_tokens=length, output_tokens=0)
+        for query, names, row, length in zip(queries, choices, logprobs, lengths, strict=True)
+    ]
+
+
+def _answer_in_words(loaded: Loaded, queries: Sequence[Query], thinking: ChatThinking) -> list[Answer]:
+    """Return the answers in words to queries of one `_batch_key`."""
+    prompts = [render_prompt(loaded.processor, query, thinking) for query in queries]
+    inputs, lengths = _encode(loaded, queries, prompts)
     outputs = generate(loaded.model, inputs, queries)
     return [
         Answer(
             query.id,
-            text=tokenizer.decode(tokens, skip_special_tokens=True).strip(),
+            text=thinking.complete_answer(prompt, query.prompt, decode_words(loaded.processor.tokenizer, tokens)),
             prompt_tokens=length,
             output_tokens=len(tokens),
         )
-        for query, tokens, length in zip(queries, outputs, lengths, strict=True)
+        for query, prompt, tokens, length in zip(queries, prompts, outputs, lengths, strict=True)
     ]
+
+
+def _encode(loaded: Loaded, queries: Sequence[Query], prompts: Sequence[str]) -> tuple[Any, list[int]]:
+    """Return the model's inputs, and the number of tokens of each prompt."""
+    inputs = encode_batch(loaded.processor, queries, prompts).to(loaded.model.device, dtype=loaded.model.dtype)
+    return inputs, inputs["attention_mask"].sum(dim=1).tolist()
 
 
 def _batch_key(query: Query) -> tuple[Any, ...]:

@@ -8,10 +8,10 @@ from anyanomaly.kit import fingerprint, release
 from anyanomaly_transformers.options import TransformersOptions
 
 
-def model_fingerprint(options: TransformersOptions, model: Any, revision: str) -> str:
-    """Return the fingerprint of a model of transformers: weights, precision, sizes and release.
+def model_fingerprint(options: TransformersOptions, model: Any, revision: str, thinking: str) -> str:
+    """Return the fingerprint of a model of transformers: weights, precision, sizes, thinking and release.
 
-    :param revision: of the weights.
+    :param revision: of the weights. :param thinking: empty where it is off and changes no prompt.
     """
     import transformers
 
@@ -22,6 +22,7 @@ def model_fingerprint(options: TransformersOptions, model: Any, revision: str) -
         quantization=options.quantization,
         attention="" if options.attention == "auto" else options.attention,
         pixels=options.pixel_range,
+        thinking=thinking,
         transformers=release(transformers.__version__),
     )
 

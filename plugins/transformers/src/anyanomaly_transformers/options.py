@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from anyanomaly.kit import MODEL, Device, HubModelOptions, PixelOptions, Precision
+from anyanomaly.kit import MODEL, Device, HubModelOptions, PixelOptions, Precision, ThinkingOptions
 
 
 class WeightsOptions(HubModelOptions):
@@ -23,7 +23,7 @@ class WeightsOptions(HubModelOptions):
     )
 
 
-class TransformersOptions(PixelOptions, WeightsOptions):
+class TransformersOptions(ThinkingOptions, PixelOptions, WeightsOptions):
     """Options of image-text-to-text models."""
 
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3"] = Field(

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from anyanomaly.kit import chat_messages, check_special_tokens
-from anyanomaly.types import Query
+from anyanomaly.kit import ChatThinking, Switches, chat_messages, check_special_tokens, thinks_in_special_tokens
+from anyanomaly.types import Query, QueryId
 
 
-def render_prompt(processor: Any, query: Query) -> str:
+def render_prompt(processor: Any, query: Query, thinking: ChatThinking | None = None) -> str:
     """Return the prompt of ``query`` in the model's chat template, up to where the answer starts.
 
     For a template without a system turn the system text goes before the question.
 
+    :param thinking: of this processor's template; None: thinking off.
     :raises UsageError: when the question holds a special token of the model.
     """
+    refuse_special_tokens(processor.tokenizer, query)
+    thinking = thinking or ChatThinking("off")
+    return thinking.complete_prompt(lambda switches: _render(processor, query, switches), query.prompt)
+
+
+def thinking_fingerprint(processor: Any, thinking: ChatThinking) -> str:
+    """Return the part of a model's fingerprint on its thinking: "" where thinking is off and changes no prompt."""
+    question = Query(QueryId("", 0, "", ""), (), "?")
+    return thinking.fingerprint(lambda switches: _render(processor, question, switches), question.prompt)
+
+
+def _render(processor: Any, query: Query, switches: Switches) -> str:
     from jinja2 import TemplateError
 
-    refuse_special_tokens(processor.tokenizer, query)
     try:
-        return _apply_template(processor, query, system_turn=True)
+        return _apply_template(processor, query, switches, system_turn=True)
     except TemplateError:
         if not query.system:
             raise
-        return _apply_template(processor, query, system_turn=False)
+        return _apply_template(processor, query, switches, system_turn=False)
 
 
 def refuse_special_tokens(tokenizer: Any, query: Query) -> None:
@@ -46,9 +59,19 @@ def _special_tokens(tokenizer: Any) -> tuple[str, ...]:
     return tuple(token.content for token in tokens if token.special and len(token.content) > 1)
 
 
-def _apply_template(processor: Any, query: Query, *, system_turn: bool) -> str:
+def _apply_template(processor: Any, query: Query, switches: Switches, *, system_turn: bool) -> str:
     messages = chat_messages(query, [{"type": "image"} for _ in query.images], system_turn=system_turn)
-    return str(processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+    words = set(re.findall(r"\w+", str(processor.chat_template)))
+    variables = {name: value for name, value in switches.items() if name in words}  # transformers warns of others
+    return str(processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **variables))
+
+
+def decode_words(tokenizer: Any, tokens: Sequence[int]) -> str:
+    """Return the text of an answer, without special tokens unless thoughts stand between them."""
+    special = _special_tokens(tokenizer)
+    names = tokenizer.convert_ids_to_tokens(list(tokens))
+    skip = not thinks_in_special_tokens(name for name in names if name in special)
+    return str(tokenizer.decode(tokens, skip_special_tokens=skip)).strip()
 
 
 def encode_batch(processor: Any, queries: Sequence[Query], prompts: Sequence[str]) -> Any:

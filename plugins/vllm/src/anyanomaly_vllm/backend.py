@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import IO, Any, NamedTuple
 
+from anyanomaly_transformers.api import decode_words
+
 from anyanomaly.api import Backend
 from anyanomaly.errors import BackendError
-from anyanomaly.kit import require_loaded
+from anyanomaly.kit import ChatThinking, Switches, ThinkingGuard, check_scoring, require_loaded
 from anyanomaly.types import Answer, Query
 from anyanomaly_vllm.engine import Engine, Prompt, new_log, quiet
 from anyanomaly_vllm.errors import translate_errors
@@ -29,6 +31,7 @@ class _Submitted(NamedTuple):
     """A query in the engine."""
 
     query: Query
+    prompt: str
     n_prompt: int  # tokens
     lookup: ChoiceLookup | None  # None: an answer in words, from one request
     requests: list[Request]
@@ -47,6 +50,8 @@ class VllmBackend(Backend[VllmOptions]):
         self._model: Model | None = None
         self._engine: Engine | None = None
         self._size = QuerySize(0, 0)
+        self._thinking = ChatThinking(options.thinking, f"Model {options.model!r}")
+        self._guard = ThinkingGuard(f"Model {options.model!r}")
 
     def load(self) -> None:
         """Check the model; download its configuration when missing. Weights are loaded with the first query.
@@ -71,7 +76,7 @@ class VllmBackend(Backend[VllmOptions]):
 
     @property
     def fingerprint(self) -> str:
-        """Weights, precision, pixel limits and release; known after `load`.
+        """Weights, precision, pixel limits, thinking and release; known after `load`.
 
         :raises BackendError: before `load`.
         """
@@ -81,9 +86,12 @@ class VllmBackend(Backend[VllmOptions]):
         """Answer in order; all queries are in the engine at once.
 
         :raises BackendError: before `load`, when memory is too small, or when the engine dies.
-        :raises UsageError: when a question holds a special token of the model.
+        :raises UsageError: when a question holds a special token of the model, or asks for log-probabilities while
+            thinking is on.
         """
         model, log = require_loaded(self._model), require_loaded(self._log)
+        if any(query.sampling.choices for query in queries):
+            check_scoring(self._thinking.mode, "expected")
         try:
             with quiet():
                 size = model.sizer.size(queries)
@@ -92,7 +100,9 @@ class VllmBackend(Backend[VllmOptions]):
             n_videos = len({query.id.video for query in queries})
             LOGGER.info("%d queries of %d videos go to vLLM at once", len(queries), n_videos)
             with translate_errors(self.options.model, log, running=True), quiet():
-                return _answer(model, engine, queries)
+                answers = _answer(model, engine, queries, self._thinking)
+                self._guard.check(queries, answers, lambda query: _answer(model, engine, [query], self._thinking)[0])
+                return answers
         except BaseException:  # an interrupt too: the engine still holds unfinished requests
             self._stop_engine()
             raise
@@ -126,20 +136,20 @@ class VllmBackend(Backend[VllmOptions]):
             engine.close()
 
 
-def _answer(model: Model, engine: Engine, queries: Sequence[Query]) -> list[Answer]:
+def _answer(model: Model, engine: Engine, queries: Sequence[Query], thinking: ChatThinking) -> list[Answer]:
     """Return the answers in order: first the requests of all queries, then those that still lack log-probabilities."""
     submitted: list[_Submitted] = []
 
     def first_prompts() -> Iterator[tuple[Prompt, Any]]:
         for query in queries:
-            prompt = _render(engine, query)
-            n_prompt = len(prompt["prompt_token_ids"])
+            prompt = _render(engine, query, thinking)
+            text, n_prompt = prompt.get("prompt", ""), len(prompt["prompt_token_ids"])
             if query.sampling.choices:
-                choices = model.encode_choices(prompt["prompt"], query.sampling.choices)
+                choices = model.encode_choices(text, query.sampling.choices)
                 lookup = ChoiceLookup(choices, n_prompt)
-                submitted.append(_Submitted(query, n_prompt, lookup, lookup.first_requests()))
+                submitted.append(_Submitted(query, text, n_prompt, lookup, lookup.first_requests()))
             else:
-                submitted.append(_Submitted(query, n_prompt, None, [((), sampling_params(query))]))
+                submitted.append(_Submitted(query, text, n_prompt, None, [((), sampling_params(query))]))
             yield from _append_tokens(prompt, submitted[-1].requests)
 
     outputs = iter(engine.generate(first_prompts()))
@@ -151,7 +161,7 @@ def _answer(model: Model, engine: Engine, queries: Sequence[Query]) -> list[Answ
             _record(item.lookup, item.requests, item_outputs)
     missing_requests = [item.lookup.missing_requests() if item.lookup is not None else [] for item in submitted]
     missing_prompts = (
-        _append_tokens(_render(engine, query), requests)
+        _append_tokens(_render(engine, query, thinking), requests)
         for query, requests in zip(queries, missing_requests, strict=True)
         if requests
     )
@@ -160,7 +170,9 @@ def _answer(model: Model, engine: Engine, queries: Sequence[Query]) -> list[Answ
         if item.lookup is not None:
             _record(item.lookup, requests, [next(outputs) for _ in requests])
     return [
-        _choice_answer(item, len(item.requests) + len(requests)) if item.lookup else _word_answer(model, item, tokens)
+        _choice_answer(item, len(item.requests) + len(requests))
+        if item.lookup
+        else _word_answer(model, item, tokens, thinking)
         for item, requests, tokens in zip(submitted, missing_requests, first_tokens, strict=True)
     ]
 
@@ -171,8 +183,9 @@ def _choice_answer(item: _Submitted, n_requests: int) -> Answer:
     return Answer(item.query.id, logprobs=by_choice, prompt_tokens=item.n_prompt, output_tokens=n_requests)
 
 
-def _word_answer(model: Model, item: _Submitted, tokens: Sequence[int]) -> Answer:
-    text = model.sizer.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+def _word_answer(model: Model, item: _Submitted, tokens: Sequence[int], thinking: ChatThinking) -> Answer:
+    words = decode_words(model.sizer.tokenizer, tokens)
+    text = thinking.complete_answer(item.prompt, item.query.prompt, words)
     return Answer(item.query.id, text, prompt_tokens=item.n_prompt, output_tokens=len(tokens))
 
 
@@ -181,14 +194,26 @@ def _record(lookup: ChoiceLookup, requests: Sequence[Request], outputs: Sequence
         lookup.record(prefix, output)
 
 
-def _render(engine: Engine, query: Query) -> Prompt:
-    """Return the query as the engine reads it; a template without a system turn gets the text before the question."""
+def _render(engine: Engine, query: Query, thinking: ChatThinking) -> Prompt:
+    """Return the query as the engine reads it."""
+
+    def write_text(switches: Switches) -> str:
+        return str(_write(engine, query, switches).get("prompt", ""))  # Mistral's own templates give tokens, no text
+
+    prompt = _write(engine, query, thinking.switches(write_text, query.prompt))
+    if "prompt" in prompt:
+        prompt = {**prompt, "prompt": thinking.close(prompt["prompt"], query.prompt)}
+    return engine.tokenise(prompt)
+
+
+def _write(engine: Engine, query: Query, switches: Switches) -> Prompt:
+    """Return the query as text; a template without a system turn gets the system text before the question."""
     try:
-        return engine.render(messages(query))
+        return engine.write(messages(query), switches)
     except ValueError:
         if not query.system:
             raise
-        return engine.render(messages(query, system_turn=False))
+        return engine.write(messages(query, system_turn=False), switches)
 
 
 def _append_tokens(prompt: Prompt, requests: Sequence[Request]) -> Iterator[tuple[Prompt, Any]]:

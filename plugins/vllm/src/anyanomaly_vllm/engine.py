@@ -113,18 +113,24 @@ class Engine:
             outputs = self._llm.llm_engine.engine_core.outputs_queue
             threading.Thread(target=_report_death, args=(self._processes, outputs), daemon=True).start()
 
-    def render(self, messages: list[dict[str, Any]]) -> Prompt:
-        """Return a conversation as the engine reads it: in the chat template, tokenised, with preprocessed images.
+    def write(self, messages: list[dict[str, Any]], switches: Mapping[str, Any]) -> Prompt:
+        """Return a conversation as text in the chat template, with its images beside it.
 
+        :param switches: variables of the chat template.
         :raises ValueError: when the chat template does not take it.
         """
         from vllm.renderers import ChatParams
 
-        renderer = self._llm.renderer
-        chat = ChatParams(chat_template_kwargs={"add_generation_prompt": True, "tokenize": False})
-        tokens = renderer.default_chat_tok_params.with_kwargs(add_special_tokens=False)  # the template has them
-        _, (prompt,) = renderer.render_chat([messages], chat, tokens)
+        arguments = {**switches, "add_generation_prompt": True, "tokenize": False}
+        _, prompt = self._llm.renderer.render_messages(messages, ChatParams(chat_template_kwargs=arguments))
         return dict(prompt)
+
+    def tokenise(self, prompt: Prompt) -> Prompt:
+        """Return a prompt from `write` as the engine reads it: as tokens, with preprocessed images."""
+        renderer = self._llm.renderer
+        settings = renderer.default_chat_tok_params.with_kwargs(add_special_tokens=False)  # the template has them
+        (tokens,) = renderer.render_cmpl([prompt], settings)
+        return dict(tokens)
 
     def generate(self, requests: Iterable[tuple[Prompt, Any]]) -> list[Any]:
         """Return vLLM's output for each prompt and its sampling parameters, in order.

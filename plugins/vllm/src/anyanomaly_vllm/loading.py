@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import IO, Any, NamedTuple
 
-from anyanomaly_transformers.api import choice_encoder, limit_pixels
+from anyanomaly_transformers.api import choice_encoder, limit_pixels, thinking_fingerprint
 
 from anyanomaly.errors import UsageError
 from anyanomaly.kit import (
     EXAMPLE,
     MODEL,
+    ChatThinking,
     ChoiceEncoder,
     fingerprint,
     folder_or_hub_id,
@@ -65,13 +66,16 @@ def inspect_model(options: VllmOptions, log: IO[bytes]) -> Model:
             arguments["mm_processor_kwargs"] = limit_pixels(image_processor, options, f"Model {options.model!r}")
         commit = str(getattr(config.hf_config, "_commit_hash", None) or "")
         revision = model_identity(options.model, commit or options.revision)
+        thinking: str = options.thinking
+        if processor is not None:
+            thinking = thinking_fingerprint(processor, ChatThinking(options.thinking, f"Model {options.model!r}"))
         return Model(
             arguments,
             config.max_model_len,
-            QuerySizer(processor, tokenizer),
+            QuerySizer(processor, tokenizer, options.thinking),
             choice_encoder(tokenizer),
             revision,
-            _fingerprint(options, arguments["dtype"], config.quantization, revision),
+            _fingerprint(options, arguments["dtype"], config.quantization, revision, thinking),
         )
 
 
@@ -131,8 +135,8 @@ def _load_processor(name: str, options: VllmOptions) -> tuple[Any, Any]:
     return processor, processor.tokenizer
 
 
-def _fingerprint(options: VllmOptions, dtype: str, quantization: str | None, revision: str) -> str:
-    """Return the fingerprint: weights, precision, pixel limits and release."""
+def _fingerprint(options: VllmOptions, dtype: str, quantization: str | None, revision: str, thinking: str) -> str:
+    """Return the fingerprint: weights, precision, pixel limits, thinking and release."""
     import vllm
 
     return fingerprint(
@@ -141,5 +145,6 @@ def _fingerprint(options: VllmOptions, dtype: str, quantization: str | None, rev
         dtype=dtype,
         quantization=quantization,
         pixels=options.pixel_range,
+        thinking=thinking,
         vllm=release(vllm.__version__),
     )

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from anyanomaly.kit import MODEL, HubModelOptions, PixelOptions, Precision
+from anyanomaly.kit import MODEL, HubModelOptions, PixelOptions, Precision, ThinkingOptions
 
 
-class VllmOptions(PixelOptions, HubModelOptions):
+class VllmOptions(ThinkingOptions, PixelOptions, HubModelOptions):
     """Weights, precision, memory and batches."""
 
     needs_remote_code: ClassVar[bool] = False

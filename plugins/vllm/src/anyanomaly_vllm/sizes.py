@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from anyanomaly_transformers.api import encode_batch, refuse_special_tokens, render_prompt
 
+from anyanomaly.kit import ChatThinking, Thinking
 from anyanomaly.types import Query
 
 FALLBACK_TOKENS = 4096  # assumed for a prompt that only vLLM's own code can encode
@@ -35,8 +36,9 @@ class QuerySizer:
     :param processor: of transformers; None when only vLLM's code can encode prompts.
     """
 
-    def __init__(self, processor: Any, tokenizer: Any) -> None:
+    def __init__(self, processor: Any, tokenizer: Any, thinking: Thinking) -> None:
         self._processor = processor
+        self._thinking = ChatThinking(thinking)
         self.tokenizer = tokenizer
         self._prompt_tokens: dict[tuple[Any, ...], int] = {}
 
@@ -67,7 +69,7 @@ class QuerySizer:
         if self._processor is None:
             return FALLBACK_TOKENS
         try:
-            prompt = render_prompt(self._processor, query)
+            prompt = render_prompt(self._processor, query, self._thinking)
             return int(encode_batch(self._processor, [query], [prompt])["input_ids"].shape[1])
         except (TypeError, ValueError, AttributeError, KeyError):  # a processor that comes with the model's own code
             return FALLBACK_TOKENS
