@@ -142,7 +142,7 @@ def test_memory_of_a_context_is_known_before_it_is_allocated(family: str, make_p
     measured = []
     with GgufBackend(GgufOptions(model=str(files.model))) as backend:
         for n_images in (1, 2):
-            (answer,) = backend.answer_batch([ask(0, n_images=n_images)])
+            (answer,) = backend.answer_batch([ask(0, n_images=n_images, sampling=Sampling(max_tokens=1))])
             context = backend._running._decoder._context  # type: ignore[union-attr]
             measured.append((answer.prompt_tokens or 0, llama_cpp.llama_state_seq_get_size(context, 0)))
     (tokens, size), (more_tokens, more) = measured
