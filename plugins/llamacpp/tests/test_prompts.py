@@ -40,6 +40,31 @@ def test_the_image_placeholder_of_a_template_is_replaced(ask: Ask) -> None:
     assert f"Is it there?{IMAGE}<|im_end|>" in chat(QWEN).render(ask(0, text_first=True, prompt="Is it there?"))
 
 
+@pytest.mark.parametrize(
+    "placeholder",
+    [
+        "<|begin_of_image|><|image|><|end_of_image|>",  # GLM-V
+        "<IMG_CONTEXT>",  # InternVL
+        "<|image_pad|>",  # MiniCPM-V 4.6
+        "<|image|>",  # Gemma 4
+        "<image>",  # SmolVLM, LFM2-VL
+    ],
+)
+def test_the_placeholder_of_each_family_is_replaced(ask: Ask, placeholder: str) -> None:
+    template = QWEN.replace("<|vision_start|><|image_pad|><|vision_end|>", placeholder)
+    text = chat(template).render(ask(0, n_images=2, prompt="Is it there?"))
+    assert text.startswith(f"<|im_start|>user\n{IMAGE}{IMAGE}Is it there?")
+
+
+def test_a_model_whose_layout_numbers_images_gets_no_second_number(ask: Ask) -> None:
+    header = {
+        "tokenizer.chat_template": PLAIN,
+        "tokenizer.ggml.tokens": ["<image_id>"],
+        "general.architecture": "qwen35",
+    }
+    assert Chat(header, "model").render(ask(0, prompt="Look.")) == f"[user]{IMAGE}\nLook.[end][assistant]"
+
+
 @pytest.mark.parametrize("template", [PLAIN, ADDED])
 def test_a_text_only_template_gets_images_on_separate_lines(ask: Ask, template: str) -> None:
     query = ask(0, system="Judge.", prompt="Is it there?")
