@@ -53,7 +53,7 @@ def test_the_image_placeholder_of_a_template_is_replaced(ask: Ask) -> None:
 def test_the_placeholder_of_each_family_is_replaced(ask: Ask, placeholder: str) -> None:
     template = QWEN.replace("<|vision_start|><|image_pad|><|vision_end|>", placeholder)
     text = chat(template).render(ask(0, n_images=2, prompt="Is it there?"))
-    assert text.startswith(f"<|im_start|>user\n{IMAGE}{IMAGE}Is it there?")
+    assert text.startswith(f"<|im_start|>user{IMAGE}{IMAGE}Is it there?")
 
 
 def test_a_model_whose_layout_numbers_images_gets_no_second_number(ask: Ask) -> None:
