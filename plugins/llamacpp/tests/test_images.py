@@ -151,6 +151,13 @@ def test_limits_come_from_the_file_the_options_or_the_published_model() -> None:
         read_layout({"clip.projector_type": "idefics3"}, GgufOptions(max_pixels=4000))
 
 
+def test_pixel_limits_choose_among_gemmas_numbers_of_tokens() -> None:
+    header = {"clip.vision.projector_type": "gemma4v", "clip.vision.patch_size": 16}
+    assert read_layout(header, GgufOptions(max_pixels=400_000)) == PatchBudget(48, 140 * 48 * 48)
+    with pytest.raises(UsageError, match=r"161280, .*within the limits.*--backend\.max-pixels"):
+        read_layout(header, GgufOptions(max_pixels=100_000))
+
+
 def test_a_file_without_the_size_of_a_tile_is_refused() -> None:
     with pytest.raises(BackendError, match=r"no value 'clip\.vision\.image_size'.*--backend\.mmproj"):
         read_layout({"clip.projector_type": "internvl"}, GgufOptions())

@@ -26,7 +26,15 @@ from anyanomaly.kit.digests import (
 )
 from anyanomaly.kit.errors import download_error, first_line, own_code_error, require_loaded, translate_exceptions
 from anyanomaly.kit.hub import EXAMPLE, HubFile, folder_or_hub_id, hub_downloads, hub_file, is_hub_id, require_model
-from anyanomaly.kit.options import MODEL, Device, HubModelOptions, PixelOptions, Precision, no_area_error
+from anyanomaly.kit.options import (
+    MODEL,
+    Device,
+    HubModelOptions,
+    PixelOptions,
+    Precision,
+    limit_gemma_tokens,
+    no_area_error,
+)
 from anyanomaly.kit.prompts import chat_messages, check_special_tokens, full_prompt, text_part
 from anyanomaly.kit.seeds import sampling_seed
 from anyanomaly.kit.thinking import (
@@ -71,6 +79,7 @@ __all__ = [
     "hub_downloads",
     "hub_file",
     "is_hub_id",
+    "limit_gemma_tokens",
     "model_identity",
     "no_area_error",
     "opening_text",

@@ -73,6 +73,27 @@ class PixelOptions(Options):
         return low, self.max_pixels or max(largest, low)
 
 
+GEMMA_TOKENS = (70, 140, 280, 560, 1120)
+"""Numbers of image tokens that Gemma 4 takes; each image is scaled to about that many."""
+
+
+def limit_gemma_tokens(options: PixelOptions, default: int, pixels_per_token: int) -> int:
+    """Return the number of image tokens nearest to the model's own within the user's limits.
+
+    :param default: the model's own number. :param pixels_per_token: area of an image token, in pixels.
+    :raises UsageError: when none is within them.
+    """
+    low, high = options.pixel_limits(min(GEMMA_TOKENS) * pixels_per_token, max(GEMMA_TOKENS) * pixels_per_token)
+    allowed = [tokens for tokens in GEMMA_TOKENS if low <= tokens * pixels_per_token <= high]
+    if not allowed:
+        sizes = ", ".join(str(tokens * pixels_per_token) for tokens in GEMMA_TOKENS)
+        raise UsageError(
+            f"Gemma 4 scales images to one of {sizes} pixels, none of which is within the limits. "
+            "Change --backend.min-pixels or --backend.max-pixels."
+        )
+    return min(allowed, key=lambda tokens: abs(tokens - default))
+
+
 def no_area_error(model: str) -> UsageError:
     """Return the error for pixel limits with a model that does not size images by their area.
 

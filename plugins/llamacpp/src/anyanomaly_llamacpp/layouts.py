@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from anyanomaly.errors import BackendError
-from anyanomaly.kit import PixelOptions, no_area_error
+from anyanomaly.kit import PixelOptions, limit_gemma_tokens, no_area_error
 from anyanomaly_llamacpp.images import ImageLayout, ImageSizing, PatchBudget
 from anyanomaly_llamacpp.tiles import IdeficsTiles, InternVlTiles, Lfm2Tiles, MiniCpmSlices
 
@@ -17,7 +17,7 @@ PUBLISHED_AREAS = {
     "qwen3vl_merger": (65536, 16777216),
     "glm4v": (112 * 112 // 2, 28 * 28 * 15000 // 2),  # the image processor counts each image twice
 }
-PUBLISHED_TOKENS = {"gemma4v": 280}  # of the largest image
+GEMMA_TOKENS = 280  # of an image, in the published models
 
 
 def read_layout(header: Mapping[str, Any], options: PixelOptions) -> ImageLayout | None:
@@ -29,10 +29,11 @@ def read_layout(header: Mapping[str, Any], options: PixelOptions) -> ImageLayout
     projector = header.get("clip.projector_type") or header.get("clip.vision.projector_type", "")
     if projector in PUBLISHED_AREAS:
         return _area_layout(header, options, projector)
+    if projector == "gemma4v":
+        return _patch_budget(_Values(header), options)
     if options.has_pixel_limits:
         raise no_area_error(f"A projector of type {projector!r}")
     makers: dict[str, Callable[[_Values], ImageLayout]] = {
-        "gemma4v": _patch_budget,
         "idefics3": _idefics_tiles,
         "internvl": _internvl_tiles,
         "lfm2": _lfm2_tiles,
@@ -74,9 +75,12 @@ def _area_layout(header: Mapping[str, Any], options: PixelOptions, projector: st
     return sizing._replace(start="<|begin_of_image|>", end="<|end_of_image|>") if is_glm else sizing
 
 
-def _patch_budget(values: _Values) -> PatchBudget:
+def _patch_budget(values: _Values, options: PixelOptions) -> PatchBudget:
     factor = values.factor(3)
-    return PatchBudget(factor, values("image_max_pixels", PUBLISHED_TOKENS["gemma4v"] * factor**2))
+    tokens = values("image_max_pixels", GEMMA_TOKENS * factor**2) // factor**2
+    if options.has_pixel_limits:
+        tokens = limit_gemma_tokens(options, tokens, factor**2)
+    return PatchBudget(factor, tokens * factor**2)
 
 
 def _idefics_tiles(values: _Values) -> IdeficsTiles:

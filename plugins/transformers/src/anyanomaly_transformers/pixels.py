@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from anyanomaly.errors import UsageError
-from anyanomaly.kit import PixelOptions, no_area_error
-
-GEMMA_TOKENS = (70, 140, 280, 560, 1120)
-"""Numbers of image tokens that Gemma 4 takes; each image is scaled to about that many."""
+from anyanomaly.kit import PixelOptions, limit_gemma_tokens, no_area_error
 
 
 def limit_pixels(image_processor: Any, options: PixelOptions, model: str) -> dict[str, Any]:
@@ -22,7 +18,7 @@ def limit_pixels(image_processor: Any, options: PixelOptions, model: str) -> dic
     size = dict(getattr(image_processor, "size", None) or {})
     if hasattr(image_processor, "max_soft_tokens"):
         pixels_per_token = (image_processor.patch_size * image_processor.pooling_kernel_size) ** 2
-        image_processor.max_soft_tokens = _gemma_tokens(options, image_processor.max_soft_tokens, pixels_per_token)
+        image_processor.max_soft_tokens = limit_gemma_tokens(options, image_processor.max_soft_tokens, pixels_per_token)
         return {"max_soft_tokens": image_processor.max_soft_tokens}
     if not hasattr(image_processor, "merge_size") or "longest_edge" not in size:
         raise no_area_error(model)
@@ -33,19 +29,3 @@ def limit_pixels(image_processor: Any, options: PixelOptions, model: str) -> dic
     low, high = options.pixel_limits(size["shortest_edge"] // frames, size["longest_edge"] // frames)
     image_processor.size = size | {"shortest_edge": low * frames, "longest_edge": high * frames}
     return {"size": image_processor.size} if is_glm else {"min_pixels": low, "max_pixels": high}
-
-
-def _gemma_tokens(options: PixelOptions, default: int, pixels_per_token: int) -> int:
-    """Return the number of image tokens nearest to the model's own within the user's limits.
-
-    :raises UsageError: when none is within them.
-    """
-    low, high = options.pixel_limits(min(GEMMA_TOKENS) * pixels_per_token, max(GEMMA_TOKENS) * pixels_per_token)
-    allowed = [tokens for tokens in GEMMA_TOKENS if low <= tokens * pixels_per_token <= high]
-    if not allowed:
-        sizes = ", ".join(str(tokens * pixels_per_token) for tokens in GEMMA_TOKENS)
-        raise UsageError(
-            f"Gemma 4 scales images to one of {sizes} pixels, none of which is within the limits. "
-            "Change --backend.min-pixels or --backend.max-pixels."
-        )
-    return min(allowed, key=lambda tokens: abs(tokens - default))
