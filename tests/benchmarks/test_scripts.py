@@ -73,6 +73,9 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
     ),
     "benchmarks/speed/evaluation.py": lambda folder: [str(_write_labels(folder)), "--seeds", "2", *_recorded(folder)],
     "benchmarks/speed/memory.py": _memory,
+    "benchmarks/speed/presets.py": lambda folder: (
+        ["--families", "lfm2", "--engines", "transformers", "llama.cpp", *_recorded(folder)]
+    ),
     "benchmarks/speed/results.py": lambda folder: ["--check"],
 }
 """Arguments of each script at its smallest size; what it writes goes into the given folder."""
@@ -81,6 +84,7 @@ ENGINES = {
     "benchmarks/demo_small.py",
     "benchmarks/speed/contexts.py",
     "benchmarks/speed/engines.py",
+    "benchmarks/speed/presets.py",
 }
 
 

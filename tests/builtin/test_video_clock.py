@@ -95,6 +95,13 @@ def test_repeated_stamps_and_one_out_of_order_stay_between_their_neighbours() ->
     assert 0.2 < times_s[6] < 0.24
 
 
+def test_stamps_that_are_wrong_for_a_moment_are_no_restart() -> None:
+    ticks = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 10, 11, 12, 13, 14, 15, 16, 17, 18, 21, 22, 23, 24]  # of a DVD file
+    times_s, places = place([tick * 40 for tick in ticks])
+    np.testing.assert_allclose(times_s, np.arange(25) / 25)
+    assert places == []
+
+
 def test_stamps_that_never_change_say_nothing() -> None:
     times_s, _ = place([0] * 100)
     assert times_s[-1] == pytest.approx(4.0, abs=0.2)

@@ -36,7 +36,7 @@ def gemma3() -> tuple[Any, Any]:
     return Gemma3ForConditionalGeneration(config), processor
 
 
-def gemma4() -> tuple[Any, Any]:
+def gemma4(**changes: Any) -> tuple[Any, Any]:
     """Gemma 4 E2B: embeddings for each layer, layers that share keys and values, images of any shape; no audio."""
     from transformers import (
         Gemma4AudioFeatureExtractor,
@@ -76,8 +76,7 @@ def gemma4() -> tuple[Any, Any]:
         "hidden_size_per_layer_input": 32,
         "vocab_size_per_layer_input": len(tokenizer),
         "final_logit_softcapping": 30.0,
-        "use_bidirectional_attention": "vision",  # as in the large models, and in llama.cpp at this width
-    }
+    } | changes
     vision = {"head_dim": 16, "num_key_value_heads": 2, "patch_size": 16, "position_embedding_size": 256}
     vision["default_output_length"] = 70  # for vLLM, as in published configurations
     tokens = {"image_token": "<|image|>", "boi_token": "<|image>", "eoi_token": "<image|>", "video_token": "<|video|>"}
@@ -88,3 +87,8 @@ def gemma4() -> tuple[Any, Any]:
         eoa_token_index=tokenizer.convert_tokens_to_ids("<audio|>"),
     )
     return Gemma4ForConditionalGeneration(config), processor
+
+
+def gemma4_bidirectional() -> tuple[Any, Any]:
+    """Gemma 4 whose image tokens see each other, as in large models; to llama.cpp any width but E2B's is one."""
+    return gemma4(use_bidirectional_attention="vision")

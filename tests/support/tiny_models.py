@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.tiny_gemma import gemma3, gemma4
+from tests.support.tiny_gemma import gemma3, gemma4, gemma4_bidirectional
 from tests.support.tiny_parts import SCALE
 from tests.support.tiny_qwen import glm4v, minicpmv4_6, qwen2_5_vl, qwen2_5_vl_of_64, qwen2_5_vl_wide, qwen3_5, qwen3_vl
 from tests.support.tiny_tiles import idefics3, internvl, internvl3_5, lfm2_vl, llava, smolvlm
@@ -26,11 +26,13 @@ TODAY: dict[str, Callable[[], tuple[Any, Any]]] = {
     make.__name__: make for make in (qwen3_vl, qwen3_5, internvl3_5, minicpmv4_6, gemma4, smolvlm, lfm2_vl, glm4v)
 }
 """Architectures of today's models; their weights favour scores and yes or no."""
-SEEDS = {"qwen3_5": 1}
+SEEDS = {"qwen3_5": 1, "minicpmv4_6": 6}
 """Seeds, instead of 3, with which scores differ clearly between images and little between precisions."""
 PUBLISHED_NAMES = {"lfm2_vl": ("model.vision_tower.", "model.vision_tower.vision_model.")}
 """Prefixes of tensors that transformers reads under the published name, and writes under its own."""
-MODELS = ARCHITECTURES | TODAY | {make.__name__: make for make in (qwen2_5_vl_wide, qwen2_5_vl_of_64)}
+MODELS = (
+    ARCHITECTURES | TODAY | {make.__name__: make for make in (qwen2_5_vl_wide, qwen2_5_vl_of_64, gemma4_bidirectional)}
+)
 
 
 def make_model(architecture: str, folder: Path, seed: int = 0) -> Path:
@@ -42,7 +44,7 @@ def make_model(architecture: str, folder: Path, seed: int = 0) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model, processor = MODELS[architecture]()
-        if architecture in TODAY:
+        if architecture in {*TODAY, "gemma4_bidirectional"}:
             draw_weights(model, processor.tokenizer, seed + SEEDS.get(architecture, 3))
         for weights in model.parameters():
             if weights.ndim > 1 and not weights.any():  # Gemma's image projector starts at zero: it would see nothing

@@ -25,7 +25,7 @@ from tests.support.tiny_tokenizers import EVENT_TEXTS, QUESTION, SYSTEM
 
 pytestmark = pytest.mark.engine
 
-FAMILIES = ("qwen3_vl", "qwen3_5", "internvl3_5", "minicpmv4_6", "gemma4", "smolvlm", "lfm2_vl", "glm4v")
+FAMILIES = ("qwen3_vl", "qwen3_5", "internvl3_5", "minicpmv4_6", "gemma4_bidirectional", "smolvlm", "lfm2_vl", "glm4v")
 RECURRENT = ("qwen3_5", "lfm2_vl")
 SIZES = ((224, 224), (240, 320), (96, 48), (200, 130))  # (height, width) in pixels
 Make = Callable[[str], tuple[Path, Files]]
@@ -126,7 +126,7 @@ def test_many_answers_of_a_recurrent_state(recurrent: GgufBackend) -> None:
 
 def test_tokens_of_an_image_that_see_each_other_stay_in_one_batch(make_pair: Make) -> None:
     """Gemma: in batches smaller than an image its tokens would not all see each other."""
-    options = GgufOptions(model=str(make_pair("gemma4")[1].model))
+    options = GgufOptions(model=str(make_pair("gemma4_bidirectional")[1].model))
     queries = [ask(0), ask(1, n_images=2)]
     with GgufBackend(options) as backend:
         expected = scores(list(backend.answer_batch(queries)))

@@ -11,7 +11,7 @@ from anyanomaly.api.reader import Reader
 from anyanomaly.builtin.pictures import scaled_size
 from anyanomaly.builtin.reader_options import VideoReaderOptions
 from anyanomaly.builtin.video_decoder import prepare_decoder
-from anyanomaly.builtin.video_file import choose_stream, describe_choice, frame_rate, open_video
+from anyanomaly.builtin.video_file import choose_stream, describe_choice, expected_frames, frame_rate, open_video
 from anyanomaly.builtin.video_frames import ShownFrame, ShownFrames
 from anyanomaly.builtin.video_geometry import square_pixel_size
 from anyanomaly.builtin.video_hardware import choose_hardware
@@ -56,7 +56,7 @@ class VideoReader(Reader[VideoReaderOptions]):
             width, height = scaled_size(*shown_frame.orientation.size(*size), self.options.max_side)
             with PictureConverter(uri, (width, height)) as converter:
                 converter.convert(shown_frame.picture, shown_frame.orientation).result()
-            return Video(Path(uri).stem, uri, fps, stream.frames or None, width, height)
+            return Video(Path(uri).stem, uri, fps, expected_frames(stream), width, height)
 
     def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
         """Yield frames; each waits until the next one is decoded, so that the last one knows where the video ends.

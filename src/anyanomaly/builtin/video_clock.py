@@ -22,6 +22,9 @@ GAP_STEPS = 10
 STEADY = 2.0
 """The rate is steady while no recent step is longer than this many usual steps."""
 
+LAG_S = 0.5
+"""Stamps that jump back by less may be wrong for a moment, as those of DVD files: they get this time to catch up."""
+
 MAX_REPEATS = 3
 """A stamp that more frames than this share says nothing: the nominal rate continues."""
 
@@ -54,6 +57,7 @@ class Clock:
         self._last_stamp: int | None = None
         self._last_s: float | None = None
         self._repeats = 0
+        self._lag_begin_s: float | None = None  # time of the last frame before stamps jumped back a little
         self._steps_s: deque[float] = deque(maxlen=48)
         self.discontinuities: list[Discontinuity] = []
         self.n_frames = 0
@@ -101,15 +105,21 @@ class Clock:
             return self._step_or_gap(last_s, stamp, time_s)
         next_s = None if next_stamp is None else self._stamped_time(next_stamp)
         if next_s is not None and next_s > last_s:  # one frame out of order
-            return last_s + min(self._usual_step(), next_s - last_s) / 2
+            return last_s + min(self._usual_step(), (next_s - last_s) / 2)
         wrapped_s = self._stamped_time(stamp + WRAP_TICKS)
         if wrapped_s is not None and last_s < wrapped_s < last_s + CLOSED_GAP_S:
             self._reference = stamp, wrapped_s
             return wrapped_s
-        self.discontinuities.append(Discontinuity("restart", last_s))
+        begin_s = last_s if self._lag_begin_s is None else self._lag_begin_s
+        if last_s - time_s < LAG_S and last_s - begin_s < LAG_S:
+            self._lag_begin_s = begin_s
+            return last_s + self._usual_step()
+        self._lag_begin_s = None
+        self.discontinuities.append(Discontinuity("restart", begin_s))
         return self._continue(last_s, stamp)
 
     def _step_or_gap(self, last_s: float, stamp: int, time_s: float) -> float:
+        self._lag_begin_s = None
         step_s = time_s - last_s
         if self._is_gap(step_s):
             if self._may_jump and step_s >= CLOSED_GAP_S:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 
 import av
 from av.container import InputContainer
@@ -51,14 +51,18 @@ def prepare_decoder(stream: VideoStream, n_threads: int) -> None:
 
 
 def read_packets(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[Packet[VideoStream]]:
-    """Yield the packets of a stream; go on behind unreadable parts. A last packet that is cut short is left out."""
+    """Yield the packets of a stream; go on behind unreadable parts. A last packet that is cut short is left out.
+
+    There are at most as many packets as the file has bytes: a damaged index can lead a demuxer in circles.
+    """
     for member in container.streams:
         member.discard = Discard.default if member is stream else Discard.all
     waiting: Packet[VideoStream] | None = None
-    n_errors = 0
+    n_errors, n_packets = 0, 0
     while n_errors < MAX_READ_ERRORS:
         try:
-            for packet in container.demux(stream):
+            for packet in islice(container.demux(stream), max(0, container.size - n_packets)):
+                n_packets += 1
                 if packet.size:  # the last one is empty
                     if waiting:
                         yield waiting

@@ -129,6 +129,15 @@ def frame_rate(stream: VideoStream) -> float:
     return float(rate) if 0 < rate < 1000 else 25.0
 
 
+def expected_frames(stream: VideoStream) -> int | None:
+    """Return how many frames the header promises, without those that an edit list hides; None: it does not say."""
+    if not stream.frames:
+        return None
+    if not stream.duration or not stream.time_base or not stream.average_rate:
+        return stream.frames
+    return max(1, min(stream.frames, round(stream.duration * stream.time_base * stream.average_rate)))
+
+
 def _preference(stream: VideoStream) -> tuple[bool, bool, int, int]:
     context = stream.codec_context  # None: no decoder
     pixels = context.width * context.height if context else 0

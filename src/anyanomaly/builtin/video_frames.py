@@ -20,7 +20,6 @@ from anyanomaly.builtin.video_stamps import PacketStamps
 _TS_DISCONT = 0x200
 """FFmpeg's flag AVFMT_TS_DISCONT: the format allows its clock to change."""
 
-
 _DECODING_TIMES = frozenset({"avi"})
 """Containers that count frames in the order of decoding; FFmpeg guesses the order of presentation."""
 

@@ -25,9 +25,7 @@ class PacketStamps:
     def __init__(self, *, by_decoding_time: bool) -> None:
         """:param by_decoding_time: presentation times of the container are guesses, its decoding times are not."""
         self._by_decoding_time = by_decoding_time
-        self._runs: deque[list[int]] = deque(
-            [[]]
-        )  # presentation times, a heap for each run of ascending decoding times
+        self._runs: deque[list[int]] = deque([[]])  # presentation times, a heap per run of ascending decoding times
         self._last_decoding_time: int | None = None
         self._last_stamp: int | None = None
         self._steps: deque[int] = deque(maxlen=15)  # between frames, ticks

@@ -107,8 +107,13 @@ def _cpu_arguments(config: Any, options: VllmOptions) -> dict[str, Any]:
     """Return the engine's arguments that some architectures need on a CPU.
 
     :param config: vLLM's configuration of the model.
-    :raises UsageError: when the CPU engine does not compute the model in the precision that the user named.
+    :raises UsageError: when the CPU engine does not compute the model, or not in the precision that the user named.
     """
+    if config.is_mm_prefix_lm:
+        raise UsageError(
+            f"vLLM on a CPU computes model {options.model!r} wrongly: it does not let the tokens of an image see each "
+            "other. Use a GPU, or the backend transformers."
+        )
     text = config.hf_text_config
     arguments: dict[str, Any] = {}
     if "linear_attention" in (getattr(text, "layer_types", None) or ()):  # gated delta nets, as in Qwen3.5
