@@ -1,0 +1,65 @@
+"""What the video reader makes of a file, through its public interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from anyanomaly.builtin.reader_options import VideoReaderOptions
+from anyanomaly.builtin.readers import VideoReader
+from anyanomaly.errors import VideoError
+from anyanomaly.types import Frame, Video
+from tests.videos.marks import Picture, orientation, read_numbers
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The frames of a file, in the order in which the reader yields them, and its complaint at the end."""
+
+    video: Video
+    frames: list[Frame] = field(default_factory=list, repr=False)
+    complaint: str = ""
+
+    @property
+    def images(self) -> list[Picture]:
+        return [frame.image for frame in self.frames]
+
+    @property
+    def times_s(self) -> list[float]:
+        return [frame.time_s for frame in self.frames]
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers that the frames show."""
+        return read_numbers(self.images)
+
+
+def read(path: Path, *, every: int = 1, **options: object) -> Reading:
+    """Read a file to its end; what the reader complains about then is kept."""
+    reader = VideoReader(VideoReaderOptions.model_validate({"max_side": 0, **options}))
+    video = reader.probe(str(path))
+    frames: list[Frame] = []
+    try:
+        for frame in reader.frames(video, every=every):
+            frames.append(frame)  # noqa: PERF402  # frame by frame: the end may raise
+    except VideoError as error:
+        return Reading(video, frames, str(error))
+    return Reading(video, frames)
+
+
+def assert_complete(reading: Reading, n_frames: int, *, rate: float = 25.0, first: int = 0) -> None:
+    """Assert that numbered frames are all there, upright, in order, at a constant rate from 0 s, without complaint."""
+    assert reading.numbers == list(range(first, first + n_frames))
+    assert [frame.index for frame in reading.frames] == list(range(n_frames))
+    np.testing.assert_allclose(reading.times_s, np.arange(n_frames) / rate, atol=1.5e-3)
+    assert {orientation(image) for image in reading.images} == {"upright"}
+    assert_sizes(reading)
+    assert not reading.complaint
+
+
+def assert_sizes(reading: Reading) -> None:
+    """Assert that all frames have the size that was announced."""
+    sizes = {(frame.image.shape[1], frame.image.shape[0]) for frame in reading.frames}
+    assert sizes == {(reading.video.width, reading.video.height)}
