@@ -174,7 +174,7 @@ def test_times_start_at_zero(name: str, tmp_path: Path) -> None:
 
 
 def test_two_frames_with_the_same_time_are_both_read(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "whole.mp4", 25, options={"bf": "0"}, codec="mpeg4")
+    source = write_video(tmp_path / "whole.ts", 25, options={"bf": "0"})
 
     def edit(number: int, packet: Any) -> None:
         packet.pts += round((0.04 if number == 12 else 0.08) / packet.time_base)  # else dts would be equal too
@@ -202,7 +202,6 @@ def test_a_cut_without_encoding_hides_the_frames_before_it(options: dict[str, st
 
     reading = read(remux(source, tmp_path / "cut.mp4", edit))
     assert_complete(reading, 50 - first, first=first)
-    assert reading.video.n_frames in {50 - first, None}
 
 
 @pytest.mark.parametrize("bframes", ["0", "2"])

@@ -22,7 +22,7 @@ def with_sound(path: Path, times_s: Sequence[float], *, packets_per_s: int, soun
     """Write numbered frames at given times beside silence from 0 s to the last frame, in small packets."""
     with av.open(str(path), "w") as container:
         video: Any = container.add_stream("libx264", rate=1)
-        video.width, video.height, video.pix_fmt, video.options = *SIZE, "yuv420p", {"g": "1"}
+        video.width, video.height, video.pix_fmt, video.options = *SIZE, "yuv420p", {"g": "1", "bf": "0"}
         video.codec_context.time_base = MILLISECOND
         sound: Any = container.add_stream("pcm_s16le", rate=48000, layout="mono")
         container.start_encoding()
