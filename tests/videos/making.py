@@ -27,7 +27,6 @@ def write_video(
     muxer: str | None = None,
     muxer_options: Mapping[str, str] | None = None,
     adjust: Callable[[Any], None] | None = None,
-    adjust_frame: Callable[[Any], None] | None = None,
     change_packet: Callable[[int, Any], Any] = lambda _, packet: packet,
 ) -> Path:
     """Encode pictures and mux them into a file.
@@ -50,11 +49,9 @@ def write_video(
             adjust(stream)
         packets: list[Any] = []
         times = times_ms or range(len(pictures))
-        for number, (picture, time) in enumerate(zip(pictures, times, strict=True)):
+        for picture, time in zip(pictures, times, strict=True):
             frame = to_frame(picture, pix_fmt)
             frame.pts, frame.time_base = time, stream.codec_context.time_base
-            if adjust_frame:
-                adjust_frame(frame)
             packets += stream.encode(frame)
         for number, packet in enumerate([*packets, *stream.encode()]):
             container.mux(change_packet(number, packet))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from anyanomaly.builtin.reader_options import VideoReaderOptions
 from anyanomaly.builtin.readers import VideoReader
 from anyanomaly.errors import VideoError
-from anyanomaly.types import Frame, Video
+from anyanomaly.types import Frame, Span, Video
 from tests.videos.marks import Picture, orientation, read_numbers
 
 
@@ -21,6 +22,7 @@ class Reading:
     video: Video
     frames: list[Frame] = field(default_factory=list, repr=False)
     complaint: str = ""
+    notices: tuple[str, ...] = ()
 
     @property
     def images(self) -> list[Picture]:
@@ -36,17 +38,17 @@ class Reading:
         return read_numbers(self.images)
 
 
-def read(path: Path, *, every: int = 1, **options: object) -> Reading:
-    """Read a file to its end; what the reader complains about then is kept."""
+def read(path: Path, *, section: Span = (0.0, math.inf), start: int = 0, every: int = 1, **options: object) -> Reading:
+    """Read a file to its end; what the reader complains about then, and its notices, are kept."""
     reader = VideoReader(VideoReaderOptions.model_validate({"max_side": 0, **options}))
-    video = reader.probe(str(path))
+    video = replace(reader.probe(str(path)), section=section)
     frames: list[Frame] = []
     try:
-        for frame in reader.frames(video, every=every):
+        for frame in reader.frames(video, start=start, every=every):
             frames.append(frame)  # noqa: PERF402  # frame by frame: the end may raise
     except VideoError as error:
-        return Reading(video, frames, str(error))
-    return Reading(video, frames)
+        return Reading(video, frames, str(error), tuple(reader.notices(video)))
+    return Reading(video, frames, "", tuple(reader.notices(video)))
 
 
 def assert_complete(reading: Reading, n_frames: int, *, rate: float = 25.0, first: int = 0) -> None:

@@ -26,10 +26,18 @@ def assert_increasing(reading: Reading) -> None:
     assert [frame.index for frame in reading.frames] == list(range(len(reading.frames)))
 
 
+def assert_said_once(reading: Reading, *words: str) -> None:
+    """Assert that nothing failed, and that one notice holds the words."""
+    assert not reading.complaint
+    (notice,) = reading.notices
+    assert all(word in notice for word in words), notice
+
+
 def test_case_raw_h264() -> None:
     reading = read(shared("cases", "video", "raw.h264"))
     np.testing.assert_allclose(reading.times_s, np.arange(50) / 25, atol=1.5e-3)
     assert not reading.complaint
+    assert_said_once(reading, "timestamps")
 
 
 @pytest.mark.parametrize("rate", [25, 10, 30])
@@ -93,6 +101,7 @@ def test_case_joined() -> None:
     assert_increasing(reading)
     assert reading.times_s[0] == 0
     assert 3.8 <= reading.times_s[-1] <= 4.2
+    assert_said_once(reading, "1.96 s")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +129,7 @@ def test_recordings_that_were_joined_are_one_timeline(
     assert_increasing(reading)
     assert reading.times_s[0] == 0
     np.testing.assert_allclose(np.diff(reading.times_s), 0.04, atol=0.09)  # about: the joint may be a little longer
-    assert not reading.complaint
+    assert_said_once(reading, *(f"{reading.times_s[30 * part - 1]:.2f} s" for part in range(1, parts)))
 
 
 def shifted(source: Path, target: Path, shifts: Sequence[tuple[int, float]]) -> Path:
@@ -143,6 +152,7 @@ def test_a_gap_in_the_times_loses_no_frame(name: str, seconds: float, tmp_path: 
     assert_increasing(reading)
     inside = np.diff(reading.times_s)[[number for number in range(49) if number != 24]]
     np.testing.assert_allclose(inside, 0.04, atol=2e-3)
+    assert_said_once(reading, "0.96 s")
 
 
 @pytest.mark.parametrize("back_s", [0.5, 1.0, 20.0])
@@ -159,6 +169,7 @@ def test_times_that_jump_back_go_on(back_s: float, tmp_path: Path) -> None:
     assert reading.numbers == list(range(50))
     assert_increasing(reading)
     assert reading.times_s[-1] < 4
+    assert_said_once(reading, "0.96 s")
 
 
 def test_the_clock_of_a_transport_stream_may_wrap_round(tmp_path: Path) -> None:

@@ -30,7 +30,6 @@ def damage(number: int, packet: Any) -> Any:
         ("damaged.mp4", "libx264", {"g": "10", "bf": "2"}),
         ("damaged.mkv", "libx264", {"g": "10", "bf": "0"}),
         ("damaged.mkv", "libx265", {"x265-params": "log-level=none:keyint=10"}),
-        ("damaged.mkv", "libsvtav1", {"preset": "12", "svtav1-params": "keyint=10"}),
         ("damaged.webm", "libvpx-vp9", {"g": "10"}),
         ("damaged.avi", "mpeg4", {"g": "10"}),
         ("damaged.avi", "mjpeg", {}),

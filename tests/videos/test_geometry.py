@@ -33,7 +33,7 @@ def test_the_display_matrix_of_a_track_is_applied(suffix: str, codec: str, turn:
     assert {orientation(image) for image in reading.images} == {turn}
     assert read_numbers(turned_back(reading, turn)) == [0, 1, 2, 3]
     assert max(colour_error(image, turn=turn) for image in reading.images) < 12
-    is_upright = "left" not in turn and "right" not in turn or turn == "upright"
+    is_upright = not {"left", "right"} & set(turn.split())
     assert (reading.video.width, reading.video.height) == (SIZE if is_upright else SIZE[::-1])
     assert_sizes(reading)
 
@@ -153,9 +153,6 @@ def combing(image: Picture) -> float:
     ],
 )
 def test_interlaced_frames_are_deinterlaced(name: str, codec: str, options: dict[str, str], tmp_path: Path) -> None:
-    def mark(frame: av.VideoFrame) -> None:
-        frame.interlaced_frame = True  # type: ignore[misc]
-
     pictures = [interlace(moving_bar(2 * number), moving_bar(2 * number + 1)) for number in range(7)]
     pix_fmt = "yuv422p10le" if codec == "prores_ks" else "yuv420p"
     reading = read(write_video(tmp_path / name, pictures, codec=codec, pix_fmt=pix_fmt, options=options))
