@@ -23,14 +23,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
 
-from made_files import COMBINATIONS, ODD_FILES, make_file  # noqa: E402
-from opencv_reader import opencv_frames  # noqa: E402
-from reasons import reason  # noqa: E402
-from results import add_record_options, record, table  # noqa: E402
+from made_files import COMBINATIONS, ODD_FILES, make_file
+from opencv_reader import opencv_frames
+from reasons import reason
+from results import add_record_options, record, table
 
-from anyanomaly.builtin.reader_options import VideoReaderOptions  # noqa: E402
-from anyanomaly.builtin.readers import VideoReader  # noqa: E402
-from anyanomaly.errors import VideoError  # noqa: E402
+from anyanomaly.builtin.reader_options import VideoReaderOptions
+from anyanomaly.builtin.readers import VideoReader
+from anyanomaly.errors import VideoError
 
 CORNERS = np.array([(255, 0, 0), (0, 255, 0), (255, 255, 0), (0, 0, 255)], float)
 """Colours of the made files' corners, clockwise from the top left."""

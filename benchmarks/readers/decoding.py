@@ -2,10 +2,9 @@
 
     python benchmarks/readers/decoding.py VIDEO [--seconds S] [--repeats N] [--record]
 
-VIDEO is repeated, scaled and encoded with the system's ffmpeg: 1080p H.264 and 720p HEVC, 25 frames per second. The readers
-convert to RGB and scale to their default of 720 pixels; ffmpeg only decodes (``-f null``). Each run is a process of its
-own, and the kinds take turns, so that another load of the machine meets all of them. Memory is that of our reader on
-the file, and on ten copies of it in one file.
+VIDEO is repeated, scaled and encoded with the system's ffmpeg: 1080p H.264 and 720p HEVC, 25 frames per second. The
+readers convert to RGB and scale to their default of 720 pixels; ffmpeg only decodes (``-f null``). Each run is a
+process of its own, and the readers take turns, so that another load of the machine meets all of them.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
 
-from opencv_reader import opencv_frames  # noqa: E402
-from results import add_record_options, record, table  # noqa: E402
+from opencv_reader import opencv_frames
+from results import add_record_options, record, table
 
-from anyanomaly.builtin.reader_options import VideoReaderOptions  # noqa: E402
-from anyanomaly.builtin.readers import VideoReader  # noqa: E402
+from anyanomaly.builtin.reader_options import VideoReaderOptions
+from anyanomaly.builtin.readers import VideoReader
 
 FILES = {
     "1080p H.264": (1920, 1080, "-c:v libx264 -preset fast -crf 21 -pix_fmt yuv420p"),
@@ -146,9 +145,9 @@ def main() -> None:
             rows += compare(name, path, arguments.repeats)
         once, ten_times = (measure("ours", file).peak_mib for file in (path, repeat_file(path, 10)))
     about = (
-        f"{arguments.video.name}, repeated to {arguments.seconds:g} s, scaled and encoded with ffmpeg. The readers convert to "
-        f"RGB and scale to 720 pixels; ffmpeg only decodes (`-f null`). Medians of {arguments.repeats} runs in turns, on "
-        f"{os.cpu_count()} cores. Ratios above 1: faster."
+        f"{arguments.video.name}, repeated to {arguments.seconds:g} s, scaled and encoded with ffmpeg. The readers "
+        f"convert to RGB and scale to 720 pixels; ffmpeg only decodes (`-f null`). Medians of {arguments.repeats} runs "
+        f"in turns, on {os.cpu_count()} cores. Ratios above 1: faster."
     )
     memory = (
         f"Peak memory of our reader on the last file: {once:.0f} MiB; on ten copies in one file: {ten_times:.0f} MiB."

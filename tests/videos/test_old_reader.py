@@ -1,14 +1,11 @@
 """Frames of the shared videos equal those of OpenCV, which read videos before, within two grey levels.
 
-Both decode with FFmpeg and convert with its scaler, so that the frames are the same bytes where the versions round alike.
+Both decode with FFmpeg and convert with its scaler: where their versions round alike, frames are the same bytes.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
-import numpy as np
 import pytest
 
 from anyanomaly.builtin.reader_options import VideoReaderOptions
