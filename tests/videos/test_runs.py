@@ -50,3 +50,25 @@ def run(video: str, output: Path, *more: str) -> int:
 def read_rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("flags", "begin_s", "end_s"),
+    [
+        (("--start", "1.5", "--stop", "0:00:03"), 1.5, 3.0),
+        (("--start", "0:02"), 2.0, 9.0),
+        (("--stop", "0.5"), 0.0, 0.5),
+    ],
+)
+@pytest.mark.parametrize("name", ["twice.ts", "edit.mp4"])
+def test_start_and_stop_choose_rows_of_the_whole(
+    name: str, flags: tuple[str, ...], begin_s: float, end_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANYANOMALY_CACHE_DIR", str(tmp_path / "cache"))
+    video = str(shared("cases", "video", name))
+    assert run(video, tmp_path / "whole.csv") == 0
+    assert run(video, tmp_path / "part.csv", *flags) == 0
+    whole, part = (
+        [(row["frame"], row["time_s"]) for row in read_rows(tmp_path / f"{kind}.csv")] for kind in ("whole", "part")
+    )
+    assert part == [(frame, time_s) for frame, time_s in whole if begin_s <= float(time_s) < end_s]
