@@ -208,7 +208,7 @@ def main() -> None:
     rows = summary(outcomes)
     n_faults = sum(outcome.is_fault for outcome in outcomes)
     about = (
-        f"{len(outcomes)} damaged files, made from {len(names)} sound ones by seeded mutations (seed {arguments.seed}), "
+        f"{len(outcomes)} damaged files, made from {len(names)} sound ones by mutations with seed {arguments.seed}, "
         f"each read in a process of its own. Faults are tracebacks, wrong frames or messages, more than {LIMIT_S:g} s, "
         f"crashes, and {MAX_MIB} MiB of memory or more: {n_faults}."
     )

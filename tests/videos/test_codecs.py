@@ -119,3 +119,15 @@ def test_odd_sizes_are_kept(name: str, codec: str, pix_fmt: str, size: tuple[int
     error = abs(reading.images[3].astype(int) - draw(3, size))
     assert error[:, -1].mean() < 20, "the last column is that of the picture"
     assert error[-1].mean() < 20
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("h264.mp4", "libx264"), ("hevc.mkv", "libx265"), ("av1.webm", "libsvtav1"), ("mpeg2.ts", "mpeg2video")],
+)
+def test_the_number_of_threads_changes_nothing(name: str, codec: str, tmp_path: Path) -> None:
+    options = {"libx265": X265, "libsvtav1": {"preset": "12"}}.get(codec, {"bf": "2"})
+    path = write_video(tmp_path / name, 40, codec=codec, options=options, size=(320, 240))
+    one, many = read(path, threads=1), read(path, threads=5)
+    assert one.times_s == many.times_s
+    assert all((left == right).all() for left, right in zip(one.images, many.images, strict=True))
