@@ -19,6 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
@@ -37,6 +38,8 @@ CORNERS = np.array([(255, 0, 0), (0, 255, 0), (255, 255, 0), (0, 0, 255)], float
 MAX_COLOUR_ERROR = 60.0
 """Mean difference of the corners' colours, in grey levels, up to which they are recognised."""
 TIME_TOLERANCE_S = 0.0025
+EQUAL_LEVELS = 2
+"""Differences of pixels up to this need no reason, grey levels."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Summary:
     last_s: float = 0.0
     size: tuple[int, int] = (0, 0)
     orientation: str = "-"
+    images: tuple[Any, ...] = ()
 
     def __str__(self) -> str:
         if not self.n_frames:
@@ -67,18 +71,23 @@ class Summary:
 def summarise(frames: Iterable[tuple[float, Any]], has_corners: bool) -> Summary:
     """Summarise frames: times in seconds and images (H, W, 3), RGB."""
     times_s: list[float] = []
-    image = None
-    try:
-        for time_s, frame in frames:
-            times_s.append(time_s)
-            image = frame
-    except VideoError:  # raised at the end, when some frames could not be read
-        pass
-    if image is None:
+    images: list[Any] = []
+    for time_s, image in frames:
+        times_s.append(time_s)
+        images.append(image)
+    if not images:
         return Summary()
-    size = image.shape[1], image.shape[0]
-    shown = orientation(image) if has_corners else "-"
-    return Summary(len(times_s), times_s[0], times_s[-1], size, shown)
+    size = images[-1].shape[1], images[-1].shape[0]
+    shown = orientation(images[-1]) if has_corners else "-"
+    return Summary(len(times_s), times_s[0], times_s[-1], size, shown, tuple(images))
+
+
+def pixel_difference(left: Summary, right: Summary) -> int | None:
+    """Return the largest difference of all frames' pixels, in grey levels; None: they cannot be compared."""
+    if (left.n_frames, left.size) != (right.n_frames, right.size) or not left.images:
+        return None
+    pairs = zip(left.images, right.images, strict=True)
+    return max(int(cv2.absdiff(left_image, right_image).max()) for left_image, right_image in pairs)
 
 
 def orientation(image: Any) -> str:
@@ -136,6 +145,9 @@ def compare(path: Path, has_corners: bool) -> dict[str, str]:
     old = summarise(opencv_frames(path), has_corners)
     differing = [name for name, summary in (("ffprobe", probe), ("OpenCV", old)) if not own.equals(summary)]
     notes = [f"{name}: {reason(path.name, name)}" for name in differing]
+    difference = pixel_difference(own, old)
+    if difference is not None and difference > EQUAL_LEVELS:
+        notes.append(f"pixels: {reason(path.name, 'pixels')}")
     if complaint:
         notes.append(f"ours says: {complaint}")
     return {
@@ -143,6 +155,7 @@ def compare(path: Path, has_corners: bool) -> dict[str, str]:
         "ours": str(own),
         "ffprobe": "same" if own.equals(probe) else str(probe),
         "OpenCV": "same" if own.equals(old) else str(old),
+        "pixels": "-" if difference is None else str(difference),
         "reason": "; ".join(notes),
     }
 
@@ -164,7 +177,8 @@ def main() -> None:
     about = (
         f"Frames, time of the first and the last frame, size and orientation as each reader gives them: {len(rows)} "
         f"files, of which {n_different} are read differently (marked !, with the reason). ffprobe {version}; times are "
-        f"seconds behind the first frame; the size of ffprobe is as shown: with square pixels, and turned."
+        f"seconds behind the first frame; the size of ffprobe is as shown: with square pixels, and turned. "
+        f"Pixels: largest difference between all frames of ours and OpenCV's, in grey levels."
     )
     print(about, table(rows), sep="\n\n")
     if arguments.record:
