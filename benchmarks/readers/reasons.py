@@ -20,7 +20,7 @@ REASONS: dict[str, dict[str, str]] = {
     "av1-rav1e.mkv": {"OpenCV": NO_AV1},
     "av1.mp4": {"OpenCV": NO_AV1},
     "h263.3gp": {"OpenCV": PIXELS},
-    "dv.dv": {"OpenCV": PIXELS},
+    "dv.dv": {"OpenCV": f"{PIXELS}, and its pictures are black: its scaler refuses interlaced frames"},
     "wide-pixels.mp4": {"OpenCV": PIXELS},
     "pal-wide.mpg": {"OpenCV": PIXELS},
     "sar.mp4": {"OpenCV": PIXELS},
