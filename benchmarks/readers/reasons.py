@@ -8,7 +8,6 @@ NO_TIMES = "it has no times: the file has none, and the nominal rate is not used
 RESTART = "its times start again at the joint"
 NO_AV1 = "it opens AV1, which its FFmpeg cannot decode"
 PIXELS = "it does not correct pixels that are not square"
-ROUNDING = "FFmpeg's scaler rounds otherwise on its way to RGB (ours) than to BGR (OpenCV)"
 
 REASONS: dict[str, dict[str, str]] = {
     "h264-b.avi": {"ffprobe": NO_LAST_TIMES, "OpenCV": NO_FIRST_TIME},
@@ -30,15 +29,11 @@ REASONS: dict[str, dict[str, str]] = {
     "joined.mpg": {"ffprobe": RESTART, "OpenCV": RESTART},
     "twice.ts": {"ffprobe": RESTART, "OpenCV": RESTART},
     "many-packets.mkv": {"OpenCV": "it gives up after 4,096 packets without a frame"},
+    "broken-off.mp4": {"OpenCV": "it loses the frames that the decoder holds at the break"},
     "mirrored.mp4": {
         "pixels": "the picture is turned",
         "OpenCV": "it takes a mirrored picture for one turned by 180 degrees",
     },
-    "h264-10-bit.mkv": {"pixels": ROUNDING},
-    "hevc-10-bit.mkv": {"pixels": ROUNDING},
-    "prores.mov": {"pixels": ROUNDING},
-    "cineform.mov": {"pixels": ROUNDING},
-    "svq1.mov": {"pixels": ROUNDING},
     "hdr-pq.mkv": {"pixels": "ours are tone-mapped for a normal screen"},
     "interlaced.ts": {
         "pixels": "its pictures are black",
