@@ -11,7 +11,7 @@ import pytest
 
 from anyanomaly.errors import VideoError
 from tests.videos.making import remux, write_video
-from tests.videos.reading import read
+from tests.videos.reading import assert_complete, read
 
 
 def damage(number: int, packet: Any) -> Any:
@@ -75,6 +75,22 @@ def test_an_mp4_that_breaks_off_is_read_and_reported(name: str, tmp_path: Path) 
     assert reading.numbers[:-5] == list(range(len(reading.frames) - 5))
     if name == "index.mp4":
         assert name in reading.complaint
+
+
+def test_the_number_of_threads_changes_nothing_in_a_damaged_file(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "cut.mp4", 100, options={"g": "30", "bf": "3"}, muxer_options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    one, many = read(path, threads=1), read(path, threads=5)
+    assert one.times_s == many.times_s
+    assert one.numbers == many.numbers
+    assert one.complaint == many.complaint
+
+
+def test_an_avi_without_an_index_is_read(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "recording.avi", 50, codec="mpeg4")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"idx1")])
+    assert_complete(read(path), 50)
 
 
 @pytest.mark.parametrize("name", ["hole.ts", "hole.mkv", "hole.mp4"])
