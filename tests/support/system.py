@@ -19,7 +19,10 @@ def needs_program(name: str) -> str:
     path = shutil.which(name)
     if path:
         return path
-    reason = f"the program {name} is missing; install it with: sudo apt-get install {PACKAGES[name]}"
+    test = os.environ["PYTEST_CURRENT_TEST"].split()[
+        0
+    ]  # in the reason, because pytest lists skipped tests without names
+    reason = f"{test} needs the program {name}; install it with: sudo apt-get install {PACKAGES[name]}"
     if os.environ.get(REQUIRED):
         pytest.fail(reason)
     pytest.skip(reason)
