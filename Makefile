@@ -11,13 +11,22 @@ DEMO_PLUGINS := plugins/openclip plugins/transformers plugins/demo
 DEMO := .demo
 DEVELOP := accelerate bitsandbytes gguf hypothesis import-linter matplotlib mypy num2words pytest ruff scipy
 
-.PHONY: demo test check fix docs bench
+SYSTEM_PACKAGES := ffmpeg
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
+
+.PHONY: demo test system check fix docs bench
 
 demo: $(DEMO_READY)  ## the whole method on synthetic clips, with tiny models
 	$(BIN)/anyanomaly demo -d $(DEMO)
 
-test: check  ## every check and test
+test: system check  ## every check and test
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q
+
+# Without the right to install, tests that need these packages are skipped, and say so.
+system:  ## the system packages that tests need
+	@command -v ffmpeg > /dev/null \
+	|| { $(SUDO) apt-get -qq update && $(SUDO) apt-get -qqy --no-install-recommends install $(SYSTEM_PACKAGES); } \
+	|| echo "Some tests will be skipped. To run them: sudo apt-get install $(SYSTEM_PACKAGES)"
 
 check: $(READY)  ## format, lint, types, layers, generated docs
 	$(BIN)/ruff format --check .

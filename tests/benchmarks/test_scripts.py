@@ -15,11 +15,17 @@ from pathlib import Path
 import pytest
 
 from anyanomaly.testing.videos import synthetic_video
+from tests.support.system import needs_program
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("benchmarks", "benchmarks/speed", "docs")
+FOLDERS = ("benchmarks", "benchmarks/readers", "benchmarks/speed", "docs")
 ELSEWHERE = {
     "docs/cli.py": "make check",
+    "benchmarks/readers/made_files.py": "benchmarks/readers/compare.py",
+    "benchmarks/readers/made_images.py": "benchmarks/readers/fuzz.py",
+    "benchmarks/readers/mutations.py": "benchmarks/readers/fuzz.py",
+    "benchmarks/readers/opencv_reader.py": "benchmarks/readers/compare.py",
+    "benchmarks/readers/reasons.py": "benchmarks/readers/compare.py",
     "benchmarks/speed/servers.py": "test_a_server_runs_until_the_benchmark_ends",
 }
 """Scripts that run in another check, with its name."""
@@ -59,6 +65,24 @@ def _bench_folder(folder: Path) -> list[str]:
     return [str(folder / "table-0"), "--results", str(folder / "results-folder")]
 
 
+def _compared_files(folder: Path) -> list[str]:
+    synthetic_video(folder / "case.mp4", n_frames=24)
+    (folder / "cases").mkdir()
+    (folder / "case.mp4").rename(folder / "cases" / "case.mp4")
+    return ["--only", "h264.mp4", "joined.ts", "--cases", str(folder / "cases"), *_recorded(folder)]
+
+
+def _decoded_video(folder: Path) -> list[str]:
+    synthetic_video(folder / "clip.mp4", n_frames=24, size=(320, 240))
+    return [str(folder / "clip.mp4"), "--seconds", "0.4", "--repeats", "1", *_recorded(folder)]
+
+
+def _damaged_files(folder: Path) -> list[str]:
+    sources = ["h264.mp4", "h264.ts", "mjpeg.avi", "mpeg4-b.mp4", "vp9.webm", "ffv1.mkv", "raw.h264", "h264.flv"]
+    images = ["animation.gif", "animation.webp", "animation.apng", "baseline.jpg", "palette.png", "lzw.tiff"]
+    return ["--count", "60", "--only", *sources, *images, "--log", str(folder / "log.jsonl"), *_recorded(folder)]
+
+
 def _recorded(folder: Path) -> list[str]:
     return ["--record", "--results", str(folder / "results-folder")]
 
@@ -66,6 +90,9 @@ def _recorded(folder: Path) -> list[str]:
 ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
     "benchmarks/demo.py": lambda folder: ["--clips", "1", "--root", str(folder / "clips"), "--out", str(folder)],
     "benchmarks/demo_small.py": lambda folder: ["--clips", "1", "--root", str(folder / "clips"), "--out", str(folder)],
+    "benchmarks/readers/compare.py": _compared_files,
+    "benchmarks/readers/decoding.py": _decoded_video,
+    "benchmarks/readers/fuzz.py": _damaged_files,
     "benchmarks/record.py": _bench_folder,
     "benchmarks/speed/contexts.py": _contexts,
     "benchmarks/speed/engines.py": lambda folder: (
@@ -102,6 +129,8 @@ def test_scripts_of_the_plugins_are_run_by_their_tests() -> None:
     "script", [pytest.param(name, marks=pytest.mark.engine) if name in ENGINES else name for name in sorted(ARGUMENTS)]
 )
 def test_the_script_runs_at_its_smallest_size(script: str, tmp_path: Path) -> None:
+    if script.startswith("benchmarks/readers/"):
+        needs_program("ffmpeg")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "ANYANOMALY_CACHE_DIR": str(tmp_path / "cache")}
     process = subprocess.run(
         [sys.executable, str(ROOT / script), *ARGUMENTS[script](tmp_path)],
