@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from anyanomaly import registry
+from anyanomaly.builtin.read_images import ImageReader
 from anyanomaly.builtin.reader_options import ImageReaderOptions
-from anyanomaly.builtin.readers import ImageReader
 from anyanomaly.errors import VideoError
 from anyanomaly.types import Frame, Video
 from tests.support.animations import CLEAR, RESTORE, Part, Pixels, shown, write_apng, write_gif

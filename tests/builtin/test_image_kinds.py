@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from anyanomaly.builtin.read_images import ImageReader
 from anyanomaly.builtin.reader_options import ImageReaderOptions
-from anyanomaly.builtin.readers import ImageReader
 from anyanomaly.errors import VideoError
 from tests.support.animations import Pixels, chunk
 from tests.support.shared import shared

@@ -17,9 +17,8 @@ import pytest
 from PIL import Image
 
 from anyanomaly import registry
-from anyanomaly.builtin.read_images import SUFFIXES
+from anyanomaly.builtin.read_images import SUFFIXES, ImageReader
 from anyanomaly.builtin.reader_options import ImageReaderOptions
-from anyanomaly.builtin.readers import ImageReader
 from anyanomaly.cli import main
 from anyanomaly.errors import VideoError
 from anyanomaly.types import Frame

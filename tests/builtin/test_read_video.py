@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorTrc
 
+from anyanomaly.builtin.read_video import VideoReader
 from anyanomaly.builtin.reader_options import VideoReaderOptions
-from anyanomaly.builtin.readers import VideoReader
 from anyanomaly.builtin.video_hdr import HDR_TRANSFERS, tone_map
 from anyanomaly.errors import VideoError
 from anyanomaly.testing.videos import synthetic_video
