@@ -40,6 +40,8 @@ class _Reader:
             if match.lastgroup == "quote":
                 stop = _STRING_STOP[match[0]]
                 end = next(end for end in stop.finditer(text, position) if not end[0].startswith("\\"))
+                if text[end.end() : end.end() + 9].lstrip().startswith(":"):
+                    self._end_value()  # the comma before this name is missing
                 self.words, self.is_string = [text[position : end.start()]], True
                 position = end.end()
             elif match.lastgroup == "word":
@@ -50,6 +52,8 @@ class _Reader:
                 self._mark(match[0])
                 if not self.containers:
                     break
+        if self.words in (["0"], ["0."]) and self.containers:  # 0.8 may have been cut off
+            self.words, self.has_fields = [], True
         self._end_value()
         return position
 

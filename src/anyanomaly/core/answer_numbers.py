@@ -44,6 +44,10 @@ _UNCLEAR_SCALE: Final = re.compile(
     r"(?:scale|skala|échelle|escala|scala|шкал\w+|ölçe\w+|thang|스케일|척도|スケール|尺度|范围|範圍|مقياس|पैमाने)[^\d\n]{0,20}"
     r"[1-9]\s?(?:-|–|to|bis|à|a|до|到|至|から|에서|إلى|से|đến|ile)\s?\d"
 )
+_COORDINATES: Final = re.compile(
+    r"(?:bbox|box|coordinates?|coords|position|location|located|region|area|point|坐标|座標|位置|좌표|координат\w*|coordonnées"
+    r"|coordenadas|coordinate|koordinaten)(?: 2d)?[^\d\n.(\[]{0,20}[\[(]{1,2}[\d.,;\s]{3,80}[\])]{1,2}"
+)
 _SENTENCE_STOP: Final = re.compile(r"[.!?](?=\s|$|[)\"])|\n")
 _CLAUSE_STOP: Final = re.compile(rf"{_SENTENCE_STOP.pattern}|[,;|()\[\]{{}}→]|(?<=\s)-(?=\s)(?!\s\Z)|–(?!\s?\Z)|[=-]>")
 _ASIDE: Final = re.compile(r"\([^()]{0,80}\)|\[[^\[\]]{0,80}\]")
@@ -121,7 +125,8 @@ class NumberedText:
 def find_numbers(text: str) -> NumberedText | None:
     """Return the numbers of a plain text, or None if there are more than a person would compare."""
     is_unclear = _UNCLEAR_SCALE.search(text) is not None
-    text, tops = _take_scales(ORDINAL_REFERENCES.sub(REFERENCE, _REFERENCE.sub(REFERENCE, text)))
+    text = ORDINAL_REFERENCES.sub(REFERENCE, _REFERENCE.sub(REFERENCE, _COORDINATES.sub("", text)))
+    text, tops = _take_scales(text)
     runs = list(islice(_RUN.finditer(text), MAX_NUMBERS + 1))
     if len(runs) > MAX_NUMBERS:
         return None

@@ -33,6 +33,8 @@ _REFUSALS: Final = (
     r"upload|attach|share|send|supply|resend|re-upload|reupload|clarify|describe)\b",
     rf"\bthere(?:'s| is) no {_IMAGE}\b(?! of)|\b{_IMAGE} (?:is |was |are )?(?:missing|unavailable)\b|"
     rf"\bwhere is the {_IMAGE}",
+    rf"\b{_IMAGE} (?:failed|fails|refused|seems|appears) to (?:load|open|display|be (?:missing|broken|corrupt\w*|empty|"
+    r"unavailable))|"
     rf"\b{_IMAGE} (?:isn't|is not|wasn't|was not|hasn't been|has not been|didn't|did not|doesn't|does not|won't) "
     r"(?:loading|load|loaded|visible|available|provided|attached|uploaded|displayed|accessible)\b",
     rf"\b(?:need|require) (?:to see )?(?:the|an|your) (?:actual )?{_IMAGE}\b|"
@@ -145,7 +147,7 @@ _REFUSALS: Final = (
     # No image, and no help
     rf"\b{_IMAGE}(?: \w+){{0,3}} (?:is|was|are|were) not (?:attached|provided|uploaded)\b|\bonly (?:work with|"
     rf"process|handle|understand) text"
-    r"|\bviolates? (?:my|our|the) (?:\w+ )?(?:guideline|polic)|\b(?:don't|do not) feel comfortable|"
+    r"|\bviolat\w+ (?:\w+ ){0,3}(?:guideline|polic)|\b(?:don't|do not) feel comfortable|"
     r"\buncomfortable (?:rating|scoring)",
     r"(?:没办法|沒辦法)(?:看|评|評|判|给|給|回)|[请請]给我[图圖]|[图圖][像片](?:加载|载入|載入|上传|上傳|显示|"
     r"顯示)(?:失败|失敗|不)"

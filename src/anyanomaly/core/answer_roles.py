@@ -10,24 +10,32 @@ from typing import Final
 
 from anyanomaly.core.answer_numbers import Number, NumberedText
 from anyanomaly.core.answer_text import REFERENCE
-from anyanomaly.core.answer_units import RANGES
-from anyanomaly.core.answer_words import (
+from anyanomaly.core.answer_qualifiers import (
     BOUNDS_AFTER,
     BOUNDS_BEFORE,
-    CERTAINTY,
-    CHANCE,
     COMPARISONS,
     CONDITIONS,
+    CONSEQUENCES,
+    CONTRASTS,
+    CONTRASTS_AFTER,
+    DIFFERENCE,
+    EXAMPLES,
+    LEGEND_AFTER,
+    POST_NEGATION,
+    TENTATIVE,
+    WHETHER,
+)
+from anyanomaly.core.answer_units import RANGES
+from anyanomaly.core.answer_words import (
+    CERTAINTY,
+    CHANCE,
     CONNECTIVES,
     DENIED,
-    EXAMPLES,
     FILLERS,
     FINAL,
     GLUED_FILLERS,
     LABELS,
-    LEGEND_AFTER,
     NEGATION,
-    POST_NEGATION,
     VERBS,
 )
 
@@ -81,12 +89,13 @@ _SENTENCE_START: Final = re.compile(
 )
 _LIST_SIGN: Final = re.compile(r"\s?(?:,\s?\Z|\))")  # "1, 2" and "1)"
 _ONE_WORD: Final = re.compile(rf" (?:{_LETTERS})\W*")  # "0.5 litres"
+_CLAIM: Final = re.compile(rf" (?:is|was|seems|would be) (?:an?|the|my) (?:\w+ )?{LABELS}")  # "0.9 is a fair score"
 _OF: Final = re.compile(r"\s(?:of|der|des|du|de|del|della|dello|do|da)\b|\s?[的の의]")
 
 
 def role(number: Number, numbered: NumberedText) -> Role:
     """Return what a number is in its text."""
-    if number.is_quantity or _states_certainty(number):
+    if number.is_quantity or _states_certainty(number) or _is_contrast(number, numbered):
         return Role.UNRELATED
     before, after = number.clause_before, number.clause_after
     label = _last(_SCORE_WORD, before)
@@ -113,7 +122,8 @@ def role(number: Number, numbered: NumberedText) -> Role:
         return Role.FINAL
     if number.is_percent and _OF.match(number.after) and not _CHANCE.search(number.clause_after):
         return Role.UNRELATED
-    if label or number.has_points or _SCORE_WORD.search(_first_words(after, 2)) or _is_chance(number):
+    is_claimed = _SCORE_WORD.search(_first_words(after, 2)) or _CLAIM.match(after)
+    if label or number.has_points or is_claimed or _is_chance(number):
         return Role.LABELLED
     is_named = ends and _ends(after) and not number.is_percent and not _VARIABLE.search(before)
     if _stands_alone(number) or (is_named and (number.on_scale or not number.is_whole)):
@@ -144,12 +154,23 @@ def _states_certainty(number: Number) -> bool:
     return not _THAT_THE.match(between)
 
 
+def _is_contrast(number: Number, numbered: NumberedText) -> bool:
+    """Return whether a number is only named as what the score is not, beside the score."""
+    contrast = _last(CONTRASTS, number.clause_before)
+    if contrast and len(_WORD.findall(number.clause_before[contrast.end() :])) <= 4:
+        return True
+    if CONTRASTS_AFTER.match(number.after):
+        return True
+    return any(
+        second is number and not first.is_quantity and DIFFERENCE.fullmatch(numbered.between(first, second))
+        for first, second in numbered.neighbours(number)
+    )
+
+
 def _is_doubtful(number: Number, numbered: NumberedText, label: re.Match[str] | None) -> bool:
     return (
         _QUESTION.match(number.after) is not None
-        or CONDITIONS.search(number.sentence_before) is not None
-        or CONDITIONS.match(number.clause_after.lstrip()) is not None
-        or _is_bound(number)
+        or (_is_bound(number) and not LEGEND_AFTER.match(number.after))
         or _is_negated(number, label)
         or _is_contradicted(number)
         or _is_one_of_several(number, numbered)
@@ -167,6 +188,7 @@ def _is_bound(number: Number) -> bool:
 def _is_negated(number: Number, label: re.Match[str] | None) -> bool:
     before = number.clause_before
     between = before[label.end() :] if label else re.split(r"[:=]", before)[-1]
+    between = CONSEQUENCES.split(between)[-1]
     negation = _last(_NEGATION, between)
     if negation and (label or len(_WORD.findall(between[negation.end() :])) <= 1):
         return True
@@ -190,10 +212,16 @@ def _is_one_of_several(number: Number, numbered: NumberedText) -> bool:
 
 
 def _is_mentioned(number: Number) -> bool:
-    """Return whether a number explains the scale, or is an example."""
-    if LEGEND_AFTER.match(number.after) and (number.value in (0, 1) or re.match(r"\s?=", number.after)):
+    """Return whether a number explains the scale, is an example, depends on a condition, or was only considered."""
+    if LEGEND_AFTER.match(number.after) and (
+        number.value in (0, 1) or re.match(r"\s?=", number.after) or _is_bound(number)
+    ):
         return True
-    before = number.sentence_before
+    if TENTATIVE.search(number.clause_before) or CONDITIONS.match(number.clause_after.lstrip()):
+        return True
+    before = WHETHER.sub("", number.sentence_before)
+    if CONDITIONS.search(before):
+        return True
     example = _last(_EXAMPLE, before)
     if example and len(_WORD.findall(before[example.end() :])) <= 5:
         return True
@@ -211,7 +239,8 @@ def _is_contradicted(number: Number) -> bool:
     """Return whether a high number stands beside words that say no."""
     name = re.split(r"[:=]\s?$", number.clause_before)
     is_denied = len(name) > 1 and _NEGATION.search(name[0]) and not _SCORE_WORD.search(name[0])
-    return number.value > 0.5 and bool(is_denied or _NEGATION_BEHIND.match(number.after))
+    is_denied = is_denied or (_NEGATION_BEHIND.match(number.after) and not DIFFERENCE.fullmatch(number.after))
+    return number.value > 0.5 and bool(is_denied)
 
 
 def _is_chance(number: Number) -> bool:
@@ -245,7 +274,9 @@ def _stands_alone(number: Number) -> bool:
 
 def are_fillers(words: str) -> bool:
     """Return whether lower-case words could stand with any score."""
-    return all(word in FILLERS or GLUED_FILLERS.fullmatch(word) for word in _WORD.findall(words))
+    return all(
+        word in FILLERS or word.rstrip(".") in FILLERS or GLUED_FILLERS.fullmatch(word) for word in _WORD.findall(words)
+    )
 
 
 def _ends(after: str) -> bool:

@@ -45,7 +45,7 @@ def word_set(*lists: str) -> frozenset[str]:
 
 LABELS: Final = alternatives(
     "score|scores|scoring|rating|probability|likelihood|output|response|answer|result|estimate|estimation",
-    "assessment|evaluation|grade|verdict|value|anomaly|anomaly level|presence",
+    "assessment|evaluation|grade|verdict|value|anomaly|anomaly level|presence|degree",
     "bewertung*|score-wert|wert|punktzahl|punktwert*|ergebnis|antwort|ausgabe|wahrscheinlichkeit|anomaliewert*|"
     "einschätzung|note",
     "notation|évaluation|réponse|sortie|résultat|probabilité|valeur|estimation",
@@ -60,7 +60,7 @@ LABELS: Final = alternatives(
     "beoordeling|antwoord|waarde|cijfer|wynik|ocena|odpowiedź|prawdopodobieństwo|nilai|jawaban|probabilitas",
     "poäng|betyg|svar|skóre|hodnocení|odpověď|scor|punctaj|răspuns|pontszám|válasz|vastaus|pisteet",
     "βαθμολογία|σκορ|απάντηση|ציון|תשובה|คะแนน|คำตอบ|ผลลัพธ์",
-    "可能性|异常程度|異常程度|异常度|得分|分数|分數|评分|評分|打分|分值|异常分|異常分|输出|輸出|回答|答案|回复|回覆|"
+    "可能性|程度|异常度|得分|分数|分數|评分|評分|打分|分值|异常分|異常分|输出|輸出|回答|答案|回复|回覆|"
     "响应|回應|结果|結果|概率|機率|几率|幾率",
     "スコア|得点|点数|評価|評点|採点|出力|答え|応答|確率|異常度|점수|스코어|평점|평가|출력|응답|답변|대답|정답|확률|"
     "결과|이상도",
@@ -116,86 +116,6 @@ NEGATION: Final = alternatives(
     "geen|niet|zonder|nie|brak|bez|žádn*|není|ingen|inget|inte|ikke|ei|ole|nincs|nem|tidak|bukan|tanpa|nu|fără",
     "没|沒|无|無|不|未|非|ない|なし|ません|ず|않|없|아니|아닐|ไม่|אין|לא",
 )
-
-POST_NEGATION: Final = re.compile(
-    r"\s?(?:点|점|分)?\s?(?:では|じゃ)(?:あり|な)|\s?(?:点|점|分)?(?:이|가|은|는)? ?아[니닙닌]|\s?değil|\s?नहीं|"
-    r"\s?(?:is|was|would be|seems) (?:not|too|wrong|incorrect)\b|\s?isn't"
-)
-
-BOUNDS_BEFORE: Final = alternatives(
-    "at least|at most|less than|more than|over|under|above|below|up to|no more than|no less than|not more than",
-    "not less than|minimum|maximum|exceeds|exceeding|exceed|greater than|higher than|lower than|smaller than|"
-    "larger than",
-    "beyond|nearly|almost|close to|near|minimum of|maximum of|starting at|beginning at|mindestens|höchstens",
-    "weniger als|mehr als|über|unter|bis zu|größer als|kleiner als|höher als|niedriger als|nahezu|maximal|minimal",
-    "au moins|au plus|moins de|plus de|supérieur à|supérieure à|inférieur à|inférieure à|jusqu'à|presque|minimum de",
-    "al menos|como mínimo|como máximo|a lo sumo|menos de|más de|superior a|inferior a|hasta|mayor que|menor que|casi",
-    "por lo menos|mayor de|menor de|pelo menos|no máximo|no mínimo|mais de|acima de|abaixo de|até|maior que|quase",
-    "almeno|al massimo|al più|meno di|più di|oltre|fino a|sotto|sopra|quasi|maggiore di|minore di",
-    "не менее|не более|не меньше|не больше|меньше|больше|менее|более|свыше|ниже|выше|минимум|максимум|почти|до|от|"
-    "около нуля",
-    "على الأقل|على الأكثر|أقل من|أكثر من|أعلى من|فوق|تحت|حوالي أقل|कम से कम|अधिकतम|न्यूनतम|ज्यादा से ज्यादा",
-    "en az|en fazla|en çok|ít nhất|nhiều nhất|dưới|trên|hơn|tối đa|tối thiểu|gần|minstens|hoogstens|minder dan|"
-    "meer dan",
-    "co najmniej|mniej niż|więcej niż|setidaknya|kurang dari|lebih dari|minst|högst|alespoň",
-    "至少|至多|最多|最少|不到|不足|不超过|不超過|超过|超過|低于|低於|高于|高於|大于|大於|小于|小於|接近|少なくとも|"
-    "最大|最小|適어도|적어도|최소|최대|많아야",
-)
-"""Before a number: it is a bound of the score."""
-
-BOUNDS_AFTER: Final = re.compile(
-    r"[\s%点点分점]{0,3}(?:\+|(?:or|and) (?:higher|more|above|greater|lower|less|below|under|up)\b|oder (?:mehr|"
-    r"höher|weniger)"
-    r"|ou (?:plus|moins|mais|menos)\b|o (?:más|menos|più|meno)\b|или (?:более|менее|выше|больше)"
-    r"|以上|以下|以内|未満|未满|未滿|より(?:大|小|高|低|上|下)|を(?:超|上回|下回)|이상|이하|미만|초과|보다"
-    r"|(?:'?[dt][ea]n)?\s?(?:az|fazla|büyük|küçük|yüksek|düşük)\b|(?:'?(?:nın|nin|in|ın))?\s?(?:üzerinde|altında|"
-    r"üstünde)"
-    r"|\s?से (?:कम|अधिक|ज़?्?यादा|ऊपर|नीचे)|\s?trở (?:lên|xuống)|\s?(?:at )?(?:minimum|maximum)\b|\s?(?:tops|max|min|"
-    r"at most|"
-    r"at best|at worst|at least)\b)"
-)
-
-CONDITIONS: Final = re.compile(
-    alternatives(
-        "if|unless|wenn|falls ein|falls kein|falls das|falls die|falls der|falls ich|s'il|s'ils|si la|si le|si un|"
-        "si une|si on|si hubiera|si hay|si no",
-        "si existiera|si estuviera|si ci fosse|se ci fosse|se fosse|se houvesse|se existisse|se há|se houver|"
-        "se existir|se aparecer|se c'è|se ci|se si|si existe|si aparece|se il|se un",
-        "если|إذا|لو|यदि|अगर|eğer|olsaydı|nếu|jeśli|gdyby|jika|kalau|如果|若有|若是|若为|若為|若存在|若图|若圖|倘若|"
-        "假如|假设|假設|要是|もし|ならば|만약|만일|"
-        "라면|다면",
-    )
-)
-
-EXAMPLES: Final = alternatives(
-    "sample|template|for example|for instance|e.g.|e. g.|example|zum beispiel|z.b.|z. b.|bspw.|beispiel*|etwa wie",
-    "par exemple|p. ex.|por ejemplo|p. ej.|por exemplo|ad esempio|per esempio|например|к примеру",
-    "مثلا|مثلاً|على سبيل المثال|مثال|उदाहरण*|örneğin|mesela|ví dụ|chẳng hạn|bijvoorbeeld|na przykład|np.|misalnya|"
-    "contohnya",
-    "例:|예:|例如|比如|譬如|举例|舉例|例えば|たとえば|예를 들|예컨대|예시",
-)
-COMPARISONS: Final = re.compile(
-    r"(?:format:\s?|(?<!more )(?:"
-    + alternatives("like|such as|comme|tel que|wie|come|как|जैसे|gibi|مثل|像|如|のような|같은")
-    + r")\s?(?:an? |un |une |eine? )?)$"
-)
-
-LEGEND_AFTER: Final = re.compile(
-    r"[\s\")\]]{0,3}(?:=(?!=)|"
-    + alternatives(
-        "means|mean|meaning|indicates|indicating|represents|representing|denotes|stands for|signifies",
-        "implies|corresponds|would mean|would indicate|being|for absent|for present|if it|if the|if no|when|"
-        "is absent|is present|is not|is no|is clearly|is completely|is fully|is definitely|is certain",
-        "bedeute*|heißt|entspricht|steht für|signifi*|veut dire|correspond|indique|indiquant|significa*|"
-        "quiere decir|equivale|indica*",
-        "quer dizer|означа*|значит|соответств*|указыва*|يعني|تعني|يشير|تشير|का मतलब|का अर्थ|यानी|anlamına|demektir|"
-        "demek|nghĩa là|có nghĩa|biểu thị",
-        "betekent|oznacza|berarti|betyder|表示|代表|意味着|意味著|意思|即|を意味|は存在|は無|はない|はなし|はあり|"
-        "を表|を示|은 없|은 있|는 없|는 있|을 의미|를 의미|을 뜻|를 뜻|을 나타|를 나타|은 존재|는 존재",
-    )
-    + r")"
-)
-"""After a number: it explains the scale."""
 
 FILLERS: Final = word_set(
     "about around approximately approx approx. roughly circa ca ca. maybe perhaps probably possibly definitely "

@@ -57,7 +57,7 @@ _END_OF_TURN: Final = re.compile(
 _SPECIAL_TOKEN: Final = re.compile(
     r"(?:<\|start\|>assistant)?(?:<\|channel\|>(?:final)?)?<\|message\|>"
     r"|<\|(?:im_start|start|begin)\|>assistant\b(?: to=user)?"
-    r"|<\|[^<>|\s]{1,40}\|>",
+    r"|<\|[^<>|\s]{1,40}\|>|\A\s*<s>",
     re.IGNORECASE,
 )
 _BARE_HARMONY: Final = re.compile(r"\s*(?:analysis|commentary)(?=[A-Z])")  # gpt-oss, decoded without special tokens
@@ -67,6 +67,7 @@ _UNMARKED: Final = re.compile(  # how models begin to think; the prompt has open
     r"is asking|asks|asked|has|gave|"
     r"provided|needs)|we need to|i need to (?:look|figure|determine|check|evaluate|analy[sz]e)|let's (?:see|tackle|"
     r"look|think|analy[sz]e|break))"
+    r"|[\s*#]*(?:here(?:'s| is) (?:a|my|the) )?(?:thinking|thought|reasoning) process\b[*\s]*:"
     r"|\s*(?:got it|okay|ok|alright|hmm)[,.]+\s+(?:so|let me|i (?:need|should|have) )|\s*用户(?:想|要|让|问|给|需要|"
     r"提供)|\s*(?:好的|好|嗯|首先)[，,]\s*(?:我|让我|用户|现在)",
     re.IGNORECASE,
