@@ -29,8 +29,8 @@ from opencv_reader import opencv_frames
 from reasons import reason
 from results import add_record_options, record, table
 
+from anyanomaly.builtin.read_video import VideoReader
 from anyanomaly.builtin.reader_options import VideoReaderOptions
-from anyanomaly.builtin.readers import VideoReader
 from anyanomaly.errors import VideoError
 
 CORNERS = np.array([(255, 0, 0), (0, 255, 0), (255, 255, 0), (0, 0, 255)], float)
