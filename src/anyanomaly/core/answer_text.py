@@ -50,7 +50,7 @@ _COMMANDS: Final = {
     "pm": "±",
     "to": "→",
 }
-_SPEAKER: Final = re.compile(r"^(?:assistant|ai|model|bot|gpt|助手|アシスタント)\s?:\s?")
+SPEAKER: Final = re.compile(r"^(?:assistant|ai|model|bot|gpt|助手|アシスタント)\s?:\s?", re.IGNORECASE)
 _EXAMPLE: Final = re.compile(
     r"(?<![^\W\d_])(?:e\. ?g\.|ex\.|ex:|z\. ?b\.|p\. ?ex\.|p\. ?ej\.|bspw\.|np\.|напр\.)[, ]*"
 )  # whose full stops end no sentence
@@ -78,7 +78,7 @@ def plain_text(answer: str) -> str:
     text = re.sub(r" *\n[ \n]*", "\n", re.sub(r" +", " ", text))
     text = re.sub(r":\n", ": ", text).strip().lower()
     text = re.sub(r"(?<!\w)conf\.", "confidence", text)
-    return _EXAMPLE.sub("for example ", _SPEAKER.sub("", text))
+    return _EXAMPLE.sub("for example ", SPEAKER.sub("", text))
 
 
 def full_text(answer: str) -> str:
