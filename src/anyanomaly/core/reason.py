@@ -7,8 +7,8 @@ import re
 from typing import Final
 
 from anyanomaly.core.answer_fields import reasons_in_fields
-from anyanomaly.core.answer_roles import are_fillers
 from anyanomaly.core.answer_qualifiers import CONSEQUENCES
+from anyanomaly.core.answer_roles import are_fillers
 from anyanomaly.core.answer_text import SPEAKER, plain_characters
 from anyanomaly.core.answer_words import CONNECTIVES, LABELS, REASON_KEYS, VERBS
 from anyanomaly.core.parse import parse_score
@@ -33,7 +33,8 @@ _REASON_LABEL: Final = re.compile(
     rf"(?:^|(?<=\n))[^\w\n]{{0,10}}(?:(?:the|a|brief|short)\s)*{REASON_KEYS}[^\w\n]{{0,3}}[:：\n]\s*", re.IGNORECASE
 )
 _CLAIM: Final = re.compile(
-    rf"\A(?:is|was|would be)\s(?:(?:the|my|an?)\s(?:\w+\s)?{LABELS}|given|assigned|appropriate)[\s,]*|\Aहै\s", re.IGNORECASE
+    rf"\A(?:is|was|would be)\s(?:(?:the|my|an?)\s(?:\w+\s)?{LABELS}|given|assigned|appropriate)[\s,]*|\Aहै\s",
+    re.IGNORECASE,
 )
 _SCALE: Final = re.compile(
     r"(?:\b(?:on|auf|sur|en|in|em|su|using)\s)?(?:\b(?:an?|the|einer|une|una|uma)\s)?\b(?:scale|skala|échelle|escala|scala)\b"
@@ -97,7 +98,7 @@ def _without_first(sentence: str, score: float) -> str:
 
 
 def _cause(introduction: str) -> str:
-    """Return the words from which a score follows, such as "A car is visible" of "A car is visible, so the score is"."""
+    """Return the words from which a score follows: "A car is visible" of "A car is visible, so the score is"."""
     start = introduction.rfind(",") if _CONNECTIVE.match(introduction) else -1
     for match in _FOLLOWS.finditer(introduction):
         start = match.start()
