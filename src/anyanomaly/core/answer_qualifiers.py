@@ -21,7 +21,8 @@ BOUNDS_BEFORE: Final = re.compile(
         "weniger als|mehr als|über|unter|bis zu|größer als|kleiner als|höher als|niedriger als|nahezu|maximal|minimal",
         "au moins|au plus|moins de|plus de|supérieur à|supérieure à|inférieur à|inférieure à|jusqu'à|presque",
         "al menos|como mínimo|como máximo|a lo sumo|menos de|más de|superior a|inferior a|hasta|mayor que|menor que",
-        "minimum de|casi|por lo menos|mayor de|menor de|pelo menos|no máximo|no mínimo|mais de|acima de|abaixo de|até|maior que|quase",
+        "minimum de|casi|por lo menos|mayor de|menor de|pelo menos|no máximo|no mínimo|mais de|acima de|abaixo de|até",
+        "maior que|quase",
         "almeno|al massimo|al più|meno di|più di|oltre|fino a|sotto|sopra|quasi|maggiore di|minore di",
         "не менее|не более|не меньше|не больше|меньше|больше|менее|более|свыше|ниже|выше|минимум|максимум|почти|до|от|"
         "около нуля",
@@ -107,8 +108,8 @@ CONSEQUENCES: Final = re.compile(
     alternatives(
         "so|así que|therefore|thus|hence|daher|deshalb|also|somit|donc|por lo tanto|por tanto|por eso|portanto|logo|"
         "então",
-        "quindi|perciò|dunque|поэтому|значит|следовательно|لذلك|لذا|इसलिए|dolayısıyla|bu yüzden|nên|vì vậy|dus",
-        "dlatego|maka|因此|所以|故|ので|ため|よって|したがって|から|으므로|므로|따라서|그래서|어서",
+        "quindi|perciò|dunque|поэтому|значит|следовательно|لذلك|لذا|इसलिए|dolayısıyla|bu yüzden|için|olduğundan",
+        "nên|vì vậy|dus|dlatego|maka|因此|所以|故|ので|ため|よって|したがって|から|으므로|므로|따라서|그래서|어서",
     )
 )
 """Between a reason and what follows from it."""
