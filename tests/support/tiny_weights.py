@@ -11,6 +11,9 @@ NOISE = 0.1  # standard deviation of what vectors differ by from how they start
 INPUT, OUTPUT, NORM = 1.0, 2.0, 6.0  # components of a token's rows that make the next token of an answer likely
 PLACES = 4  # of tokens in an answer
 WRITERS = ("o_proj.weight", "out_proj.weight", "down_proj.weight", "w2.weight", "per_layer_projection.weight")
+SMOOTH = (
+    0.2  # of InternVL's position embeddings, since llama.cpp shifts them by one patch: as in trained models, little
+)
 DECAY = -3.0  # logarithm of the rate at which a delta-net layer forgets: slow, so that it remembers the image
 
 
@@ -28,6 +31,8 @@ def draw_weights(model: Any, tokenizer: Any, seed: int) -> None:
                 weights.add_(torch.randn_like(weights), alpha=NOISE)
             if name.endswith(WRITERS) and len(weights) == inputs.shape[1]:
                 weights[:PLACES] = 0.0  # the first components of a hidden state are those of its token
+            if name.endswith("position_embeddings"):
+                weights *= SMOOTH
             if name.endswith(".A_log"):
                 weights.fill_(DECAY)
         decoder = model.get_decoder()

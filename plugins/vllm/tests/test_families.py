@@ -88,3 +88,10 @@ def test_a_delta_net_in_single_precision_is_refused_on_a_cpu(options: dict[str, 
 def test_checkpoints_need_no_code_of_their_own(options: dict[str, dict[str, Any]]) -> None:
     for setting in options.values():
         assert "auto_map" not in json.loads((Path(setting["model"]) / "config.json").read_text())
+
+
+def test_image_tokens_that_see_each_other_are_refused_on_a_cpu(tmp_path: Path) -> None:
+    """As in the large models of Gemma 4: vLLM's attention on a CPU would ignore it."""
+    folder = make_model("gemma4_bidirectional", tmp_path)
+    with pytest.raises(UsageError, match=r"computes model .* wrongly.*backend transformers"):
+        VllmBackend(VllmOptions(model=str(folder))).load()

@@ -55,7 +55,8 @@ _EXAMPLE: Final = re.compile(
     r"(?<![^\W\d_])(?:e\. ?g\.|ex\.|ex:|z\. ?b\.|p\. ?ex\.|p\. ?ej\.|bspw\.|np\.|напр\.)[, ]*"
 )  # whose full stops end no sentence
 _LIST_NUMBER: Final = re.compile(
-    r"^[ >-]{0,4}(?:\(?[1-9]\d?[.)]|[1-9]\d?、)(?!\d)[ *_]{0,4}(?=[^\W\d_]|\*|\"|\[)|\A1[.)] (?=[01]?[.,]\d)", re.MULTILINE
+    r"^[ >-]{0,4}(?:\(?[1-9]\d?[.)]|[1-9]\d?、)(?!\d)[ *_]{0,4}(?=[^\W\d_]|\*|\"|\[)|\A1[.)] (?=[01]?[.,]\d)",
+    re.MULTILINE,
 )
 _INLINE_TAGS: Final = word_set("b i strong em u span code font big small mark")
 _BLOCK_TAGS: Final = word_set("p br div pre h1 h2 h3 h4 li ul ol td th tr table")
