@@ -10,6 +10,7 @@ from anyanomaly.core.answer_words import alternatives
 POST_NEGATION: Final = re.compile(
     r"\s?(?:点|점|分)?\s?(?:では|じゃ)(?:あり|な)|\s?(?:点|점|分)?(?:이|가|은|는)? ?아[니닙닌]|\s?değil|\s?नहीं|"
     r"\s?(?:is|was|would be|seems) (?:not|too|wrong|incorrect)\b|\s?isn't"
+    r"|\W{0,2}(?:is|was|as) (?:just |only |merely )?an example\b"
 )
 
 BOUNDS_BEFORE: Final = re.compile(
@@ -132,7 +133,7 @@ COMPARISONS: Final = re.compile(
 )
 
 LEGEND_AFTER: Final = re.compile(
-    r"[\s\")\]]{0,3}(?:=(?!=)|"
+    r"[\s\")\]]{0,3}(?:=(?![=>])|"
     + alternatives(
         "means|mean|meaning|indicate|indicates|indicating|represents|representing|denotes|stands for|signifies",
         "implies|corresponds|would mean|would indicate|being|for absent|for present|if it|if the|if no|when|"

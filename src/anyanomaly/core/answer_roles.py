@@ -83,7 +83,7 @@ _SENTENCE_START: Final = re.compile(
     r"(?:^|[.!?\n|→>]|\b(?:yes|no|ja|nein|oui|non|sí|sì|sim|não|да|нет)\W*)[\s:=*(\-–\"']*$"
 )
 _LIST_SIGN: Final = re.compile(r"\s?(?:,\s?\Z|\))")  # "1, 2" and "1)"
-_ONE_WORD: Final = re.compile(rf" (?:{_LETTERS})\W*")  # "0.5 litres"
+_ONE_WORD: Final = re.compile(rf" (?![\u2e80-\uffff]{{5}}){_LETTERS}\W*")  # "0.5 litres"
 _CLAIM: Final = re.compile(rf" (?:is|was|seems|would be) (?:an?|the|my) (?:\w+ )?{LABELS}")  # "0.9 is a fair score"
 _OF: Final = re.compile(r"\s(?:of|der|des|du|de|del|della|dello|do|da)\b|\s?[的の의]")
 
@@ -136,7 +136,7 @@ def _states_certainty(number: Number) -> bool:
     if _CERTAINTY.search(_first_words(number.clause_after, 2 if label else 4)):
         return True
     if label is None:
-        before = _INTERJECTION.sub("", number.sentence_before)
+        before = CONSEQUENCES.split(_INTERJECTION.sub("", number.sentence_before))[-1]
         label = _last(_LABEL, before)
     certainty = _last(_CERTAINTY, before)
     if certainty is None:
@@ -215,12 +215,9 @@ def _is_mentioned(number: Number) -> bool:
     if TENTATIVE.search(number.clause_before) or CONDITIONS.match(number.clause_after.lstrip()):
         return True
     before = WHETHER.sub("", number.sentence_before)
-    if CONDITIONS.search(before):
-        return True
     example = _last(EXAMPLES, before)
-    if example and len(_WORD.findall(before[example.end() :])) <= 5:
-        return True
-    return bool(COMPARISONS.search(before))
+    is_example = example and len(_WORD.findall(before[example.end() :])) <= 5
+    return bool(is_example or CONDITIONS.search(before) or COMPARISONS.search(before))
 
 
 def _states_absence(number: Number) -> bool:
