@@ -1,6 +1,6 @@
 """Compare readers on many video files: ours, ffprobe, and OpenCV, which read videos before.
 
-    python benchmarks/readers/compare.py [--cases FOLDER] [--only NAME ...] [--record]
+    python benchmarks/readers/compare.py [--cases FOLDER ...] [--only NAME ...] [--record]
 
 Files are made with the system's ffmpeg. A line that starts with ! differs between the readers; the reason stands in it.
 Times are seconds behind the first frame. ffprobe's size is as shown: with square pixels, turned.
@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -29,8 +29,8 @@ from opencv_reader import opencv_frames
 from reasons import reason
 from results import add_record_options, record, table
 
+from anyanomaly.builtin.read_video import VideoReader
 from anyanomaly.builtin.reader_options import VideoReaderOptions
-from anyanomaly.builtin.readers import VideoReader
 from anyanomaly.errors import VideoError
 
 CORNERS = np.array([(255, 0, 0), (0, 255, 0), (255, 255, 0), (0, 0, 255)], float)
@@ -51,7 +51,6 @@ class Summary:
     last_s: float = 0.0
     size: tuple[int, int] = (0, 0)
     orientation: str = "-"
-    images: tuple[Any, ...] = ()
 
     def __str__(self) -> str:
         if not self.n_frames:
@@ -71,23 +70,21 @@ class Summary:
 def summarise(frames: Iterable[tuple[float, Any]], has_corners: bool) -> Summary:
     """Summarise frames: times in seconds and images (H, W, 3), RGB."""
     times_s: list[float] = []
-    images: list[Any] = []
+    last_image: Any = None
     for time_s, image in frames:
         times_s.append(time_s)
-        images.append(image)
-    if not images:
+        last_image = image
+    if last_image is None:
         return Summary()
-    size = images[-1].shape[1], images[-1].shape[0]
-    shown = orientation(images[-1]) if has_corners else "-"
-    return Summary(len(times_s), times_s[0], times_s[-1], size, shown, tuple(images))
+    height, width, _ = last_image.shape
+    shown = orientation(last_image) if has_corners else "-"
+    return Summary(len(times_s), times_s[0], times_s[-1], (width, height), shown)
 
 
-def pixel_difference(left: Summary, right: Summary) -> int | None:
-    """Return the largest difference of all frames' pixels, in grey levels; None: they cannot be compared."""
-    if (left.n_frames, left.size) != (right.n_frames, right.size) or not left.images:
-        return None
-    pairs = zip(left.images, right.images, strict=True)
-    return max(int(cv2.absdiff(left_image, right_image).max()) for left_image, right_image in pairs)
+def pixel_difference(path: Path) -> int:
+    """Return the largest difference between the pixels of our frames and of OpenCV's, in grey levels."""
+    pairs = zip(own_frames(path, []), opencv_frames(path), strict=True)
+    return max(int(cv2.absdiff(own_image, old_image).max()) for (_, own_image), (_, old_image) in pairs)
 
 
 def orientation(image: Any) -> str:
@@ -102,19 +99,14 @@ def orientation(image: Any) -> str:
     return best if distances[best] < MAX_COLOUR_ERROR else "no corners"
 
 
-def ours(path: Path, has_corners: bool) -> tuple[Summary, str]:
-    """Return what our reader says, and its complaint."""
+def own_frames(path: Path, complaints: list[str]) -> Iterator[tuple[float, Any]]:
+    """Yield times and images of our reader; add what it complains about at the end."""
     reader = VideoReader(VideoReaderOptions(max_side=0))
-    complaint = []
-
-    def frames() -> Iterable[tuple[float, Any]]:
-        try:
-            for frame in reader.frames(reader.probe(str(path))):
-                yield frame.time_s, frame.image
-        except VideoError as error:
-            complaint.append(str(error).replace(str(path.parent), "").replace(f"{path.name} ", "it ").lstrip("/"))
-
-    return summarise(frames(), has_corners), "".join(complaint)
+    try:
+        for frame in reader.frames(reader.probe(str(path))):
+            yield frame.time_s, frame.image
+    except VideoError as error:
+        complaints.append(str(error).replace(str(path), "it"))
 
 
 def ffprobe(path: Path) -> Summary:
@@ -140,16 +132,17 @@ def ffprobe(path: Path) -> Summary:
 
 def compare(path: Path, has_corners: bool) -> dict[str, str]:
     """Return a row of the table."""
-    own, complaint = ours(path, has_corners)
+    complaints: list[str] = []
+    own = summarise(own_frames(path, complaints), has_corners)
     probe = ffprobe(path)
     old = summarise(opencv_frames(path), has_corners)
     differing = [name for name, summary in (("ffprobe", probe), ("OpenCV", old)) if not own.equals(summary)]
     notes = [f"{name}: {reason(path.name, name)}" for name in differing]
-    difference = pixel_difference(own, old)
+    is_comparable = own.n_frames > 0 and (own.n_frames, own.size) == (old.n_frames, old.size)
+    difference = pixel_difference(path) if is_comparable else None
     if difference is not None and difference > EQUAL_LEVELS:
         notes.append(f"pixels: {reason(path.name, 'pixels')}")
-    if complaint:
-        notes.append(f"ours says: {complaint}")
+    notes += [f"ours says: {complaint}" for complaint in complaints]
     return {
         "file": f"! {path.name}" if differing else path.name,
         "ours": str(own),
@@ -163,14 +156,14 @@ def compare(path: Path, has_corners: bool) -> dict[str, str]:
 def main() -> None:
     """Make files, compare, print, record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", type=Path, help="folder of more video files, each compared too")
+    parser.add_argument("--cases", type=Path, nargs="+", default=[], help="folders of more video files")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these made files")
     add_record_options(parser)
     arguments = parser.parse_args()
     names = arguments.only or [*COMBINATIONS, *ODD_FILES]
     with tempfile.TemporaryDirectory() as folder:
         rows = [compare(make_file(name, Path(folder)), has_corners=True) for name in names]
-    cases = sorted(arguments.cases.iterdir()) if arguments.cases else []
+    cases = [path for folder in arguments.cases for path in sorted(folder.iterdir())]
     rows += [compare(path, has_corners=False) for path in cases]
     n_different = sum(row["file"].startswith("!") for row in rows)
     version = subprocess.run(["ffprobe", "-version"], capture_output=True, text=True, check=True).stdout.split()[2]

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
 from opencv_reader import opencv_frames
 from results import add_record_options, record, table
 
+from anyanomaly.builtin.read_video import VideoReader
 from anyanomaly.builtin.reader_options import VideoReaderOptions
-from anyanomaly.builtin.readers import VideoReader
 
 FILES = {
     "1080p H.264": (1920, 1080, "-c:v libx264 -preset fast -crf 21 -pix_fmt yuv420p"),

@@ -31,8 +31,9 @@ from mutations import mutate
 from results import add_record_options, record, table
 
 from anyanomaly.api.reader import Reader
+from anyanomaly.builtin.read_images import ImageReader
+from anyanomaly.builtin.read_video import VideoReader
 from anyanomaly.builtin.reader_options import ImageReaderOptions, VideoReaderOptions
-from anyanomaly.builtin.readers import ImageReader, VideoReader
 from anyanomaly.errors import AnyAnomalyError
 
 LIMIT_S = 60.0

@@ -86,9 +86,7 @@ class Frame:
     index: int  # 0-based in the video
     time_s: float  # presentation time, which may differ from index / fps
     image: ImageArray
-    end: int | None = (
-        None  # of the last frame that is read: where the video or section stops; None: not last or unknown
-    )
+    end: int | None = None  # with the last frame: number at which the video or section stops; None: unknown
 
     def __post_init__(self) -> None:
         as_image(self.image)
@@ -273,7 +271,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a user should know about a video although nothing failed."""
+    """What a user should know about a video: what is unusual about it, or what could not be read."""
 
     video: str  # `Video.id`
     message: str  # one sentence

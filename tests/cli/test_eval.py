@@ -202,3 +202,9 @@ def test_the_check_refuses_an_option_that_no_reader_has(evaluate: Callable[..., 
     assert (ran.code, checked.code) == (2, 2)
     assert "bogus" in checked.error
     assert checked.error == ran.err.splitlines()[-1]
+
+
+def test_a_dataset_is_measured_in_full(evaluate: Callable[..., Result]) -> None:
+    result = evaluate("--start", "1")
+    assert result.code == 2
+    assert "Omit 'start' and 'stop'" in result.error

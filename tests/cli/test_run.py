@@ -30,6 +30,7 @@ def test_with_several_videos_each_line_names_its_own(red: Cli, folder: Path) -> 
 def test_json_lines(red: Cli) -> None:
     (event,) = [json.loads(line) for line in red("--json").out.splitlines()]
     assert event == {
+        "type": "event",
         "video": "street",
         "text": "red",
         "start_s": 1.0,

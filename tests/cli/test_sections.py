@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.cli.conftest import Cli
 
@@ -77,11 +78,21 @@ def test_a_wrong_section_is_one_sentence(red: Cli, flags: list[str], code: int, 
     assert words in result.error
 
 
+def test_result_files_say_what_could_not_be_read(red: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "cam"
+    folder.mkdir()
+    for number in range(8):
+        Image.new("RGB", (16, 16), "red").save(folder / f"{number}.png")
+    (folder / "5.png").write_bytes(b"no image")
+    result = red("-o", "r.jsonl", "-o", "r.json", video=str(folder))
+    assert result.code == 4
+    message = result.err.splitlines()[-1].removeprefix("anyanomaly: ")
+    assert "1 of the 8 images" in message
+    assert json.loads(Path("r.jsonl").read_text().splitlines()[-1])["message"] == message
+    assert json.loads(Path("r.json").read_text())["notices"] == [{"video": "cam", "message": message}]
+
+
 def test_a_real_video_that_ends_before_the_section_says_where(red: Cli, raw: str) -> None:
     result = red("--start", "3", video=raw)
     assert result.code == 4
     assert "raw.h264 ends at 1.96 s" in result.err.splitlines()[-1]
-
-
-def test_a_dataset_is_measured_in_full(cli: Cli) -> None:
-    assert "--start and --stop do not apply to eval" in cli("eval", "scenes", "--start", "1").error

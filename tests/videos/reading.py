@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from anyanomaly.builtin.read_video import VideoReader
 from anyanomaly.builtin.reader_options import VideoReaderOptions
-from anyanomaly.builtin.readers import VideoReader
 from anyanomaly.errors import VideoError
 from anyanomaly.types import Frame, Span, Video
 from tests.videos.marks import Picture, orientation, read_numbers

@@ -78,7 +78,9 @@ def test_an_mp4_that_breaks_off_is_read_and_reported(name: str, tmp_path: Path) 
 
 
 def test_the_number_of_threads_changes_nothing_in_a_damaged_file(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "cut.mp4", 100, options={"g": "30", "bf": "3"}, muxer_options={"movflags": "faststart"})
+    path = write_video(
+        tmp_path / "cut.mp4", 100, options={"g": "30", "bf": "3"}, muxer_options={"movflags": "faststart"}
+    )
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
     one, many = read(path, threads=1), read(path, threads=5)
     assert one.times_s == many.times_s

@@ -8,8 +8,8 @@ from __future__ import annotations
 import cv2
 import pytest
 
+from anyanomaly.builtin.read_video import VideoReader
 from anyanomaly.builtin.reader_options import VideoReaderOptions
-from anyanomaly.builtin.readers import VideoReader
 from tests.support.shared import shared
 
 MAX_DIFFERENCE = 2

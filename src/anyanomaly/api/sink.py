@@ -61,7 +61,7 @@ class Sink(Component[S_co]):
         """
 
     def write_notice(self, notice: Notice) -> None:
-        """Receive what a reader noticed in a video, after the video's other results.
+        """Receive what is unusual about a video, or could not be read of it, after the video's other results.
 
         :raises OutputError: when it cannot be written.
         """

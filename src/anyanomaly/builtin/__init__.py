@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from anyanomaly.builtin.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from anyanomaly.hookspecs import hookimpl
 from anyanomaly.specs import BackendSpec, ContextSpec, ReaderSpec, SelectorSpec, SinkSpec
 
 _HERE = "anyanomaly.builtin"
-
-_VIDEO_SUFFIXES = (
-    ".mp4 .m4v .mov .qt .3gp .3g2 .mj2 .mkv .webm .mk3d .avi .divx .wmv .asf .flv .f4v .ts .m2ts .mts .m2t .mpg .mpeg "
-    ".mpe .m1v .m2v .mpv .vob .evo .ogv .ogm .ogx .mxf .gxf .lxf .nut .ivf .obu .av1 .h263 .h264 .264 .avc "
-    ".h265 .265 .hevc .h266 .266 .vvc .mjpeg .mjpg .y4m .dv .dif .rm .rmvb .wtv .nuv .dav .vc1 .drc .cine .ser .mlv"
-)
 
 
 @hookimpl
@@ -23,17 +18,14 @@ def anyanomaly_register_readers() -> list[ReaderSpec]:
             summary="Video files, through FFmpeg",
             target=f"{_HERE}.read_video:VideoReader",
             options=f"{_HERE}.reader_options:VideoReaderOptions",
-            suffixes=frozenset(_VIDEO_SUFFIXES.split()),
+            suffixes=VIDEO_SUFFIXES,
         ),
         ReaderSpec(
             name="images",
             summary="A folder or a glob of images in natural order, an animation, or one image",
             target=f"{_HERE}.read_images:ImageReader",
             options=f"{_HERE}.reader_options:ImageReaderOptions",
-            suffixes=frozenset(
-                {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"}
-                | {".tif", ".tiff", ".avif", ".jp2", ".pbm", ".pgm", ".ppm", ".pnm"}
-            ),
+            suffixes=IMAGE_SUFFIXES,
         ),
     ]
 

@@ -12,13 +12,9 @@ from anyanomaly.api.reader import Reader
 from anyanomaly.builtin.image_sequence import ImageSequence, open_file, open_folder
 from anyanomaly.builtin.pictures import fit, scaled_size
 from anyanomaly.builtin.reader_options import ImageReaderOptions
+from anyanomaly.builtin.suffixes import IMAGE_SUFFIXES
 from anyanomaly.errors import VideoError
 from anyanomaly.types import Frame, Video
-
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif"}
-    | {".jp2", ".pbm", ".pgm", ".ppm", ".pnm"}
-)
 
 OTHER_SIZE = "Images of another shape or size than the first one are fitted into its size, with black borders"
 
@@ -81,7 +77,7 @@ class ImageReader(Reader[ImageReaderOptions]):
             yield Frame(video, index, times_s[index], image, end if index == indices[-1] else None)
         if errors:
             raise VideoError(
-                f"{len(errors)} of the {sequence.n_frames} images of {video.uri} cannot be read; they were skipped. "
+                f"{len(errors)} of the {sequence.n_frames} images of {video.uri} cannot be read and are skipped. "
                 f"The first: {errors[0]}"
             )
 
@@ -110,7 +106,7 @@ def _open(uri: str) -> ImageSequence:
         raise VideoError(f"There is no file or folder {uri}. Check the path.")
     if not paths:
         verb = "holds" if path.is_dir() else "matches"
-        raise VideoError(f"{uri} {verb} no images ({', '.join(sorted(SUFFIXES))}). Check the path.")
+        raise VideoError(f"{uri} {verb} no images ({', '.join(sorted(IMAGE_SUFFIXES))}). Check the path.")
     return open_folder(paths)
 
 
@@ -118,7 +114,7 @@ def _image_paths(uri: str) -> list[Path]:
     """Return the images of a folder or glob in natural order, without hidden files; links without a target count."""
     path = Path(uri)
     files = path.iterdir() if path.is_dir() else _matches(path)
-    images = [file for file in files if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
+    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")]
     return sorted(
         (image for image in images if image.is_file() or (image.is_symlink() and not image.exists())),
         key=lambda image: _natural_key(str(image)),

@@ -23,7 +23,16 @@ from anyanomaly.specs import BackendSpec, ComponentSpec
 if TYPE_CHECKING:
     from anyanomaly.assemble.resolve import ResolvedComponent
 
-LIBRARIES = ("numpy", "opencv-python-headless", "torch", "torchvision", "transformers", "open_clip_torch", "pillow")
+LIBRARIES = (
+    "numpy",
+    "opencv-python-headless",
+    "av",
+    "pillow",
+    "torch",
+    "torchvision",
+    "transformers",
+    "open_clip_torch",
+)
 VARIABLES = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT", "CUDA_VISIBLE_DEVICES")
 OWN_VARIABLES = ("ANYANOMALY_CONFIG", "ANYANOMALY_CACHE_DIR", "ANYANOMALY_DISABLE_PLUGINS")
 

@@ -63,8 +63,6 @@ def add(app: typer.Typer, call: Call) -> None:
             raise UsageError(
                 f"No dataset is named. Name one, for example: anyanomaly eval demo. Installed: {names or 'none'}."
             )
-        if ("run", "start") in flag_values or ("run", "stop") in flag_values:
-            raise UsageError("--start and --stop do not apply to eval: labels belong to whole videos. Omit them.")
         if check:
             if ("texts",) in flag_values or scores or against or protocol:
                 raise UsageError("--check covers the whole dataset; omit -t, --scores, --against and --protocol.")

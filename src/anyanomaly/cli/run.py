@@ -143,9 +143,9 @@ def _text_line(event: Event, with_video: bool) -> str:
 
 
 def _json_line(event: Event) -> str:
-    from dataclasses import asdict
+    from anyanomaly.builtin.sinks import event_fields
 
-    return json.dumps(asdict(event), ensure_ascii=False)
+    return json.dumps({"type": "event", **event_fields(event)}, ensure_ascii=False)
 
 
 def _summarise(pipeline: Pipeline, outputs: list[str]) -> str:

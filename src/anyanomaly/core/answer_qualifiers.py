@@ -12,24 +12,27 @@ POST_NEGATION: Final = re.compile(
     r"\s?(?:is|was|would be|seems) (?:not|too|wrong|incorrect)\b|\s?isn't"
 )
 
-BOUNDS_BEFORE: Final = alternatives(
-    "at least|at most|less than|more than|over|under|above|below|up to|no more than|no less than|not more than",
-    "not less than|minimum|maximum|exceeds|exceeding|exceed|greater than|higher than|lower than|smaller than|"
-    "larger than",
-    "beyond|nearly|almost|close to|near|minimum of|maximum of|starting at|beginning at|mindestens|höchstens",
-    "weniger als|mehr als|über|unter|bis zu|größer als|kleiner als|höher als|niedriger als|nahezu|maximal|minimal",
-    "au moins|au plus|moins de|plus de|supérieur à|supérieure à|inférieur à|inférieure à|jusqu'à|presque|minimum de",
-    "al menos|como mínimo|como máximo|a lo sumo|menos de|más de|superior a|inferior a|hasta|mayor que|menor que|casi",
-    "por lo menos|mayor de|menor de|pelo menos|no máximo|no mínimo|mais de|acima de|abaixo de|até|maior que|quase",
-    "almeno|al massimo|al più|meno di|più di|oltre|fino a|sotto|sopra|quasi|maggiore di|minore di",
-    "не менее|не более|не меньше|не больше|меньше|больше|менее|более|свыше|ниже|выше|минимум|максимум|почти|до|от|"
-    "около нуля",
-    "على الأقل|على الأكثر|أقل من|أكثر من|أعلى من|فوق|تحت|حوالي أقل|कम से कम|अधिकतम|न्यूनतम|ज्यादा से ज्यादा",
-    "en az|en fazla|en çok|ít nhất|nhiều nhất|dưới|trên|hơn|tối đa|tối thiểu|gần|minstens|hoogstens|minder dan|"
-    "meer dan",
-    "co najmniej|mniej niż|więcej niż|setidaknya|kurang dari|lebih dari|minst|högst|alespoň",
-    "至少|至多|最多|最少|不到|不足|不超过|不超過|超过|超過|低于|低於|高于|高於|大于|大於|小于|小於|接近|少なくとも|"
-    "最大|最小|適어도|적어도|최소|최대|많아야",
+BOUNDS_BEFORE: Final = re.compile(
+    alternatives(
+        "at least|at most|less than|more than|over|under|above|below|up to|no more than|no less than|not more than",
+        "not less than|minimum|maximum|exceeds|exceeding|exceed|greater than|higher than|lower than|smaller than|"
+        "larger than",
+        "beyond|nearly|almost|close to|near|minimum of|maximum of|starting at|beginning at|mindestens|höchstens",
+        "weniger als|mehr als|über|unter|bis zu|größer als|kleiner als|höher als|niedriger als|nahezu|maximal|minimal",
+        "au moins|au plus|moins de|plus de|supérieur à|supérieure à|inférieur à|inférieure à|jusqu'à|presque",
+        "al menos|como mínimo|como máximo|a lo sumo|menos de|más de|superior a|inferior a|hasta|mayor que|menor que",
+        "minimum de|casi|por lo menos|mayor de|menor de|pelo menos|no máximo|no mínimo|mais de|acima de|abaixo de|até",
+        "maior que|quase",
+        "almeno|al massimo|al più|meno di|più di|oltre|fino a|sotto|sopra|quasi|maggiore di|minore di",
+        "не менее|не более|не меньше|не больше|меньше|больше|менее|более|свыше|ниже|выше|минимум|максимум|почти|до|от|"
+        "около нуля",
+        "على الأقل|على الأكثر|أقل من|أكثر من|أعلى من|فوق|تحت|حوالي أقل|कम से कम|अधिकतम|न्यूनतम|ज्यादा से ज्यादा",
+        "en az|en fazla|en çok|ít nhất|nhiều nhất|dưới|trên|hơn|tối đa|tối thiểu|gần|minstens|hoogstens|minder dan|"
+        "meer dan",
+        "co najmniej|mniej niż|więcej niż|setidaknya|kurang dari|lebih dari|minst|högst|alespoň",
+        "至少|至多|最多|最少|不到|不足|不超过|不超過|超过|超過|低于|低於|高于|高於|大于|大於|小于|小於|接近|少なくとも|"
+        "最大|最小|적어도|최소|최대|많아야",
+    )
 )
 """Before a number: it is a bound of the score."""
 
@@ -46,8 +49,10 @@ BOUNDS_AFTER: Final = re.compile(
 )
 
 WHETHER: Final = re.compile(
-    r"\b(?:(?:un)?clear|tell|see|say|know|determine|(?:un)?sure|(?:un)?certain|evident|discern|confirm|as|ambiguous) if\b"
-    r"|\bif i (?:had|have|must|were|need) to\b|\b(?:claro|clair|chiaro|saber|seguro|sûr|sicuro|decir|dizer|dire) (?:si|se)\b"
+    r"\b(?:(?:un)?clear|tell|see|say|know|determine|(?:un)?sure|(?:un)?certain|evident|discern|confirm|as|"
+    r"ambiguous) if\b"
+    r"|\bif i (?:had|have|must|were|need) to\b|\b(?:claro|clair|chiaro|saber|seguro|sûr|sicuro|decir|dizer|"
+    r"dire) (?:si|se)\b"
 )
 """What looks like a condition and is none."""
 
@@ -63,12 +68,14 @@ CONDITIONS: Final = re.compile(
     )
 )
 
-EXAMPLES: Final = alternatives(
-    "sample|template|for example|for instance|e.g.|e. g.|example|zum beispiel|z.b.|z. b.|bspw.|beispiel*|etwa wie",
-    "par exemple|p. ex.|por ejemplo|p. ej.|por exemplo|ad esempio|per esempio|например|к примеру",
-    "مثلا|مثلاً|على سبيل المثال|مثال|उदाहरण*|örneğin|mesela|ví dụ|chẳng hạn|bijvoorbeeld|na przykład|np.|misalnya|"
-    "contohnya",
-    "例:|예:|例如|比如|譬如|举例|舉例|例えば|たとえば|예를 들|예컨대|예시",
+EXAMPLES: Final = re.compile(
+    alternatives(
+        "sample|template|for example|for instance|e.g.|e. g.|example|zum beispiel|z.b.|z. b.|bspw.|beispiel*|etwa wie",
+        "par exemple|p. ex.|por ejemplo|p. ej.|por exemplo|ad esempio|per esempio|например|к примеру",
+        "مثلا|مثلاً|على سبيل المثال|مثال|उदाहरण*|örneğin|mesela|ví dụ|chẳng hạn|bijvoorbeeld|na przykład|np.|misalnya|"
+        "contohnya",
+        "例:|예:|例如|比如|譬如|举例|舉例|例えば|たとえば|예를 들|예컨대|예시",
+    )
 )
 CONTRASTS: Final = re.compile(
     alternatives(
@@ -89,7 +96,8 @@ CONTRASTS_AFTER: Final = re.compile(
 
 TENTATIVE: Final = re.compile(
     alternatives(
-        "considered|initially|initial|at first|originally|tempted|was thinking|zunächst|anfangs|anfänglich*|d'abord",
+        "considered|thought|initially|initial|at first|originally|tempted|was thinking|zunächst|anfangs|anfänglich*|"
+        "d'abord",
         "initial*|inicial*|al principio|inizial*|сначала|первоначальн*|изначально|في البداية|başlangıç*|ban đầu",
         "最初|起初|初步|初始|처음|초기",
     )
@@ -98,9 +106,10 @@ TENTATIVE: Final = re.compile(
 
 CONSEQUENCES: Final = re.compile(
     alternatives(
-        "so|therefore|thus|hence|daher|deshalb|also|somit|donc|por lo tanto|por tanto|por eso|portanto|logo|então",
-        "quindi|perciò|dunque|поэтому|значит|следовательно|لذلك|لذا|इसलिए|dolayısıyla|bu yüzden|nên|vì vậy|dus",
-        "dlatego|maka|因此|所以|故|ので|ため|よって|したがって|から|으므로|므로|따라서|그래서|어서",
+        "so|así que|therefore|thus|hence|daher|deshalb|also|somit|donc|por lo tanto|por tanto|por eso|portanto|logo|"
+        "então",
+        "quindi|perciò|dunque|поэтому|значит|следовательно|لذلك|لذا|इसलिए|dolayısıyla|bu yüzden|için|olduğundan",
+        "nên|vì vậy|dus|dlatego|maka|因此|所以|故|ので|ため|よって|したがって|から|으므로|므로|따라서|그래서|어서",
     )
 )
 """Between a reason and what follows from it."""

@@ -9,7 +9,6 @@ from enum import Enum, auto
 from typing import Final
 
 from anyanomaly.core.answer_numbers import Number, NumberedText
-from anyanomaly.core.answer_text import REFERENCE
 from anyanomaly.core.answer_qualifiers import (
     BOUNDS_AFTER,
     BOUNDS_BEFORE,
@@ -25,6 +24,7 @@ from anyanomaly.core.answer_qualifiers import (
     TENTATIVE,
     WHETHER,
 )
+from anyanomaly.core.answer_text import REFERENCE
 from anyanomaly.core.answer_units import RANGES
 from anyanomaly.core.answer_words import (
     CERTAINTY,
@@ -56,15 +56,10 @@ class Role(Enum):
 _SCORE_WORD: Final = re.compile(f"{LABELS}|{VERBS}")
 _VERB: Final = re.compile(VERBS)
 _LABEL: Final = re.compile(LABELS)
-_FINAL: Final = re.compile(FINAL)
 _CERTAINTY: Final = re.compile(CERTAINTY)
-_CHANCE: Final = re.compile(CHANCE)
 _NEGATION: Final = re.compile(NEGATION)
-_BOUND: Final = re.compile(BOUNDS_BEFORE)
-_EXAMPLE: Final = re.compile(EXAMPLES)
 _QUESTION: Final = re.compile(r"(?:[^.!?\n]|\.(?=\S))*+\?")
 _SURE: Final = re.compile(r"sure|confident|certain|sicher|sûre?|segur[oa]|sicur[oa]|cert[oa]|уверена?|emin\w*")
-_DENIED: Final = re.compile(DENIED)
 _CONNECTIVE: Final = re.compile(rf"[\s,]*(?:{CONNECTIVES})")
 _LETTERS: Final = r"(?:[^\W\d_]|[\u0300-\u036f\u0900-\u0d7f\u0e00-\u0e7f])++"  # with the vowel signs of Indic scripts
 _WORD: Final = re.compile(rf"{_LETTERS}(?:['.]{_LETTERS})*+\.?")
@@ -109,18 +104,18 @@ def role(number: Number, numbered: NumberedText) -> Role:
         return Role.DOUBTFUL if label or not number.is_percent or _stands_alone(number) else Role.UNRELATED
     if _is_mentioned(number):
         return Role.MENTIONED
-    if _DENIED.search(" ".join(_WORD.findall(before)[-3:])) or _states_absence(number):
+    if DENIED.search(" ".join(_WORD.findall(_VERB.split(before)[-1])[-3:])) or _states_absence(number):
         return Role.UNRELATED
     if (number.is_whole or number.maximum) and _WORD.match(after.lstrip(" ")) and not _ends(after):
         return Role.UNRELATED  # "Answer: 1 person", "2 of 3 people"
-    if label is None and _DENIED.search(_first_words(after, 3)):
+    if label is None and DENIED.search(_first_words(after, 3)):
         return Role.UNRELATED
     if _PART.search(before):
         return Role.PART
     ends = before.rstrip(" ").endswith((":", "=", "–", " -"))
-    if _FINAL.search(before) and (label or ends):
+    if FINAL.search(before) and (label or ends):
         return Role.FINAL
-    if number.is_percent and _OF.match(number.after) and not _CHANCE.search(number.clause_after):
+    if number.is_percent and _OF.match(number.after) and not CHANCE.search(number.clause_after):
         return Role.UNRELATED
     is_claimed = _SCORE_WORD.search(_first_words(after, 2)) or _CLAIM.match(after)
     if label or number.has_points or is_claimed or _is_chance(number):
@@ -180,7 +175,7 @@ def _is_doubtful(number: Number, numbered: NumberedText, label: re.Match[str] | 
 def _is_bound(number: Number) -> bool:
     if _BOUND_SIGN.search(number.before) or BOUNDS_AFTER.match(number.after):
         return True
-    bound = _last(_BOUND, number.clause_before)
+    bound = _last(BOUNDS_BEFORE, number.clause_before)
     between = number.clause_before[bound.end() :] if bound else ""
     return bound is not None and len(_WORD.findall(between)) <= 1 and len(between) <= 8
 
@@ -222,7 +217,7 @@ def _is_mentioned(number: Number) -> bool:
     before = WHETHER.sub("", number.sentence_before)
     if CONDITIONS.search(before):
         return True
-    example = _last(_EXAMPLE, before)
+    example = _last(EXAMPLES, before)
     if example and len(_WORD.findall(before[example.end() :])) <= 5:
         return True
     return bool(COMPARISONS.search(before))
@@ -231,7 +226,7 @@ def _is_mentioned(number: Number) -> bool:
 def _states_absence(number: Number) -> bool:
     """Return whether a number is the chance that the event is absent."""
     sentence = f"{number.sentence_before} {number.sentence_after}"
-    is_chance = _CHANCE.search(sentence) or _THAT.match(number.after)
+    is_chance = CHANCE.search(sentence) or _THAT.match(number.after)
     return bool(is_chance and _NEGATION.search(sentence))
 
 
@@ -246,7 +241,7 @@ def _is_contradicted(number: Number) -> bool:
 def _is_chance(number: Number) -> bool:
     """Return whether a number is the chance of the event; "likely" alone is rather a certainty."""
     sentence = f"{number.sentence_before} {_first_words(number.clause_after, 6)}"
-    chances = (chance[0] for chance in _CHANCE.finditer(sentence))
+    chances = (chance[0] for chance in CHANCE.finditer(sentence))
     return not number.is_whole and any(chance not in ("likely", "probable") for chance in chances)
 
 
@@ -267,8 +262,10 @@ def _stands_alone(number: Number) -> bool:
     if number.is_leading and not number.is_percent and not number.maximum:
         is_noun = _ONE_WORD.fullmatch(number.after) and not are_fillers(after) and not _CONNECTIVE.match(after)
         return not is_noun and not _OF.match(number.after)
-    return are_fillers(before) and (
-        _ends(after) or (not number.is_percent and not number.maximum and are_fillers(after))
+    return are_fillers(CONSEQUENCES.split(before)[-1]) and (
+        _ends(after)
+        or after.startswith((":", " :"))
+        or (not number.is_percent and not number.maximum and are_fillers(after))
     )
 
 

@@ -50,12 +50,13 @@ _COMMANDS: Final = {
     "pm": "±",
     "to": "→",
 }
-_SPEAKER: Final = re.compile(r"^(?:assistant|ai|model|bot|gpt|助手|アシスタント)\s?:\s?")
+SPEAKER: Final = re.compile(r"^(?:assistant|ai|model|bot|gpt|助手|アシスタント)\s?:\s?", re.IGNORECASE)
 _EXAMPLE: Final = re.compile(
     r"(?<![^\W\d_])(?:e\. ?g\.|ex\.|ex:|z\. ?b\.|p\. ?ex\.|p\. ?ej\.|bspw\.|np\.|напр\.)[, ]*"
 )  # whose full stops end no sentence
 _LIST_NUMBER: Final = re.compile(
-    r"^[ >-]{0,4}(?:\(?[1-9]\d?[.)]|[1-9]\d?、)(?!\d)[ *_]{0,4}(?=[^\W\d_]|\*|\"|\[)|\A1[.)] (?=[01]?[.,]\d)", re.MULTILINE
+    r"^[ >-]{0,4}(?:\(?[1-9]\d?[.)]|[1-9]\d?、)(?!\d)[ *_]{0,4}(?=[^\W\d_]|\*|\"|\[)|\A1[.)] (?=[01]?[.,]\d)",
+    re.MULTILINE,
 )
 _INLINE_TAGS: Final = word_set("b i strong em u span code font big small mark")
 _BLOCK_TAGS: Final = word_set("p br div pre h1 h2 h3 h4 li ul ol td th tr table")
@@ -78,7 +79,7 @@ def plain_text(answer: str) -> str:
     text = re.sub(r" *\n[ \n]*", "\n", re.sub(r" +", " ", text))
     text = re.sub(r":\n", ": ", text).strip().lower()
     text = re.sub(r"(?<!\w)conf\.", "confidence", text)
-    return _EXAMPLE.sub("for example ", _SPEAKER.sub("", text))
+    return _EXAMPLE.sub("for example ", SPEAKER.sub("", text))
 
 
 def full_text(answer: str) -> str:

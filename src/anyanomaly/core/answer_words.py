@@ -68,26 +68,33 @@ LABELS: Final = alternatives(
 """What a score is called."""
 
 VERBS: Final = alternatives(
-    "give|giving|gave|assign|assigned|assigning|rate|rated|estimate|estimated|evaluate|award|say|deserves|put it at",
+    "give|giving|gave|assign|assigned|assigning|rate|rated|estimate|estimated|evaluate|award|say|deserves|put it at|"
+    "go with|going with|went with|settle on|settled on|gets|receives",
     "put this at|vergebe|vergeben|bewerte|bewerten|gebe|geben|schätze|schätzen|würde sagen",
-    "donne|donnerais|attribue|attribuerais|évalue|dirais|doy|daría|asigno|asignaría|califico|otorgo|diría",
+    "donne|donnerais|mets|mettrais|attribue|attribuerais|évalue|dirais|doy|daría|asigno|asignaría|califico|otorgo|"
+    "diría",
     "dou|daria|atribuo|atribuiria|avalio|diria|darei|assegno|assegnerei|valuto|direi",
     "ставлю|поставлю|поставил*|оцениваю|оценил*|даю|дал бы|присваиваю|أعطي|أقدر|أقيم|أمنح",
-    "दूंगा|दूँगा|दूंगी|देता|देती|veriyorum|veririm|verirdim|derdim|veriyoruz|cho|chấm",
+    "geef|geven|oceniam|daję|przyznaję|nilai saya|memberi|ger|दूंगा|दूँगा|दूंगी|देता|देती|veriyorum|veririm|verirdim|"
+    "derdim|veriyoruz|cho|chấm",
     "给|給|打|评为|評為|つけ|付け|与え|とします|주겠|매기|부여|줍니다",
 )
 """How a model says that it gives a score."""
 
-FINAL: Final = alternatives(
-    "final|finally|overall|endgültig*|gesamt*|finale|global|globale|complessiv*|definitiv*",
-    "итог*|общ*|окончательн*|نهائي*|अंतिम|nihai|sonuç olarak|genel|cuối cùng",
-    "最终|最終|总体|總體|综合|綜合|総合|全体|최종|종합|전체|eindscore|końcow*|akhir",
+FINAL: Final = re.compile(
+    alternatives(
+        "final|finally|overall|endgültig*|gesamt*|finale|global|globale|complessiv*|definitiv*",
+        "итог*|общ*|окончательн*|نهائي*|अंतिम|nihai|sonuç olarak|genel|cuối cùng",
+        "最终|最終|总体|總體|综合|綜合|総合|全体|최종|종합|전체|eindscore|końcow*|akhir",
+    )
 )
 """Words of a label that replaces the other scores of an answer."""
 
 CERTAINTY: Final = alternatives(
-    "sure|certain|certainty|confident|confidence|confidently|conf|certitude|convinced|positive that|sureness",
+    "sure|certain|certainty|reliability|confident|confidence|confidently|conf|certitude|convinced|positive that|"
+    "sureness",
     "sicher|sicherheit*|gewiss*|überzeugt|konfidenz*|vertrauen*|zuversicht*|sûr|sûre|certaine|confiance|convaincu*",
+    "zuverlässigkeit|fiabilité|fiabilidad|confiabilidade|affidabilità|надёжност*|надежност*|可靠|信度|信赖|"
     "seguro|segura|certeza|confianza|confiança|certo|certa|convencid*|sicuro|sicura|certezza|confidenza|fiducia|"
     "convint*",
     "уверен*|достоверн*|убежд*|впевнен*|متأكد*|واثق*|ثقة|يقين|تأكد|تأكيد|مطمئن|اطمینان",
@@ -99,11 +106,13 @@ CERTAINTY: Final = alternatives(
 )
 """Words of certainty: their numbers say how sure the model is, not what it sees."""
 
-CHANCE: Final = alternatives(
-    "chance|chances|probability|likelihood|odds|likely|probable|wahrscheinlich*|chancen|probabilité|probable",
-    "probabilidad*|posibilidad|possibilidade|probabilità|possibilità|вероятност*|шанс*|احتمال*|संभावना|प्रायिकता",
-    "olasılı*|ihtimal*|şans*|xác suất|khả năng|概率|機率|几率|幾率|可能性|確率|확률|가능성|kans|szansa|"
-    "prawdopodobieństwo",
+CHANCE: Final = re.compile(
+    alternatives(
+        "chance|chances|probability|likelihood|odds|likely|probable|wahrscheinlich*|chancen|probabilité|probable",
+        "probabilidad*|posibilidad|possibilidade|probabilità|possibilità|вероятност*|шанс*|احتمال*|संभावना|प्रायिकता",
+        "olasılı*|ihtimal*|şans*|xác suất|khả năng|概率|機率|几率|幾率|可能性|確率|확률|가능성|kans|szansa|"
+        "prawdopodobieństwo",
+    )
 )
 
 NEGATION: Final = alternatives(
@@ -122,7 +131,8 @@ FILLERS: Final = word_set(
     "clearly say so therefore thus hence "
     "i i'd i'll would think believe guess my is it it's its this that's that the a an image picture be as at with "
     "of for actually rather more now then "
-    "hmm okay ok well sure final yes no here here's to in clear also again still just only exactly precisely "
+    "hmm okay ok well sure solid strong fair final yes no here here's to in clear also again still just only exactly "
+    "precisely "
     "correction sorry wait "
     "daher deshalb folglich por tanto lo portanto logo quindi perciò поэтому значит следовательно لذا لذلك इसलिए "
     "dolayısıyla yüzden nedenle vậy nên đó do 因此 故 "
@@ -144,41 +154,43 @@ FILLERS: Final = word_set(
 GLUED_FILLERS: Final = re.compile(
     "(?:我|认为|認為|觉得|覺得|是|为|為|应该|應該|大约|大約|约|約|大概|可能|所以|因此|故|这里|這裡|实际上|其实|给|"
     "左右|概ね"
-    "|そのため|おそらく|たぶん|およそ|ほぼ|ので|ため|よって|したがって|です|でしょう|약|대략|아마|그래서|따라서|"
+    "|そのため|おそらく|たぶん|およそ|ほぼ|ので|ため|よって|したがって|です|となります|になります|でしょう|약|대략|아마|그래서|따라서|"
     "입니다|정도)+"
 )
 """The same in scripts without blanks."""
 
-DENIED: Final = alternatives(
-    "threshold|cutoff|cut-off|version|ratio|aspect|brightness|contrast|opacity|zoom|iou|overlap|distance|width|"
-    "height|length|area",
-    "depth|weight|mass|speed|velocity|time|times|timestamp|duration|date|temperature|humidity|price|cost|"
-    "scale factor|factor|fps",
-    "accuracy|precision|recall|loss|entropy|blur|noise|quality|clarity|sharpness|illumination|lighting|exposure|"
-    "gamma|saturation|hue|top p|p-value|seed",
-    "qualität|qualité|calidad|qualidade|qualità|качеств*|جودة|गुणवत्ता|kalite*|chất lượng|genauigkeit|exactitud|"
-    "precisión|acurácia|точност*|دقة|doğruluk",
-    "品質|画質|质量|質量|清晰度|精度|准确率|準確率|正解率|품질|화질|정확도|độ chính xác|kwaliteit|jakość|kualitas|"
-    "akurasi",
-    "negative|inverse|数量|个数|個数|人数|台数|件数|개수",
-    "frame rate|resolution|coordinates|coordinate|position|bbox|bounding|x|y|w|h|alpha|beta|sigma|lambda|"
-    "learning rate|angle|size",
-    "normality|normal|normalcy|safety|absence|absent|error|margin|uncertainty|difference|increase|decrease|step|"
-    "number|count|counts|page|max|min",
-    "max score|min score|maximum score|minimum score|baseline|previous|weighting|fraction|percentage of|index|id|"
-    "age|level of detail",
-    "schwellenwert*|schwelle|verhältnis|helligkeit|abstand|entfernung|breite|höhe|geschwindigkeit|version|uhrzeit|"
-    "normalität|abwesenheit|unsicherheit",
-    "seuil|rapport|luminosité|distance|largeur|hauteur|vitesse|normalité|incertitude|umbral|proporción|"
-    "relación de aspecto|brillo|distancia|anchura",
-    "altura|velocidad|normalidad|incertidumbre|limiar|brilho|distância|velocidade|normalidade|incerteza|soglia|"
-    "rapporto|luminosità|distanza|velocità",
-    "normalità|incertezza|порог*|соотношени*|яркост*|расстояни*|скорост*|верси*|нормальн*|неопределённост*|"
-    "неопределенност*|عتبة|مسافة|سطوع|سرعة|إصدار",
-    "सीमा|दूरी|चमक|गति|संस्करण|eşik|mesafe|parlaklık|hız*|sürüm|normallik|belirsizlik|ngưỡng|khoảng cách|độ sáng|"
-    "tốc độ|phiên bản",
-    "阈值|閾值|閾値|しきい値|版本|バージョン|亮度|明るさ|距离|距離|速度|宽度|高度|比例|比率|正常|不确定|不確定|"
-    "不確実|正常度|임계|버전|밝기|거리|속도|정상|불확실|坐标|座標|좌표|时间|時間|시간",
+DENIED: Final = re.compile(
+    alternatives(
+        "threshold|cutoff|cut-off|version|ratio|aspect|brightness|contrast|opacity|zoom|iou|overlap|distance|width|"
+        "height|length|area",
+        "depth|weight|mass|speed|velocity|time|times|timestamp|duration|date|temperature|humidity|price|cost|"
+        "scale factor|factor|fps",
+        "accuracy|precision|recall|loss|entropy|blur|noise|quality|clarity|sharpness|illumination|lighting|exposure|"
+        "gamma|saturation|hue|top p|p-value|seed",
+        "qualität|qualité|calidad|qualidade|qualità|качеств*|جودة|गुणवत्ता|kalite*|chất lượng|genauigkeit|exactitud|"
+        "precisión|acurácia|точност*|دقة|doğruluk",
+        "品質|画質|质量|質量|清晰度|精度|准确率|準確率|正解率|품질|화질|정확도|độ chính xác|kwaliteit|jakość|kualitas|"
+        "akurasi",
+        "negative|inverse|range|数量|个数|個数|人数|台数|件数|개수",
+        "frame rate|resolution|coordinates|coordinate|position|bbox|bounding|x|y|w|h|alpha|beta|sigma|lambda|"
+        "learning rate|angle|size",
+        "normality|normal|normalcy|safety|absence|absent|error|margin|uncertainty|difference|increase|decrease|step|"
+        "number|count|counts|page|max|min",
+        "max score|min score|maximum score|minimum score|baseline|previous|weighting|fraction|percentage of|index|id|"
+        "age|level of detail",
+        "schwellenwert*|schwelle|verhältnis|helligkeit|abstand|entfernung|breite|höhe|geschwindigkeit|version|uhrzeit|"
+        "normalität|abwesenheit|unsicherheit",
+        "seuil|rapport|luminosité|distance|largeur|hauteur|vitesse|normalité|incertitude|umbral|proporción|"
+        "relación de aspecto|brillo|distancia|anchura",
+        "altura|velocidad|normalidad|incertidumbre|limiar|brilho|distância|velocidade|normalidade|incerteza|soglia|"
+        "rapporto|luminosità|distanza|velocità",
+        "normalità|incertezza|порог*|соотношени*|яркост*|расстояни*|скорост*|верси*|нормальн*|неопределённост*|"
+        "неопределенност*|عتبة|مسافة|سطوع|سرعة|إصدار",
+        "सीमा|दूरी|चमक|गति|संस्करण|eşik|mesafe|parlaklık|hız*|sürüm|normallik|belirsizlik|ngưỡng|khoảng cách|độ sáng|"
+        "tốc độ|phiên bản",
+        "阈值|閾值|閾値|しきい値|版本|バージョン|亮度|明るさ|距离|距離|速度|宽度|高度|比例|比率|正常|不确定|不確定|"
+        "不確実|正常度|임계|버전|밝기|거리|속도|정상|불확실|坐标|座標|좌표|时间|時間|시간",
+    )
 )
 """Words of labels whose numbers are not scores of presence."""
 

@@ -16,8 +16,10 @@ _WORD_SCORE = re.compile(
     rf"(?P<label>{LABELS}\s?(?:[:=]|(?:is|was|be|would be|should be|will be|of|ist|est|es|è|é|は|为|為|是)(?!\w))\s?)"
     rf"(?:(?P<zero>{'|'.join(ZERO)})|{'|'.join(ONE)})(?=[^\w\s-]|\n|です|$)"
 )
+_DENIAL = r"(?! ?: (?:false|no)\b)"  # "present: false"
 _YES, _NO = (
-    re.compile(rf"(?:^|[.!?\n,;:]|(?<![\d ])\(|(?<!\d) \()\s?{words}\s?(?=[.!?\n,;:()–]| -|$)") for words in (YES, NO)
+    re.compile(rf"(?:^|[.!?\n,;:]|(?<![\d ])\(|(?<!\d) \()\s?{words}{_DENIAL}\s?(?=[.!?\n,;:()–]| -|$)")
+    for words in (YES, NO)
 )
 
 
@@ -33,9 +35,7 @@ def parse_score(answer: str) -> float:
     text = plain_text(answer)
     score = _from_word(text)
     if math.isnan(score):
-        score = _from_numbers(
-            _WORD_SCORE.sub(lambda match: f"{match['label']}{'0' if match['zero'] else '1'}", text)
-        )
+        score = _from_numbers(_WORD_SCORE.sub(lambda match: f"{match['label']}{'0' if match['zero'] else '1'}", text))
     if math.isnan(score) or refuses(text) or refuses(full_text(answer)):
         return math.nan
     if (score > 0.5 and _NO.search(text)) or (score < 0.2 and _YES.search(text)):

@@ -153,7 +153,8 @@ class Run:
                 self.report.notices += item.notices
                 if tracker := self._trackers.pop(item.video.id, None):
                     yield from self._emit(tracker.finish())
-                    self._write_notices(item.notices)
+                    problems = (Notice(item.video.id, item.problem),) if item.problem else ()
+                    self._write_notices((*item.notices, *problems))
                 continue
             tracker = self._trackers.setdefault(item.video.id, Tracker(item.video, self._settings))
             if item.text == self._settings.texts[0]:
