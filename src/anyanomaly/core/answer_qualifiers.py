@@ -13,6 +13,12 @@ POST_NEGATION: Final = re.compile(
     r"|\W{0,2}(?:is|was|as) (?:just |only |merely )?an example\b"
 )
 
+DEGREES: Final = alternatives(
+    "fully|entirely|completely|perfectly|totally|quite|very|the main|only|just|as|vollständig|ganz|komplett|voll",
+    "entièrement|complètement|totalement|totalmente|completamente|del todo|полностью|совсем|完全|全部|完整|완전",
+)
+"""After a negation: the event is present, if less clearly."""
+
 BOUNDS_BEFORE: Final = re.compile(
     alternatives(
         "at least|at most|less than|more than|over|under|above|below|up to|no more than|no less than|not more than",

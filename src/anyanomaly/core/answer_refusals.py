@@ -152,7 +152,13 @@ _REFUSALS: Final = (
     r"silakan) (?:berikan|unggah|kirim)|\bне можу (?:визначити|оцінити|переглянути|допомогти)|\bнадайте зображення",
     # No image, and no help
     r"\bforg[eo]t(?:ten)? to (?:attach|upload|include|send|provide)|\bcan only (?:analy[sz]e|read|see|interpret) text"
-    rf"|(?:^|[.!] )no {_IMAGE}(?=[.,;!]|$)|(?:not|n't) feel (?:able|qualified|confident enough) to"
+    rf"|(?:^|[.!] )no {_IMAGE}(?=[.,;!]|$)"
+    rf"|\b{_IMAGE} (?:is not|isn't) (?:showing|displaying|appearing)(?: up)? for me"
+    rf"|\b{_IMAGE} not (?:available|loaded|found|"
+    r"provided|attached|uploaded|received)|\bnothing (?:is |was )?(?:attached|uploaded|provided)|\black the ability"
+    r"|\b(?:have|has) no (?:way|ability|means) (?:to|of)|\bcontent (?:was |is |has been )?(?:filtered|blocked|removed)"
+    r"|\b(?:can't|cannot|won't) discuss"
+    r"|(?:not|n't) feel (?:able|qualified|confident enough) to"
     r"|\bi(?:'m| am) not (?:allowed|permitted|supposed|designed|qualified) to\b"
     r"|\b(?:bild|foto) fehlt|\bfalta la imagen|\bmanca l'immagine|\bl'image manque|الصورة (?:مفقودة|غير)"
     r"|\bkhông thấy (?:hình ảnh|ảnh|hình)(?=[.,!]|$)",
@@ -179,7 +185,8 @@ _FOREIGN_IMAGE: Final = re.compile(
     alternatives(
         "bild|bilder|foto|fotos|image|images|photo|photos|imagen|imágenes|imagem|imagens|immagine|immagini|"
         "afbeelding|картинк*|изображени*|фото*|صورة|छवि|चित्र",
-        "तस्वीर|görüntü*|görsel*|resim|resm*|fotoğraf*|hình ảnh|hình|ảnh|obraz*|zdjęci*|gambar|图像|图片|图|圖像|圖片|圖",
+        "तस्वीर|görüntü*|görsel*|resim|resm*|fotoğraf*|hình ảnh|hình|ảnh|obraz*|zdjęci*|"
+        "gambar|图像|图片|图|圖像|圖片|圖",
         "照片|画像|写真|이미지|사진",
     )
 )

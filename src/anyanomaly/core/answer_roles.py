@@ -17,6 +17,7 @@ from anyanomaly.core.answer_qualifiers import (
     CONSEQUENCES,
     CONTRASTS,
     CONTRASTS_AFTER,
+    DEGREES,
     DIFFERENCE,
     EXAMPLES,
     LEGEND_AFTER,
@@ -77,7 +78,7 @@ _INTERJECTION: Final = re.compile(r"^\W*(?:sure|certain(?:ly)?|seguro|claro|cert
 _THAT_THE: Final = re.compile(r"\W*(?:that|the|my|dass|die|der|das|que|che|что|la|le|il|lo|o|a|l')\b|\W*,")
 _THAT: Final = re.compile(r"\s(?:that|dass|que|qu'|che|что|że)\b")
 _BOUND_SIGN: Final = re.compile(r"(?<![-=])[<>]=?\s?\Z|=<\s?\Z|(?:±|\+/-)\s?\Z")
-_NEGATION_BEHIND: Final = re.compile(rf"\s?[,:–-]?\s?{NEGATION}")
+_NEGATION_BEHIND: Final = re.compile(rf"\s?[,:–-]?\s?(?:for |of )?{NEGATION}(?!\s?{DEGREES})")
 _VARIABLE: Final = re.compile(r"(?<!\w)[a-z] ?[:=]\s?$")  # "p = "
 _SENTENCE_START: Final = re.compile(
     r"(?:^|[.!?\n|→>]|\b(?:yes|no|ja|nein|oui|non|sí|sì|sim|não|да|нет)\W*)[\s:=*(\-–\"']*$"
@@ -173,7 +174,7 @@ def _is_doubtful(number: Number, numbered: NumberedText, label: re.Match[str] | 
 
 
 def _is_bound(number: Number) -> bool:
-    if _BOUND_SIGN.search(number.before) or BOUNDS_AFTER.match(number.after):
+    if _BOUND_SIGN.search(number.before) or BOUNDS_AFTER.match(number.sentence_after):
         return True
     bound = _last(BOUNDS_BEFORE, number.clause_before)
     between = number.clause_before[bound.end() :] if bound else ""
@@ -197,11 +198,13 @@ def _is_one_of_several(number: Number, numbered: NumberedText) -> bool:
     for first, second in numbered.neighbours(number):
         neighbour = second if first is number else first
         between = numbered.between(first, second)
-        if neighbour.is_quantity or (neighbour.is_whole and _WORD.match(neighbour.clause_after.lstrip(" "))):
+        is_range = RANGES.fullmatch(between) is not None
+        is_count = neighbour.is_whole and _WORD.match(neighbour.clause_after.lstrip(" "))
+        if neighbour.is_quantity or (is_count and not (is_range and neighbour is first)):
             continue
         if re.fullmatch(r"\s?,\s?", between) and first.before.endswith(("[", "(")):
             return True
-        if RANGES.fullmatch(between) or (number.value != neighbour.value and re.fullmatch(r"[\s,;/&]{1,4}", between)):
+        if is_range or (number.value != neighbour.value and re.fullmatch(r"[\s,;/&]{1,4}", between)):
             return True
     return False
 
