@@ -43,6 +43,7 @@ _SCALE: Final = re.compile(
 _UNCLEAR_SCALE: Final = re.compile(
     r"(?:scale|skala|échelle|escala|scala|шкал\w+|ölçe\w+|thang|스케일|척도|スケール|尺度|范围|範圍|مقياس|पैमाने)[^\d\n]{0,20}"
     r"[1-9]\s?(?:-|–|to|bis|à|a|до|到|至|から|에서|إلى|से|đến|ile)\s?\d"
+    r"|(?:^|\n)(?:max|maximum|max score|scale|out of): (?:[2-9]|\d\d)"
 )
 _COORDINATES: Final = re.compile(
     r"(?:bbox|box|coordinates?|coords|position|location|located|region|area|point|坐标|座標|位置|좌표|координат\w*|coordonnées"
@@ -168,7 +169,7 @@ def _read(text: str, position: int, run: re.Match[str], following: re.Match[str]
         stop, is_percent = percent.end(), True
     if is_percent:
         value = value / 100 if not 0 < value < 1 else math.nan  # 0.8% may well mean 0.8
-    elif following and RATIOS.fullmatch(text, stop, following.start()) and re.fullmatch(r"\d+(?:\.0)?", following[0]):
+    elif following and RATIOS.fullmatch(text, stop, following.start()) and re.fullmatch(r"\d+(?:[.,]0)?", following[0]):
         maximum = _plain_value(following[0])
         is_clear = maximum and text[start : following.end()] != "0/1" and not 0 < value < 1 < maximum
         value = value / maximum if is_clear else math.nan

@@ -10,7 +10,14 @@ from anyanomaly.core.answer_words import alternatives
 POST_NEGATION: Final = re.compile(
     r"\s?(?:点|점|分)?\s?(?:では|じゃ)(?:あり|な)|\s?(?:点|점|分)?(?:이|가|은|는)? ?아[니닙닌]|\s?değil|\s?नहीं|"
     r"\s?(?:is|was|would be|seems) (?:not|too|wrong|incorrect)\b|\s?isn't"
+    r"|\W{0,2}(?:is|was|as) (?:just |only |merely )?an example\b"
 )
+
+DEGREES: Final = alternatives(
+    "fully|entirely|completely|perfectly|totally|quite|very|the main|only|just|as|vollständig|ganz|komplett|voll",
+    "entièrement|complètement|totalement|totalmente|completamente|del todo|полностью|совсем|完全|全部|完整|완전",
+)
+"""After a negation: the event is present, if less clearly."""
 
 BOUNDS_BEFORE: Final = re.compile(
     alternatives(
@@ -132,7 +139,7 @@ COMPARISONS: Final = re.compile(
 )
 
 LEGEND_AFTER: Final = re.compile(
-    r"[\s\")\]]{0,3}(?:=(?!=)|"
+    r"[\s\")\]]{0,3}(?:=(?![=>])|"
     + alternatives(
         "means|mean|meaning|indicate|indicates|indicating|represents|representing|denotes|stands for|signifies",
         "implies|corresponds|would mean|would indicate|being|for absent|for present|if it|if the|if no|when|"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from anyanomaly.core.answer_words import LABELS
+from anyanomaly.core.answer_words import LABELS, NEGATION, alternatives
 
 _IMAGE: Final = r"(?:images?|pictures?|photos?|photographs?|videos?|attachments?|files?|frames?)"
 _REFUSALS: Final = (
@@ -62,7 +62,7 @@ _REFUSALS: Final = (
     r"|我(?:是|只是)(?:一[个個])?(?:ai|人工智|语言模型)",
     r"(?:没有|沒有|未|未能)(?:看到|收到|提供|上传|上傳|附上)(?:任何|您的|你的)?(?:图|圖|"
     r"照片)[像片]?(?![中里裡内內上])|(?:对不起|對不起|抱歉)[^。.\n]{0,10}(?:无法|無法|不能)|(?:图|圖)[像片](?:未能|"
-    r"未|没有|沒有|无法|無法|不能)(?:提供|上传|上傳|加载|显示)|不知道",
+    r"未|没有|沒有|无法|無法|不能)(?:提供|上传|上傳|加载|显示(?=[.,!]|$))|不知道",
     # Japanese
     r"(?:画像|写真|映像|添付)(?:を|が|は|の)(?:直接)?(?:確認|表示|見|読み込|閲覧|提供|添付|認識|アップロード|"
     r"処理)[^。.\n]{0,8}(?:ません|でき[なず]|できま|られ[なま]|せん|ない)",
@@ -151,6 +151,17 @@ _REFUSALS: Final = (
     r"|\btidak (?:dapat|bisa) (?:melihat gambar|menentukan|membantu|menilai|memberikan)|\b(?:mohon|"
     r"silakan) (?:berikan|unggah|kirim)|\bне можу (?:визначити|оцінити|переглянути|допомогти)|\bнадайте зображення",
     # No image, and no help
+    r"\bforg[eo]t(?:ten)? to (?:attach|upload|include|send|provide)|\bcan only (?:analy[sz]e|read|see|interpret) text"
+    rf"|(?:^|[.!] )no {_IMAGE}(?=[.,;!]|$)"
+    rf"|\b{_IMAGE} (?:is not|isn't) (?:showing|displaying|appearing)(?: up)? for me"
+    rf"|\b{_IMAGE} not (?:available|loaded|found|"
+    r"provided|attached|uploaded|received)|\bnothing (?:is |was )?(?:attached|uploaded|provided)|\black the ability"
+    r"|\b(?:have|has) no (?:way|ability|means) (?:to|of)|\bcontent (?:was |is |has been )?(?:filtered|blocked|removed)"
+    r"|\b(?:can't|cannot|won't) discuss"
+    r"|(?:not|n't) feel (?:able|qualified|confident enough) to"
+    r"|\bi(?:'m| am) not (?:allowed|permitted|supposed|designed|qualified) to\b"
+    r"|\b(?:bild|foto) fehlt|\bfalta la imagen|\bmanca l'immagine|\bl'image manque|الصورة (?:مفقودة|غير)"
+    r"|\bkhông thấy (?:hình ảnh|ảnh|hình)(?=[.,!]|$)",
     rf"\b{_IMAGE}(?: \w+){{0,3}} (?:is|was|are|were) not (?:attached|provided|uploaded)\b|\bonly (?:work with|"
     rf"process|handle|understand) text"
     r"|\bviolat\w+ (?:\w+ ){0,3}(?:guideline|polic)|\b(?:don't|do not) feel comfortable|"
@@ -169,7 +180,51 @@ _REFUSALS: Final = (
 )
 _REFUSAL: Final = re.compile("|".join(_REFUSALS))
 
+# "The image was not loaded", from the image, a negation and a participle of arriving in one sentence
+_FOREIGN_IMAGE: Final = re.compile(
+    alternatives(
+        "bild|bilder|foto|fotos|image|images|photo|photos|imagen|imágenes|imagem|imagens|immagine|immagini|"
+        "afbeelding|картинк*|изображени*|фото*|صورة|छवि|चित्र",
+        "तस्वीर|görüntü*|görsel*|resim|resm*|fotoğraf*|hình ảnh|hình|ảnh|obraz*|zdjęci*|"
+        "gambar|图像|图片|图|圖像|圖片|圖",
+        "照片|画像|写真|이미지|사진",
+    )
+)
+_ARRIVED: Final = alternatives(
+    "geladen|hochgeladen|angehängt|bereitgestellt|übermittelt|empfangen|gesendet|beigefügt|mitgeschickt|verfügbar",
+    "chargé*|joint|jointe|fourni|fournie|reçu|reçue|téléchargé*|envoyé*|transmise|affichée|disponible",
+    "cargad*|cargó|adjunt*|proporcionad*|recibid*|subid*|enviad*|carregad*|carregou|anexad*|fornecid*|recebid*|disponível|"
+    "disponibile",
+    "caricat*|allegat*|fornit*|ricevut*|inviat*|загружен*|загрузил*|прикреп*|доступн*|"
+    "предоставлен*|получен*|отправлен*|приложен*",
+    "تحميل*|إرفاق*|تقديم*|متوفر*|متاح*|مرفق*|अपलोड|उपलब्ध|संलग्न|लोड|yüklen*|sağlanm*|eklenm*|gönderilm*",
+    "được tải|tải được|tải lên|được đính kèm|được cung cấp|được gửi|geüpload|bijgevoegd|przesłan*|załączon*|diunggah",
+    "加载|載入|载入|上传|上傳|附上|附件|読み込|添付|アップロード|첨부|업로드|불러|로드",
+)
+_NOT_ARRIVED: Final = re.compile(
+    rf"{NEGATION}[^.\n]{{0,15}}{_ARRIVED}|{_ARRIVED}[^a-zà-ÿ.,;\n]{{0,8}}{NEGATION}"
+    r"|\b(?:yüklen|sağlan|eklen|gönderil)[em]?m[ae]\w*"
+)
+_INSIDE_BEFORE: Final = re.compile(  # "in the image"
+    r"(?:\b(?:im|in|auf|sur|dans|en|no|na|em|nell|nella|sull|на|в|في|trong|op|w|di)|в этом)"
+    r"(?: (?:dem|diesem|la|the|esta|questa|этом|het))?"
+    r"[ ']\Z"
+)
+_INSIDE_AFTER: Final = re.compile(r"[中里裡内內上]|には|에[는서]?|[dt][ea]|nd[ea]| में")
+
 
 def refuses(text: str) -> bool:
     """Return whether a lower-case answer refuses, asks for the image, or says that it cannot tell."""
-    return bool(_REFUSAL.search(text))
+    return bool(_REFUSAL.search(text)) or any(_says_not_arrived(sentence) for sentence in re.split(r"[.!?\n]", text))
+
+
+def _says_not_arrived(sentence: str) -> bool:
+    """Return whether a sentence says that the image did not arrive, and not what is absent in the image."""
+    image = _FOREIGN_IMAGE.search(sentence)
+    if (
+        not image
+        or _INSIDE_BEFORE.search(sentence[: image.start()][-20:])
+        or _INSIDE_AFTER.match(sentence, image.end())
+    ):
+        return False
+    return _NOT_ARRIVED.search(sentence) is not None

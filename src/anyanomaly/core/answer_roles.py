@@ -17,6 +17,7 @@ from anyanomaly.core.answer_qualifiers import (
     CONSEQUENCES,
     CONTRASTS,
     CONTRASTS_AFTER,
+    DEGREES,
     DIFFERENCE,
     EXAMPLES,
     LEGEND_AFTER,
@@ -77,13 +78,13 @@ _INTERJECTION: Final = re.compile(r"^\W*(?:sure|certain(?:ly)?|seguro|claro|cert
 _THAT_THE: Final = re.compile(r"\W*(?:that|the|my|dass|die|der|das|que|che|что|la|le|il|lo|o|a|l')\b|\W*,")
 _THAT: Final = re.compile(r"\s(?:that|dass|que|qu'|che|что|że)\b")
 _BOUND_SIGN: Final = re.compile(r"(?<![-=])[<>]=?\s?\Z|=<\s?\Z|(?:±|\+/-)\s?\Z")
-_NEGATION_BEHIND: Final = re.compile(rf"\s?[,:–-]?\s?{NEGATION}")
+_NEGATION_BEHIND: Final = re.compile(rf"\s?[,:–-]?\s?(?:for |of )?{NEGATION}(?!\s?{DEGREES})")
 _VARIABLE: Final = re.compile(r"(?<!\w)[a-z] ?[:=]\s?$")  # "p = "
 _SENTENCE_START: Final = re.compile(
     r"(?:^|[.!?\n|→>]|\b(?:yes|no|ja|nein|oui|non|sí|sì|sim|não|да|нет)\W*)[\s:=*(\-–\"']*$"
 )
 _LIST_SIGN: Final = re.compile(r"\s?(?:,\s?\Z|\))")  # "1, 2" and "1)"
-_ONE_WORD: Final = re.compile(rf" (?:{_LETTERS})\W*")  # "0.5 litres"
+_ONE_WORD: Final = re.compile(rf" (?![\u2e80-\uffff]{{5}}){_LETTERS}\W*")  # "0.5 litres"
 _CLAIM: Final = re.compile(rf" (?:is|was|seems|would be) (?:an?|the|my) (?:\w+ )?{LABELS}")  # "0.9 is a fair score"
 _OF: Final = re.compile(r"\s(?:of|der|des|du|de|del|della|dello|do|da)\b|\s?[的の의]")
 
@@ -136,7 +137,7 @@ def _states_certainty(number: Number) -> bool:
     if _CERTAINTY.search(_first_words(number.clause_after, 2 if label else 4)):
         return True
     if label is None:
-        before = _INTERJECTION.sub("", number.sentence_before)
+        before = CONSEQUENCES.split(_INTERJECTION.sub("", number.sentence_before))[-1]
         label = _last(_LABEL, before)
     certainty = _last(_CERTAINTY, before)
     if certainty is None:
@@ -173,7 +174,7 @@ def _is_doubtful(number: Number, numbered: NumberedText, label: re.Match[str] | 
 
 
 def _is_bound(number: Number) -> bool:
-    if _BOUND_SIGN.search(number.before) or BOUNDS_AFTER.match(number.after):
+    if _BOUND_SIGN.search(number.before) or BOUNDS_AFTER.match(number.sentence_after):
         return True
     bound = _last(BOUNDS_BEFORE, number.clause_before)
     between = number.clause_before[bound.end() :] if bound else ""
@@ -197,11 +198,13 @@ def _is_one_of_several(number: Number, numbered: NumberedText) -> bool:
     for first, second in numbered.neighbours(number):
         neighbour = second if first is number else first
         between = numbered.between(first, second)
-        if neighbour.is_quantity or (neighbour.is_whole and _WORD.match(neighbour.clause_after.lstrip(" "))):
+        is_range = RANGES.fullmatch(between) is not None
+        is_count = neighbour.is_whole and _WORD.match(neighbour.clause_after.lstrip(" "))
+        if neighbour.is_quantity or (is_count and not (is_range and neighbour is first)):
             continue
         if re.fullmatch(r"\s?,\s?", between) and first.before.endswith(("[", "(")):
             return True
-        if RANGES.fullmatch(between) or (number.value != neighbour.value and re.fullmatch(r"[\s,;/&]{1,4}", between)):
+        if is_range or (number.value != neighbour.value and re.fullmatch(r"[\s,;/&]{1,4}", between)):
             return True
     return False
 
@@ -215,12 +218,9 @@ def _is_mentioned(number: Number) -> bool:
     if TENTATIVE.search(number.clause_before) or CONDITIONS.match(number.clause_after.lstrip()):
         return True
     before = WHETHER.sub("", number.sentence_before)
-    if CONDITIONS.search(before):
-        return True
     example = _last(EXAMPLES, before)
-    if example and len(_WORD.findall(before[example.end() :])) <= 5:
-        return True
-    return bool(COMPARISONS.search(before))
+    is_example = example and len(_WORD.findall(before[example.end() :])) <= 5
+    return bool(is_example or CONDITIONS.search(before) or COMPARISONS.search(before))
 
 
 def _states_absence(number: Number) -> bool:

@@ -79,6 +79,7 @@ def plain_text(answer: str) -> str:
     text = re.sub(r" *\n[ \n]*", "\n", re.sub(r" +", " ", text))
     text = re.sub(r":\n", ": ", text).strip().lower()
     text = re.sub(r"(?<!\w)conf\.", "confidence", text)
+    text = re.sub(r"(?<!\w)p ?\(([^()\n]{1,60})\)", r"probability of \1", text)
     return _EXAMPLE.sub("for example ", SPEAKER.sub("", text))
 
 

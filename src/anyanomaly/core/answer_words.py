@@ -48,7 +48,7 @@ LABELS: Final = alternatives(
     "assessment|evaluation|grade|verdict|value|anomaly|anomaly level|presence|degree",
     "bewertung*|score-wert|wert|punktzahl|punktwert*|ergebnis|antwort|ausgabe|wahrscheinlichkeit|anomaliewert*|"
     "einschätzung|note",
-    "notation|évaluation|réponse|sortie|résultat|probabilité|valeur|estimation",
+    "notation|degré|grado|grau|степен*|évaluation|réponse|sortie|résultat|probabilité|valeur|estimation",
     "puntuación|puntaje|calificación|respuesta|salida|resultado|probabilidad|valor|evaluación|nota|valoración",
     "pontuação|classificação|resposta|saída|probabilidade|avaliação|escore",
     "punteggio|valutazione|voto|risposta|risultato|probabilità|valore|stima",
@@ -60,24 +60,24 @@ LABELS: Final = alternatives(
     "beoordeling|antwoord|waarde|cijfer|wynik|ocena|odpowiedź|prawdopodobieństwo|nilai|jawaban|probabilitas",
     "poäng|betyg|svar|skóre|hodnocení|odpověď|scor|punctaj|răspuns|pontszám|válasz|vastaus|pisteet",
     "βαθμολογία|σκορ|απάντηση|ציון|תשובה|คะแนน|คำตอบ|ผลลัพธ์",
-    "可能性|程度|异常度|得分|分数|分數|评分|評分|打分|分值|异常分|異常分|输出|輸出|回答|答案|回复|回覆|"
+    "可能性|程度|异常度|异常值|異常値|得分|分数|分數|评分|評分|打分|分值|异常分|異常分|输出|輸出|回答|答案|回复|回覆|"
     "响应|回應|结果|結果|概率|機率|几率|幾率",
-    "スコア|得点|点数|評価|評点|採点|出力|答え|応答|確率|異常度|점수|스코어|평점|평가|출력|응답|답변|대답|정답|확률|"
+    "スコア|度合い|得点|点数|評価|評点|採点|出力|答え|応答|確率|異常度|점수|스코어|평점|평가|출력|응답|답변|대답|정답|확률|"
     "결과|이상도",
 )
 """What a score is called."""
 
 VERBS: Final = alternatives(
-    "give|giving|gave|assign|assigned|assigning|rate|rated|estimate|estimated|evaluate|award|say|deserves|put it at|"
-    "go with|going with|went with|settle on|settled on|gets|receives",
+    "give|gives|giving|gave|assign|assigned|assigning|rate|rated|estimate|estimated|evaluate|award|say|deserves|"
+    "put it at|go with|going with|went with|settle on|settled on|gets|receives",
     "put this at|vergebe|vergeben|bewerte|bewerten|gebe|geben|schätze|schätzen|würde sagen",
-    "donne|donnerais|mets|mettrais|attribue|attribuerais|évalue|dirais|doy|daría|asigno|asignaría|califico|otorgo|"
+    "donne|donnerais|mets|mettrais|attribue|attribuerais|évalue|dirais|asigna|atribui|assegna|doy|daría|asigno|asignaría|califico|otorgo|"
     "diría",
     "dou|daria|atribuo|atribuiria|avalio|diria|darei|assegno|assegnerei|valuto|direi",
     "ставлю|поставлю|поставил*|оцениваю|оценил*|даю|дал бы|присваиваю|أعطي|أقدر|أقيم|أمنح",
     "geef|geven|oceniam|daję|przyznaję|nilai saya|memberi|ger|दूंगा|दूँगा|दूंगी|देता|देती|veriyorum|veririm|verirdim|"
     "derdim|veriyoruz|cho|chấm",
-    "给|給|打|评为|評為|つけ|付け|与え|とします|주겠|매기|부여|줍니다",
+    "给|給|打|评为|評為|つけ|付け|与え|とします|としました|とした|주겠|매기|부여|줍니다",
 )
 """How a model says that it gives a score."""
 
@@ -123,7 +123,7 @@ NEGATION: Final = alternatives(
     "não|nenhum*|sem|ninguém|ausência|non|nessun*|senza|assenza|не|нет|нету|без|никто|отсутств*|ні|немає",
     "لا|ليس*|بدون|لم|لن|غياب|عدم|خلو|نہیں|नहीं|बिना|अनुपस्थि*|yok*|değil|olmayan|olmama*|hiçbir|không|chưa|vắng",
     "geen|niet|zonder|nie|brak|bez|žádn*|není|ingen|inget|inte|ikke|ei|ole|nincs|nem|tidak|bukan|tanpa|nu|fără",
-    "没|沒|无|無|不|未|非|ない|なし|ません|ず|않|없|아니|아닐|ไม่|אין|לא",
+    "못|没|沒|无|無|不|未|非|ない|なし|ません|ず|않|없|아니|아닐|ไม่|אין|לא",
 )
 
 FILLERS: Final = word_set(

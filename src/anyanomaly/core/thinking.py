@@ -55,7 +55,7 @@ _END_OF_TURN: Final = re.compile(
     re.IGNORECASE,
 )
 _SPECIAL_TOKEN: Final = re.compile(
-    r"(?:<\|start\|>assistant)?(?:<\|channel\|>(?:final)?)?<\|message\|>"
+    r"<\|start_header_id\|>\w{1,20}<\|end_header_id\|>|(?:<\|start\|>assistant)?(?:<\|channel\|>(?:final)?)?<\|message\|>"
     r"|<\|(?:im_start|start|begin)\|>assistant\b(?: to=user)?"
     r"|<\|[^<>|\s]{1,40}\|>|\A\s*<s>",
     re.IGNORECASE,
