@@ -36,7 +36,7 @@ from transformers import AutoProcessor
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from anyanomaly_llamacpp.images import ImageSizing  # noqa: E402
+from anyanomaly_llamacpp.images import ImageSizing, resize  # noqa: E402
 from anyanomaly_openai.backend import OpenAiBackend  # noqa: E402
 from anyanomaly_openai.options import OpenAiOptions  # noqa: E402
 from anyanomaly_openai.prompts import messages as as_json  # noqa: E402
@@ -80,7 +80,13 @@ def questions(folder: Path, video: str, model: Path) -> list[Query]:
         queries = [query for segment, contexts in views for query in planner.make_queries(segment, contexts)]
     limits = AutoProcessor.from_pretrained(model).image_processor.size
     sizing = ImageSizing(SIDE, limits["shortest_edge"], limits["longest_edge"])
-    return [replace(query, images=tuple(map(sizing.resize, query.images))) for query in queries]
+
+    def at_model_size(query: Query) -> Query:
+        sizes = [sizing.size(*image.shape[:2]) for image in query.images]
+        pairs = zip(query.images, sizes, strict=True)
+        return replace(query, images=tuple(resize(image, size, "bicubic") for image, size in pairs))
+
+    return [at_model_size(query) for query in queries]
 
 
 def open_engine(stack: ExitStack, engine: str, precision: str, model: Path, work: Path) -> Any:
