@@ -45,7 +45,7 @@ _UNCLEAR_SCALE: Final = re.compile(
     r"[1-9]\s?(?:-|–|to|bis|à|a|до|到|至|から|에서|إلى|से|đến|ile)\s?\d"
     r"|(?:^|\n)(?:max|maximum|max score|scale|out of): (?:[2-9]|\d\d)"
 )
-_COORDINATES: Final = re.compile(
+_COORDINATES: Final = re.compile(  # "bbox: [0.1, 0.2, 0.3, 0.4]"
     r"(?:bbox|box|coordinates?|coords|position|location|located|region|area|point|坐标|座標|位置|좌표|координат\w*|coordonnées"
     r"|coordenadas|coordinate|koordinaten)(?: 2d)?[^\d\n.(\[]{0,20}[\[(]{1,2}[\d.,;\s]{3,80}[\])]{1,2}"
 )

@@ -212,7 +212,7 @@ _INSIDE_BEFORE: Final = re.compile(  # "in the image"
     r"(?: (?:dem|diesem|la|the|esta|questa|этом|het))?"
     r"[ ']\Z"
 )
-_INSIDE_AFTER: Final = re.compile(r"[中里裡内內上]|には|에[는서]?|[dt][ea]|nd[ea]| में")
+_INSIDE_AFTER: Final = re.compile(r"[中里裡内內上]|には|에[는서]?| में")
 
 
 def refuses(text: str) -> bool:

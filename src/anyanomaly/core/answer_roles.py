@@ -272,9 +272,7 @@ def _stands_alone(number: Number) -> bool:
 
 def are_fillers(words: str) -> bool:
     """Return whether lower-case words could stand with any score."""
-    return all(
-        word in FILLERS or word.rstrip(".") in FILLERS or GLUED_FILLERS.fullmatch(word) for word in _WORD.findall(words)
-    )
+    return all({word, word.rstrip(".")} & FILLERS or GLUED_FILLERS.fullmatch(word) for word in _WORD.findall(words))
 
 
 def _ends(after: str) -> bool:

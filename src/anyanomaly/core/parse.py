@@ -30,7 +30,8 @@ def parse_score(answer: str) -> float:
     The score is the value that all labelled and free-standing numbers share; a label that says "final" overrules the
     others. Percentages, ratios and declared scales ("90%", "9/10", "on a scale from 0 to 10, 9") become fractions of 1.
     Ranges, bounds, questions, different numbers, numbers outside [0, 1], refusals and requests for the image give NaN,
-    and so does a number that says how sure the model is. The time is linear in the length of the answer.
+    and so does a number that says how sure the model is, or that the model takes back. The time is linear
+    in the length of the answer.
     """
     text = plain_text(answer)
     score = _from_word(text)

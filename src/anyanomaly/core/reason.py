@@ -37,7 +37,7 @@ _CLAIM: Final = re.compile(
     rf"\A(?:is|was|would be)\s(?:(?:the|my|an?)\s(?:\w+\s)?{LABELS}|given|assigned|appropriate)[\s,]*|\Aहै\s",
     re.IGNORECASE,
 )
-_SCALE: Final = re.compile(
+_SCALE_PHRASE: Final = re.compile(
     r"(?:\b(?:on|auf|sur|en|in|em|su|using)\s)?(?:\b(?:an?|the|einer|une|una|uma)\s)?\b(?:scale|skala|échelle|escala|scala)\b"
     r"[^\d.,\n]{0,12}0(?:\.0)?[^\d.,\n]{1,6}1(?:\.0)?(?!\d|[.,]\d),?",
     re.IGNORECASE,
@@ -46,10 +46,10 @@ _CAUSE: Final = re.compile(rf"\s*(?:{CONNECTIVES}|comme|como|siccome|بما أن
 _FOLLOWS: Final = re.compile(
     rf"{CONSEQUENCES.pattern}|\bwith (?:an? )?(?=(?:\w+ )?{LABELS})|[,;](?=\s?{LABELS})", re.IGNORECASE
 )
-_TRAILING: Final = re.compile(rf"[\s,;]*{CONSEQUENCES.pattern}\s*\Z", re.IGNORECASE)
-_ECHO: Final = re.compile(
+_TRAILING_CONSEQUENCE: Final = re.compile(rf"[\s,;]*{CONSEQUENCES.pattern}\s*\Z", re.IGNORECASE)
+_ECHO: Final = re.compile(  # of the prompt
     r"^\W{0,6}(?:task|consideration|context)\W{0,3}:.*$", re.IGNORECASE | re.MULTILINE
-)  # the prompt
+)
 _MAX_REPETITIONS: Final = 20  # of the score in a sentence
 _JOINT: Final = " \t\n:：=→-–—(（,，،、;；)）]*\"'"
 
@@ -61,7 +61,7 @@ def reason_text(answer: str) -> str:
     """
     text = strip_wrappers(reasons_in_fields(strip_thinking(answer)))
     text = re.sub(r"[:：][ \t]*\n\s*", ": ", _MARKUP.sub(lambda match: " " if match[0][0] == "<" else "", text))
-    text = _REASON_LABEL.sub("", _ECHO.sub("", _SCALE.sub(" ", SPEAKER.sub("", text))))
+    text = _REASON_LABEL.sub("", _ECHO.sub("", _SCALE_PHRASE.sub(" ", SPEAKER.sub("", text))))
     score = parse_score(answer)
     if not math.isnan(score):
         sentences = (_without_score(sentence, score) for sentence in _SENTENCE.findall(text))
@@ -91,7 +91,7 @@ def _without_first(sentence: str, score: float) -> str:
         if match[0].strip().isdigit() and not introduces:
             continue  # a count
         is_name = before.rstrip().endswith((":", "：")) and not introduces
-        before = _cause(before) if introduces else _TRAILING.sub("", before).rstrip(_JOINT)
+        before = _cause(before) if introduces else _TRAILING_CONSEQUENCE.sub("", before).rstrip(_JOINT)
         if re.match(r"\W*[(（]", after):
             after = re.sub(r"[)）]", "", after, count=1)
         after = _CLAIM.sub("", after.lstrip(_JOINT + "।"))
