@@ -60,6 +60,9 @@ def test_show_finds_a_segment_of_the_section(cli: Cli) -> None:
     flags = ["--encoder", "colour", "--backend", "red", "--segment-frames", "8", "-d", "page"]
     result = cli("show", "street.scene", "-t", "red", "--at", "1.7", "--start", "1.5", *flags)
     assert result.out.startswith("segment 1: 1.50 s to 1.88 s")
+    before = cli("show", "street.scene", "-t", "red", "--at", "1.2", "--start", "1.5", *flags)
+    assert before.code == 2
+    assert "1.2 s is before the start of the part to search, 1.5 s" in before.error
 
 
 @pytest.mark.parametrize(

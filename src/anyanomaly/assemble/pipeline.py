@@ -119,9 +119,11 @@ class Pipeline:
     def find_segment(self, at_s: float | None = None, number: int | None = None) -> Segment:
         """Return a segment of the first video: the one shown at ``at_s`` seconds, or the one of a number from 0.
 
-        :raises UsageError: when the video has no such segment.
+        :raises UsageError: when the video, or its section, has no such segment.
         """
         reader, video = self.sources[0]
+        if at_s is not None and at_s < video.section[0]:
+            raise UsageError(f"{at_s:g} s is before the start of the part to search, {video.section[0]:g} s (--start).")
         segment: Segment | None = None
         for segment in self.planner.segments(reader, video):
             if number is not None and segment.index == number:

@@ -103,11 +103,11 @@ CONTRASTS_AFTER: Final = re.compile(
 
 TENTATIVE: Final = re.compile(
     alternatives(
-        "considered|thought|initially|initial|at first|originally|tempted|was thinking|zunächst|anfangs|anfänglich*|"
-        "d'abord",
+        "considered|initially|initial|at first|originally|tempted|was thinking|zunächst|anfangs|anfänglich*|d'abord",
         "initial*|inicial*|al principio|inizial*|сначала|первоначальн*|изначально|في البداية|başlangıç*|ban đầu",
         "最初|起初|初步|初始|처음|초기",
     )
+    + r"|\bi (?:\w+ )?thought\b|\bthought:"
 )
 """Before a number: the model did not keep it."""
 

@@ -27,7 +27,8 @@ _REFUSALS: Final = (
     rf"\bno {_IMAGE} (?:(?:was|were|is|are|has been|have been|here|yet|currently) )*(?:provided|attached|uploaded|"
     rf"visible|available|included|shared|given|found|displayed|loaded|received)",
     rf"\b(?:the|your|an?) {_IMAGE} (?:is|was|are|were|has|did|does|could|appears to be|seems to be)(?: been|"
-    rf" be)?(?: not|n't)?(?: been| be)? ?(?:missing|unavailable|failed|load\b|not (?:provided|attached|loaded|"
+    rf" be)?(?: not|n't)?(?: been| be)? ?(?:missing(?! (?!from|in|and|or|so|here)\w)|"
+    rf"unavailable|failed|load\b|not (?:provided|attached|loaded|"
     rf"visible|available|included|accessible|uploaded))",
     r"\b(?:please|kindly|could you|can you|would you|you need to|you'll need to|if you)(?: \w+){0,2} (?:provide|"
     r"upload|attach|share|send|supply|resend|re-upload|reupload|clarify|describe)\b",
@@ -35,7 +36,7 @@ _REFUSALS: Final = (
     rf"\bwhere is the {_IMAGE}",
     rf"\b{_IMAGE} (?:didn't|did not|never) (?:come through|come up|arrive|upload|attach|get through|reach)\b|"
     rf"\b{_IMAGE} (?:failed|fails|refused|seems|appears) to (?:load|open|display|be (?:missing|broken|corrupt\w*|empty|"
-    r"unavailable))|"
+    r"unavailable))(?! (?:of|a|any|people)\b)|"
     rf"\b{_IMAGE} (?:isn't|is not|wasn't|was not|hasn't been|has not been|didn't|did not|doesn't|does not|won't) "
     r"(?:loading|load|loaded|visible|available|provided|attached|uploaded|displayed|accessible)\b",
     rf"\b(?:need|require) (?:to see )?(?:the|an|your) (?:actual )?{_IMAGE}\b|"
@@ -156,7 +157,8 @@ _REFUSALS: Final = (
     rf"|\b{_IMAGE} (?:is not|isn't) (?:showing|displaying|appearing)(?: up)? for me"
     rf"|\b{_IMAGE} not (?:available|loaded|found|"
     r"provided|attached|uploaded|received)|\bnothing (?:is |was )?(?:attached|uploaded|provided)|\black the ability"
-    r"|\b(?:have|has) no (?:way|ability|means) (?:to|of)|\bcontent (?:was |is |has been )?(?:filtered|blocked|removed)"
+    r"|\bi (?:\w+ )?have no (?:way|ability|means) (?:to|of)"
+    r"|\bcontent (?:was |is |has been )?(?:filtered|blocked|removed)"
     r"|\b(?:can't|cannot|won't) discuss"
     r"|(?:not|n't) feel (?:able|qualified|confident enough) to"
     r"|\bi(?:'m| am) not (?:allowed|permitted|supposed|designed|qualified) to\b"

@@ -153,7 +153,8 @@ def _states_certainty(number: Number) -> bool:
 def _is_contrast(number: Number, numbered: NumberedText) -> bool:
     """Return whether a number is only named as what the score is not, beside the score."""
     contrast = _last(CONTRASTS, number.clause_before)
-    if contrast and len(_WORD.findall(number.clause_before[contrast.end() :])) <= 4:
+    between = number.clause_before[contrast.end() :] if contrast else ":"
+    if ":" not in between and len(_WORD.findall(between)) <= 3:
         return True
     if CONTRASTS_AFTER.match(number.after):
         return True
