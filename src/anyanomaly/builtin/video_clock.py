@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 from statistics import median
+from typing import Literal
 
 WRAP_TICKS = 2**33
 """MPEG transport and program streams count time in 33 bits; after 26.5 hours at 90 kHz the count starts again."""
@@ -33,7 +34,7 @@ MAX_REPEATS = 3
 class Discontinuity:
     """A place where stamps do not continue: a restart, a gap that was closed, or a time without frames."""
 
-    kind: str  # "restart", "closed gap" or "gap"
+    kind: Literal["restart", "closed gap", "gap"]
     time_s: float  # of the last frame before it, on the timeline, seconds
     length_s: float = 0.0  # of a gap
 

@@ -87,9 +87,9 @@ def choose_stream(container: InputContainer, uri: str, number: int | None) -> Vi
     streams = container.streams.video
     if number is not None:
         if number >= len(streams):
+            advice = f"Use a number from 0 to {len(streams) - 1}" if len(streams) > 1 else "Omit --reader.stream"
             raise VideoError(
-                f"{uri} has {_count(len(streams), 'video stream')}, so there is no stream {number}. "
-                f"Use --reader.stream with a number from 0."
+                f"{uri} has {_count(len(streams), 'video stream')}, so there is no stream {number}. {advice}."
             )
         stream = streams[number]
     else:

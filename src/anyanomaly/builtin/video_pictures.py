@@ -19,7 +19,6 @@ from anyanomaly.types import ImageArray
 _LAYOUTS: dict[str, tuple[Any, int]] = {"bgr24": (np.uint8, 3), "bgra": (np.uint8, 4), "rgb48le": ("<u2", 3)}
 """Packed formats of FFmpeg with type and number of values per pixel; its conversion to bgr24 is finer than to rgb24."""
 
-
 _MATRICES = frozenset({0, 1, 2, 4, 5, 6, 7, 9})
 """Matrices (AVColorSpace) that FFmpeg's scaler knows: RGB, BT.709, unknown, FCC, BT.601 twice, SMPTE 240M, BT.2020."""
 

@@ -10,7 +10,6 @@ from anyanomaly.builtin.video_clock import Clock, Discontinuity
 MAX_PLACES = 20
 """A sentence names this many places, and counts the more."""
 
-
 JOINT_S = 1.0
 """A damaged packet belongs to a joint of recordings that follows within this time, seconds."""
 

@@ -42,8 +42,8 @@ def read_cache_sizes(header: Mapping[str, Any]) -> CacheSizes:
 
 def _recurrent_layers(value: Any, kv_heads: list[int]) -> list[bool]:
     """Return for each layer whether it has a recurrent state in place of keys and values."""
-    if marks := value("attention.recurrent_layers", []):
-        return [bool(mark) for mark in marks[: len(kv_heads)]]
+    if flags := value("attention.recurrent_layers", []):
+        return [bool(flag) for flag in flags[: len(kv_heads)]]
     if value("ssm.inner_size") and (interval := value("full_attention_interval", 4)):
         return [bool((layer + 1) % interval) for layer in range(len(kv_heads))]
     return [count == 0 for count in kv_heads]
