@@ -27,12 +27,12 @@ PRESETS = (
     ("qwen35", "Qwen3.5 4B", 4, "Qwen35Options", 3.4, "Apache-2.0"),
     ("internvl35", "InternVL3.5 4B", 4, "InternVl35Options", 3.4, "Apache-2.0"),
     ("minicpm", "MiniCPM-V 2.6", 4, "MiniCpmOptions", 6, "see its page"),
-    ("minicpm46", "MiniCPM-V 4.6", 4, "MiniCpm46Options", 1.6, "see its page"),
+    ("minicpm46", "MiniCPM-V 4.6", 4, "MiniCpm46Options", 1.6, "Apache-2.0"),
     ("gemma4", "Gemma 4 E2B", 4, "Gemma4Options", 4.1, "see its page"),
     ("smolvlm", "SmolVLM2 2.2B", 4, "SmolVlmOptions", 2, "Apache-2.0"),
     ("smolvlm-256m", "SmolVLM2 256M", 8, "SmolVlm256mOptions", 0.4, "Apache-2.0"),
     ("smolvlm-500m", "SmolVLM2 500M", 8, "SmolVlm500mOptions", 0.6, "Apache-2.0"),
-    ("lfm2", "LFM2-VL 1.6B", 8, "Lfm2Options", 2.1, "see its page"),
+    ("lfm2", "LFM2-VL 1.6B", 8, "Lfm2Options", 2.1, "LFM Open License"),
     ("glm46v", "GLM-4.6V-Flash 9B", 4, "Glm46vOptions", 7.2, "MIT"),
 )
 
