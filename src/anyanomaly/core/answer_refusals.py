@@ -47,7 +47,7 @@ _REFUSALS: Final = (
     r"\bkein bild(?=[.,!]|$)|\bpas d'image(?=[.,!]|$)|\bno hay (?:ninguna )?imagen(?=[.,!]|$)|"
     r"\bnão há (?:nenhuma )?imagem(?=[.,!]|$)|\bnon c'è (?:alcuna |nessuna )?immagine(?=[.,!]|$)|"
     r"\bнет изображени[ея](?=[.,!]|$)|لا توجد صورة(?=[.,!]|$)|\bgörüntü yok(?=[.,!]|$)|"
-    r"\bkhông có (?:hình ảnh|ảnh)(?=[.,!]|$)",
+    r"\bkhông có (?:hình ảnh|ảnh)(?: nào)?(?=[.,!]|$)",
     r"\bi (?:won't|will not|refuse|decline|must decline|must refuse|have to decline)|\bagainst my (?:polic|"
     r"guideline|programming)|"
     r"\bnot (?:comfortable|appropriate)\b|\bi (?:don't|do not) know\b",
@@ -152,7 +152,8 @@ _REFUSALS: Final = (
     r"|\btidak (?:dapat|bisa) (?:melihat gambar|menentukan|membantu|menilai|memberikan)|\b(?:mohon|"
     r"silakan) (?:berikan|unggah|kirim)|\bне можу (?:визначити|оцінити|переглянути|допомогти)|\bнадайте зображення",
     # No image, and no help
-    r"\bforg[eo]t(?:ten)? to (?:attach|upload|include|send|provide)|\bcan only (?:analy[sz]e|read|see|interpret) text"
+    r"\bforg[eo]t(?:ten)? to (?:attach|upload|include|send|provide)|\bcan only (?:analy[sz]e|read|see|interpret|"
+    r"process|handle) text|\bcan only (?:help|assist|work|deal) with (?:text|written|words|language)"
     rf"|(?:^|[.!] )no {_IMAGE}(?=[.,;!]|$)"
     rf"|\b{_IMAGE} (?:is not|isn't) (?:showing|displaying|appearing)(?: up)? for me"
     rf"|\b{_IMAGE} not (?:available|loaded|found|"
