@@ -58,13 +58,15 @@ class Summary:
         times = f"{self.first_s:.2f} to {self.last_s:.2f} s"
         return f"{self.n_frames}, {times}, {self.size[0]}x{self.size[1]}, {self.orientation}"
 
-    def equals(self, other: Summary) -> bool:
+    def equals(self, reference: Summary) -> bool:
         """Return whether two readers agree; an unknown orientation agrees with all."""
-        is_same_time = max(abs(self.last_s - other.last_s), abs(self.first_s - other.first_s)) <= TIME_TOLERANCE_S
-        is_same_shape = self.size == other.size and (
-            self.orientation == other.orientation or "-" in (self.orientation, other.orientation)
+        is_same_time = (
+            max(abs(self.last_s - reference.last_s), abs(self.first_s - reference.first_s)) <= TIME_TOLERANCE_S
         )
-        return self.n_frames == other.n_frames and is_same_time and is_same_shape
+        is_same_shape = self.size == reference.size and (
+            self.orientation == reference.orientation or "-" in (self.orientation, reference.orientation)
+        )
+        return self.n_frames == reference.n_frames and is_same_time and is_same_shape
 
 
 def summarise(frames: Iterable[tuple[float, Any]], has_corners: bool) -> Summary:
@@ -77,8 +79,8 @@ def summarise(frames: Iterable[tuple[float, Any]], has_corners: bool) -> Summary
     if last_image is None:
         return Summary()
     height, width, _ = last_image.shape
-    shown = orientation(last_image) if has_corners else "-"
-    return Summary(len(times_s), times_s[0], times_s[-1], (width, height), shown)
+    direction = orientation(last_image) if has_corners else "-"
+    return Summary(len(times_s), times_s[0], times_s[-1], (width, height), direction)
 
 
 def pixel_difference(path: Path) -> int:

@@ -106,10 +106,11 @@ def compare(name: str, path: Path, repeats: int) -> list[dict[str, object]]:
     rows = []
     for reader in READERS:
         wall_s = statistics.median(run.wall_s for run in runs[reader])
-        pairs = {other: list(zip(runs[reader], runs[other], strict=True)) for other in ("OpenCV", "ffmpeg")}
         ratios = {
-            other: statistics.median(right.wall_s / left.wall_s for left, right in both)
-            for other, both in pairs.items()
+            baseline: statistics.median(
+                base_run.wall_s / run.wall_s for run, base_run in zip(runs[reader], runs[baseline], strict=True)
+            )
+            for baseline in ("OpenCV", "ffmpeg")
         }
         rows.append(
             {

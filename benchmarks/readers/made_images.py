@@ -51,8 +51,8 @@ def make_image(name: str, folder: Path) -> Path:
     if path.exists():
         return path
     if name in ANIMATIONS:
-        first, *others = [_picture(number) for number in range(12)]
-        first.save(path, save_all=True, append_images=others, duration=80, **ANIMATIONS[name])
+        first, *next_pictures = [_picture(number) for number in range(12)]
+        first.save(path, save_all=True, append_images=next_pictures, duration=80, **ANIMATIONS[name])
         return path
     mode, options = STILLS[name]
     picture = _picture(0)

@@ -19,9 +19,7 @@ def needs_program(name: str) -> str:
     path = shutil.which(name)
     if path:
         return path
-    test = os.environ["PYTEST_CURRENT_TEST"].split()[
-        0
-    ]  # in the reason, because pytest lists skipped tests without names
+    test, *_ = os.environ["PYTEST_CURRENT_TEST"].split()  # pytest lists skipped tests by their reasons, without names
     reason = f"{test} needs the program {name}; install it with: sudo apt-get install {PACKAGES[name]}"
     if os.environ.get(REQUIRED):
         pytest.fail(reason)

