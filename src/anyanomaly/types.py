@@ -273,7 +273,7 @@ class Event:
 class Notice:
     """What a user should know about a video: what is unusual about it, or what could not be read."""
 
-    video: str  # `Video.id`
+    video: str  # `Video.id`; the URI of one that cannot be opened
     message: str  # one sentence
 
 

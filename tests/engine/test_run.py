@@ -97,7 +97,7 @@ def test_a_video_that_breaks_off_is_scored_so_far_reported_and_the_next_one_read
     ran = run(settings(), FakeBackend(), readers=[ListReader(60, breaks_at=30), ListReader(12)])
     lines = [each for each in ran if isinstance(each, Timeline)]
     assert [(line.video.id, len(line.raw)) for line in lines] == [("v0", 30), ("v1", 12)]
-    assert ran.report.problems == ["v0 stops at frame 30."]
+    assert [problem.message for problem in ran.report.problems] == ["v0 stops at frame 30."]
 
 
 def test_an_endless_source_gives_scores_pieces_and_events_as_they_happen() -> None:

@@ -69,7 +69,7 @@ def test_a_section_without_frames_is_a_problem() -> None:
     ran = run(SectionReader((60.0, 70.0)))
     assert list(ran) == []
     (problem,) = ran.report.problems
-    assert "v has no frame from 60 s to 70 s" in problem
+    assert "v has no frame from 60 s to 70 s" in problem.message
 
 
 def test_notices_are_reported_once_and_written_after_the_results() -> None:

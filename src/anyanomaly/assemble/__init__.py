@@ -62,4 +62,4 @@ def run(
             if isinstance(outcome, Event | Timeline):
                 yield outcome
     if pipeline.report.problems:
-        raise VideoError(" ".join(pipeline.report.problems))
+        raise VideoError(" ".join(problem.message for problem in pipeline.report.problems))

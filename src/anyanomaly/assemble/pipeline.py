@@ -32,7 +32,7 @@ from anyanomaly.engine.store import AnswerStore
 from anyanomaly.errors import UsageError, VideoError
 from anyanomaly.registry import Registry
 from anyanomaly.specs import BackendSpec
-from anyanomaly.types import Segment, Video
+from anyanomaly.types import Notice, Segment, Video
 
 
 class Pipeline:
@@ -170,19 +170,19 @@ class Pipeline:
 
         An engine that reserves a fraction of the free GPU memory then does not count what the encoder needs.
         """
-        errors: list[VideoError] = []
+        errors: dict[str, VideoError] = {}  # by URI
         for uri, reader in self._readers:
             self._stack.enter_context(reader)
             try:
                 video = reader.probe(uri)
             except VideoError as error:
-                errors.append(error)
+                errors[uri] = error
             else:
                 video = replace(video, section=self.config.run.section)
                 self._sources.append((reader, replace(video, id=self._ids[uri]) if self._ids else video))
         if errors and not self._sources:
-            raise errors[0]
-        self.report.problems = [str(error) for error in errors]
+            raise next(iter(errors.values()))
+        self.report.problems = [Notice(uri, str(error)) for uri, error in errors.items()]
         if self._ids is None:
             self._sources = distinguish_ids(self._sources)
         for component in (*self._sinks, self.encoder, self.selector, *self.contexts, self.backend):

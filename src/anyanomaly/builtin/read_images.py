@@ -28,7 +28,9 @@ class ImageReader(Reader[ImageReaderOptions]):
 
     def __init__(self, options: ImageReaderOptions) -> None:
         super().__init__(options)
-        self._notices: dict[str, tuple[str, ...]] = {}
+        self._remarks: dict[
+            str, dict[str, list[str]]
+        ] = {}  # by URI: the images that each remark is about, in what was read last
 
     def probe(self, uri: str) -> Video:
         """Describe a folder, a glob or a file; the first readable image gives the size of all.
@@ -54,6 +56,7 @@ class ImageReader(Reader[ImageReaderOptions]):
 
         :raises VideoError: at the end, when images could not be read; they are skipped.
         """
+        remarks = self._remarks[video.uri] = {}
         sequence = _open(video.uri)
         times_s = sequence.times_s(video.fps)
         begin_s, end_s = video.section
@@ -63,7 +66,6 @@ class ImageReader(Reader[ImageReaderOptions]):
         first = bisect_left(times_s, begin_s)
         indices = range(start + max(0, -(-(first - start) // every)) * every, end, every)
         errors: list[VideoError] = []
-        remarks: dict[str, list[str]] = {}  # the names of the images that each is about
         for index, picture in zip(indices, sequence.pictures(indices.start, every), strict=False):
             if isinstance(picture, VideoError):
                 errors.append(picture)
@@ -72,7 +74,6 @@ class ImageReader(Reader[ImageReaderOptions]):
             is_other_size = scaled_size(width, height, self.options.max_side) != (video.width, video.height)
             for remark in (*picture.remarks, *(OTHER_SIZE,) * is_other_size):
                 remarks.setdefault(remark, []).append(picture.name)
-                self._notices[video.uri] = tuple(_notice(remark, names, video.uri) for remark, names in remarks.items())
             image = fit(picture.image, (video.width, video.height))
             yield Frame(video, index, times_s[index], image, end if index == indices[-1] else None)
         if errors:
@@ -82,8 +83,9 @@ class ImageReader(Reader[ImageReaderOptions]):
             )
 
     def notices(self, video: Video) -> tuple[str, ...]:
-        """Return what was unusual about the images read so far, one sentence each."""
-        return self._notices.get(video.uri, ())
+        """Return what was unusual about the images that were read last, one sentence each."""
+        remarks = self._remarks.get(video.uri, {})
+        return tuple(_notice(remark, names, video.uri) for remark, names in remarks.items())
 
 
 def _notice(remark: str, names: list[str], uri: str) -> str:

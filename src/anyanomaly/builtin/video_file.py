@@ -15,6 +15,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from anyanomaly.builtin.video_report import count_noun
 from anyanomaly.errors import VideoError
 
 FORMATS = (
@@ -89,11 +90,11 @@ def choose_stream(container: InputContainer, uri: str, number: int | None) -> Vi
         if number >= len(streams):
             advice = f"Use a number from 0 to {len(streams) - 1}" if len(streams) > 1 else "Omit --reader.stream"
             raise VideoError(
-                f"{uri} has {_count(len(streams), 'video stream')}, so there is no stream {number}. {advice}."
+                f"{uri} has {count_noun(len(streams), 'video stream')}, so there is no stream {number}. {advice}."
             )
         stream = streams[number]
     else:
-        candidates = [stream for stream in streams if not stream.disposition & _NO_PICTURE]
+        candidates = _moving_pictures(container)
         if not candidates:
             contents = "a cover picture, but no video" if streams else "no video stream"
             raise VideoError(f"{uri} holds {contents}. Check that it is the right file.")
@@ -113,7 +114,7 @@ def choose_stream(container: InputContainer, uri: str, number: int | None) -> Vi
 
 def describe_choice(container: InputContainer, stream: VideoStream, uri: str) -> str:
     """Return a notice that the file has several video streams, or nothing."""
-    streams = [candidate for candidate in container.streams.video if not candidate.disposition & _NO_PICTURE]
+    streams = _moving_pictures(container)
     if len(streams) < 2:
         return ""
     number = container.streams.video.index(stream)
@@ -138,6 +139,11 @@ def expected_frames(stream: VideoStream) -> int | None:
     return max(1, min(stream.frames, round(stream.duration * stream.time_base * stream.average_rate)))
 
 
+def _moving_pictures(container: InputContainer) -> list[VideoStream]:
+    """Return the video streams without cover pictures and thumbnails."""
+    return [stream for stream in container.streams.video if not stream.disposition & _NO_PICTURE]
+
+
 def _preference(stream: VideoStream) -> tuple[bool, bool, int, int]:
     context = stream.codec_context  # None: no decoder
     pixels = context.width * context.height if context else 0
@@ -154,7 +160,3 @@ def _codec_name(container: InputContainer, stream: VideoStream) -> str:
         av.logging.set_level(level)
     match = re.search(rf"Stream #0:{stream.index}\b.*?Video: (?:none \()?([^\s,]+)", description)
     return match[1] if match else "unknown"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

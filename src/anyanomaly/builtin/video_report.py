@@ -44,12 +44,12 @@ def describe_damage(damage: Damage, clock: Clock, uri: str) -> str:
     n_lost = max(damage.n_lost + damage.n_lost_at_end, damage.n_refused)
     parts = []
     if damage.breaks_off:
-        parts.append(f"breaks off after {_count(clock.n_frames, 'frame')} ({clock.last_s:.2f} s)")
+        parts.append(f"breaks off after {count_noun(clock.n_frames, 'frame')} ({clock.last_s:.2f} s)")
     if n_lost:
         place = "at the end" if damage.first_lost_s is None else f"first before {damage.first_lost_s:.2f} s"
-        parts.append(f"has {_count(n_lost, 'corrupt packet')} without a frame ({place})")
+        parts.append(f"has {count_noun(n_lost, 'corrupt packet')} without a frame ({place})")
     if damaged_s:
-        parts.append(f"has {_count(len(damaged_s), 'damaged frame')} (first at {damaged_s[0]:.2f} s)")
+        parts.append(f"has {count_noun(len(damaged_s), 'damaged frame')} (first at {damaged_s[0]:.2f} s)")
     if not parts:
         return ""
     return f"{uri} {' and '.join(parts)}. All frames that could be read were used; copy or export the file again."
@@ -67,7 +67,7 @@ def describe_stream(clock: Clock, changes: Changes, uri: str, fps: float) -> lis
     ]
     if changes.new_sizes:
         (width, height), time_s = changes.new_sizes[0]
-        more = f" and {_count(len(changes.new_sizes) - 1, 'more time')}" if len(changes.new_sizes) > 1 else ""
+        more = f" and {count_noun(len(changes.new_sizes) - 1, 'more time')}" if len(changes.new_sizes) > 1 else ""
         notices.append(
             f"{uri} changes its size at {time_s:.2f} s{more}, from {changes.size[0]}x{changes.size[1]} to "
             f"{width}x{height}: all frames are scaled to the first size."
@@ -82,7 +82,7 @@ def _describe_kind(places: Sequence[Discontinuity]) -> str:
     length = "" if kind == "restart" else " (by {0:.2f} s)" if kind == "closed gap" else " (for {0:.2f} s)"
     listed = ", ".join(f"{place.time_s:.2f} s{length.format(place.length_s)}" for place in places[:MAX_PLACES])
     if len(places) > MAX_PLACES:
-        listed += f" and {_count(len(places) - MAX_PLACES, 'more place')}"
+        listed += f" and {count_noun(len(places) - MAX_PLACES, 'more place')}"
     match kind:
         case "restart":
             return f"timestamps jump back after {listed}; the frames after that follow without a gap."
@@ -92,5 +92,6 @@ def _describe_kind(places: Sequence[Discontinuity]) -> str:
             return f"there are no frames after {listed}; the times are kept."
 
 
-def _count(number: int, noun: str) -> str:
+def count_noun(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it needs one."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

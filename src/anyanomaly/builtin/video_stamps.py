@@ -64,7 +64,7 @@ class PacketStamps:
 
     def count_lost(self, stamp: int | None) -> int:
         """Return how many packets with stamps between the last frame and this one gave no frame."""
-        if stamp is None or not self.counts_losses:
+        if stamp is None:
             return 0
         if any(stamp in run for run in self._runs):
             while stamp not in self._runs[0]:

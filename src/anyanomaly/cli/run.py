@@ -86,15 +86,14 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
         if pipeline.report.speed:
             print_message(_describe_speed(pipeline.report.speed))
     _print_notices(pipeline.report.notices, as_json, call.quiet)
-    for problem_text in pipeline.report.problems:
-        print_message(f"anyanomaly: {problem_text}")
+    _print_notices(pipeline.report.problems, as_json, quiet=False)
     if pipeline.report.problems:
         return InputError.exit_code
     return EVENTS_FOUND if fail_on_event and pipeline.report.n_events else 0
 
 
 def _print_notices(notices: Sequence[Notice], as_json: bool, quiet: bool) -> None:
-    """Print what readers noticed on standard error, and as JSON lines among the events."""
+    """Print what readers noticed or could not read on standard error, and as JSON lines among the events."""
     from dataclasses import asdict
 
     for notice in notices:

@@ -40,9 +40,9 @@ class RunReport:
     n_reused: int = 0  # queries answered from the store, or by an equal query of this run
     n_answers: int = 0  # to questions for a score
     n_unreadable: int = 0  # of these, how many have no readable score
-    unreadable_example: str = ""  # the beginning of the first unreadable answer
+    unreadable_example: str = ""  # the beginning of the first unreadable answer; ONLY_THOUGHTS: it ends in its thoughts
     mean_mass: float | None = None  # mean probability of the allowed answers, 0 to 1; None: scores are read from words
-    problems: list[str] = field(default_factory=list)  # one sentence per video that could not be read in full
+    problems: list[Notice] = field(default_factory=list)  # one per video that could not be read in full
     notices: list[Notice] = field(default_factory=list)  # what readers noticed, though nothing failed
     speed: Speed | None = None  # None: no clock ran
 
@@ -148,12 +148,11 @@ class Run:
     def _track(self, items: Iterable[SegmentScore | VideoEnd]) -> Iterator[Outcome]:
         for item in items:
             if isinstance(item, VideoEnd):
-                if item.problem:
-                    self.report.problems.append(item.problem)
+                problems = [Notice(item.video.id, item.problem)] if item.problem else []
+                self.report.problems += problems
                 self.report.notices += item.notices
                 if tracker := self._trackers.pop(item.video.id, None):
                     yield from self._emit(tracker.finish())
-                    problems = (Notice(item.video.id, item.problem),) if item.problem else ()
                     self._write_notices((*item.notices, *problems))
                 continue
             tracker = self._trackers.setdefault(item.video.id, Tracker(item.video, self._settings))

@@ -105,7 +105,8 @@ class DatasetRun:
                 groups.setdefault(self._texts[source[1].id], []).append(source)
             for texts, sources in groups.items():
                 yield from self._run_group(texts, sources)
-            self._problems = list(dict.fromkeys([*self.pipeline.report.problems, *self._problems]))
+            messages = [problem.message for problem in self.pipeline.report.problems]
+            self._problems = list(dict.fromkeys([*messages, *self._problems]))
 
     def check_readable(self) -> None:
         """:raises BackendError: when the fraction of unreadable answers is above the run's limit."""

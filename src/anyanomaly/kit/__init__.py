@@ -44,7 +44,6 @@ from anyanomaly.kit.thinking import (
     ThinkingGuard,
     ThinkingOptions,
     check_scoring,
-    opening_text,
     starts_with_thinking,
     thinks_in_special_tokens,
 )
@@ -82,7 +81,6 @@ __all__ = [
     "limit_gemma_tokens",
     "model_identity",
     "no_area_error",
-    "opening_text",
     "own_code_error",
     "release",
     "require_loaded",

@@ -117,7 +117,7 @@ class ChatThinking:
 
         Without it, thoughts that are cut off would look like an answer.
         """
-        return f"{opening_text(_after(prompt, question))}{text}"
+        return f"{_opening_text(_after(prompt, question))}{text}"
 
 
 def closing_text(prompt_end: str) -> str:
@@ -138,7 +138,7 @@ def closing_text(prompt_end: str) -> str:
     return f"{closing}\n" if last_line.count("<") == 1 else closing
 
 
-def opening_text(prompt_end: str) -> str:
+def _opening_text(prompt_end: str) -> str:
     """Return the marker of the thoughts that a prompt opens at its end; "" when none are open."""
     closing = open_marker(prompt_end)
     openings = (opening for opening, usual_closing in MARKERS if closing.startswith(usual_closing))
@@ -196,9 +196,9 @@ class ThinkingGuard:
                 self._n_checks += 1
                 words = answer_in_words(replace(query, sampling=Sampling(max_tokens=_CHECK_TOKENS)))
                 if starts_with_thinking(words.text):
-                    raise self.error()
+                    raise self._error()
 
-    def error(self) -> BackendError:
+    def _error(self) -> BackendError:
         """Return the error for a model that thinks before it answers."""
         return BackendError(
             f"{self._model} thinks before it answers although --backend.thinking is off, so the first tokens of its "

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -98,12 +99,16 @@ def _number_of(path: Path) -> str:
 def _interval_source(path: Path) -> LabelSource:
     """Return intervals of frames that count from 1, both included: a row of starts and a row of ends per video."""
 
-    def read(index: int) -> Spans:
+    @cache
+    def load() -> Sequence[Any]:
         cells = read_cells(path, "gt")
         if len(cells) != len(NAMES):
             raise DatasetError(f"{path} has intervals of {len(cells)} videos, but Avenue has {len(NAMES)}.")
+        return cells
+
+    def read(index: int) -> Spans:
         where = f"{path}, video {NAMES[index]}"
-        intervals = np.asarray(cells[index], np.float64)
+        intervals = np.asarray(load()[index], np.float64)
         if intervals.size in (0, 2):  # none, or one as a row or a column
             intervals = intervals.reshape(2, -1)
         if intervals.shape[0] != 2:
@@ -117,12 +122,17 @@ def _interval_source(path: Path) -> LabelSource:
 def _array_source(path: Path) -> LabelSource:
     """Return the labels of all videos, one after the other in the order of their names."""
 
-    def read(index: int) -> Labels:
+    stops = list(accumulate(FRAME_COUNTS))
+
+    @cache
+    def load() -> Labels:
         labels = parse_labels(read_npy(path), str(path))
-        if len(labels) != sum(FRAME_COUNTS):
-            raise DatasetError(f"{path} has {len(labels)} labels, but Avenue's test videos have {sum(FRAME_COUNTS)}.")
-        stops = list(accumulate(FRAME_COUNTS))
-        return labels[stops[index] - FRAME_COUNTS[index] : stops[index]]
+        if len(labels) != stops[-1]:
+            raise DatasetError(f"{path} has {len(labels)} labels, but Avenue's test videos have {stops[-1]}.")
+        return labels
+
+    def read(index: int) -> Labels:
+        return load()[stops[index] - FRAME_COUNTS[index] : stops[index]]
 
     readers = {name: partial(read, index) for index, name in enumerate(NAMES)}
     return LabelSource("labels per frame of Hasan and Liu et al.", path, readers)

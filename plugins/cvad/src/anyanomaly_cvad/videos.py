@@ -67,11 +67,11 @@ def match_videos(labelled_names: Iterable[str], paths_by_name: Mapping[str, list
     """
     names = sorted(set(labelled_names))
     similar_names: dict[str, list[str]] = {}  # by key, of the videos whose exact name has no labels
-    for name in sorted(set(paths_by_name) - set(names)):
+    unlabelled = set(paths_by_name) - set(names)
+    for name in sorted(unlabelled):
         similar_names.setdefault(name_key(name), []).append(name)
     findings = []
     videos: dict[str, Path] = {}
-    unlabelled = set(paths_by_name) - set(names)
     renamed: list[str] = []
     for name in names:
         similar = [] if name in paths_by_name else similar_names.get(name_key(name), [])

@@ -71,15 +71,10 @@ class InternVlTiles(NamedTuple):
 
     def prepare(self, image: ImageArray, number: int) -> PreparedImage:
         """Return the tiles row by row, and the complete image at a tile's size."""
-        counts = range(1, self.max_tiles + 1)
-        grids = [(columns, rows) for columns, rows in product(counts, counts) if self._allows(columns * rows)]
-        rows, columns = nearest_grid(image, grids, self.tile)
+        rows, columns = nearest_grid(image, self.min_tiles, self.max_tiles, self.tile)
         tiles = cut(resize(image, (rows * self.tile, columns * self.tile), "bicubic"), rows, columns)
         parts = [*tiles, resize(image, (self.tile, self.tile), "bicubic")] if len(tiles) > 1 else tiles
         return PreparedImage(f"<img>{IMAGE * len(parts)}</img>", parts)
-
-    def _allows(self, n_tiles: int) -> bool:
-        return self.min_tiles <= n_tiles <= self.max_tiles
 
 
 class Lfm2Tiles(NamedTuple):
@@ -101,13 +96,7 @@ class Lfm2Tiles(NamedTuple):
         overview = resize(image, self.sizing.size(height, width), "bilinear")
         if not self._is_too_large(height, width):
             return PreparedImage(f"<|image_start|>{IMAGE}<|image_end|>", [overview])
-        counts = range(1, self.max_tiles + 1)
-        grids = [
-            (columns, rows)
-            for columns, rows in product(counts, counts)
-            if self.min_tiles <= columns * rows <= self.max_tiles
-        ]
-        rows, columns = nearest_grid(image, grids, self.tile)
+        rows, columns = nearest_grid(image, self.min_tiles, self.max_tiles, self.tile)
         tiles = cut(resize(image, (rows * self.tile, columns * self.tile), "bilinear"), rows, columns)
         places = product(range(1, rows + 1), range(1, columns + 1))
         text = "".join(f"<|img_row_{row}_col_{column}|>{IMAGE}" for row, column in places)
@@ -176,13 +165,15 @@ class MiniCpmSlices(NamedTuple):
                 yield from ((rows, n_slices // rows) for rows in range(1, n_slices + 1) if n_slices % rows == 0)
 
 
-def nearest_grid(image: ImageArray, grids: list[tuple[int, int]], tile: int) -> tuple[int, int]:
+def nearest_grid(image: ImageArray, min_tiles: int, max_tiles: int, tile: int) -> tuple[int, int]:
     """Return the (rows, columns) of the grid whose aspect ratio is nearest to that of ``image``.
 
     Of equally near grids the one with more tiles, as long as they cover less than twice the image's area.
 
-    :param grids: pairs of columns and rows. :param tile: side of a tile in pixels.
+    :param tile: side of a tile in pixels.
     """
+    counts = range(1, max_tiles + 1)
+    grids = [(columns, rows) for columns, rows in product(counts, counts) if min_tiles <= columns * rows <= max_tiles]
     height, width = image.shape[:2]
     nearest, least_difference = (1, 1), math.inf
     for columns, rows in sorted(grids, key=math.prod):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from anyanomaly.core.thinking import MARKERS, strip_thinking
 from anyanomaly.errors import BackendError
-from anyanomaly.kit import ChatThinking, Switches, Thinking, opening_text
+from anyanomaly.kit import ChatThinking, Switches, Thinking
 from anyanomaly_openai.options import Kind
 from anyanomaly_openai.server import Server
 
@@ -66,12 +66,13 @@ def find_answer_start(server: Server, model: str, kind: Kind, thinking: Thinking
     chat = ChatThinking(thinking, f"Model {model!r} on the server at {server.url}")
     switches = chat.switches(prompts.write, _QUESTION)
     prompt = prompts.write(switches)
-    closing = chat.close(prompt, _QUESTION).removeprefix(prompt)
+    closed_prompt = chat.close(prompt, _QUESTION)
+    closing = closed_prompt.removeprefix(prompt)
     if closing and kind == "llama.cpp":  # whose server else refuses an answer that the request begins
         switches = {"enable_thinking": False, **switches}
     start = AnswerStart(
         _template_fields(switches),
-        opening=opening_text(prompt.rpartition(_QUESTION)[2]) if enable else "",
+        opening=chat.complete_answer(closed_prompt, _QUESTION, ""),
         fingerprint=chat.fingerprint(prompts.write, _QUESTION),
     )
     if enable:

@@ -66,13 +66,12 @@ def inspect_model(options: VllmOptions, log: IO[bytes]) -> Model:
             arguments["mm_processor_kwargs"] = limit_pixels(image_processor, options, f"Model {options.model!r}")
         commit = str(getattr(config.hf_config, "_commit_hash", None) or "")
         revision = model_identity(options.model, commit or options.revision)
-        thinking: str = options.thinking
-        if processor is not None:
-            thinking = thinking_fingerprint(processor, ChatThinking(options.thinking, f"Model {options.model!r}"))
+        chat = ChatThinking(options.thinking, f"Model {options.model!r}")
+        thinking = options.thinking if processor is None else thinking_fingerprint(processor, chat)
         return Model(
             arguments,
             config.max_model_len,
-            QuerySizer(processor, tokenizer, options.thinking),
+            QuerySizer(processor, tokenizer, chat),
             choice_encoder(tokenizer),
             revision,
             _fingerprint(options, arguments["dtype"], config.quantization, revision, thinking),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from anyanomaly_transformers.api import encode_batch, refuse_special_tokens, render_prompt
 
-from anyanomaly.kit import ChatThinking, Thinking
+from anyanomaly.kit import ChatThinking
 from anyanomaly.types import Query
 
 FALLBACK_TOKENS = 4096  # assumed for a prompt that only vLLM's own code can encode
@@ -36,9 +36,9 @@ class QuerySizer:
     :param processor: of transformers; None when only vLLM's code can encode prompts.
     """
 
-    def __init__(self, processor: Any, tokenizer: Any, thinking: Thinking) -> None:
+    def __init__(self, processor: Any, tokenizer: Any, thinking: ChatThinking) -> None:
         self._processor = processor
-        self._thinking = ChatThinking(thinking)
+        self._thinking = thinking
         self.tokenizer = tokenizer
         self._prompt_tokens: dict[tuple[Any, ...], int] = {}
 
