@@ -230,6 +230,17 @@ def anyanomaly_register_encoders():
 """
 
 
+def test_notices_are_those_of_the_last_reading(tmp_path: Path) -> None:
+    for number in range(4):
+        picture(tmp_path / "cam", f"{number}.png", 9, (24, 32, 3) if number < 3 else (48, 32, 3))
+    reader = ImageReader(ImageReaderOptions(fps=1))
+    video = reader.probe(str(tmp_path / "cam"))
+    assert len(list(reader.frames(video))) == 4
+    assert len(reader.notices(video)) == 1
+    assert len(list(reader.frames(replace(video, section=(0.0, 2.5))))) == 3
+    assert reader.notices(video) == ()
+
+
 def test_a_run_reads_animations_and_folders_and_shows_notices(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

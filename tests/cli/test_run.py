@@ -97,6 +97,15 @@ def test_a_missing_video_beside_a_good_one(red: Cli) -> None:
     assert result.err.splitlines()[-1] == "anyanomaly: There is no video gone.scene."
 
 
+def test_json_names_what_could_not_be_read(red: Cli, folder: Path) -> None:
+    (folder / "cut.scene").write_text("32 20")
+    lines = [json.loads(line) for line in red("cut.scene", "gone.scene", "--json").out.splitlines()]
+    assert [(line["video"], line["message"]) for line in lines if line["type"] == "notice"] == [
+        ("gone.scene", "There is no video gone.scene."),
+        ("cut", "cut.scene breaks off: 20 of 32 frames could be read."),
+    ]
+
+
 def test_a_backend_that_dies_ends_the_run_with_its_message(red: Cli) -> None:
     result = red("--backend.fail", "engine", "--no-cache")
     assert result.code == 5
