@@ -97,14 +97,17 @@ def test_a_thinking_template_gives_the_scores_of_a_plain_one_with_the_same_text(
 
         monkeypatch.setattr(Server, "post", post_with_template)
         with OpenAiBackend(OpenAiOptions(base_url=server[1], retries=0, thinking=thinking)) as backend:
-            scoring = [replace(QUERY, sampling=Sampling(choices=SCORES))] if thinking == "off" else []
+            scoring_id = QUERY.id._replace(context="scoring")  # answers are told apart by their ids
+            scoring = [replace(QUERY, id=scoring_id, sampling=Sampling(choices=SCORES))] if thinking == "off" else []
             return list(backend.answer_batch([*scoring, replace(QUERY, sampling=Sampling(max_tokens=6))]))
 
     (score, words), (same_score, same_words) = (
         answers(source, "off") for source in (template.source(), plain_template(template.off))
     )
     if template.text == "part.text":  # else no answer can be continued, and this random model generates none
-        _assert_equal_unless_negligible(score.logprobs or {}, same_score.logprobs or {})
+        assert score.logprobs is not None
+        assert same_score.logprobs is not None
+        _assert_equal_unless_negligible(score.logprobs, same_score.logprobs)
     assert (words.text, words.prompt_tokens) == (same_words.text, same_words.prompt_tokens)
     (on,), (same_on,) = (answers(source, "on") for source in (template.source(), plain_template(template.on)))
     assert (on.text, on.prompt_tokens) == (same_on.text, same_on.prompt_tokens)

@@ -74,8 +74,7 @@ class Scorer:
                 path = (*path, _token_id(step.token))
                 if path not in tokens_after:
                     break
-            if prefix not in logprobs:  # the server generated something else, and the prefix is likely
-                raise self._no_continuation()
+            logprobs.setdefault(prefix, dict.fromkeys(tokens, -math.inf))  # the server generated something else
         try:
             return dict(zip(choices, path_logprobs(answers, logprobs), strict=True))
         except (KeyError, ValueError) as error:
