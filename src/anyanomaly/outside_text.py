@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from anyanomaly.masking import mask_urls
+
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """They reorder the characters around them, so that a line reads as what it is not."""
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -15,8 +17,9 @@ _UNSAFE_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 def terminal_text(text: str) -> str:
     r"""Return ``text`` without what a terminal obeys: control, bidi and surrogate characters become escapes (``\x1b``).
 
-    Line feeds and tabs stay.
+    Line feeds and tabs stay. Passwords in addresses are masked.
     """
+    text = mask_urls(text)
     if text.isascii() and text.isprintable():
         return text
     return "".join(char if _is_safe(char) else char.encode("unicode_escape").decode("ascii") for char in text)

@@ -26,6 +26,7 @@ from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import InvalidOption, MissingRequirement, PluginLoadError, UsageError
+from anyanomaly.masking import mask_urls_in
 from anyanomaly.registry import Registry
 from anyanomaly.registry.auto import choose_backend
 from anyanomaly.specs import ComponentSpec
@@ -57,11 +58,11 @@ class ResolvedComponent:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Its name and all its options except secrets, JSON-ready."""
+        """Its name and all its options without secrets, JSON-ready."""
         secrets = {
             name for name in type(self.options).model_fields if isinstance(getattr(self.options, name), SecretStr)
         }
-        return {"name": self.name, **self.options.model_dump(mode="json", exclude=secrets)}
+        return {"name": self.name, **mask_urls_in(self.options.model_dump(mode="json", exclude=secrets))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
