@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +17,7 @@ from anyanomaly.cli.output import print_json, print_table
 from anyanomaly.config.load import find_file, load_settings, read_file
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement
+from anyanomaly.isolation import python_command
 from anyanomaly.specs import BackendSpec, ComponentSpec
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _list_devices() -> tuple[list[dict[str, str]], str]:
         return [{"name": "cpu", "what": "torch is not installed"}], ""
     try:
         output = subprocess.run(
-            [sys.executable, "-c", DEVICES], capture_output=True, text=True, timeout=120, check=True
+            python_command("-c", DEVICES), capture_output=True, text=True, timeout=120, check=True
         ).stdout
         devices: list[dict[str, str]] = json.loads(output)
         return devices, ""
