@@ -9,6 +9,6 @@ try:
 except OSError:  # the current folder does not exist any more
     pass
 
-from anyanomaly.cli import entry  # noqa: E402
+from anyanomaly.cli import entry
 
 entry()
