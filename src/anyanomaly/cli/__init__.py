@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from anyanomaly.cli.call import GLOBAL_OPTIONS, Call, completion_arguments
 from anyanomaly.errors import DISK_FULL, AnyAnomalyError, OutputError
+from anyanomaly.isolation import isolate_children
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -23,6 +24,7 @@ PIPE_CLOSED = 141
 
 def entry() -> None:
     """Run the command line and exit with its exit code."""
+    isolate_children()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
     sys.exit(main())
