@@ -45,7 +45,7 @@ from plugins.openai.tests.scripted_server import answer_correctly, serve
         ("http://host:http/v1", None),
         ("http://host:-1/v1", None),
         ("http://[::1/v1", None),
-        ("http://[::1%25eth0]/v1", None),
+        ("http://[fe80::1%25eth0]/v1", True),
         ("http://bob:pa/ss@host/v1", None),
         ("http://host/v1#part", None),
         ("https://xn--e28h.example/v1", True),
