@@ -59,9 +59,8 @@ class ResolvedComponent:
     @property
     def settings(self) -> dict[str, Any]:
         """Its name and all its options without secrets, JSON-ready."""
-        secrets = {
-            name for name in type(self.options).model_fields if isinstance(getattr(self.options, name), SecretStr)
-        }
+        fields = type(self.options).model_fields
+        secrets = {name for name in fields if isinstance(getattr(self.options, name), SecretStr)}
         return {"name": self.name, **mask_urls_in(self.options.model_dump(mode="json", exclude=secrets))}
 
 
