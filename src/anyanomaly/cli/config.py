@@ -12,7 +12,7 @@ import typer
 from anyanomaly.cli.app import new_app
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
-from anyanomaly.cli.output import print_message
+from anyanomaly.cli.output import print_line, print_message, print_toml
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.load import FILE_NAME, Settings, find_file, user_file
 from anyanomaly.config.model import RunConfig
@@ -41,7 +41,7 @@ def add(app: typer.Typer, call: Call) -> None:
             paths = f"./{FILE_NAME} and {user_file()}"
             print_message(f"There is no config file; searched {paths}. Write one with: anyanomaly config init")
         else:
-            print(file)
+            print_line(str(file))
 
     def init(target: Annotated[Path, typer.Argument(metavar="[FILE]", help="file to write")] = Path(FILE_NAME)) -> None:
         _init(target)
@@ -79,7 +79,7 @@ def _show(call: Call, settings: Settings) -> None:
         config = config.model_copy(update={"reader": config.reader.model_copy(update={"name": "auto"})})
     if (template := scoring_prompt(config, config.backend.name)) != config.prompt.name:
         origins["prompt.name"] = f"stands for {template}"
-    print(to_toml(config, origins), end="")
+    print_toml(to_toml(config, origins))
     with suppress(MissingRequirement):  # settings may be for another machine
         resolve_and_check(settings.config, registry)
 
@@ -92,7 +92,7 @@ def _init(target: Path) -> None:
         raise UsageError(f"{target} exists already and is not overwritten; name another file, or remove it.") from None
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror}.") from error
-    print(target)
+    print_line(str(target))
 
 
 def _list_defaults() -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.output import print_json, print_table
+from anyanomaly.cli.output import print_json, print_line, print_table
 from anyanomaly.config.load import find_file, load_settings, read_file
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement
@@ -218,9 +218,10 @@ def _print(report: dict[str, Any]) -> None:
     blocks["Problems"] = [("-", problem) for problem in report["problems"]]
     for title, rows in blocks.items():
         if rows:
-            print(title)
+            print_line(title)
             print_table(rows, "  ")
-    print(f"Next\n  {report['next']}")
+    print_line("Next")
+    print_line(f"  {report['next']}")
 
 
 def _size_text(cache: dict[str, Any]) -> str:
