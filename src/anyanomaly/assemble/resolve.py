@@ -9,12 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-
-from pydantic import SecretStr
 
 from anyanomaly.api.downloads import Download
 from anyanomaly.api.options import Options
@@ -58,10 +56,7 @@ class ResolvedComponent:
     @property
     def settings(self) -> dict[str, Any]:
         """Its name and all its options except secrets, JSON-ready."""
-        secrets = {
-            name for name in type(self.options).model_fields if isinstance(getattr(self.options, name), SecretStr)
-        }
-        return {"name": self.name, **self.options.model_dump(mode="json", exclude=secrets)}
+        return {"name": self.name, **self.options.public_values()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

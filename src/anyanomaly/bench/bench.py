@@ -155,7 +155,7 @@ def _terminate(process: subprocess.Popen[bytes]) -> None:
 
 def _describe_exit(log: Path, code: int) -> str:
     """Describe the exit of a process that sent no message about it, with the last line of its log."""
-    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
     causes = {-9: "killed (possibly out of memory)", -11: "crashed (segmentation fault)"}
     last_line = f"; last log line: {lines[-1].strip()[:200]}" if lines else ""
     return f"Its process ended: {causes.get(code, f'exit code {code}')}{last_line}. Full log: {log}"

@@ -43,7 +43,9 @@ def toml_value(value: Any) -> str:
     if isinstance(value, Mapping):
         pairs = (f"{toml_key(key)} = {toml_value(item)}" for key, item in value.items() if item is not None)
         return "{ " + ", ".join(pairs) + " }"
-    if isinstance(value, Sequence | Set):
+    if isinstance(value, Set):
+        value = sorted(value, key=repr)
+    if isinstance(value, Sequence):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return str(value)
 

@@ -222,9 +222,10 @@ class Registry:
         except AnyAnomalyError:
             raise
         except Exception as error:
+            reason = str(error).strip().partition("\n")[0] or target
             raise PluginLoadError(
                 f"{spec.role.capitalize()} '{spec.name}' of {self.provider(spec)} cannot be imported: "
-                f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else target}"
+                f"{type(error).__name__}: {reason}"
             ) from error
 
 
