@@ -141,7 +141,7 @@ def _run_job(job: Mapping[str, Any], registry: SharingRegistry, send: SendMessag
                 return
             with contextlib.suppress(OSError):  # the log may be on a full disk
                 traceback.print_exc()
-            first_line = next(iter(str(error).strip().splitlines()), "")
+            first_line = str(error).strip().partition("\n")[0]
             reason = f"{type(error).__name__}: {first_line}"
             send({"cell": number, "failed": reason, "code": BackendError.exit_code})
             return

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from anyanomaly.cli.call import Call
+from anyanomaly.cli.output import print_line
 from anyanomaly.registry import Problem
 
 COMMANDS = {
@@ -70,7 +71,7 @@ def _print_version(requested: bool) -> None:
     if requested:
         from anyanomaly import __version__
 
-        typer.echo(f"anyanomaly {__version__}")
+        print_line(f"anyanomaly {__version__}")
         raise typer.Exit
 
 

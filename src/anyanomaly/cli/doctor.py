@@ -14,7 +14,7 @@ import typer
 
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.notices import announce_file
-from anyanomaly.cli.output import print_json, print_table
+from anyanomaly.cli.output import print_json, print_line, print_table
 from anyanomaly.config.files import ConfigFile, find_file, read_file
 from anyanomaly.config.load import load_settings
 from anyanomaly.config.model import RunConfig
@@ -222,9 +222,10 @@ def _print(report: dict[str, Any]) -> None:
     blocks["Problems"] = [("-", problem) for problem in report["problems"]]
     for title, rows in blocks.items():
         if rows:
-            print(title)
+            print_line(title)
             print_table(rows, "  ")
-    print(f"Next\n  {report['next']}")
+    print_line("Next")
+    print_line(f"  {report['next']}")
 
 
 def _size_text(cache: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from anyanomaly.cli.output import print_message
 from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags
 from anyanomaly.config.files import find_file, read_file
 from anyanomaly.errors import DatasetError, InputError, MissingRequirement, UsageError
+from anyanomaly.outside_text import json_text
 
 if TYPE_CHECKING:
     from anyanomaly.api.dataset import Survey
@@ -185,7 +185,7 @@ def _evaluate(
         result = replace(result, seconds=round(time.perf_counter() - start, 1))
     try:
         for file in result_files:  # before printing: standard output may be closed
-            file.write(json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+            file.write(json_text(result.to_json(), indent=1) + "\n")
             file.close()
     finally:
         print_figures(result)
