@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from anyanomaly.cli.call import GLOBAL_OPTIONS, Call, completion_arguments
 from anyanomaly.cli.output import prepare_streams, print_message, start_logging
 from anyanomaly.errors import DISK_FULL, AnyAnomalyError, OutputError
+from anyanomaly.isolation import isolate_children
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -22,6 +23,7 @@ PIPE_CLOSED = 141
 
 def entry() -> None:
     """Run the command line and exit with its exit code."""
+    isolate_children()
     prepare_streams()
     sys.exit(main())
 

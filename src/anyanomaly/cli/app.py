@@ -18,7 +18,7 @@ COMMANDS = {
     "eval": "Measure one configuration on one labelled dataset.",
     "bench": "Run a recipe: a matrix of configurations, with tables and a plot of speed against AUC.",
     "plugins": "List, describe and check components.",
-    "config": "Print the settings, locate the config file, or write a new one.",
+    "config": "Print the settings, and locate, write or accept the config file.",
     "doctor": "Print what is installed, what is missing, and what to do next.",
 }
 

@@ -111,6 +111,8 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
         for cell in cells:
             print_fields(["done" if bench.ledger.get(cell) else "-", cell.label])
         return 0
+    if not call.quiet:
+        _announce_settings(recipe, call)
     sklearn_metrics()  # fail now, not after hours of inference
     if recipe.speed and not call.quiet:
         _warn_without_matplotlib()
@@ -160,6 +162,21 @@ def _describe_step(bench: Bench, step: Step, n_finished: int) -> str:
     aucs = [f"{name} {100 * mean.auc:.1f}" for name, mean in means.items() if mean and mean.auc is not None]
     speed = f"; {result.speed.throughput.paper_fps:.3g} frames/s" if result.speed else ""
     return f"{head} {'stored, ' if step.state == 'stored' else ''}AUC {', '.join(aucs) or 'none'}{speed}"
+
+
+def _announce_settings(recipe: Recipe, call: Call) -> None:
+    """Print which settings of the recipe would have to be accepted in a file of the current folder."""
+    from anyanomaly.config.files import describe_settings
+    from anyanomaly.config.trust import guarded_settings
+
+    axes = (recipe.backend, recipe.dataset, recipe.ablation)
+    configs = [recipe.config, *(entry.config for axis in axes for entry in axis if not entry.cited)]
+    names = {name: None for config in configs for name in guarded_settings(config, call.registry)}
+    if names:
+        settings = describe_settings(names)
+        print_message(
+            f"anyanomaly: the recipe sets {settings}: such settings can run code, send data, or access files."
+        )
 
 
 def _warn_without_matplotlib() -> None:
