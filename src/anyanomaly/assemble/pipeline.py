@@ -30,6 +30,7 @@ from anyanomaly.engine.run import Outcome, Run, RunReport
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.errors import UsageError, VideoError
+from anyanomaly.masking import mask_urls_in
 from anyanomaly.registry import Registry
 from anyanomaly.specs import BackendSpec
 from anyanomaly.types import Notice, Segment, Video
@@ -145,16 +146,17 @@ class Pipeline:
         yield from self._run(settings, self.sources[:1], planner, observer)
 
     def header(self) -> dict[str, Any]:
-        """Describe the run for result files, JSON-ready; nothing in it differs when the run is repeated.
+        """Describe the run for result files, JSON-ready, without secrets; nothing in it differs when it is repeated.
 
         ``encoder`` and ``backend`` are the fingerprints of the models, ``revisions`` the versions of their weights.
         """
         models = {"encoder": self.encoder, "backend": self.backend}
-        return {
+        header = {
             **self.resolved.header(self._registry),
             **{role: model.fingerprint if model else None for role, model in models.items()},
             "revisions": {role: model.revision if model else None for role, model in models.items()},
         }
+        return {name: mask_urls_in(value) for name, value in header.items()}
 
     def _run(
         self, settings: RunSettings, sources: Sequence[Source], planner: Planner, observer: Observer | None = None

@@ -24,6 +24,7 @@ from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import InvalidOption, MissingRequirement, PluginLoadError, UsageError
+from anyanomaly.masking import mask_urls_in
 from anyanomaly.registry import Registry
 from anyanomaly.registry.auto import choose_backend
 from anyanomaly.specs import ComponentSpec
@@ -55,8 +56,8 @@ class ResolvedComponent:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Its name and all its options except secrets, JSON-ready."""
-        return {"name": self.name, **self.options.public_values()}
+        """Its name and all its options except secrets, with addresses masked, JSON-ready."""
+        return {"name": self.name, **mask_urls_in(self.options.public_values())}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from anyanomaly.bench.results import ORACLE, Results
 from anyanomaly.bench.speed_table import NOTE, speed_rows
 from anyanomaly.bench.tables import CITED, NULL_AUC, PUBLISHED, ResultTable, result_table
 from anyanomaly.evaluation.hardware import hardware_card
+from anyanomaly.masking import mask_urls_in
 
 LEGEND = (
     "AUC in %, over all frames of all videos, mean over classes where there are several: value [95 % interval over "
@@ -141,12 +142,13 @@ def _summary(bench: Bench, recipe: Recipe, facts: Facts) -> Mapping[str, Any]:
         if failure := bench.failures.get(cell.number):
             content["failed"] = failure.reason
         cells.append(content)
-    return {
+    summary = {
         "recipe": recipe.model_dump(mode="json"),
         "published": facts.source,
         "hardware": asdict(hardware_card()),
         "cells": cells,
     }
+    return {name: mask_urls_in(value) for name, value in summary.items()}
 
 
 def read_facts(recipe: Recipe, path: Path) -> Facts:
