@@ -18,6 +18,7 @@ COMMANDS = {
     "bench": "Run a recipe: a matrix of configurations, with tables and a plot of speed against AUC.",
     "plugins": "List, describe and check components.",
     "config": "Print the settings, locate the config file, or write a new one.",
+    "cache": "Show, prune or clear the answer store.",
     "doctor": "Print what is installed, what is missing, and what to do next.",
 }
 

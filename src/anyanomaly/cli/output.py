@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -30,3 +32,14 @@ def print_message(line: str) -> None:
 def format_score(value: float) -> str:
     """Return a score in [0, 1] as text; NaN is "unreadable"."""
     return "unreadable" if math.isnan(value) else f"{value:.3f}"
+
+
+def measure_size(path: Path) -> dict[str, Any]:
+    """Return the size of a file or folder in MiB, without links and files that disappear while they are counted."""
+    n_bytes = path.lstat().st_size if path.is_file() else 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            file = Path(folder, name)
+            if not file.is_symlink() and file.exists():
+                n_bytes += file.lstat().st_size
+    return {"path": str(path), "exists": path.exists(), "mib": round(n_bytes / 2**20, 1)}
