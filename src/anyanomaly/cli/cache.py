@@ -13,7 +13,8 @@ import typer
 
 from anyanomaly.cli.app import new_app
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.output import measure_size, print_json, print_message, print_table
+from anyanomaly.cli.output import print_json, print_line, print_message, print_table
+from anyanomaly.cli.sizes import measure_size
 from anyanomaly.errors import UsageError
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ def _print(report: dict[str, Any]) -> None:
         rows.append(("problem", report["problem"]))
     print_table(rows)
     if report["backends"]:
-        print("\nAnswers per backend")
+        print_line("")
+        print_line("Answers per backend")
         print_table(
             [
                 (str(backend["n_answers"]), f"last used {backend['used_at']}", backend["backend"] or "unknown")
@@ -161,7 +163,8 @@ def _print(report: dict[str, Any]) -> None:
             "  ",
         )
     if report["others"]:
-        print("\nAlso in this folder; `cache prune` and `cache clear` do not touch it")
+        print_line("")
+        print_line("Also in this folder; `cache prune` and `cache clear` do not touch it")
         print_table([(Path(other["path"]).name, f"{other['mib']} MiB") for other in report["others"]], "  ")
 
 
