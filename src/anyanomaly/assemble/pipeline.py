@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -18,6 +16,7 @@ from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
+from anyanomaly.assemble.cache import store_limits, store_path
 from anyanomaly.assemble.capabilities import check_backend, resolve_and_check
 from anyanomaly.assemble.resolve import ResolvedComponent
 from anyanomaly.assemble.video_ids import distinguish_ids
@@ -77,7 +76,7 @@ class Pipeline:
         self.planner = Planner(self.settings, self.selector, self.contexts, self.encoder, clock)
         self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
         spec = cast(BackendSpec, self.resolved.backend.spec)
-        self._store = AnswerStore(store_path()) if config.run.store and spec.cacheable else None
+        self._store = AnswerStore(store_path(), store_limits()) if config.run.store and spec.cacheable else None
         self._readers = [
             (uri, cast("Reader[Options]", self._create(reader))) for uri, reader in self.resolved.readers.items()
         ]
@@ -218,15 +217,3 @@ class _SegmentPlanner(Planner):
 
     def segments(self, reader: Reader[Options], video: Video) -> Iterator[Segment]:
         yield self.segment
-
-
-def cache_folder() -> Path:
-    """Return the cache folder: ``ANYANOMALY_CACHE_DIR``, or the one in the user's cache."""
-    from platformdirs import user_cache_path
-
-    return Path(os.environ.get("ANYANOMALY_CACHE_DIR") or user_cache_path("anyanomaly"))
-
-
-def store_path() -> Path:
-    """Return the file of the answer store."""
-    return cache_folder() / "answers.sqlite"

@@ -19,6 +19,7 @@ COMMANDS = {
     "bench": "Run a recipe: a matrix of configurations, with tables and a plot of speed against AUC.",
     "plugins": "List, describe and check components.",
     "config": "Print the settings, and locate, write or accept the config file.",
+    "cache": "Show, prune or clear the answer store.",
     "doctor": "Print what is installed, what is missing, and what to do next.",
 }
 
