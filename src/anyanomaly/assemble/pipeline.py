@@ -190,6 +190,8 @@ class Pipeline:
             if component is not None:
                 self._stack.enter_context(component)
         check_backend(self.resolved, self.backend)
+        for sink in self._sinks:  # before the models: results are complete although a model takes long to close
+            self._stack.callback(sink.close)
         if self._store:
             self._store.open()
             self._stack.callback(self._store.close)
