@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from anyanomaly.evaluation.evaluate import evaluate
     from anyanomaly.evaluation.result import EvaluationResult
     from anyanomaly.hookspecs import hookimpl
+    from anyanomaly.results import Results, read_results
     from anyanomaly.specs import (
         AutoChoice,
         BackendSpec,
@@ -39,6 +40,7 @@ _MODULES = {
     "EvaluationResult": "anyanomaly.evaluation.result",
     "Event": "anyanomaly.types",
     "ReaderSpec": "anyanomaly.specs",
+    "Results": "anyanomaly.results",
     "RunConfig": "anyanomaly.config.model",
     "SegmentScore": "anyanomaly.types",
     "SelectorSpec": "anyanomaly.specs",
@@ -46,6 +48,7 @@ _MODULES = {
     "Timeline": "anyanomaly.types",
     "evaluate": "anyanomaly.evaluation.evaluate",
     "hookimpl": "anyanomaly.hookspecs",
+    "read_results": "anyanomaly.results",
     "run": "anyanomaly.assemble",
 }
 
@@ -59,6 +62,7 @@ __all__ = [
     "EvaluationResult",
     "Event",
     "ReaderSpec",
+    "Results",
     "RunConfig",
     "SegmentScore",
     "SelectorSpec",
@@ -67,6 +71,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "hookimpl",
+    "read_results",
     "run",
 ]
 

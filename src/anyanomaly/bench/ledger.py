@@ -11,6 +11,7 @@ from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell
 from anyanomaly.errors import InputError, OutputError
+from anyanomaly.results import json_text
 
 
 class Ledger:
@@ -21,7 +22,8 @@ class Ledger:
 
     def check(self) -> None:
         """:raises OutputError: when the folder cannot be written to."""
-        SafeFile(str(self.path("check"))).check()
+        with SafeFile(str(self.path("check"))):
+            pass
 
     def get(self, cell: Cell) -> CellResult | None:
         """Return the result of a cell; None when there is none, or one of another configuration or version."""
@@ -61,13 +63,11 @@ def write_text(path: Path, text: str) -> None:
 
     :raises OutputError: when it cannot be written.
     """
-    file = SafeFile(str(path))
-    file.check()
-    file.write(text)
-    file.close()
+    with SafeFile(str(path)) as file:
+        file.write(text)
 
 
 def to_json(value: Any) -> str:
     """Return a value as indented JSON, with pairs of numbers on one line."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
+    text = json_text.to_json(value, indent=1)
     return re.sub(r"\[\s+([-\d.e]+),\s+([-\d.e]+)\s+\]", r"[\1, \2]", text) + "\n"

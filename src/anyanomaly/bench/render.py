@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 
 from anyanomaly.bench.tables import Entry, Figure, ResultTable
+from anyanomaly.results.csv_cells import guard_cell
 
 NOTHING = "-"
 
@@ -37,9 +38,10 @@ def comma_separated(table: ResultTable) -> str:
             if isinstance(entry, Figure):
                 bounds = entry.interval or ("", "")
                 difference = "" if entry.difference is None else entry.difference
-                writer.writerow([line.row, column, line.source, entry.value, *bounds, difference, entry.mark])
+                words = map(guard_cell, (line.row, column, line.source))
+                writer.writerow([*words, entry.value, *bounds, difference, guard_cell(entry.mark)])
             elif entry:
-                writer.writerow([line.row, column, line.source, entry, "", "", "", ""])
+                writer.writerow([*map(guard_cell, (line.row, column, line.source, entry)), "", "", "", ""])
     return out.getvalue()
 
 

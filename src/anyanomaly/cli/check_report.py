@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from anyanomaly.cli.output import print_table
 from anyanomaly.errors import InputError
+from anyanomaly.results.json_text import to_json
 
 if TYPE_CHECKING:
     from anyanomaly.api.safe_file import SafeFile
@@ -39,6 +39,6 @@ def report_check(report: CheckReport, files: Iterable[SafeFile]) -> int:
         if len(messages) > MAX_PRINTED:
             print(f"{kind}: and {len(messages) - MAX_PRINTED} more; -o FILE.json lists all.")
     for file in files:
-        file.write(json.dumps({"ok": report.ok, **asdict(report)}, ensure_ascii=False, indent=1) + "\n")
+        file.write(to_json({"ok": report.ok, **asdict(report)}, indent=1) + "\n")
         file.close()
     return 0 if report.ok else InputError.exit_code

@@ -18,7 +18,7 @@ from anyanomaly.cli.output import print_message
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.expected import LOW_MASS
-from anyanomaly.errors import InputError, OutputError, UsageError
+from anyanomaly.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
@@ -76,7 +76,7 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
                 if isinstance(outcome, Event):
                     line = _json_line(outcome) if as_json else _text_line(outcome, len(config.videos) > 1)
                     _print(line)
-    except OutputError:
+    except BaseException:
         outputs = []  # the files are not complete
         raise
     finally:
