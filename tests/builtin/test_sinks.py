@@ -109,7 +109,6 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_stays(tmp_path: Path) 
     try:
         with pytest.raises(OutputError, match=r"Cannot continue writing .*r\.csv.*kept in .*r\.csv\.partial;"):
             sink.write_timeline(timeline(3000))
-        sink.end(COMPLETE)
         sink.close()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -15,6 +15,9 @@ from anyanomaly.results.json_lines import read_records, read_run
 from anyanomaly.results.records import EndRecord, RunRecord, SegmentRecord
 from anyanomaly.types import SegmentScore
 
+MAX_FRAMES = 10_000_000
+"""Of a labelled video, more than four days: a damaged file must not fill the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentRow:
@@ -87,7 +90,7 @@ def read_scores(paths: Iterable[str]) -> ScoredRun:
     for path in paths:
         end: EndRecord | None = None
         version: int | None = None
-        for record in read_records(Path(path)):
+        for number, record in enumerate(read_records(Path(path)), start=1):
             if isinstance(record, RunRecord):
                 version = record.format
                 if not header:
@@ -96,6 +99,11 @@ def read_scores(paths: Iterable[str]) -> ScoredRun:
                 elif _settings(record.config) != _settings(header["config"]):
                     notes.append(f"{path} has other settings than {first_path}, whose settings are used.")
             elif isinstance(record, SegmentRecord):
+                if record.stop > MAX_FRAMES:
+                    raise InputError(
+                        f"Line {number} of {path} has frame {record.stop}; a labelled video has at most {MAX_FRAMES}. "
+                        f"Make the scores again."
+                    )
                 table.add(record.video, record.text, _to_row(record))
             elif isinstance(record, EndRecord):
                 end = record

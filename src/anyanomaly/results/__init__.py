@@ -60,7 +60,7 @@ class Results:
 
     path: Path
     header: Mapping[str, Any]  # how the results were made: settings, prompts, versions, fingerprints of the models
-    format: int | None  # version of the format; None: of anyanomaly before 0.2, and of .csv files
+    format: int | None  # version of the format; None: of older versions of anyanomaly, and of .csv files
     status: Status  # how the run ended; "unfinished": it is still writing, or was killed; "unknown": see `format`
     end: RunEnd | None  # the same with counts; None: the file does not have them
     is_cut: bool  # the file ends within a line, as a killed run may leave it; that line is left out

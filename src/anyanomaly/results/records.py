@@ -36,7 +36,7 @@ class RunRecord(_Record):
 
     type: Literal["run"] = Field("run", description="first line")
     format: Annotated[int, Field(strict=True, ge=1)] | None = Field(
-        None, description="version of the format; absent in files of anyanomaly before 0.2"
+        None, description="version of the format; absent in files of older versions"
     )
     config: Mapping[str, Any] = Field(description="all settings, as in a config file")
     readers: list[Any] = Field([], description="readers of the videos, with their options")
@@ -70,7 +70,7 @@ class ContextScore(_Record):
 class SegmentRecord(_Record):
     """The scores of one segment for one event text."""
 
-    type: Literal["segment"] = "segment"
+    type: Literal["segment"] = Field("segment", description="kind of the line")
     video: str = Field(description="id of the video")
     segment: Count = Field(description="number of the segment in the video, from 0")
     start: Frame = Field(description="first frame")
@@ -129,7 +129,7 @@ class EndRecord(_Record):
     segments: Count = Field(description="number of segment scores")
     events: Count = Field(description="number of events")
     notices: Count = Field(description="number of notices")
-    error: str = Field("", description="message of a failed run; empty otherwise")
+    error: str = Field("", description="message of a failed run; absent otherwise")
 
     @property
     def run_end(self) -> RunEnd:
@@ -144,7 +144,7 @@ class EventsDocument(_Record):
     """The content of a .json file."""
 
     format: Annotated[int, Field(strict=True, ge=1)] | None = Field(
-        None, description="version of the format; absent in files of anyanomaly before 0.2"
+        None, description="version of the format; absent in files of older versions"
     )
     run: Mapping[str, Any] = Field(description="how the results were made: the fields of `run` in .jsonl")
     events: list[EventRecord] = Field(description="the events, in the order in which they ended")
