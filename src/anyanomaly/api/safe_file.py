@@ -14,7 +14,7 @@ from typing import Protocol, Self
 
 from anyanomaly.api.partial_file import PartialFile, write_fully
 from anyanomaly.errors import OutputError, UsageError
-from anyanomaly.outside_text import storable_text
+from anyanomaly.outside_text import storable_text, terminal_text
 
 STDOUT = "-"
 _MAX_LINKS = 40  # that Linux follows
@@ -122,7 +122,7 @@ class _Stream:
 
     def write(self, text: str) -> None:
         if self._descriptor is None:
-            sys.stdout.write(storable_text(text))
+            sys.stdout.write(terminal_text(text) if sys.stdout.isatty() else storable_text(text))
             sys.stdout.flush()
             return
         try:

@@ -13,9 +13,9 @@ from typing import Any
 
 from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.api.sink import RunEnd, Sink, SinkOptions
+from anyanomaly.outside_text import json_text
 from anyanomaly.results.csv_cells import guard_cell
 from anyanomaly.results.csv_rows import FIRST_COLUMNS, LAST_COLUMNS
-from anyanomaly.results.json_text import to_json
 from anyanomaly.results.records import FORMAT
 from anyanomaly.types import Event, Notice, Score, SegmentScore, Timeline
 
@@ -101,7 +101,7 @@ class JsonLinesSink(_FileSink):
 
     def _write_line(self, fields: Mapping[str, Any]) -> None:
         lines = [fields] if self._has_run_line else [{"type": "run", "format": FORMAT, **self._run}, fields]
-        self._file.write("".join(f"{to_json(line)}\n" for line in lines))
+        self._file.write("".join(f"{json_text(line)}\n" for line in lines))
         self._has_run_line = True
 
 
@@ -197,7 +197,7 @@ class EventsSink(_FileSink):
             "notices": self._notices,
             "end": _end_fields(run_end) if run_end else None,
         }
-        self._file.replace(to_json(document, indent=1) + "\n")
+        self._file.replace(json_text(document, indent=1) + "\n")
 
 
 def event_fields(event: Event) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from anyanomaly.cli.flags import Flag, field_flags, with_flags
 from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import print_message
 from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags
-from anyanomaly.config.load import find_file, read_file
+from anyanomaly.config.files import find_file, read_file
 from anyanomaly.errors import DatasetError, InputError, MissingRequirement, UsageError
+from anyanomaly.outside_text import json_text
 
 if TYPE_CHECKING:
     from anyanomaly.api.dataset import Survey
@@ -71,7 +72,8 @@ def add(app: typer.Typer, call: Call) -> None:
         with contextlib.ExitStack() as stack:
             return _evaluate(call, flag_values, dataset, scores or [], against or [], protocol or [], stack)
 
-    flags = [*run_flags(call), *_dataset_flags(call)]
+    uses_file = bool(call.config_file) or not option_values(call.arguments, "--scores")
+    flags = [*run_flags(call, with_file=uses_file), *_dataset_flags(call)]
     flags += _weight_flags(call, flags)
     app.command("eval", help=HELP)(with_flags(evaluate, flags))
 
@@ -154,7 +156,6 @@ def _evaluate(
     from anyanomaly.evaluation.score_settings import override_settings
     from anyanomaly.evaluation.scores import read_scores
     from anyanomaly.metrics.frame_metrics import sklearn_metrics
-    from anyanomaly.results.json_text import to_json
 
     protocols = check_protocols(protocol_names)
     sklearn_metrics()  # fail now, not after hours of inference
@@ -169,8 +170,8 @@ def _evaluate(
     settings = {path: value for path, value in flag_values.items() if path[0] not in ("dataset", "texts", "output")}
     if scores:
         # only a file from --config: the header of the scores has more precise settings than a file found by default
-        config_path = find_file(call.config_file) if call.config_file else None
-        layer = read_file(config_path) if config_path else None
+        config_file = find_file(call.config_file) if call.config_file else None
+        layer = read_file(config_file, call.registry) if config_file else None
         scored_run = override_settings(read_scores(scores), config_tables(settings), layer)
     else:
         if score_files := [path for path in outputs if not path.endswith(".json")]:
@@ -187,7 +188,7 @@ def _evaluate(
         result = replace(result, seconds=round(time.perf_counter() - start, 1))
     try:
         for file in result_files:  # before printing: standard output may be closed
-            file.write(to_json(result.to_json(), indent=1) + "\n")
+            file.write(json_text(result.to_json(), indent=1) + "\n")
             file.close()
     finally:
         print_figures(result)
