@@ -21,7 +21,7 @@ _MAX_LINKS = 40  # that Linux follows
 
 
 class SafeFile:
-    """Text that is kept in ``NAME.partial`` until it is complete, and then replaces ``NAME`` at once.
+    """Text or data kept in ``NAME.partial`` until they are complete, which then replace ``NAME`` at once.
 
     Only one run at a time can write a file. ``-`` is standard output; that, pipes and devices get the text directly.
     A symbolic link stays a link, and a file keeps its permissions. Every failure is an ``OutputError``; the text
@@ -59,8 +59,8 @@ class SafeFile:
             reason = error.strerror if isinstance(error, OSError) else error
             raise OutputError(f"Cannot write {self.path}: {reason}. Use another path.") from error
 
-    def write(self, text: str) -> None:
-        """Append text, so that it survives the end of the process.
+    def write(self, text: str | bytes) -> None:
+        """Append text or data, so that they survive the end of the process.
 
         :raises OutputError: when that fails.
         """
@@ -104,7 +104,7 @@ def check_distinct(paths: Sequence[str]) -> None:
 class _Output(Protocol):
     """What a `SafeFile` writes to."""
 
-    def write(self, text: str) -> None: ...
+    def write(self, text: str | bytes) -> None: ...
 
     def replace(self, text: str) -> None: ...
 
@@ -120,13 +120,13 @@ class _Stream:
         self._descriptor = descriptor
         self._last_text = ""
 
-    def write(self, text: str) -> None:
-        if self._descriptor is None:
+    def write(self, text: str | bytes) -> None:
+        if self._descriptor is None and isinstance(text, str):
             sys.stdout.write(terminal_text(text) if sys.stdout.isatty() else storable_text(text))
             sys.stdout.flush()
             return
         try:
-            write_fully(self._descriptor, storable_text(text).encode())
+            write_fully(1 if self._descriptor is None else self._descriptor, _encode(text))
         except OSError as error:
             raise OutputError(f"Cannot continue writing {self._name}: {error.strerror}.") from error
 
@@ -151,15 +151,15 @@ class _File:
         self._partial = PartialFile(target)
         self._failed = False
 
-    def write(self, text: str) -> None:
+    def write(self, text: str | bytes) -> None:
         try:
-            self._partial.write(storable_text(text).encode())
+            self._partial.write(_encode(text))
         except OSError as error:
             raise self._failure(error) from error
 
     def replace(self, text: str) -> None:
         try:
-            self._partial.replace(storable_text(text).encode())
+            self._partial.replace(_encode(text))
         except OSError as error:
             raise self._failure(error) from error
 
@@ -184,6 +184,10 @@ class _File:
             raise OutputError(
                 f"Cannot write {self._path}: {error.strerror}. The results are in {partial.path}."
             ) from error
+
+
+def _encode(text: str | bytes) -> bytes:
+    return storable_text(text).encode() if isinstance(text, str) else text
 
 
 def _open(path: str) -> _Output:

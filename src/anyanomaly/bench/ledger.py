@@ -38,7 +38,7 @@ class Ledger:
 
         :raises OutputError: when it cannot be written.
         """
-        write_text(self.path(cell.file_stem), to_json({"key": cell.key, "label": cell.label, **result.to_json()}))
+        write_file(self.path(cell.file_stem), to_json({"key": cell.key, "label": cell.label, **result.to_json()}))
 
     def log(self, cell: Cell) -> Path:
         """Create the file for the output of the process that runs a cell.
@@ -58,13 +58,13 @@ class Ledger:
         return self.folder / "cells" / f"{stem}.json"
 
 
-def write_text(path: Path, text: str) -> None:
+def write_file(path: Path, content: str | bytes) -> None:
     """Write a file completely, or keep its old content.
 
     :raises OutputError: when it cannot be written.
     """
     with SafeFile(str(path)) as file:
-        file.write(text)
+        file.write(content)
 
 
 def to_json(value: Any) -> str:

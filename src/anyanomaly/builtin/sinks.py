@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.api.sink import RunEnd, Sink, SinkOptions
 from anyanomaly.outside_text import json_text
-from anyanomaly.results.csv_cells import guard_cell
+from anyanomaly.results.csv_cells import csv_text
 from anyanomaly.results.csv_rows import FIRST_COLUMNS, LAST_COLUMNS
 from anyanomaly.results.records import FORMAT
 from anyanomaly.types import Event, Notice, Score, SegmentScore, Timeline
@@ -119,11 +117,11 @@ class CsvSink(_FileSink):
         :raises OutputError: when the file cannot be written.
         """
         series = [*timeline.contexts.values(), timeline.raw, timeline.smooth]
-        names = [guard_cell(timeline.video.id), guard_cell(timeline.text)]
-        rows: list[list[Any]] = []
-        for row, (time_s, *scores) in enumerate(zip(timeline.times_s, *series, strict=True)):
-            values = ["" if math.isnan(score) else _number(float(score)) for score in scores]
-            rows.append([names[0], timeline.start + row, _number(float(time_s)), names[1], *values])
+        rows = [
+            [timeline.video.id, timeline.start + row, _number(float(time_s)), timeline.text]
+            + [_number(float(score)) for score in scores]
+            for row, (time_s, *scores) in enumerate(zip(timeline.times_s, *series, strict=True))
+        ]
         self._write_rows(rows, timeline.contexts)
 
     def end(self, run_end: RunEnd) -> None:
@@ -136,12 +134,8 @@ class CsvSink(_FileSink):
         super().end(run_end)
 
     def _write_rows(self, rows: Iterable[Sequence[Any]], contexts: Iterable[str]) -> None:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        if not self._has_header:
-            writer.writerow([*FIRST_COLUMNS, *map(guard_cell, contexts), *LAST_COLUMNS])
-        writer.writerows(rows)
-        self._file.write(text.getvalue())
+        header = [] if self._has_header else [[*FIRST_COLUMNS, *contexts, *LAST_COLUMNS]]
+        self._file.write(csv_text([*header, *rows]))
         self._has_header = True
 
 

@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.cli.output import format_score
 from anyanomaly.core.reason import reason_text
-from anyanomaly.errors import OutputError
 from anyanomaly.outside_text import json_text
 
 if TYPE_CHECKING:
@@ -37,19 +37,14 @@ Picture = tuple[str, str]
 def write_page(inspection: Inspection, folder: Path) -> Path:
     """Write an inspection into ``folder`` and return the path of its page.
 
-    :raises OutputError: when the folder cannot be written to.
+    :raises OutputError: when a file cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        sections = [
-            _write_text(inspection.segment, result, folder, f"{number}-")
-            for number, result in enumerate(inspection.texts)
-        ]
-        (folder / "answers.json").write_text(json_text(_to_json(inspection), indent=2), "utf-8")
-        page = folder / "index.html"
-        page.write_text(_html(inspection.segment, sections), "utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written to: {error.strerror}.") from error
+    sections = [
+        _write_text(inspection.segment, result, folder, f"{number}-") for number, result in enumerate(inspection.texts)
+    ]
+    _write_file(folder / "answers.json", json_text(_to_json(inspection), indent=2))
+    page = folder / "index.html"
+    _write_file(page, _html(inspection.segment, sections))
     return page
 
 
@@ -115,8 +110,13 @@ def _write(folder: Path, name: str, image: ImageArray, caption: str) -> Picture:
 
     name = "".join(char if char.isalnum() or char in "-._" else "_" for char in name)
     _, encoded = cv2.imencode(".png", image[..., ::-1])  # OpenCV expects BGR; cv2.imwrite does not report errors
-    (folder / name).write_bytes(encoded.tobytes())
+    _write_file(folder / name, encoded.tobytes())
     return name, caption
+
+
+def _write_file(path: Path, content: str | bytes) -> None:
+    with SafeFile(str(path)) as file:
+        file.write(content)
 
 
 def _caption(segment: Segment, position: int) -> str:

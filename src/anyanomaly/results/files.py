@@ -24,6 +24,8 @@ def open_results(path: Path) -> Iterator[BinaryIO]:
 
     :raises InputError: when it cannot be read, or is no regular file: reading a pipe may never end.
     """
+    if "\0" in str(path):
+        raise InputError(f"Cannot read the results {path}: a path has no zero byte. Give a file.")
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
