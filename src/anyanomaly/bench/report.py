@@ -9,7 +9,7 @@ from typing import Any
 
 from anyanomaly.bench.bench import Bench
 from anyanomaly.bench.facts import Facts
-from anyanomaly.bench.ledger import to_json, write_text
+from anyanomaly.bench.ledger import to_json, write_file
 from anyanomaly.bench.plot import draw
 from anyanomaly.bench.recipe import Improvement, Recipe
 from anyanomaly.bench.render import comma_separated, escape_markdown, latex, markdown, markdown_rows
@@ -45,10 +45,10 @@ def write_report(bench: Bench, recipe: Recipe, facts: Facts) -> str:
     table = result_table(results)
     folder = bench.ledger.folder
     page = _page(bench, results, table)
-    write_text(folder / "table.md", page)
-    write_text(folder / "table.csv", comma_separated(table))
-    write_text(folder / "table.tex", latex(table))
-    write_text(folder / "result.json", to_json(_summary(bench, recipe, facts)))
+    write_file(folder / "table.md", page)
+    write_file(folder / "table.csv", comma_separated(table))
+    write_file(folder / "table.tex", latex(table))
+    write_file(folder / "result.json", to_json(_summary(bench, recipe, facts)))
     draw(results, recipe.title, describe_machine(), folder)
     return page
 

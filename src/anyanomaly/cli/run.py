@@ -17,7 +17,7 @@ from anyanomaly.cli.output import print_fields, print_json, print_message
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.expected import LOW_MASS
-from anyanomaly.errors import EVENTS_FOUND, EXIT_CODES, InputError, OutputError, UsageError
+from anyanomaly.errors import EVENTS_FOUND, EXIT_CODES, InputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
@@ -73,7 +73,7 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
             for outcome in outcomes:
                 if isinstance(outcome, Event):
                     _print_event(outcome, as_json, len(config.videos) > 1)
-    except OutputError:
+    except BaseException:
         outputs = []  # the files are not complete
         raise
     finally:
