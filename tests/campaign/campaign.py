@@ -35,6 +35,7 @@ CLASSES = {
     "plugins": 600,
     "texts": 1000,
     "long-run": 8,
+    "kills": 100,
 }
 """Cases per class of the whole campaign."""
 

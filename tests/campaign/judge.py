@@ -44,7 +44,8 @@ def judge(outcome: Outcome, expected_codes: Collection[int], secrets: Collection
         yield Fault("traceback", f"a traceback or a crash: {_last_line(outcome.err)}")
     if outcome.peak_mib > MEMORY_LIMIT_MIB:
         yield Fault("memory", f"{outcome.peak_mib:.0f} MiB at the peak")
-    if 2 <= outcome.code <= 6 and b"anyanomaly: " not in outcome.err:
+    has_message = b"anyanomaly: " in outcome.err or (" --check" in outcome.command and outcome.out)
+    if 2 <= outcome.code <= 6 and not has_message:
         yield Fault("exit code", f"exit code {outcome.code} without a message")
     yield from _judge_output(outcome, secrets)
 

@@ -45,12 +45,14 @@ def text_answer(text: str) -> dict[str, Any]:
 
 
 @contextmanager
-def serve(stage: Stage, answer: Callable[[bytes], Reply], models: Reply = MODELS) -> Iterator[str]:
+def serve(stage: Stage, answer: Callable[[bytes], Reply], models: Reply = MODELS, port: int = 0) -> Iterator[str]:
     """Serve in a process of its own while the block runs; yield the address, up to /v1.
+
+    :param port: 0: any free one.
 
     Each request is a line of ``requests`` in the stage's folder: the method, the path and the header Authorization.
     """
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     port = listener.getsockname()[1]
     process_id = os.fork()
     if not process_id:

@@ -75,10 +75,20 @@ class Stage:
         path.write_bytes(content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content)
         return path
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
-        """Start ``anyanomaly`` with arguments in a forked process and return its id; `finish` waits for it."""
+    def start(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        before: Callable[[], object] | None = None,
+    ) -> int:
+        """Start ``anyanomaly`` with arguments in a forked process and return its id; `finish` waits for it.
+
+        :param before: called in the process before the command line.
+        """
 
         def act() -> None:
+            if before:
+                before()
             from anyanomaly.cli import entry
 
             sys.argv = ["anyanomaly", *arguments]

@@ -10,7 +10,7 @@ from typing import Any
 from tests.campaign.hostile import hostile_text, mutate
 from tests.campaign.stage import PLUGIN, Stage
 
-_RECIPE = """
+RECIPE = """
 title = "Clips"
 rows = ["backend"]
 columns = ["dataset", "ablation"]
@@ -68,7 +68,7 @@ def _wrong(stage: Stage) -> str:
     """A right recipe lists its cells; a recipe with a fault is refused: 2."""
     kind = stage.random.choice(("", *_WRONG))
     old, new = _WRONG.get(kind, ("", ""))
-    stage.write("r.toml", _RECIPE.replace(old, new, 1) if kind else _RECIPE)
+    stage.write("r.toml", RECIPE.replace(old, new, 1) if kind else RECIPE)
     _bench(stage, "--list", codes={2} if kind else {0})
     if not kind:
         stage.check(stage.outcomes[-1].out.count(b"\n") == 2, "not two cells")
@@ -78,7 +78,7 @@ def _wrong(stage: Stage) -> str:
 def _damaged(stage: Stage) -> str:
     """A damaged recipe: 0 or 2."""
     rng = stage.random
-    kind, content = mutate(rng, _RECIPE.encode())
+    kind, content = mutate(rng, RECIPE.encode())
     if rng.random() < 0.15:
         kind, content = rng.choice(
             (
@@ -96,7 +96,7 @@ def _damaged(stage: Stage) -> str:
 def _flags(stage: Stage) -> str:
     """Odd values of the flags of a bench."""
     rng = stage.random
-    stage.write("r.toml", _RECIPE)
+    stage.write("r.toml", RECIPE)
     text = hostile_text(rng).encode("utf-8", "ignore").decode().replace("\0", "")[:5000]
     flag, value = rng.choice(
         (
@@ -136,7 +136,7 @@ def _full(stage: Stage) -> str:
         or "x"
     )
     label = rng.choice((label, "=1+1", "a|b", "../x", "é", "first\\u001b[31m"))
-    stage.write("r.toml", _RECIPE.replace('label = "first"', f'label = "{label}"'))
+    stage.write("r.toml", RECIPE.replace('label = "first"', f'label = "{label}"'))
     _bench(stage, "-d", "out", codes={0}, writes=["out", ".clip"], time_limit_s=60)
     table = stage.work / "out" / "table.csv"
     if table.exists():
