@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from os.path import exists, expanduser
+from os.path import expanduser, isdir, isfile
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,7 +43,7 @@ class Options(BaseModel):
         """
         values = [getattr(self, name) for name in type(self).model_fields]
         paths = [Path(expanduser(value)) for value in values if isinstance(value, str) and value]
-        return [path for path in paths if exists(path)]
+        return [path for path in paths if isfile(path) or isdir(path)]
 
     def downloads(self) -> tuple[Download, ...]:
         """Return the weights that ``load`` downloads with these options when they are not on this machine.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from anyanomaly.errors import OutputError
+from anyanomaly.outside_text import terminal_text
 
 
 class SafeFile:
@@ -51,7 +52,7 @@ class SafeFile:
         :raises OutputError: when that fails.
         """
         if self._to_stdout:
-            sys.stdout.write(text)
+            sys.stdout.write(terminal_text(text) if sys.stdout.isatty() else text)
             sys.stdout.flush()
             return
         try:

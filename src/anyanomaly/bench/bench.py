@@ -8,7 +8,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from anyanomaly.bench.cells import Cell, DatasetFolders
 from anyanomaly.bench.ledger import Ledger
 from anyanomaly.bench.recipe import Recipe
 from anyanomaly.errors import BackendError, OutputError
+from anyanomaly.isolation import python_command
 
 TERMINATION_TIMEOUT_S = 10.0
 
@@ -111,7 +111,7 @@ class Bench:
         read_end, write_end = os.pipe()
         with log.open("wb", buffering=0) as output, os.fdopen(read_end, "rb", buffering=0):
             process = subprocess.Popen(
-                [sys.executable, "-m", "anyanomaly.bench.worker", str(write_end)],
+                python_command("-m", "anyanomaly.bench.worker", str(write_end)),
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,

@@ -11,6 +11,7 @@ from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell
 from anyanomaly.errors import InputError, OutputError
+from anyanomaly.outside_text import json_text
 
 
 class Ledger:
@@ -69,5 +70,5 @@ def write_text(path: Path, text: str) -> None:
 
 def to_json(value: Any) -> str:
     """Return a value as indented JSON, with pairs of numbers on one line."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
+    text = json_text(value, indent=1)
     return re.sub(r"\[\s+([-\d.e]+),\s+([-\d.e]+)\s+\]", r"[\1, \2]", text) + "\n"

@@ -78,6 +78,7 @@ def draw(results: Results, title: str, machine: str, folder: Path) -> list[Path]
         import matplotlib
     except ImportError as error:
         raise MissingRequirement(f"The plot needs matplotlib. Run: {install_command('anyanomaly[bench]')}") from error
+    matplotlib.rcdefaults()  # not those of a matplotlibrc in the current folder, which could start LaTeX
     matplotlib.use("agg")
     matplotlib.rcParams.update({"svg.hashsalt": "anyanomaly", "font.size": 9, "svg.fonttype": "none"})
     from matplotlib import pyplot

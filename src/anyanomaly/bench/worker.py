@@ -27,6 +27,7 @@ from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import DISK_FULL, AnyAnomalyError, BackendError, OutputError
 from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
 from anyanomaly.evaluation.measurement import measure
+from anyanomaly.isolation import isolate_children
 from anyanomaly.registry import Registry
 from anyanomaly.specs import ComponentSpec
 from anyanomaly.types import SegmentScore
@@ -140,7 +141,7 @@ def _run_job(job: Mapping[str, Any], registry: SharingRegistry, send: SendMessag
                 return
             with contextlib.suppress(OSError):  # the log may be on a full disk
                 traceback.print_exc()
-            first_line = next(iter(str(error).strip().splitlines()), "")
+            first_line = str(error).strip().partition("\n")[0]
             reason = f"{type(error).__name__}: {first_line}"
             send({"cell": number, "failed": reason, "code": BackendError.exit_code})
             return
@@ -149,6 +150,7 @@ def _run_job(job: Mapping[str, Any], registry: SharingRegistry, send: SendMessag
 
 def main() -> None:
     """Run the job on standard input."""
+    isolate_children()
     logging.basicConfig(format="anyanomaly: %(message)s", level=logging.WARNING, stream=sys.stderr)
     descriptor = int(sys.argv[1])
     os.set_inheritable(descriptor, False)  # an engine's own processes must not hold it open

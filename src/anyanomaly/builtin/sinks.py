@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.api.sink import Sink, SinkOptions
+from anyanomaly.outside_text import json_text
 from anyanomaly.types import Event, Notice, Score, SegmentScore, Timeline
 
 
@@ -84,7 +84,7 @@ class JsonLinesSink(_FileSink):
         if not self._has_run_line:
             self._has_run_line = True
             self._write_line({"type": "run", **self._run})
-        self._file.write(json.dumps(fields, ensure_ascii=False, allow_nan=False) + "\n")
+        self._file.write(json_text(fields) + "\n")
 
 
 class CsvSink(_FileSink):
@@ -164,7 +164,7 @@ class EventsSink(_FileSink):
 
     def _document(self) -> str:
         document = {"run": self._run, "events": self._events, "notices": self._notices}
-        return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+        return json_text(document, indent=1) + "\n"
 
 
 def event_fields(event: Event) -> dict[str, Any]:

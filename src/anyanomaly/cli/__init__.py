@@ -8,14 +8,14 @@
 from __future__ import annotations
 
 import gc
-import io
-import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from anyanomaly.cli.call import GLOBAL_OPTIONS, Call, completion_arguments
+from anyanomaly.cli.output import prepare_streams, print_message, start_logging
 from anyanomaly.errors import DISK_FULL, AnyAnomalyError, OutputError
+from anyanomaly.isolation import isolate_children
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -23,8 +23,8 @@ PIPE_CLOSED = 141
 
 def entry() -> None:
     """Run the command line and exit with its exit code."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
+    isolate_children()
+    prepare_streams()
     sys.exit(main())
 
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     to_complete = completion_arguments()
     arguments = to_complete if to_complete is not None else list(sys.argv[1:] if argv is None else argv)
     call = Call.parse(arguments or ["--help"], to_complete is not None)
-    logging.basicConfig(format="anyanomaly: %(message)s", level=call.log_level, stream=sys.stderr, force=True)
+    start_logging(call.log_level)
     thresholds = gc.get_threshold()
     gc.set_threshold(50_000, *thresholds[1:])  # imports make no garbage; collecting takes a fifth of the start-up time
     try:
@@ -73,7 +73,7 @@ def _run(call: Call) -> int:
     except AnyAnomalyError as error:
         if call.is_completion:
             return 0
-        _print_error(" ".join(str(error).split("\n")))
+        _print_error(str(error))
         code = error.exit_code
     except typer.TyperException as error:  # the arguments cannot be parsed
         message = " ".join(error.format_message().split())
@@ -110,7 +110,7 @@ def _hint(call: Call, error: Exception) -> str:
 
 
 def _print_error(message: str) -> None:
-    print(f"anyanomaly: {message}", file=sys.stderr)
+    print_message(f"anyanomaly: {message}")
 
 
 def _discard_output() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -18,8 +17,9 @@ from anyanomaly.cli.flags import Flag, field_flags, with_flags
 from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import print_message
 from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags
-from anyanomaly.config.load import find_file, read_file
+from anyanomaly.config.files import find_file, read_file
 from anyanomaly.errors import DatasetError, InputError, MissingRequirement, UsageError
+from anyanomaly.outside_text import json_text
 
 if TYPE_CHECKING:
     from anyanomaly.api.dataset import Survey
@@ -71,7 +71,8 @@ def add(app: typer.Typer, call: Call) -> None:
             _check_flags(flag_values, flags)
         return _evaluate(call, flag_values, dataset, scores or [], against or [], protocol or [])
 
-    flags = [*run_flags(call), *_dataset_flags(call)]
+    uses_file = bool(call.config_file) or not option_values(call.arguments, "--scores")
+    flags = [*run_flags(call, with_file=uses_file), *_dataset_flags(call)]
     flags += _weight_flags(call, flags)
     app.command("eval", help=HELP)(with_flags(evaluate, flags))
 
@@ -166,8 +167,8 @@ def _evaluate(
     settings = {path: value for path, value in flag_values.items() if path[0] not in ("dataset", "texts", "output")}
     if scores:
         # only a file from --config: the header of the scores has more precise settings than a file found by default
-        config_path = find_file(call.config_file) if call.config_file else None
-        layer = read_file(config_path) if config_path else None
+        config_file = find_file(call.config_file) if call.config_file else None
+        layer = read_file(config_file, call.registry) if config_file else None
         scored_run = override_settings(read_scores(scores), config_tables(settings), layer)
     else:
         if score_files := [path for path in outputs if not path.endswith(".json")]:
@@ -184,7 +185,7 @@ def _evaluate(
         result = replace(result, seconds=round(time.perf_counter() - start, 1))
     try:
         for file in result_files:  # before printing: standard output may be closed
-            file.write(json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+            file.write(json_text(result.to_json(), indent=1) + "\n")
             file.close()
     finally:
         print_figures(result)

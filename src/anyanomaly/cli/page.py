@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from anyanomaly.cli.output import format_score
 from anyanomaly.core.reason import reason_text
 from anyanomaly.errors import OutputError
+from anyanomaly.outside_text import json_text
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -45,7 +45,7 @@ def write_page(inspection: Inspection, folder: Path) -> Path:
             _write_text(inspection.segment, result, folder, f"{number}-")
             for number, result in enumerate(inspection.texts)
         ]
-        (folder / "answers.json").write_text(json.dumps(_to_json(inspection), ensure_ascii=False, indent=2), "utf-8")
+        (folder / "answers.json").write_text(json_text(_to_json(inspection), indent=2), "utf-8")
         page = folder / "index.html"
         page.write_text(_html(inspection.segment, sections), "utf-8")
     except OSError as error:

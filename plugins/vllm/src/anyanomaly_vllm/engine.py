@@ -99,6 +99,7 @@ class Engine:
         self.log = log
         self._n_requests = 0
         os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"  # a fork would inherit threads and the state of the GPU
+        os.environ["PYTHONSAFEPATH"] = "1"  # a spawned process would run a module that lies in the current folder
         before = set(multiprocessing.active_children())
         try:
             with quiet(log), _without_main():
