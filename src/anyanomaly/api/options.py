@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from difflib import get_close_matches
 from os.path import expanduser, isdir, isfile
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from anyanomaly.api.downloads import Download
 from anyanomaly.errors import InvalidOption
@@ -35,6 +35,15 @@ class Options(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise InvalidOption(cls._describe_error(error, owner)) from error
+
+    def public_values(self) -> dict[str, Any]:
+        """Return all options except secrets, JSON-ready. A set is sorted: it has another order in every process."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        secrets = {name for name, value in values.items() if isinstance(value, SecretStr)}
+        return {
+            name: sorted(value, key=repr) if isinstance(values[name], Set) else value
+            for name, value in self.model_dump(mode="json", exclude=secrets).items()
+        }
 
     def named_files(self) -> list[Path]:
         """Return the existing files and folders that the options name, such as weights.

@@ -36,6 +36,8 @@ class _Connection(NamedTuple):
 class OpenAiBackend(Backend[OpenAiOptions]):
     """Answers in words, or with log-probabilities of the allowed answers as far as the server gives them."""
 
+    forms_batches = False  # the server schedules the requests
+
     def __init__(self, options: OpenAiOptions) -> None:
         super().__init__(options)
         self.batch_size = options.max_inflight
