@@ -13,6 +13,7 @@ from pathlib import Path
 from anyanomaly.cli import main
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.plugins import option_flags
+from anyanomaly.errors import EXIT_CODES
 from anyanomaly.registry import auto
 from anyanomaly.specs import ROLE_NAMES, ComponentSpec
 
@@ -30,15 +31,7 @@ on the components chosen: `anyanomaly run --backend NAME --help` lists them.
 
 | Exit code | Meaning |
 | --- | --- |
-| 0 | done |
-| 1 | done, and events were found; only with `--fail-on-event` |
-| 2 | wrong use |
-| 3 | something to install or to download is missing |
-| 4 | a video could not be read, or only in part |
-| 5 | the backend failed |
-| 6 | a result could not be written |
-| 130 | interrupted; finished segments are in the results |
-| 141 | nobody reads standard output any more |
+{exit_codes}
 
 | Variable | Meaning |
 | --- | --- |
@@ -76,7 +69,9 @@ def page() -> str:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         os.environ.update(XDG_CONFIG_HOME=folder, COLUMNS="100")
         os.environ.pop("ANYANOMALY_CONFIG", None)
-        return "\n".join([HEAD, *(_command(words) for words in COMMANDS), *_components()])
+        rows = [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()]
+        head = HEAD.replace("{exit_codes}", "\n".join(rows))
+        return "\n".join([head, *(_command(words) for words in COMMANDS), *_components()])
 
 
 def _command(words: tuple[str, ...]) -> str:

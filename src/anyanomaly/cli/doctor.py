@@ -132,7 +132,7 @@ def _list_devices() -> tuple[list[dict[str, str]], str]:
         devices: list[dict[str, str]] = json.loads(output)
         return devices, ""
     except (OSError, subprocess.SubprocessError, json.JSONDecodeError) as error:
-        last_line = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
+        last_line = (getattr(error, "stderr", "") or str(error)).strip().rpartition("\n")[2]
         return [], f"torch is installed but cannot be used: {last_line}"
 
 
