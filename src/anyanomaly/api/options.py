@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from anyanomaly.api.downloads import Download
 from anyanomaly.errors import InvalidOption
+from anyanomaly.masking import mask_url
 
 
 class Options(BaseModel):
@@ -73,4 +74,11 @@ class Options(BaseModel):
             return f"{owner} has no option '{name}'.{hint} Its options: {', '.join(names) or 'none'}."
         reason = first["msg"].removeprefix("Value error, ")
         reason = f"{reason[:1].lower()}{reason[1:]}."
-        return f"{owner}: option '{name}' cannot be {first['input']!r}: {reason}" if name else f"{owner}: {reason}"
+        return (
+            f"{owner}: option '{name}' cannot be {_shown(first['input'])}: {reason}" if name else f"{owner}: {reason}"
+        )
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message: a password in an address is masked, also in one without its beginning."""
+    return repr(mask_url(value) if isinstance(value, str) and ("://" in value or "@" in value) else value)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anyanomaly.bench.ledger import write_file
 from anyanomaly.bench.results import ORACLE, ClassEntry, Results
-from anyanomaly.errors import MissingRequirement, OutputError
+from anyanomaly.errors import MissingRequirement
 from anyanomaly.install import install_command
 from anyanomaly.outside_text import terminal_line
 
@@ -97,9 +99,10 @@ def draw(results: Results, title: str, machine: str, folder: Path) -> list[Path]
     paths = [folder / f"fps-auc.{suffix}" for suffix in ("svg", "png")]
     try:
         for path in paths:
-            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
-    except OSError as error:
-        raise OutputError(f"Cannot write the plot {path}: {error.strerror}.") from error
+            image = io.BytesIO()
+            metadata = {"Date": None} if path.suffix == ".svg" else None
+            figure.savefig(image, format=path.suffix[1:], dpi=150, metadata=metadata)
+            write_file(path, image.getvalue())
     finally:
         pyplot.close(figure)
     return paths

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
 
 from anyanomaly.bench.tables import Entry, Figure, ResultTable
 from anyanomaly.outside_text import terminal_line
+from anyanomaly.results.csv_cells import csv_text
 
 NOTHING = "-"
 
@@ -31,18 +30,17 @@ def markdown_rows(rows: Sequence[Mapping[str, str]]) -> str:
 
 def comma_separated(table: ResultTable) -> str:
     """Return a line of CSV for each figure, in full precision, and for each word."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["row", "column", "source", "value", "low", "high", "difference", "mark"])
+    rows: list[list[str | float | None]] = [
+        ["row", "column", "source", "value", "low", "high", "difference", "mark"],
+    ]
     for line in table.lines:
         for column, entry in zip(table.columns, line.entries, strict=True):
             if isinstance(entry, Figure):
-                bounds = entry.interval or ("", "")
-                difference = "" if entry.difference is None else entry.difference
-                writer.writerow([line.row, column, line.source, entry.value, *bounds, difference, entry.mark])
+                bounds = entry.interval or (None, None)
+                rows.append([line.row, column, line.source, entry.value, *bounds, entry.difference, entry.mark])
             elif entry:
-                writer.writerow([line.row, column, line.source, entry, "", "", "", ""])
-    return out.getvalue()
+                rows.append([line.row, column, line.source, entry, None, None, None, None])
+    return csv_text(rows)
 
 
 def latex(table: ResultTable) -> str:

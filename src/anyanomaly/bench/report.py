@@ -9,7 +9,7 @@ from typing import Any
 
 from anyanomaly.bench.bench import Bench
 from anyanomaly.bench.facts import Facts
-from anyanomaly.bench.ledger import to_json, write_text
+from anyanomaly.bench.ledger import to_json, write_file
 from anyanomaly.bench.plot import draw
 from anyanomaly.bench.recipe import Improvement, Recipe
 from anyanomaly.bench.render import comma_separated, escape_markdown, latex, markdown, markdown_rows
@@ -17,6 +17,7 @@ from anyanomaly.bench.results import ORACLE, Results
 from anyanomaly.bench.speed_table import NOTE, speed_rows
 from anyanomaly.bench.tables import CITED, NULL_AUC, PUBLISHED, ResultTable, result_table
 from anyanomaly.evaluation.hardware import hardware_card
+from anyanomaly.masking import mask_urls_in
 
 LEGEND = (
     "AUC in %, over all frames of all videos, mean over classes where there are several: value [95 % interval over "
@@ -44,10 +45,10 @@ def write_report(bench: Bench, recipe: Recipe, facts: Facts) -> str:
     table = result_table(results)
     folder = bench.ledger.folder
     page = _page(bench, results, table)
-    write_text(folder / "table.md", page)
-    write_text(folder / "table.csv", comma_separated(table))
-    write_text(folder / "table.tex", latex(table))
-    write_text(folder / "result.json", to_json(_summary(bench, recipe, facts)))
+    write_file(folder / "table.md", page)
+    write_file(folder / "table.csv", comma_separated(table))
+    write_file(folder / "table.tex", latex(table))
+    write_file(folder / "result.json", to_json(_summary(bench, recipe, facts)))
     draw(results, recipe.title, describe_machine(), folder)
     return page
 
@@ -141,12 +142,13 @@ def _summary(bench: Bench, recipe: Recipe, facts: Facts) -> Mapping[str, Any]:
         if failure := bench.failures.get(cell.number):
             content["failed"] = failure.reason
         cells.append(content)
-    return {
+    summary = {
         "recipe": recipe.model_dump(mode="json"),
         "published": facts.source,
         "hardware": asdict(hardware_card()),
         "cells": cells,
     }
+    return {name: mask_urls_in(value) for name, value in summary.items()}
 
 
 def read_facts(recipe: Recipe, path: Path) -> Facts:

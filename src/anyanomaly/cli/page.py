@@ -8,9 +8,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.cli.output import format_score
 from anyanomaly.core.reason import reason_text
-from anyanomaly.errors import OutputError
 from anyanomaly.outside_text import json_text, terminal_text
 
 if TYPE_CHECKING:
@@ -38,19 +38,14 @@ Picture = tuple[str, str]
 def write_page(inspection: Inspection, folder: Path) -> Path:
     """Write an inspection into ``folder`` and return the path of its page.
 
-    :raises OutputError: when the folder cannot be written to.
+    :raises OutputError: when a file cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        sections = [
-            _write_text(inspection.segment, result, folder, f"{number}-")
-            for number, result in enumerate(inspection.texts)
-        ]
-        (folder / "answers.json").write_text(json_text(_to_json(inspection), indent=2), "utf-8")
-        page = folder / "index.html"
-        page.write_text(_html(inspection.segment, sections), "utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written to: {error.strerror}.") from error
+    sections = [
+        _write_text(inspection.segment, result, folder, f"{number}-") for number, result in enumerate(inspection.texts)
+    ]
+    _write_file(folder / "answers.json", json_text(_to_json(inspection), indent=2))
+    page = folder / "index.html"
+    _write_file(page, _html(inspection.segment, sections))
     return page
 
 
@@ -119,7 +114,7 @@ def _write(folder: Path, name: str, image: ImageArray, caption: str) -> Picture:
     import cv2
 
     _, encoded = cv2.imencode(".png", image[..., ::-1])  # OpenCV expects BGR; cv2.imwrite does not report errors
-    (folder / name).write_bytes(encoded.tobytes())
+    _write_file(folder / name, encoded.tobytes())
     return name, caption
 
 
@@ -127,6 +122,11 @@ def _file_stem(name: str, number: int) -> str:
     """Return the start of the file names of a context: its name, or its number where the name is long or unusual."""
     stem = name.replace(" ", "_")
     return stem if re.fullmatch(r"[\w-]{1,60}", stem, re.ASCII) else f"context-{number}"
+
+
+def _write_file(path: Path, content: str | bytes) -> None:
+    with SafeFile(str(path)) as file:
+        file.write(content)
 
 
 def _caption(segment: Segment, position: int) -> str:

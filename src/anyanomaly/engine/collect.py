@@ -13,7 +13,7 @@ from anyanomaly.core.parse import parse_score, published_score
 from anyanomaly.core.thinking import remove_thinking
 from anyanomaly.engine.plan import PlannedSegment, VideoEnd
 from anyanomaly.engine.settings import Scoring
-from anyanomaly.engine.store import unknown_answer
+from anyanomaly.engine.stored_answers import unknown_answer
 from anyanomaly.errors import BackendError
 from anyanomaly.kit import starts_with_thinking
 from anyanomaly.types import Answer, QueryId, Score, SegmentScore

@@ -17,7 +17,7 @@ from anyanomaly.evaluation.alignment import select_classes, texts_of
 from anyanomaly.evaluation.result import AnswerCounts, DatasetSelection
 from anyanomaly.evaluation.scores import ScoredRun, ScoreTable
 from anyanomaly.registry import Registry
-from anyanomaly.types import LabelledVideo, SegmentScore, Timeline
+from anyanomaly.types import LabelledVideo, Notice, SegmentScore, Timeline
 
 MAX_FAILURES = 2
 """After failures at this many videos in a row, the backend is taken to be broken, and the run fails."""
@@ -121,7 +121,7 @@ class DatasetRun:
             batch = remaining[:1] if one_by_one else remaining
             finished: set[str] = set()
             try:
-                for outcome in self.pipeline.run(batch, settings):
+                for outcome in self.pipeline.run(batch, settings, is_repeatable=True):
                     if isinstance(outcome, SegmentScore):
                         self._table.add_score(outcome)
                     elif isinstance(outcome, Timeline):
@@ -135,7 +135,9 @@ class DatasetRun:
                     if n_failures == MAX_FAILURES:
                         raise
                     (failed,) = (video.id for _, video in batch)
-                    self._problems.append(f"Video '{failed}' is skipped: {error}")
+                    problem = f"Video '{failed}' is skipped: {error}"
+                    self._problems.append(problem)
+                    self.pipeline.outputs.write_notices([Notice(failed, problem)])
                     self._table.remove(failed)
                     finished = {failed}
                 one_by_one = True
