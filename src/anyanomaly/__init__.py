@@ -6,9 +6,11 @@ The public names of this module are imported when they are first used, so that `
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # for type checkers it is true; `typing` takes most of the time of this import
 if TYPE_CHECKING:
+    from typing import Any
+
     from anyanomaly.assemble import run
     from anyanomaly.config.model import RunConfig
     from anyanomaly.errors import AnyAnomalyError

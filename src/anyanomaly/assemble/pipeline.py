@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -18,6 +16,7 @@ from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
+from anyanomaly.assemble.cache import store_limits, store_path
 from anyanomaly.assemble.capabilities import check_backend, resolve_and_check
 from anyanomaly.assemble.resolve import ResolvedComponent
 from anyanomaly.assemble.video_ids import distinguish_ids
@@ -31,6 +30,7 @@ from anyanomaly.engine.run import Outcome, Run, RunReport
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.errors import UsageError, VideoError
+from anyanomaly.masking import mask_urls_in
 from anyanomaly.registry import Registry
 from anyanomaly.specs import BackendSpec
 from anyanomaly.types import Notice, Segment, Video
@@ -80,7 +80,7 @@ class Pipeline:
         self._outcomes: Generator[Outcome, None, None] | None = None
         self._unopened: list[Notice] = []
         spec = cast(BackendSpec, self.resolved.backend.spec)
-        self._store = AnswerStore(store_path()) if config.run.store and spec.cacheable else None
+        self._store = AnswerStore(store_path(), store_limits()) if config.run.store and spec.cacheable else None
         self._readers = [
             (uri, cast("Reader[Options]", self._create(reader))) for uri, reader in self.resolved.readers.items()
         ]
@@ -165,16 +165,17 @@ class Pipeline:
         yield from self._run(settings, self.sources[:1], planner, observer)
 
     def header(self) -> dict[str, Any]:
-        """Describe the run for result files, JSON-ready; nothing in it differs when the run is repeated.
+        """Describe the run for result files, JSON-ready, without secrets; nothing in it differs when it is repeated.
 
         ``encoder`` and ``backend`` are the fingerprints of the models, ``revisions`` the versions of their weights.
         """
         models = {"encoder": self.encoder, "backend": self.backend}
-        return {
+        header = {
             **self.resolved.header(self._registry),
             **{role: model.fingerprint if model else None for role, model in models.items()},
             "revisions": {role: model.revision if model else None for role, model in models.items()},
         }
+        return {name: mask_urls_in(value) for name, value in header.items()}
 
     def _run(
         self,
@@ -227,6 +228,8 @@ class Pipeline:
             if component is not None:
                 self._stack.enter_context(component)
         check_backend(self.resolved, self.backend)
+        for sink in self._sinks:  # before the models: results are complete although a model takes long to close
+            self._stack.callback(sink.close)
         if self._store:
             self._store.open()
             self._stack.callback(self._store.close)
@@ -254,15 +257,3 @@ class _SegmentPlanner(Planner):
 
     def segments(self, reader: Reader[Options], video: Video) -> Iterator[Segment]:
         yield self.segment
-
-
-def cache_folder() -> Path:
-    """Return the cache folder: ``ANYANOMALY_CACHE_DIR``, or the one in the user's cache."""
-    from platformdirs import user_cache_path
-
-    return Path(os.environ.get("ANYANOMALY_CACHE_DIR") or user_cache_path("anyanomaly"))
-
-
-def store_path() -> Path:
-    """Return the file of the answer store."""
-    return cache_folder() / "answers.sqlite"

@@ -13,8 +13,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pydantic import SecretStr
-
 from anyanomaly.api.downloads import Download
 from anyanomaly.api.options import Options
 from anyanomaly.api.safe_file import check_distinct
@@ -26,6 +24,7 @@ from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import InvalidOption, MissingRequirement, PluginLoadError
+from anyanomaly.masking import mask_urls_in
 from anyanomaly.registry import Registry
 from anyanomaly.registry.auto import choose_backend
 from anyanomaly.specs import ComponentSpec
@@ -57,11 +56,8 @@ class ResolvedComponent:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Its name and all its options except secrets, JSON-ready."""
-        secrets = {
-            name for name in type(self.options).model_fields if isinstance(getattr(self.options, name), SecretStr)
-        }
-        return {"name": self.name, **self.options.model_dump(mode="json", exclude=secrets)}
+        """Its name and all its options except secrets, with addresses masked, JSON-ready."""
+        return {"name": self.name, **mask_urls_in(self.options.public_values())}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

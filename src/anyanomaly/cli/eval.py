@@ -24,7 +24,7 @@ from anyanomaly.outside_text import json_text
 if TYPE_CHECKING:
     from anyanomaly.api.dataset import Survey
     from anyanomaly.evaluation.dataset_run import DatasetRun
-    from anyanomaly.evaluation.result import DatasetSelection, EvaluationResult
+    from anyanomaly.evaluation.result import AnswerCounts, DatasetSelection, EvaluationResult
 
 HELP = """Measure one configuration on one labelled dataset.
 
@@ -216,11 +216,20 @@ def _run(call: Call, settings: FlagValues, selection: DatasetSelection, survey: 
     print_start_notices(dataset_run.pipeline.resolved, call)
     hidden = call.quiet or not sys.stderr.isatty()
     with tqdm(unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar:
-        for outcome in dataset_run.run():
-            bar.total = dataset_run.n_frames
-            if isinstance(outcome, SegmentScore):
-                bar.update(outcome.stop - outcome.start)
+        try:
+            for outcome in dataset_run.run():
+                bar.total = dataset_run.n_frames
+                if isinstance(outcome, SegmentScore):
+                    bar.update(outcome.stop - outcome.start)
+        except KeyboardInterrupt:
+            print_message(f"{_count_answers(dataset_run.scored_run.answers)}. Run the same command again to continue.")
+            raise
     return dataset_run
+
+
+def _count_answers(answers: AnswerCounts | None) -> str:
+    n_asked, n_reused = (answers.n_asked, answers.n_reused) if answers else (0, 0)
+    return f"{n_asked} questions asked, {n_reused} answers reused"
 
 
 def _print_end(call: Call, result: EvaluationResult, dataset_run: DatasetRun | None) -> int:
@@ -232,9 +241,7 @@ def _print_end(call: Call, result: EvaluationResult, dataset_run: DatasetRun | N
         for note in result.notes:
             print_message(f"anyanomaly: {note}")
         if result.answers:
-            answers = result.answers
-            counts = f"{answers.n_asked} questions asked, {answers.n_reused} answers reused"
-            print_message(f"{counts}, {answers.n_unreadable} unreadable.")
+            print_message(f"{_count_answers(result.answers)}, {result.answers.n_unreadable} unreadable.")
     for problem in result.problems:
         print_message(f"anyanomaly: {problem}")
     if dataset_run:

@@ -21,7 +21,8 @@ from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import PlannedSegment, Planner, Source, VideoEnd
 from anyanomaly.engine.reasons import ReasonQueue, split_into_chunks
 from anyanomaly.engine.settings import RunSettings
-from anyanomaly.engine.store import AnswerStore, StoredAnswers
+from anyanomaly.engine.store import AnswerStore
+from anyanomaly.engine.stored_answers import StoredAnswers
 from anyanomaly.engine.track import Tracker
 from anyanomaly.errors import BackendError
 from anyanomaly.types import Answer, Event, Notice, Query, SegmentScore, Timeline

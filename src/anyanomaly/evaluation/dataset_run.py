@@ -9,7 +9,7 @@ from typing import Any, cast
 from anyanomaly.api.dataset import Dataset, Survey
 from anyanomaly.api.options import Options
 from anyanomaly.assemble.pipeline import Pipeline
-from anyanomaly.config.model import RunConfig, RunOptions
+from anyanomaly.config.model import RunConfig, RunOptions, check_texts
 from anyanomaly.engine.plan import Source
 from anyanomaly.engine.run import Outcome, RunReport
 from anyanomaly.errors import BackendError, DatasetError, UsageError
@@ -71,6 +71,7 @@ class DatasetRun:
             duplicate = next(uri for uri in uris if uris.count(uri) > 1)
             raise DatasetError(f"Two videos of the dataset are the same file: {duplicate}.")
         all_texts = tuple(dict.fromkeys(text for texts in self._texts.values() for text in texts))
+        check_texts(all_texts)
         config = config.model_copy(update={"texts": all_texts, "videos": uris})
         self.pipeline = Pipeline(config, registry, ids={video.uri: video.id for video in selected})
         self._header: dict[str, Any] = {}
