@@ -16,6 +16,8 @@ import json
 import re
 from typing import Any
 
+from anyanomaly.masking import mask_urls
+
 # Control characters (C0 without line feed and tab, DEL, C1); the line separators of Unicode; characters that reorder
 # the text around them, so that a line reads as what it is not; surrogates, which UTF-8 cannot encode.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ud800-\udfff]")
@@ -25,14 +27,14 @@ _UNSAFE_IN_LINE = re.compile(f"{_UNSAFE.pattern}|[\t\n]")
 def terminal_text(text: str) -> str:
     r"""Return ``text`` without what a terminal obeys: control, bidi and surrogate characters become escapes (``\x1b``).
 
-    Line feeds and tabs stay.
+    Line feeds and tabs stay. Passwords in addresses are masked.
     """
-    return _UNSAFE.sub(_escape, text)
+    return _UNSAFE.sub(_escape, mask_urls(text))
 
 
 def terminal_line(text: str) -> str:
     r"""Return ``text`` as one line and one cell of a table: as `terminal_text`, with ``\n`` and ``\t`` for the rest."""
-    return _UNSAFE_IN_LINE.sub(_escape, text)
+    return _UNSAFE_IN_LINE.sub(_escape, mask_urls(text))
 
 
 def storable_text(text: str) -> str:

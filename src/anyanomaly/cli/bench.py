@@ -98,6 +98,7 @@ def _parse_pairs(option: str, pairs: list[str] | None, example: str) -> dict[str
 
 
 def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: DatasetFolders, only_list: bool) -> int:
+    from anyanomaly.api.file_lock import locked_folder
     from anyanomaly.bench.bench import Bench
     from anyanomaly.bench.cells import make_cells
     from anyanomaly.bench.ledger import Ledger
@@ -117,16 +118,17 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
     if recipe.speed and not call.quiet:
         _warn_without_matplotlib()
     suppressed: tuple[type[AnyAnomalyError], ...] = (MissingRequirement,)  # without matplotlib: the user was warned
-    try:
-        _run(bench, call)
-    except OutputError:
-        suppressed += (OutputError,)  # the tables cannot be written either
-        raise
-    finally:  # after an interruption too: a table of the finished cells
-        page = ""
-        if bench.results or bench.failures:
-            with contextlib.suppress(*suppressed):
-                page = write_report(bench, recipe, facts)
+    with locked_folder(folder):
+        try:
+            _run(bench, call)
+        except OutputError:
+            suppressed += (OutputError,)  # the tables cannot be written either
+            raise
+        finally:  # after an interruption too: a table of the finished cells
+            page = ""
+            if bench.results or bench.failures:
+                with contextlib.suppress(*suppressed):
+                    page = write_report(bench, recipe, facts)
     print_text((page or (folder / "table.md").read_text(encoding="utf-8")).removesuffix("\n"))
     for number, failure in sorted(bench.failures.items()):
         print_message(f"anyanomaly: {cells[number].label} failed: {failure.reason}")

@@ -13,12 +13,9 @@ import math
 import sys
 import traceback
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any
 
 from anyanomaly.outside_text import json_text, terminal_line, terminal_text
-
-ExceptionInfo: TypeAlias = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
 def print_text(text: str) -> None:
@@ -87,9 +84,9 @@ class MessageFormatter(logging.Formatter):
         """Return the line of a record."""
         return format_message(super().formatMessage(record))
 
-    def formatException(self, ei: ExceptionInfo) -> str:
+    def formatException(self, ei: Any) -> str:
         """Return the traceback of a record."""
-        return terminal_text(super().formatException(ei))  # type: ignore[arg-type]
+        return terminal_text(super().formatException(ei))
 
 
 def start_logging(level: int) -> None:

@@ -17,20 +17,19 @@ from anyanomaly.cli.output import print_fields, print_json, print_message
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.expected import LOW_MASS
-from anyanomaly.errors import InputError, OutputError, UsageError
+from anyanomaly.errors import EVENTS_FOUND, EXIT_CODES, InputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
     from anyanomaly.engine.clock import Speed
     from anyanomaly.types import Event, Notice, Video
 
-EVENTS_FOUND = 1
-
-HELP = """Find events in videos.
+HELP = f"""Find events in videos.
 
 Prints one event per line, tab-separated: start and stop in seconds, peak score, text, rationale; with several
-videos the video comes first. Exit code: 0 done, 1 events found (only with --fail-on-event), 2 wrong use, 3 a package or
-weights are missing, 4 a video cannot be read, 5 the backend failed, 6 a result cannot be written, 130 interrupted."""
+videos the video comes first.
+
+Exit codes: {"; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())}."""
 
 
 def add(app: typer.Typer, call: Call) -> None:
@@ -74,7 +73,7 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
             for outcome in outcomes:
                 if isinstance(outcome, Event):
                     _print_event(outcome, as_json, len(config.videos) > 1)
-    except OutputError:
+    except BaseException:
         outputs = []  # the files are not complete
         raise
     finally:

@@ -45,13 +45,15 @@ def add(app: typer.Typer, call: Call) -> None:
         config = read_settings(call, {**flag_values, ("videos",): [video]}).config
         config = config.model_copy(update={"sink": ()})  # do not overwrite results of the whole video
 
+        from anyanomaly.api.file_lock import locked_folder
         from anyanomaly.assemble import build, inspect
         from anyanomaly.cli.page import write_page
 
         pipeline = build(config, call.registry)
         print_start_notices(pipeline.resolved, call)
-        inspection = inspect(pipeline, at_s=at_s, segment=segment)
-        page = write_page(inspection, folder)
+        with locked_folder(folder):
+            inspection = inspect(pipeline, at_s=at_s, segment=segment)
+            page = write_page(inspection, folder)
         _print(inspection)
         print_line(str(page))
         if not call.quiet:

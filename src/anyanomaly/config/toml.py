@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from anyanomaly.config.model import RunConfig
+from anyanomaly.masking import mask_urls_in
 from anyanomaly.outside_text import json_text, terminal_line
 
 
 def to_toml(config: RunConfig, origins: Mapping[str, str]) -> str:
-    """Return the settings as a config file, each with a comment on the origin of its value.
+    """Return the settings as a config file without secrets, each with a comment on the origin of its value.
 
     Settings without a value are omitted: TOML has no null.
 
     :param origins: origin by the dotted name of a setting: "run.threshold" to "flag".
     """
-    tables = config.model_dump()
+    tables = mask_urls_in(config.model_dump())
     sinks: list[Mapping[str, Any]] = tables.pop("sink")
     blocks = [_lines({key: value for key, value in tables.items() if not isinstance(value, dict)}, "", origins)]
     contexts = tables.pop("context")
@@ -43,7 +44,9 @@ def toml_value(value: Any) -> str:
     if isinstance(value, Mapping):
         pairs = (f"{toml_key(key)} = {toml_value(item)}" for key, item in value.items() if item is not None)
         return "{ " + ", ".join(pairs) + " }"
-    if isinstance(value, Sequence | Set):
+    if isinstance(value, Set):
+        value = sorted(value, key=repr)
+    if isinstance(value, Sequence):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return str(value)
 
