@@ -15,8 +15,12 @@ ANY_TEXT = st.text(st.characters(), max_size=60)  # surrogates too
 @given(ANY_TEXT)
 def test_a_terminal_gets_no_control_or_bidi_characters(text):
     printed = terminal_text(text)
-    assert not [char for char in printed if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} and char not in "\n\t"]
-    assert not [char for char in printed if unicodedata.bidirectional(char) in {"LRE", "RLE", "LRO", "RLO", "LRI", "RLI"}]
+    assert not [
+        char for char in printed if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} and char not in "\n\t"
+    ]
+    assert not [
+        char for char in printed if unicodedata.bidirectional(char) in {"LRE", "RLE", "LRO", "RLO", "LRI", "RLI"}
+    ]
 
 
 @given(ANY_TEXT)

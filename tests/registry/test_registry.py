@@ -167,7 +167,10 @@ def test_code_that_cannot_be_imported_or_is_of_another_role(installed) -> None:
     two = f"return [{spec('gone')}, {spec('wrong', target='pathlib:Path')}]"
     installed("broken_plugin", backends(two))
     plugins = registry.load()
-    with pytest.raises(PluginLoadError, match=r"'gone' of broken_plugin 1\.0 failed in the import of nowhere:Nothing: ModuleNotFoundError"):
+    with pytest.raises(
+        PluginLoadError,
+        match=r"'gone' of broken_plugin 1\.0 failed in the import of nowhere:Nothing: ModuleNotFoundError",
+    ):
         plugins.create(plugins.find("backend", "gone"), {})
     with pytest.raises(PluginLoadError, match=r"pathlib:Path is not a subclass of anyanomaly.api.Backend"):
         plugins.create(plugins.find("backend", "wrong"), {})
