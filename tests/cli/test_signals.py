@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from anyanomaly.processes import descendants
+
 PLUGIN = str(Path(__file__).with_name("waiting_plugin.py"))
 RUN = [
     "run",
@@ -62,7 +64,6 @@ COMMANDS = {
     ],
     "bench": ["bench", "recipe.toml", "-d", "results"],
     "check": ["plugins", "check", "backend:waiting"],
-    "doctor": ["doctor"],
 }
 RECIPE = """
 title = "A plugin that waits"
@@ -87,23 +88,15 @@ class Command:
     """A command that runs in a process of its own."""
 
     process: subprocess.Popen[str]
+    place: Path  # a file that the plugin writes
     printed: str = ""
 
-    def wait_for(self, word: str) -> str:
-        """Return the line of standard error with a word."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.printed += line
-            if word in line:
-                return line
-        raise AssertionError(self.printed)
-
-    def wait_for_log(self, folder: Path) -> str:
-        """Return the first line of a log in a folder; the command still runs."""
+    def wait(self) -> str:
+        """Wait until the plugin waits, and return what it says: "waiting", or the id of its child process."""
         while self.process.poll() is None:
-            if lines := [line for log in folder.rglob("*.log") for line in log.read_text().splitlines()]:
-                return lines[0]
-            time.sleep(0.05)
+            if self.place.exists() and (words := self.place.read_text().split()):
+                return words[0]
+            time.sleep(0.02)
         raise AssertionError(self.process.communicate()[1])
 
     def end(self, *signals: signal.Signals) -> int:
@@ -127,7 +120,13 @@ def start(tmp_path: Path) -> Iterator[object]:
             signal.signal(number, signal.SIG_DFL)
 
     def run(place: str, command: list[str] = RUN, before: object = listen) -> Command:
-        environment = {**os.environ, "WAIT_AT": place, "ANYANOMALY_CACHE_DIR": str(tmp_path / "cache")}
+        place_file = tmp_path / f"place-{len(processes)}"
+        environment = {
+            **os.environ,
+            "WAIT_AT": place,
+            "WAIT_FILE": str(place_file),
+            "ANYANOMALY_CACHE_DIR": str(tmp_path / "cache"),
+        }
         process = subprocess.Popen(
             [sys.executable, "-c", "from anyanomaly.cli import entry; entry()", "-p", PLUGIN, *command],
             cwd=tmp_path,
@@ -138,7 +137,7 @@ def start(tmp_path: Path) -> Iterator[object]:
             preexec_fn=before,  # type: ignore[arg-type]
         )
         processes.append(process)
-        return Command(process)
+        return Command(process, place_file)
 
     yield run
     for process in processes:
@@ -156,7 +155,7 @@ def is_running(pid: int) -> bool:
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_run_keeps_its_results_and_has_the_code_of_the_signal(start, tmp_path: Path, number: signal.Signals) -> None:
     command = start("answer")
-    command.wait_for("waiting")
+    command.wait()
     assert command.end(number) == 128 + number
     assert command.printed.splitlines()[-1] == "anyanomaly: interrupted"
     assert "segments (" in command.printed
@@ -165,19 +164,32 @@ def test_a_run_keeps_its_results_and_has_the_code_of_the_signal(start, tmp_path:
     assert results.read_text().count('"segment"') >= 2
 
 
-@pytest.mark.parametrize("name", ["eval", "show", "bench", "check"])
-def test_other_commands_end_in_the_same_way(start, tmp_path: Path, name: str) -> None:
-    place = "load child" if name == "bench" else "load"
-    command = start(place, COMMANDS[name])
-    if name == "bench":  # what the worker's plugin prints is in its log
-        child = int(command.wait_for_log(tmp_path / "results"))
-    else:
-        command.wait_for("waiting")
+@pytest.mark.parametrize("name", ["eval", "show", "check"])
+def test_other_commands_end_in_the_same_way(start, name: str) -> None:
+    command = start("load", COMMANDS[name])
+    command.wait()
     assert command.end(signal.SIGTERM) == 143
     assert command.printed.splitlines()[-1] == "anyanomaly: interrupted"
     assert "Traceback" not in command.printed
-    if name == "bench":
-        assert not is_running(child)
+
+
+def test_a_bench_ends_its_worker_and_the_processes_of_that(start) -> None:
+    command = start("load child", COMMANDS["bench"])
+    child = int(command.wait())
+    assert is_running(child)
+    assert command.end(signal.SIGTERM) == 143
+    assert command.printed.splitlines()[-1] == "anyanomaly: interrupted"
+    assert not is_running(child)
+
+
+def test_a_worker_ends_when_its_bench_is_killed(start) -> None:
+    command = start("load", COMMANDS["bench"])
+    command.wait()
+    (worker,) = descendants(command.process.pid)
+    command.process.kill()
+    command.process.wait()
+    while is_running(worker):
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +198,7 @@ def test_other_commands_end_in_the_same_way(start, tmp_path: Path, name: str) ->
 )
 def test_wherever_the_signal_meets_the_command(start, place: str) -> None:
     command = start(place)
-    command.wait_for("waiting")
+    command.wait()
     assert command.end(signal.SIGTERM) == 143
     assert "anyanomaly: interrupted" in command.printed
     assert "Traceback" not in command.printed
@@ -194,8 +206,7 @@ def test_wherever_the_signal_meets_the_command(start, place: str) -> None:
 
 def test_a_process_that_a_plugin_started_is_gone(start) -> None:
     command = start("load child")
-    command.wait_for("")
-    child = int(command.printed)
+    child = int(command.wait())
     assert is_running(child)
     assert command.end(signal.SIGTERM) == 143
     assert not is_running(child)
@@ -203,12 +214,12 @@ def test_a_process_that_a_plugin_started_is_gone(start) -> None:
 
 def test_a_second_interrupt_ends_at_once_and_a_second_sigterm_does_not(start) -> None:
     command = start("close")
-    command.wait_for("waiting")
+    command.wait()
     start_s = time.monotonic()
     assert command.end(signal.SIGTERM, signal.SIGTERM) == 143
     waited_s = time.monotonic() - start_s
     command = start("close")
-    command.wait_for("waiting")
+    command.wait()
     start_s = time.monotonic()
     assert command.end(signal.SIGINT, signal.SIGINT) == 130
     assert time.monotonic() - start_s < waited_s
@@ -216,7 +227,7 @@ def test_a_second_interrupt_ends_at_once_and_a_second_sigterm_does_not(start) ->
 
 def test_nohup_keeps_a_run_alive_after_its_terminal_is_closed(start) -> None:
     command = start("answer swallow", before=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
-    command.wait_for("waiting")
+    command.wait()
     command.process.send_signal(signal.SIGHUP)
     assert command.end(signal.SIGTERM) == 143
 

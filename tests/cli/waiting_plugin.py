@@ -1,11 +1,10 @@
-"""A plugin that stops at the place that WAIT_AT names, says so on standard error, and waits there for a signal."""
+"""A plugin that stops at the place that WAIT_AT names, says so in the file WAIT_FILE, and waits for a signal."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -25,11 +24,12 @@ def wait(place: str) -> None:
     """Wait for a minute when this is the place, in the manner of WAIT_AT."""
     if place != PLACE:
         return
-    child = ["sh", "-c", "trap '' INT TERM HUP; echo $$ >&2; while :; do sleep 1; done"]
+    here = Path(os.environ["WAIT_FILE"])
     if MANNER == "child":  # in a session of its own, deaf to signals
+        child = ["sh", "-c", f"trap '' INT TERM HUP; echo $$ > '{here}'; while :; do sleep 1; done"]
         subprocess.Popen(child, start_new_session=True)
     else:
-        print("waiting", file=sys.stderr, flush=True)
+        here.write_text("waiting\n")
     if MANNER == "native":  # without Python's lock, and without hearing signals
         hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
     if MANNER == "thread":
