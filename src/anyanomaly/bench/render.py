@@ -51,14 +51,14 @@ def latex(table: ResultTable) -> str:
         rf"\caption{{{_latex_caption(table)}}}",
         rf"\begin{{tabular}}{{ll{'r' * len(table.columns)}}}",
         r"\toprule",
-        " & ".join([_escape_latex(table.rows), "figures", *map(_escape_latex, table.columns)]) + r" \\",
+        " & ".join([escape_latex(table.rows), "figures", *map(escape_latex, table.columns)]) + r" \\",
     ]
     row_above = None
     for line in table.lines:
         if line.row != row_above:
             lines.append(r"\midrule")
-        label = _escape_latex(line.row) if line.row != row_above else ""
-        lines.append(" & ".join([label, _escape_latex(line.source), *map(_latex_entry, line.entries)]) + r" \\")
+        label = escape_latex(line.row) if line.row != row_above else ""
+        lines.append(" & ".join([label, escape_latex(line.source), *map(_latex_entry, line.entries)]) + r" \\")
         row_above = line.row
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"
 
@@ -83,8 +83,8 @@ def _markdown_entry(entry: Entry) -> str:
 
 def _latex_entry(entry: Entry) -> str:
     if not isinstance(entry, Figure):
-        return "--" if entry is None else _escape_latex(entry)
-    mark = f"$^{{{_escape_latex(entry.mark).replace('$', '')}}}$" if entry.mark else ""
+        return "--" if entry is None else escape_latex(entry)
+    mark = f"$^{{{escape_latex(entry.mark).replace('$', '')}}}$" if entry.mark else ""
     interval = rf" {{\scriptsize[{_interval(entry)}]}}" if entry.interval else ""
     difference = "" if entry.difference is None else rf" {{\scriptsize(${entry.difference:+.{entry.digits}f}$)}}"
     return f"{_value(entry)}{mark}{interval}{difference}"
@@ -94,8 +94,8 @@ def _latex_caption(table: ResultTable) -> str:
     parts = ["value", r"95\,\% interval"]
     if any(figure.difference is not None for figure in table.figures):
         parts.append("difference to the published figure")
-    remarks = "".join(f" {_escape_latex(remark)}." for remark in table.legend)
-    return rf"{_escape_latex(table.title)}. AUC in \%: {', '.join(parts)}.{remarks}"
+    remarks = "".join(f" {escape_latex(remark)}." for remark in table.legend)
+    return rf"{escape_latex(table.title)}. AUC in \%: {', '.join(parts)}.{remarks}"
 
 
 def _value(figure: Figure) -> str:
@@ -108,7 +108,7 @@ def _interval(figure: Figure) -> str:
     return f"{low:.{figure.digits}f}, {high:.{figure.digits}f}"
 
 
-def _escape_latex(text: str) -> str:
+def escape_latex(text: str) -> str:
     commands = {
         "\\": r"\textbackslash{}",
         "·": r"$\cdot$",
