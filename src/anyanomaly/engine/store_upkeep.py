@@ -81,7 +81,7 @@ def clear(path: Path) -> str:
 
     A damaged store is deleted; a database of another program is renamed.
 
-    :raises InputError: when another process has locked the store.
+    :raises InputError: when another process has locked the store, or a folder has its name.
     :raises OutputError: when the file cannot be removed.
     """
     try:
@@ -89,6 +89,8 @@ def clear(path: Path) -> str:
     except StoreLocked:
         raise
     except InputError as error:
+        if any(file.is_dir() for file in store_files(path)):
+            raise
         return _remove_files(path, rename=isinstance(error, ForeignFile))
     try:
         with translate_errors(path):
