@@ -22,13 +22,13 @@ def mask_url(url: str) -> str:
 
     An address whose host cannot be read is masked up to its last ``@``: passwords are not always escaped.
     """
-    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
-    authority = _AUTHORITY.match(rest)[0]  # type: ignore[index]  # it matches any text
+    scheme, separator, after_scheme = url.partition("://") if "://" in url else ("", "", url)
+    authority = _AUTHORITY.match(after_scheme)[0]  # type: ignore[index]  # it matches any text
     if "@" in authority:
-        rest = f"{MASK}@{authority.rpartition('@')[2]}{rest[len(authority) :]}"
-    elif "@" in rest and ":" in authority and not _HOST.fullmatch(authority):
-        rest = f"{MASK}@{rest.rpartition('@')[2]}"
-    return f"{scheme}{separator}{_QUERY_VALUE.sub(_mask_value, rest)}"
+        after_scheme = f"{MASK}@{authority.rpartition('@')[2]}{after_scheme[len(authority) :]}"
+    elif "@" in after_scheme and ":" in authority and not _HOST.fullmatch(authority):
+        after_scheme = f"{MASK}@{after_scheme.rpartition('@')[2]}"
+    return f"{scheme}{separator}{_QUERY_VALUE.sub(_mask_value, after_scheme)}"
 
 
 def mask_urls(text: str) -> str:

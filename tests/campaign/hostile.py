@@ -31,9 +31,31 @@ TEMPLATE_TRAPS = (
     "{",
 )
 NUMBERS = (
-    "0", "-1", "-0.0", "1e308", "1e309", "-1e400", "nan", "inf", "-inf", "9" * 400, "2147483648", "9223372036854775808",
-    "18446744073709551616", "0x10", "1_000", "１２", "1e-320", "0.1.2", "", " ", "null", "true", "1,5", "1/0",
-)  # fmt: skip
+    "0",
+    "-1",
+    "-0.0",
+    "1e308",
+    "1e309",
+    "-1e400",
+    "nan",
+    "inf",
+    "-inf",
+    "9" * 400,
+    "2147483648",
+    "9223372036854775808",
+    "18446744073709551616",
+    "0x10",
+    "1_000",
+    "１２",
+    "1e-320",
+    "0.1.2",
+    "",
+    " ",
+    "null",
+    "true",
+    "1,5",
+    "1/0",
+)
 
 
 def hostile_text(rng: random.Random, max_parts: int = 6) -> str:
@@ -51,7 +73,7 @@ def hostile_text(rng: random.Random, max_parts: int = 6) -> str:
         lambda: rng.choice(NUMBERS),
         lambda: rng.choice("ab(<[{\"'\\/-=|,;") * rng.choice((1, 2, 50, 3000)),
         lambda: "".join(chr(rng.randrange(0x110000)) for _ in range(rng.randint(1, 5))),
-    )  # fmt: skip
+    )
     return "".join(rng.choice(pools)() for _ in range(rng.randint(1, max_parts)))
 
 

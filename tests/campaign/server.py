@@ -39,9 +39,13 @@ def text_answer(text: str) -> dict[str, Any]:
     usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
     message = {"role": "assistant", "content": text}
     return {
-        "id": "x", "object": "chat.completion", "created": 0, "model": "tiny", "usage": usage,
+        "id": "x",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "tiny",
+        "usage": usage,
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-    }  # fmt: skip
+    }
 
 
 @contextmanager

@@ -28,8 +28,10 @@ class Stage:
     ``folder/work`` is the working folder of its commands; the user's own folders are beside it.
     """
 
-    def __init__(self, folder: Path, seed: str, assets: Path) -> None:
-        self.random = random.Random(seed)
+    def __init__(self, folder: Path, name: str, seed: int, assets: Path) -> None:
+        """:param folder: a folder that does not exist. :param name: class of the case."""
+        self.random = random.Random(f"{name} {seed}")
+        self.seed = seed
         self.folder = folder
         self.work = folder / "work"
         self.cache = folder / "cache"

@@ -19,7 +19,7 @@ from anyanomaly.bench.cells import Cell, DatasetFolders
 from anyanomaly.bench.ledger import Ledger
 from anyanomaly.bench.recipe import Recipe
 from anyanomaly.errors import BackendError, OutputError
-from anyanomaly.isolation import python_command
+from anyanomaly.isolation import child_environment, python_command
 from anyanomaly.processes import descendants, end_processes
 
 TERMINATION_TIMEOUT_S = 10.0
@@ -117,6 +117,7 @@ class Bench:
         with log.open("wb", buffering=0) as output, os.fdopen(read_end, "rb", buffering=0):
             process = subprocess.Popen(
                 python_command("-m", "anyanomaly.bench.worker", str(write_end)),
+                env=child_environment(),
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,

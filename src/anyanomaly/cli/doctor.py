@@ -20,7 +20,7 @@ from anyanomaly.config.files import ConfigFile, find_file, read_file
 from anyanomaly.config.load import load_settings
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement
-from anyanomaly.isolation import python_command
+from anyanomaly.isolation import child_environment, python_command
 from anyanomaly.specs import BackendSpec, ComponentSpec
 
 if TYPE_CHECKING:
@@ -127,7 +127,12 @@ def _list_devices() -> tuple[list[dict[str, str]], str]:
         return [{"name": "cpu", "what": "torch is not installed"}], ""
     try:
         output = subprocess.run(
-            python_command("-c", DEVICES), capture_output=True, text=True, timeout=120, check=True
+            python_command("-c", DEVICES),
+            env=child_environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
         ).stdout
         devices: list[dict[str, str]] = json.loads(output)
         return devices, ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from anyanomaly import interrupts
 from anyanomaly.cli.call import GLOBAL_OPTIONS, Call, completion_arguments
@@ -21,6 +23,11 @@ from anyanomaly.errors import (
     InputError,
     OutputError,
 )
+
+if TYPE_CHECKING:
+    from anyanomaly.registry import Registry
+
+log = logging.getLogger(__name__)
 
 BUG_MESSAGE = (
     "This is a bug in anyanomaly. Please report it with the lines above, the command, and the output of: "
@@ -84,8 +91,6 @@ def _report(error: BaseException, call: Call) -> int:
         return PIPE_CLOSED
     known = error if isinstance(error, AnyAnomalyError) else _explain(error, call)
     if known is not None:
-        if call.verbose and known.__cause__ and not isinstance(known.__cause__, AnyAnomalyError):
-            _print_traceback(known)
         print_error(str(known))
         return known.exit_code
     if (code := _report_wrong_arguments(error, call)) is not None:
@@ -106,18 +111,19 @@ def _typer_exit_code(error: SystemExit, call: Call) -> int | None:
 
 def _explain(error: BaseException, call: Call) -> AnyAnomalyError | None:
     """Return the error that stands for an exception of Python; None: it is a bug, or wrong arguments."""
-    registry = call.__dict__.get("registry")  # of a call that has loaded plugins
-    known: AnyAnomalyError | None = registry.plugin_failure(error) if registry else None
-    if known is None and isinstance(error, OSError) and error.errno in DISK_FULL:
+    registry: Registry | None = call.__dict__.get("registry")  # of a call that has loaded plugins
+    if registry and (failure := registry.plugin_failure(error)):
+        return failure
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
         place = error.filename or "Standard output"
-        known = OutputError(f"{place} cannot be written: {error.strerror}. Free some space, or write elsewhere.")
-    if known is None and isinstance(error, MemoryError):
-        known = BackendError("Memory ran out. Use a smaller model, shorter segments, or a smaller --lookahead.")
-    if known is None and isinstance(error, RecursionError):
-        known = InputError("An input is nested too deeply: a settings file, a result file or an answer. Simplify it.")
-    if known is not None:
-        known.__cause__ = known.__cause__ or error
-    return known
+        return OutputError(f"{place} cannot be written: {error.strerror}. Free some space, or write elsewhere.")
+    if isinstance(error, MemoryError | RecursionError):
+        log.info("The command failed:", exc_info=error)
+    if isinstance(error, MemoryError):
+        return BackendError("Memory ran out. Use a smaller model, or shorter segments (--segment-frames).")
+    if isinstance(error, RecursionError):
+        return InputError("An input is nested too deeply: a settings file, a result file or an answer. Simplify it.")
+    return None
 
 
 def _report_wrong_arguments(error: BaseException, call: Call) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from traceback import walk_tb
@@ -10,6 +11,8 @@ from typing import TypeVar
 
 from anyanomaly import interrupts
 from anyanomaly.errors import AnyAnomalyError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -21,7 +24,8 @@ class WrongResult(Exception):
     """A plugin returned what it must not; the message is a sentence without its subject, the function."""
 
 
-ADVICE = "Report this to its author; `anyanomaly -v` prints the traceback."
+ADVICE = "Report this to its author."
+TRACEBACK_ADVICE = f"{ADVICE} `anyanomaly -v` prints the traceback."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,9 @@ class Origin:
             ) from error
 
     def failure(self, error: BaseException, name: str) -> AnyAnomalyError:
-        """Return the error for an exception that the function ``name`` raised."""
-        return self.error(f"{self.label} failed in {name}: {describe(error, self.module)} {ADVICE}")
+        """Return the error for an exception that the function ``name`` raised, and log its traceback."""
+        log.info("%s failed in %s:", self.label, name, exc_info=error)
+        return self.error(f"{self.label} failed in {name}: {describe(error, self.module)} {TRACEBACK_ADVICE}")
 
 
 def describe(error: BaseException, module: str = "") -> str:

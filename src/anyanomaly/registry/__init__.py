@@ -23,7 +23,7 @@ from anyanomaly.errors import (
     UnknownComponent,
     UsageError,
 )
-from anyanomaly.guard.failures import ADVICE, Origin, own_frames
+from anyanomaly.guard.failures import TRACEBACK_ADVICE, Origin, own_frames
 from anyanomaly.guard.slow_calls import reported
 from anyanomaly.install import install_command
 from anyanomaly.registry.known import FIRST_PARTY_PACKAGES
@@ -261,7 +261,7 @@ class Registry:
             with reported(origin.label, "import"):
                 imported = call_with_timeout(load, timeout_s) if timeout_s else origin.call(what, load)
         except Fault as fault:
-            raise PluginLoadError(f"{origin.label} failed in {what}: {fault} {ADVICE}") from fault
+            raise PluginLoadError(f"{origin.label} failed in {what}: {fault} {TRACEBACK_ADVICE}") from fault
         base_module, _, base_name = base.partition(":")
         base_class = getattr(importlib.import_module(base_module), base_name)
         if not (isinstance(imported, type) and issubclass(imported, base_class)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import logging
 import os
 import sys
 import threading
@@ -23,6 +24,8 @@ from anyanomaly.errors import AnyAnomalyError, PluginLoadError
 from anyanomaly.guard.failures import describe
 from anyanomaly.registry.spec_checks import Fault, read_specs
 from anyanomaly.specs import ROLES, ComponentSpec
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -172,6 +175,7 @@ def call_with_timeout(function: Callable[[], T], timeout_s: float | None = None)
     if errors and isinstance(errors[0], AnyAnomalyError):
         raise errors[0]
     if errors:
+        log.info("A plugin failed:", exc_info=errors[0])
         raise Fault(describe(errors[0])) from errors[0]
     return results[0]
 

@@ -116,11 +116,22 @@ def _damaged(stage: Stage) -> str:
     settings, wrong = _choose_settings(stage)
     content = f"# é 日本\n{_file_of(settings)}".encode()
     kinds = {
-        "noise": rng.randbytes(300), "deep": b"x = " + b"[" * 20_000, "deep tables": b"[" + b"a." * 5000 + b"a]\n", "huge": b"x = 1\n" * 100_000,
-        "NUL": b"run.seed = 1\0\n", "BOM": b"\xef\xbb\xbf" + content, "UTF-16": content.decode().encode("utf-16"), "CR": content.replace(b"\n", b"\r"),
-        "twice": content + content, "huge number": b"run.seed = " + b"9" * 10_000, "JSON": b'{"run": {"seed": 1}}', "empty": b"", "long line": b"#" * 5_000_000,
-        "hostile text": f"texts = [{_toml(hostile_text(rng))}]".encode("utf-8", "surrogatepass"), "dates": b"run.seed = 2020-01-01\nrun.threshold = 07:32:00\n",
-    }  # fmt: skip
+        "noise": rng.randbytes(300),
+        "deep": b"x = " + b"[" * 20_000,
+        "deep tables": b"[" + b"a." * 5000 + b"a]\n",
+        "huge": b"x = 1\n" * 100_000,
+        "NUL": b"run.seed = 1\0\n",
+        "BOM": b"\xef\xbb\xbf" + content,
+        "UTF-16": content.decode().encode("utf-16"),
+        "CR": content.replace(b"\n", b"\r"),
+        "twice": content + content,
+        "huge number": b"run.seed = " + b"9" * 10_000,
+        "JSON": b'{"run": {"seed": 1}}',
+        "empty": b"",
+        "long line": b"#" * 5_000_000,
+        "hostile text": f"texts = [{_toml(hostile_text(rng))}]".encode("utf-8", "surrogatepass"),
+        "dates": b"run.seed = 2020-01-01\nrun.threshold = 07:32:00\n",
+    }
     kind = rng.choice(("mutated",) * 10 + tuple(kinds))
     if kind == "mutated":
         kind, content = mutate(rng, content)
@@ -140,11 +151,39 @@ def _flags(stage: Stage) -> str:
     rng = stage.random
     stage.write("a.clip", f"{SEGMENT} 1")
     flags = rng.sample(
-        ("--threshold", "--segment-frames", "--segment-seconds", "--every", "--start", "--stop", "--max-tokens", "--seed",
-         "--smooth-seconds", "--smooth-frames", "--merge-seconds", "--min-event-seconds", "--temperature", "--top-p", "--repetition-penalty",
-         "--lookahead-mib", "--max-unreadable", "--device", "--scoring", "--reason-above", "--backend.batch", "--backend.delay", "--prompt",
-         "--context.key.weight", "--reader", "--sink", "--preset", "--prompt.output-word", "--prompt.system"), rng.choice((1, 1, 2)),
-    )  # fmt: skip
+        (
+            "--threshold",
+            "--segment-frames",
+            "--segment-seconds",
+            "--every",
+            "--start",
+            "--stop",
+            "--max-tokens",
+            "--seed",
+            "--smooth-seconds",
+            "--smooth-frames",
+            "--merge-seconds",
+            "--min-event-seconds",
+            "--temperature",
+            "--top-p",
+            "--repetition-penalty",
+            "--lookahead-mib",
+            "--max-unreadable",
+            "--device",
+            "--scoring",
+            "--reason-above",
+            "--backend.batch",
+            "--backend.delay",
+            "--prompt",
+            "--context.key.weight",
+            "--reader",
+            "--sink",
+            "--preset",
+            "--prompt.output-word",
+            "--prompt.system",
+        ),
+        rng.choice((1, 1, 2)),
+    )
     values = [rng.choice((*NUMBERS, hostile_text(rng).replace("\0", ""), "1", "0.5", "1:00")) for _ in flags]
     values = [os.fsdecode(value.encode("utf-8", "replace"))[:100_000] for value in values]
     arguments = [f"{flag}={value}" for flag, value in zip(flags, values, strict=True)]
@@ -173,7 +212,7 @@ def _planted(stage: Stage) -> str:
             "videos": f'videos = ["{url}/x.mp4", "/etc/passwd"]\n',
             "prompt": '[prompt]\nname = "/etc/passwd"\n',
             "plugins": 'plugins = ["evil.py"]\n',
-        }  # fmt: skip
+        }
         kind = rng.choice(list(planted))
         stage.write("anyanomaly.toml", planted[kind])
         stage.use_plugins("openai", "transformers") if kind in ("server", "remote code") else None

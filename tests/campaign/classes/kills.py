@@ -97,9 +97,24 @@ def _run(stage: Stage) -> str:
     stage.write("b.clip", f"{5 * SEGMENT} 2")
     outputs = rng.choice((["out.jsonl"], ["out.jsonl", "out.csv", "out.json"]))
     arguments = [
-        "-p", str(PLUGIN), "run", "a.clip", "b.clip", "-t", "red", *PLAIN_RUN, "--backend", "levels", "--backend.delay", "0.03",
-        "--backend.batch", str(batch), "--backend.log", "log.txt", *(part for name in outputs for part in ("-o", name)),
-    ]  # fmt: skip
+        "-p",
+        str(PLUGIN),
+        "run",
+        "a.clip",
+        "b.clip",
+        "-t",
+        "red",
+        *PLAIN_RUN,
+        "--backend",
+        "levels",
+        "--backend.delay",
+        "0.03",
+        "--backend.batch",
+        str(batch),
+        "--backend.log",
+        "log.txt",
+        *(part for name in outputs for part in ("-o", name)),
+    ]
     return f"run, batches of {batch}: {_disturb(stage, arguments, 0.8, outputs, batch)}"
 
 
@@ -107,9 +122,24 @@ def _eval(stage: Stage) -> str:
     """An evaluation of three clips."""
     outputs = ["scores.jsonl"]
     arguments = [
-        "-p", str(PLUGIN), "eval", "clips", "--root", ".", "--dataset.n", "3", *PLAIN_RUN, "--backend", "levels",
-        "--backend.delay", "0.03", "--backend.log", "log.txt", "-o", "scores.jsonl",
-    ]  # fmt: skip
+        "-p",
+        str(PLUGIN),
+        "eval",
+        "clips",
+        "--root",
+        ".",
+        "--dataset.n",
+        "3",
+        *PLAIN_RUN,
+        "--backend",
+        "levels",
+        "--backend.delay",
+        "0.03",
+        "--backend.log",
+        "log.txt",
+        "-o",
+        "scores.jsonl",
+    ]
     return f"eval: {_disturb(stage, arguments, 1.0, outputs, 1)}"
 
 
@@ -151,9 +181,24 @@ def _server(stage: Stage) -> str:
 
     with serve(stage, answer) as url:
         arguments = [
-            "-p", str(PLUGIN), "run", "a.clip", "-t", "red", *PLAIN_RUN, "--backend", "openai", "--backend.base-url", url,
-            "--backend.retries", "0", "--backend.max-inflight", "1", "-o", "out.jsonl",
-        ]  # fmt: skip
+            "-p",
+            str(PLUGIN),
+            "run",
+            "a.clip",
+            "-t",
+            "red",
+            *PLAIN_RUN,
+            "--backend",
+            "openai",
+            "--backend.base-url",
+            url,
+            "--backend.retries",
+            "0",
+            "--backend.max-inflight",
+            "1",
+            "-o",
+            "out.jsonl",
+        ]
         wanted = _undisturbed(stage, arguments, ["out.jsonl"])
         process_id = stage.start(arguments)
         time.sleep(stage.random.uniform(0.1, 0.8))
@@ -167,14 +212,34 @@ def _server(stage: Stage) -> str:
 def _engine(stage: Stage) -> str:
     """A real engine on the demo's tiny models: the command, or the engine's own process, is killed."""
     rng = stage.random
-    engines = {"demo-hf": ("transformers", "torch"), "demo-gguf": ("llamacpp", "llama_cpp"), "demo-vllm": ("vllm", "vllm")}
+    engines = {
+        "demo-hf": ("transformers", "torch"),
+        "demo-gguf": ("llamacpp", "llama_cpp"),
+        "demo-vllm": ("vllm", "vllm"),
+    }
     name = rng.choice([name for name, (_, package) in engines.items() if find_spec(package)])
     stage.use_plugins("demo", "openclip", engines[name][0])
     shutil.copyfile(stage.assets / "h264.mp4", stage.work / "a.mp4")
     arguments = [
-        "run", "a.mp4", "-t", "a red car", "--encoder", "demo-clip", "--backend", name, "--context", "key", "--selector", "middle",
-        "--segment-frames", "2", "--max-unreadable", "1", "-o", "out.jsonl",
-    ]  # fmt: skip
+        "run",
+        "a.mp4",
+        "-t",
+        "a red car",
+        "--encoder",
+        "demo-clip",
+        "--backend",
+        name,
+        "--context",
+        "key",
+        "--selector",
+        "middle",
+        "--segment-frames",
+        "2",
+        "--max-unreadable",
+        "1",
+        "-o",
+        "out.jsonl",
+    ]
     start_s = time.monotonic()
     wanted = _undisturbed(stage, arguments, ["out.jsonl"])
     duration_s = time.monotonic() - start_s

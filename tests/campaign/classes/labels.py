@@ -33,9 +33,25 @@ def play(stage: Stage) -> str:
 
 def _evaluate(stage: Stage, codes: set[int], *flags: str) -> dict[str, Any]:
     stage.run(
-        "-p", str(PLUGIN), "eval", "folder", "--root", ".", *PLAIN_RUN, "--backend", "levels", "--smooth-seconds", "0",
-        "--protocol", "fixed", "-o", "out.json", *flags, codes=codes, writes=["out.json"],
-    )  # fmt: skip
+        "-p",
+        str(PLUGIN),
+        "eval",
+        "folder",
+        "--root",
+        ".",
+        *PLAIN_RUN,
+        "--backend",
+        "levels",
+        "--smooth-seconds",
+        "0",
+        "--protocol",
+        "fixed",
+        "-o",
+        "out.json",
+        *flags,
+        codes=codes,
+        writes=["out.json"],
+    )
     path = stage.work / "out.json"
     return json.loads(path.read_text()) if stage.outcomes[-1].code == 0 and path.exists() else {}
 
@@ -58,7 +74,12 @@ def _write_labels(stage: Stage, name: str, labels: np.ndarray, form: str) -> dic
             return {"labels": [[start / _FPS, stop / _FPS] for start, stop in spans] or "none", "unit": "seconds"}
         case "npy":
             path = stage.work / f"{file}.npy"
-            np.save(path, labels.astype(rng.choice(("bool", "uint8", "int64", "float32"))).reshape(rng.choice(((-1,), (1, -1), (-1, 1)))))
+            np.save(
+                path,
+                labels.astype(rng.choice(("bool", "uint8", "int64", "float32"))).reshape(
+                    rng.choice(((-1,), (1, -1), (-1, 1)))
+                ),
+            )
         case "h5":
             path = stage.work / f"{file}.h5"
             with h5py.File(path, "w") as target:
@@ -75,7 +96,10 @@ def _write_labels(stage: Stage, name: str, labels: np.ndarray, form: str) -> dic
             path = stage.write(f"{file}.csv", head + "\n".join(map(str, labels.astype(int))) + rng.choice(("", "\n")))
         case "csv spans":
             columns, factor = rng.choice((("start,stop", 1), ("start_s,stop_s", _FPS)))
-            rows = "".join(f"{start / factor:g},{stop / factor:g}{rng.choice((chr(10), chr(13) + chr(10)))}" for start, stop in spans)
+            rows = "".join(
+                f"{start / factor:g},{stop / factor:g}{rng.choice((chr(10), chr(13) + chr(10)))}"
+                for start, stop in spans
+            )
             path = stage.write(f"{file}.csv", f"{columns}\n{rows}")
     return {"labels": path.name}
 
@@ -128,18 +152,38 @@ def _right(stage: Stage) -> str:
     classes = figures.get("protocols", {}).get("fixed", {}).get("classes", {})
     for text, (scores, labels) in frames.items():
         found = classes.get(text, {})
-        stage.check(found.get("positives") == sum(labels), f"{text}: {found.get('n_positive')} positive of {sum(labels)}")
+        stage.check(
+            found.get("positives") == sum(labels), f"{text}: {found.get('n_positive')} positive of {sum(labels)}"
+        )
         auc = found.get("auc")
-        stage.check(auc is not None and abs(auc - _auc(scores, labels)) < 1e-6, f"{text}: AUC {auc} for {_auc(scores, labels)}")
+        stage.check(
+            auc is not None and abs(auc - _auc(scores, labels)) < 1e-6, f"{text}: AUC {auc} for {_auc(scores, labels)}"
+        )
     return f"right: {', '.join(sorted(forms))}"
 
 
 _WRONG_LABELS: dict[str, Any] = {
-    "value 2": [0, 2] * 24, "negative": [0, -1] * 24, "NaN": [float("nan")] * 48, "words": ["a"] * 48, "null": [None] * 48, "nested": [[[0]]] * 48,
-    "too short": [0, 1] * 5, "too long": [0, 1] * 500, "reversed span": [[5, 2]], "empty span": [[5, 5]], "negative span": [[-3, 5]], "span of words": [["a", "b"]],
-    "three numbers": [[1, 2, 3]], "infinite span": [[0, float("inf")]], "NaN span": [[float("nan"), 5]], "huge span": [[0, 1e300]], "huge number": [[0, 10**4000]],
-    "object": {"a": 1}, "number": 5, "true": True,
-}  # fmt: skip
+    "value 2": [0, 2] * 24,
+    "negative": [0, -1] * 24,
+    "NaN": [float("nan")] * 48,
+    "words": ["a"] * 48,
+    "null": [None] * 48,
+    "nested": [[[0]]] * 48,
+    "too short": [0, 1] * 5,
+    "too long": [0, 1] * 500,
+    "reversed span": [[5, 2]],
+    "empty span": [[5, 5]],
+    "negative span": [[-3, 5]],
+    "span of words": [["a", "b"]],
+    "three numbers": [[1, 2, 3]],
+    "infinite span": [[0, float("inf")]],
+    "NaN span": [[float("nan"), 5]],
+    "huge span": [[0, 1e300]],
+    "huge number": [[0, 10**4000]],
+    "object": {"a": 1},
+    "number": 5,
+    "true": True,
+}
 
 
 def _wrong(stage: Stage) -> str:
@@ -160,11 +204,26 @@ def _wrong(stage: Stage) -> str:
             codes = {0, 4}  # a span may end after the video
     else:
         changes: dict[str, Any] = {
-            "missing video": {"video": "no.clip"}, "missing labels": {"labels": "no.json"}, "unknown unit": {"labels": [[0, 5]], "unit": "minutes"}, "empty text": {"text": ""},
-            "empty labels": {"labels": ""}, "unknown column": {"x": "y"}, "unknown format": {"labels": "v0.clip"}, "twice": None, "no rows": None, "no list": None, "row is no table": None,
-            "text is a number": {"text": 5}, "video is a list": {"video": ["v0.clip"]}, "outside": {"labels": "../../../../etc/passwd"}, "video is a folder": {"video": "."},
-            "text of 600": {"text": "x" * 600}, "text with a line break": {"text": "a\nb"}, "unit is a list": {"labels": [[0, 5]], "unit": []}, "no such key": {"labels": "npy#x"},
-        }  # fmt: skip
+            "missing video": {"video": "no.clip"},
+            "missing labels": {"labels": "no.json"},
+            "unknown unit": {"labels": [[0, 5]], "unit": "minutes"},
+            "empty text": {"text": ""},
+            "empty labels": {"labels": ""},
+            "unknown column": {"x": "y"},
+            "unknown format": {"labels": "v0.clip"},
+            "twice": None,
+            "no rows": None,
+            "no list": None,
+            "row is no table": None,
+            "text is a number": {"text": 5},
+            "video is a list": {"video": ["v0.clip"]},
+            "outside": {"labels": "../../../../etc/passwd"},
+            "video is a folder": {"video": "."},
+            "text of 600": {"text": "x" * 600},
+            "text with a line break": {"text": "a\nb"},
+            "unit is a list": {"labels": [[0, 5]], "unit": []},
+            "no such key": {"labels": "npy#x"},
+        }
         what = rng.choice(list(changes))
         if changes[what] is not None:
             rows[0] = {**rows[0], **changes[what]}
@@ -176,7 +235,16 @@ def _wrong(stage: Stage) -> str:
     stage.write("manifest.json", json.dumps(rows))
     flags = ["--check"] if rng.random() < 0.3 and what not in ("text of 600", "text with a line break") else []
     if flags:
-        stage.run("-p", str(PLUGIN), "eval", "folder", "--root", ".", *flags, codes=codes | {0} if what == "text is a number" else codes)
+        stage.run(
+            "-p",
+            str(PLUGIN),
+            "eval",
+            "folder",
+            "--root",
+            ".",
+            *flags,
+            codes=codes | {0} if what == "text is a number" else codes,
+        )
     else:
         _evaluate(stage, codes | {0} if what == "text is a number" else codes)
     return f"wrong {kind}: {what}{' --check' if flags else ''}"
@@ -233,12 +301,16 @@ def _hostile_file(stage: Stage) -> str:
         case "h5 huge":
             path = path.with_suffix(".h5")
             with h5py.File(path, "w") as file:
-                file.create_dataset("v0.clip", shape=(rng.choice((10**10, 2**40)),), dtype="u1", chunks=(1024,), compression="gzip")
+                file.create_dataset(
+                    "v0.clip", shape=(rng.choice((10**10, 2**40)),), dtype="u1", chunks=(1024,), compression="gzip"
+                )
         case "h5 link":
             stage.write("private.txt", "private words")
             path = path.with_suffix(".h5")
             with h5py.File(path, "w") as file:
-                file["v0.clip"] = rng.choice((h5py.ExternalLink("/etc/passwd", "/"), h5py.SoftLink("/v0"), h5py.ExternalLink(path.name, "/v0")))
+                file["v0.clip"] = rng.choice(
+                    (h5py.ExternalLink("/etc/passwd", "/"), h5py.SoftLink("/v0"), h5py.ExternalLink(path.name, "/v0"))
+                )
     rows[0] = {**rows[0], "labels": path.name}
     stage.write("manifest.json", json.dumps(rows))
     _evaluate(stage, {4})
@@ -249,10 +321,32 @@ def _hostile_file(stage: Stage) -> str:
 def _hostile_content(rng: random.Random) -> tuple[str, bytes]:
     return rng.choice(
         (
-            (".npy", pickle.dumps(_Canary())), (".npy", _npy("(1,)", "|O") + pickle.dumps(_Canary())), (".npy", _npy(f"({10**12},)")), (".npy", _npy("(-1,)")), (".npy", _npy("(2**99,)")),
-            (".npy", _npy("(10,)", "|V1000000000")), (".npy", _npy("__import__('os').system('touch canary')")), (".npy", _npy("(" * 300)), (".npy", b"\x93NUMPY\x03\x00" + struct.pack("<I", 2**32 - 1)),
-            (".json", b"[" * 100_000), (".json", b'{"v0.clip": ' + b"9" * 10_000 + b"}"), (".json", b'{"v0.clip": [' + b"0," * 3_000_000 + b"0]}"), (".json", b'{"v0.clip": [[0, 1e999]], "v0.clip": [2]}'), (".json", b"\xff\xfe["),
-            (".csv", b"0\n1\0\n"), (".csv", b'"' + b"0" * 5_000_000), (".csv", b"0," * 1_000_000), (".csv", hostile_text(rng).encode("utf-8", "surrogatepass")), (".csv", b"start,stop\n=1+1,5\n"), (".csv", b"1e999\n"),
-            (".h5", b"\x89HDF\r\n\x1a\n" + rng.randbytes(500)), (".mat", b"MATLAB 5.0 MAT-file" + rng.randbytes(500)), (".mat", b""), (".h5", b""), (".npy", b""), (".json", b""), (".csv", b""),
+            (".npy", pickle.dumps(_Canary())),
+            (".npy", _npy("(1,)", "|O") + pickle.dumps(_Canary())),
+            (".npy", _npy(f"({10**12},)")),
+            (".npy", _npy("(-1,)")),
+            (".npy", _npy("(2**99,)")),
+            (".npy", _npy("(10,)", "|V1000000000")),
+            (".npy", _npy("__import__('os').system('touch canary')")),
+            (".npy", _npy("(" * 300)),
+            (".npy", b"\x93NUMPY\x03\x00" + struct.pack("<I", 2**32 - 1)),
+            (".json", b"[" * 100_000),
+            (".json", b'{"v0.clip": ' + b"9" * 10_000 + b"}"),
+            (".json", b'{"v0.clip": [' + b"0," * 3_000_000 + b"0]}"),
+            (".json", b'{"v0.clip": [[0, 1e999]], "v0.clip": [2]}'),
+            (".json", b"\xff\xfe["),
+            (".csv", b"0\n1\0\n"),
+            (".csv", b'"' + b"0" * 5_000_000),
+            (".csv", b"0," * 1_000_000),
+            (".csv", hostile_text(rng).encode("utf-8", "surrogatepass")),
+            (".csv", b"start,stop\n=1+1,5\n"),
+            (".csv", b"1e999\n"),
+            (".h5", b"\x89HDF\r\n\x1a\n" + rng.randbytes(500)),
+            (".mat", b"MATLAB 5.0 MAT-file" + rng.randbytes(500)),
+            (".mat", b""),
+            (".h5", b""),
+            (".npy", b""),
+            (".json", b""),
+            (".csv", b""),
         )
-    )  # fmt: skip
+    )

@@ -22,9 +22,18 @@ def play(stage: Stage) -> str:
     n_frames = _N_FRAMES // n_clips // SEGMENT * SEGMENT
     names = [stage.write(f"{number:02}.clip", f"{n_frames} {number}").name for number in range(n_clips)]
     arguments = [
-        "-p", str(PLUGIN), "run", *names, "-t", "red", *PLAIN_RUN, "--backend", "levels",
-        *(part for name in outputs for part in ("-o", name)), *rng.choice(([], ["--no-cache"])),
-    ]  # fmt: skip
+        "-p",
+        str(PLUGIN),
+        "run",
+        *names,
+        "-t",
+        "red",
+        *PLAIN_RUN,
+        "--backend",
+        "levels",
+        *(part for name in outputs for part in ("-o", name)),
+        *rng.choice(([], ["--no-cache"])),
+    ]
     process_id = stage.start(arguments)
     samples: list[float] = []
     while (resident := _resident_mib(process_id)) > 0 and len(samples) < 6000:

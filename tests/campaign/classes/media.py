@@ -106,14 +106,39 @@ def _absurd_image(stage: Stage) -> str:
             ("png", _png(0, side)),
             ("bmp", b"BM" + struct.pack("<IHHIIiiHHIIIIII", 54, 0, 0, 54, 40, side, side, 1, 24, 0, 0, 1, 1, 0, 0)),
             ("bmp", b"BM" + struct.pack("<IHHIIiiHHIIIIII", 54, 0, 0, 54, 40, 10, -(2**31), 1, 24, 0, 0, 1, 1, 0, 0)),
-            ("gif", b"GIF89a" + struct.pack("<HHBBB", short, short, 0, 0, 0) + b",\0\0\0\0" + struct.pack("<HH", short, short) + b"\0\x02\x02D\x01\0;"),
-            ("jpg", b"\xff\xd8\xff\xc0\0\x11\x08" + struct.pack(">HH", short, short) + b"\x03\x01\x22\0\x02\x11\x01\x03\x11\x01\xff\xd9"),
+            (
+                "gif",
+                b"GIF89a"
+                + struct.pack("<HHBBB", short, short, 0, 0, 0)
+                + b",\0\0\0\0"
+                + struct.pack("<HH", short, short)
+                + b"\0\x02\x02D\x01\0;",
+            ),
+            (
+                "jpg",
+                b"\xff\xd8\xff\xc0\0\x11\x08"
+                + struct.pack(">HH", short, short)
+                + b"\x03\x01\x22\0\x02\x11\x01\x03\x11\x01\xff\xd9",
+            ),
             ("ppm", f"P6 {side} {side} 255\n".encode() + bytes(100)),
             ("pgm", f"P5 {side} {side} 65535\n".encode() + bytes(100)),
-            ("webp", b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (min(side, 2**24) - 1).to_bytes(3, "little") * 2 + bytes(4)),
-            ("tiff", b"II*\0\x08\0\0\0\x03\0\0\x01\x04\0\x01\0\0\0" + struct.pack("<I", side) + b"\x01\x01\x04\0\x01\0\0\0" + struct.pack("<I", side) + b"\x03\x01\x03\0\x01\0\0\0\x01\0\0\0" + bytes(4)),
+            (
+                "webp",
+                b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0"
+                + (min(side, 2**24) - 1).to_bytes(3, "little") * 2
+                + bytes(4),
+            ),
+            (
+                "tiff",
+                b"II*\0\x08\0\0\0\x03\0\0\x01\x04\0\x01\0\0\0"
+                + struct.pack("<I", side)
+                + b"\x01\x01\x04\0\x01\0\0\0"
+                + struct.pack("<I", side)
+                + b"\x03\x01\x03\0\x01\0\0\0\x01\0\0\0"
+                + bytes(4),
+            ),
         )
-    )  # fmt: skip
+    )
     if rng.random() < 0.3:
         stage.write(f"frames/a1.{kind}", content)
         name = "frames"
@@ -215,7 +240,7 @@ def _reference(stage: Stage) -> str:
             ("sdp", "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n"),
             ("svg", f'<svg xmlns="http://www.w3.org/2000/svg"><image href="{url}"/></svg>'),
         )
-    )  # fmt: skip
+    )
     outcome_codes = {2, 4}
     stage.write(f"list.{suffix}", content)
     stage.engine_run(f"list.{suffix}", *_RUN, codes=outcome_codes, writes=["out.jsonl"])

@@ -45,9 +45,25 @@ _ROLES = {
     "dataset": ("Dataset", "DatasetSpec", "anyanomaly_register_datasets"),
 }
 _ODD_RETURNS = (
-    "None", "5", "'words'", "[None]", "[5]", "{{}}", "object()", "[object()]", "iter([])", "(x for x in [1, 2])", "lambda: 1", "[[]]",
-    "b'x'", "type", "Ellipsis", "float('nan')", "np.zeros(3)", "[BackendSpec]",
-)  # fmt: skip
+    "None",
+    "5",
+    "'words'",
+    "[None]",
+    "[5]",
+    "{{}}",
+    "object()",
+    "[object()]",
+    "iter([])",
+    "(x for x in [1, 2])",
+    "lambda: 1",
+    "[[]]",
+    "b'x'",
+    "type",
+    "Ellipsis",
+    "float('nan')",
+    "np.zeros(3)",
+    "[BackendSpec]",
+)
 
 
 def play(stage: Stage) -> str:
@@ -69,11 +85,21 @@ def _loading(stage: Stage) -> str:
     """A plugin that is asked for and cannot be loaded is refused: exit code 2."""
     rng = stage.random
     kinds = {
-        "failure": "", "syntax": "def (:\n", "NUL": "x = 1\0\n", "no UTF-8": "", "empty": "", "noise": "", "hangs": "while True: pass\n",
-        "sleeps": "import time; time.sleep(1000)\n", "unknown hook": "from anyanomaly import hookimpl\n@hookimpl\ndef anyanomaly_register_things(): return []\n",
-        "wrong arguments": "from anyanomaly import hookimpl\n@hookimpl\ndef anyanomaly_register_backends(a, b): return []\n", "deep": "x = " + "(" * 5000 + ")" * 5000,
-        "missing": "", "folder": "", "mutated": "",
-    }  # fmt: skip
+        "failure": "",
+        "syntax": "def (:\n",
+        "NUL": "x = 1\0\n",
+        "no UTF-8": "",
+        "empty": "",
+        "noise": "",
+        "hangs": "while True: pass\n",
+        "sleeps": "import time; time.sleep(1000)\n",
+        "unknown hook": "from anyanomaly import hookimpl\n@hookimpl\ndef anyanomaly_register_things(): return []\n",
+        "wrong arguments": "from anyanomaly import hookimpl\n@hookimpl\ndef anyanomaly_register_backends(a, b): return []\n",
+        "deep": "x = " + "(" * 5000 + ")" * 5000,
+        "missing": "",
+        "folder": "",
+        "mutated": "",
+    }
     kind = rng.choice(("failure", "failure", *kinds))
     codes = {2}
     path = stage.work / "broken.py"
@@ -129,9 +155,21 @@ def _hook(stage: Stage) -> str:
         stage.run("-p", str(PLUGIN), "-p", "broken.py", "plugins")
     else:
         stage.run(
-            "-p", str(PLUGIN), "-p", "broken.py", "run", "a.clip", "-t", "red", *PLAIN_RUN, "--backend", "levels",
-            "-o", "out.jsonl", writes=["out.jsonl"],
-        )  # fmt: skip
+            "-p",
+            str(PLUGIN),
+            "-p",
+            "broken.py",
+            "run",
+            "a.clip",
+            "-t",
+            "red",
+            *PLAIN_RUN,
+            "--backend",
+            "levels",
+            "-o",
+            "out.jsonl",
+            writes=["out.jsonl"],
+        )
         values = [line["value"] for line in read_lines(stage, "out.jsonl") if line["type"] == "segment"]
         stage.check(values == [level(0, 1), level(1, 1)], f"scores {values} beside a broken hook")
     if not kind.startswith(("returns iter", "returns (x", "returns []", "returns {}")):
@@ -155,18 +193,29 @@ def _backend(stage: Stage) -> str:
     kind, body = _failure(rng)
     codes = {5}
     parts = {
-        "load": "def load(self): pass", "close": "def close(self): pass", "fingerprint": "@property\ndef fingerprint(self): return 'odd'",
+        "load": "def load(self): pass",
+        "close": "def close(self): pass",
+        "fingerprint": "@property\ndef fingerprint(self): return 'odd'",
         "answer_batch": "def answer_batch(self, queries): return [Answer(query.id, text='0.5') for query in queries]",
-    }  # fmt: skip
+    }
     if where == "answers":
         values = {
-            "None": "None", "too few": "[]", "twice": "[Answer(q.id, text='0.5') for q in queries] * 2", "words": "['0.5' for q in queries]",
-            "no words": "[Answer(q.id, text=None) for q in queries]", "number": "[Answer(q.id, text=0.5) for q in queries]",
-            "other id": "[Answer(QueryId('x', 0, 'y', 'z'), text='0.5')]", "value": "[Answer(q.id, text='', value=7.0) for q in queries]",
-            "NaN": "[Answer(q.id, text='', value=float('nan')) for q in queries]", "bytes": "[Answer(q.id, text=b'0.5') for q in queries]",
-            "logprobs": "[Answer(q.id, text='', logprobs={'x': 'y'}) for q in queries]", "endless": "iter(int, 1)", "value words": "[Answer(q.id, text='', value='0.5') for q in queries]",
-            "no id": "[Answer(None, text='0.5')]", "infinite": "[Answer(q.id, text='', value=float('inf')) for q in queries]",
-        }  # fmt: skip
+            "None": "None",
+            "too few": "[]",
+            "twice": "[Answer(q.id, text='0.5') for q in queries] * 2",
+            "words": "['0.5' for q in queries]",
+            "no words": "[Answer(q.id, text=None) for q in queries]",
+            "number": "[Answer(q.id, text=0.5) for q in queries]",
+            "other id": "[Answer(QueryId('x', 0, 'y', 'z'), text='0.5')]",
+            "value": "[Answer(q.id, text='', value=7.0) for q in queries]",
+            "NaN": "[Answer(q.id, text='', value=float('nan')) for q in queries]",
+            "bytes": "[Answer(q.id, text=b'0.5') for q in queries]",
+            "logprobs": "[Answer(q.id, text='', logprobs={'x': 'y'}) for q in queries]",
+            "endless": "iter(int, 1)",
+            "value words": "[Answer(q.id, text='', value='0.5') for q in queries]",
+            "no id": "[Answer(None, text='0.5')]",
+            "infinite": "[Answer(q.id, text='', value=float('inf')) for q in queries]",
+        }
         kind = rng.choice(list(values))
         parts["answer_batch"] = f"def answer_batch(self, queries): return {values[kind]}"
     elif where == "__init__":
@@ -182,9 +231,22 @@ def _backend(stage: Stage) -> str:
         codes |= {3}
     stage.write("odd.py", _component("backend", "odd", "\n".join(parts.values())))
     stage.run(
-        "-p", str(PLUGIN), "-p", "odd.py", "run", "a.clip", "-t", "red", *PLAIN_RUN, "--backend", "odd", "-o", "out.jsonl",
-        codes=codes | {2} if where == "__init__" else codes, writes=["out.jsonl"],
-    )  # fmt: skip
+        "-p",
+        str(PLUGIN),
+        "-p",
+        "odd.py",
+        "run",
+        "a.clip",
+        "-t",
+        "red",
+        *PLAIN_RUN,
+        "--backend",
+        "odd",
+        "-o",
+        "out.jsonl",
+        codes=codes | {2} if where == "__init__" else codes,
+        writes=["out.jsonl"],
+    )
     for line in read_lines(stage, "out.jsonl"):
         if line["type"] == "segment":
             stage.check(line["value"] is None or 0 <= line["value"] <= 1, f"the score {line['value']}")
@@ -207,13 +269,31 @@ def _reader(stage: Stage) -> str:
     elif where == "frames late":
         frames = frames.format(image=image, late=indent(body, "    "))
     elif where == "images":
-        images = ("None", "np.zeros((16, 16), np.uint8)", "np.zeros((16, 16, 3))", "np.zeros((0, 0, 3), np.uint8)", "'x'",
-                  "np.zeros((16, 16, 4), np.uint8)", "np.zeros((1 + i, 16, 3), np.uint8)", "np.array(5)", "[[1]]")  # fmt: skip
+        images = (
+            "None",
+            "np.zeros((16, 16), np.uint8)",
+            "np.zeros((16, 16, 3))",
+            "np.zeros((0, 0, 3), np.uint8)",
+            "'x'",
+            "np.zeros((16, 16, 4), np.uint8)",
+            "np.zeros((1 + i, 16, 3), np.uint8)",
+            "np.array(5)",
+            "[[1]]",
+        )
         kind = rng.choice(images)
         frames = frames.format(image=kind, late="")
     else:
-        videos = ("None", "'x'", "Video('odd', uri, 0.0, 16, 16, 16)", "Video('odd', uri, float('nan'), 16, 16, 16)", "Video('odd', uri, 8.0, -5, 16, 16)",
-                  "Video('', uri, 8.0, 16, 0, 0)", "Video(5, uri, 8.0, 16, 16, 16)", "Video('odd', uri, 1e300, 16, 16, 16)", "Video('odd', uri, 8.0, 10**30, 16, 16)")  # fmt: skip
+        videos = (
+            "None",
+            "'x'",
+            "Video('odd', uri, 0.0, 16, 16, 16)",
+            "Video('odd', uri, float('nan'), 16, 16, 16)",
+            "Video('odd', uri, 8.0, -5, 16, 16)",
+            "Video('', uri, 8.0, 16, 0, 0)",
+            "Video(5, uri, 8.0, 16, 16, 16)",
+            "Video('odd', uri, 1e300, 16, 16, 16)",
+            "Video('odd', uri, 8.0, 10**30, 16, 16)",
+        )
         kind = rng.choice(videos)
         probe = f"def probe(self, uri): return {kind}"
         frames = frames.format(image=image, late="")
@@ -223,9 +303,22 @@ def _reader(stage: Stage) -> str:
     names = ["a.clip", "b.odd"]
     rng.shuffle(names)
     stage.run(
-        "-p", str(PLUGIN), "-p", "odd.py", "run", *names, "-t", "red", *PLAIN_RUN, "--backend", "levels", "-o", "out.jsonl",
-        codes=codes | ({3} if kind == "missing module" else set()) | ({5} if kind == "own error" else set()), writes=["out.jsonl"],
-    )  # fmt: skip
+        "-p",
+        str(PLUGIN),
+        "-p",
+        "odd.py",
+        "run",
+        *names,
+        "-t",
+        "red",
+        *PLAIN_RUN,
+        "--backend",
+        "levels",
+        "-o",
+        "out.jsonl",
+        codes=codes | ({3} if kind == "missing module" else set()) | ({5} if kind == "own error" else set()),
+        writes=["out.jsonl"],
+    )
     lines = [line for line in read_lines(stage, "out.jsonl") if line["type"] == "segment" and line["video"] == "a"]
     if stage.outcomes[-1].code in (0, 4):
         stage.check(

@@ -125,10 +125,17 @@ def _damaged(stage: Stage) -> str:
     kind, content = mutate(rng, content)
     if rng.random() < 0.4:
         odd = {
-            "list": b"question = ['{text}']\n", "number": b"question = 5\n", "table": b"[question]\ntext = 1\n", "unknown": b'question = "{text}"\nx = 1\n',
-            "flag as word": b'question = "{text}"\ntext_first = "yes"\n', "system list": b'question = "{text}"\nsystem = ["a"]\n', "name": b'name = "x"\nquestion = "{text}"\n',
-            "huge": b'question = "{text}' + b"a" * 20_000_000 + b'"\n', "control": 'question = "{text} \\u001b[31m \\u0000"\n'.encode(), "deep": b"question = " + b"[" * 50_000,
-        }  # fmt: skip
+            "list": b"question = ['{text}']\n",
+            "number": b"question = 5\n",
+            "table": b"[question]\ntext = 1\n",
+            "unknown": b'question = "{text}"\nx = 1\n',
+            "flag as word": b'question = "{text}"\ntext_first = "yes"\n',
+            "system list": b'question = "{text}"\nsystem = ["a"]\n',
+            "name": b'name = "x"\nquestion = "{text}"\n',
+            "huge": b'question = "{text}' + b"a" * 20_000_000 + b'"\n',
+            "control": b'question = "{text} \\u001b[31m \\u0000"\n',
+            "deep": b"question = " + b"[" * 50_000,
+        }
         kind = rng.choice(list(odd))
         content = odd[kind]
     stage.write("p.toml", content)

@@ -41,15 +41,28 @@ label = "second"
 config.run.seed = 1
 """
 _WRONG = {
-    "unknown key": ('title = "Clips"', 'title = "Clips"\nx = 1'), "unknown axis": ('rows = ["backend"]', 'rows = ["model"]'),
-    "axis twice": ('rows = ["backend"]', 'rows = ["backend", "backend"]'), "no label": ('label = "Levels"\n', ""), "no dataset": ('name = "clips"', 'name = "nothing"'),
-    "same label": ('label = "second"', 'label = "first"'), "no backend": ('config.backend = "levels"', 'config.backend = "nothing"'), "wrong option": ("options.n = 2", 'options.n = "x"'),
-    "unknown option": ("options.n = 2", "options.m = 2"), "wrong setting": ("segment_frames = 8", "segment_frames = -8"), "texts": ('selector = "middle"', 'selector = "middle"\ntexts = ["a"]'),
-    "sink": ('selector = "middle"', 'selector = "middle"\nsink = [{path = "x.csv"}]'), "protocol": ('protocols = ["fixed"]', 'protocols = ["nothing"]'),
-    "several, no axis": ('columns = ["dataset", "ablation"]', 'columns = ["dataset"]'), "digits": ('title = "Clips"', 'title = "Clips"\ndigits = 99'), "facts": ('title = "Clips"', 'title = "Clips"\nfacts = "nothing.json"\npublished = "a/b"'),
-    "number as title": ('title = "Clips"', "title = 5"), "classes": ('title = "Clips"', 'title = "Clips"\nclasses = "x"'), "improvement": ('title = "Clips"', 'title = "Clips"\nimprovement = {base = "nothing", of = "first"}'),
-    "facts folder": ('title = "Clips"', 'title = "Clips"\nfacts = "."'), "speed": ('title = "Clips"', 'title = "Clips"\nspeed = {segments = 0}'),
-}  # fmt: skip
+    "unknown key": ('title = "Clips"', 'title = "Clips"\nx = 1'),
+    "unknown axis": ('rows = ["backend"]', 'rows = ["model"]'),
+    "axis twice": ('rows = ["backend"]', 'rows = ["backend", "backend"]'),
+    "no label": ('label = "Levels"\n', ""),
+    "no dataset": ('name = "clips"', 'name = "nothing"'),
+    "same label": ('label = "second"', 'label = "first"'),
+    "no backend": ('config.backend = "levels"', 'config.backend = "nothing"'),
+    "wrong option": ("options.n = 2", 'options.n = "x"'),
+    "unknown option": ("options.n = 2", "options.m = 2"),
+    "wrong setting": ("segment_frames = 8", "segment_frames = -8"),
+    "texts": ('selector = "middle"', 'selector = "middle"\ntexts = ["a"]'),
+    "sink": ('selector = "middle"', 'selector = "middle"\nsink = [{path = "x.csv"}]'),
+    "protocol": ('protocols = ["fixed"]', 'protocols = ["nothing"]'),
+    "several, no axis": ('columns = ["dataset", "ablation"]', 'columns = ["dataset"]'),
+    "digits": ('title = "Clips"', 'title = "Clips"\ndigits = 99'),
+    "facts": ('title = "Clips"', 'title = "Clips"\nfacts = "nothing.json"\npublished = "a/b"'),
+    "number as title": ('title = "Clips"', "title = 5"),
+    "classes": ('title = "Clips"', 'title = "Clips"\nclasses = "x"'),
+    "improvement": ('title = "Clips"', 'title = "Clips"\nimprovement = {base = "nothing", of = "first"}'),
+    "facts folder": ('title = "Clips"', 'title = "Clips"\nfacts = "."'),
+    "speed": ('title = "Clips"', 'title = "Clips"\nspeed = {segments = 0}'),
+}
 
 
 def play(stage: Stage) -> str:
@@ -100,11 +113,24 @@ def _flags(stage: Stage) -> str:
     text = hostile_text(rng).encode("utf-8", "ignore").decode().replace("\0", "")[:5000]
     flag, value = rng.choice(
         (
-            ("--root", text), ("--root", f"{text}=x"), ("--labels", "clips="), ("--model", f"levels={text}"), ("--dataset", text), ("--set", text),
-            ("--set", f"run.seed={text}"), ("--set", f"{text}=1"), ("--set", "run.segment_frames=0"), ("--set", "dataset.n=[1"), ("--set", "run.seed=" + "9" * 5000),
-            ("--set", "run.seed=" + "[" * 5000), ("--set", "a.b.c.d=1"), ("--set", "=1"), ("-d", "\x1b[31m"), ("--set", "dataset.n=-1"),
+            ("--root", text),
+            ("--root", f"{text}=x"),
+            ("--labels", "clips="),
+            ("--model", f"levels={text}"),
+            ("--dataset", text),
+            ("--set", text),
+            ("--set", f"run.seed={text}"),
+            ("--set", f"{text}=1"),
+            ("--set", "run.segment_frames=0"),
+            ("--set", "dataset.n=[1"),
+            ("--set", "run.seed=" + "9" * 5000),
+            ("--set", "run.seed=" + "[" * 5000),
+            ("--set", "a.b.c.d=1"),
+            ("--set", "=1"),
+            ("-d", "\x1b[31m"),
+            ("--set", "dataset.n=-1"),
         )
-    )  # fmt: skip
+    )
     _bench(stage, "--list", *((f"{flag}={value}",) if flag != "-d" else (flag, value)), codes={0, 2, 3})
     return f"flag {flag} {value[:12] if value.isascii() and value.isprintable() else 'hostile'}"
 

@@ -16,18 +16,45 @@ from tests.campaign.server import MODELS, Reply, serve, text_answer
 from tests.campaign.stage import PLAIN_RUN, PLUGIN, Stage
 
 _ODD_VALUES: tuple[Any, ...] = (
-    None, True, 0, -1, 1e308, "", "x", [], {}, [[]], [None], {"a": None}, "9" * 5000, 2**70, -0.5, ["0.5"], {"content": "0.5"},
-    [{"type": "text", "text": "0.5"}], "\x1b[31m", float("nan"), float("inf"),
-)  # fmt: skip
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    "",
+    "x",
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": None},
+    "9" * 5000,
+    2**70,
+    -0.5,
+    ["0.5"],
+    {"content": "0.5"},
+    [{"type": "text", "text": "0.5"}],
+    "\x1b[31m",
+    float("nan"),
+    float("inf"),
+)
 _TIMEOUT_S = "2"
 
 
 def play(stage: Stage) -> str:
     """Answer some questions of a run oddly."""
     kinds: dict[Callable[[Stage], tuple[str, Reply, Reply, set[int]]], int] = {
-        _odd_field: 30, _status: 15, _mutated: 15, _odd_body: 15, _slow: 5, _sound: 8, _odd_models: 8, _redirect: 6,
-        _compressed: 5, _raw: 8,
-    }  # fmt: skip
+        _odd_field: 30,
+        _status: 15,
+        _mutated: 15,
+        _odd_body: 15,
+        _slow: 5,
+        _sound: 8,
+        _odd_models: 8,
+        _redirect: 6,
+        _compressed: 5,
+        _raw: 8,
+    }
     (make,) = stage.random.choices(list(kinds), list(kinds.values()))
     kind, reply, models, codes = make(stage)
     n_sound = stage.random.choice((0, 0, 1))
@@ -47,11 +74,30 @@ def play(stage: Stage) -> str:
             password = "pass-" + stage.secret[-8:]
             url = url.replace("http://", f"http://user:{password}@")
         stage.run(
-            "-p", str(PLUGIN), "run", "a.clip", "-t", "red", *PLAIN_RUN, "--backend", "openai", "--backend.base-url", url,
-            "--backend.api-key-env", "CAMPAIGN_KEY", "--backend.timeout-seconds", _TIMEOUT_S, "--backend.retries",
-            stage.random.choice(("0", "0", "1")), "--backend.max-inflight", "1", "-o", "out.jsonl",
-            codes=codes, writes=["out.jsonl"],
-        )  # fmt: skip
+            "-p",
+            str(PLUGIN),
+            "run",
+            "a.clip",
+            "-t",
+            "red",
+            *PLAIN_RUN,
+            "--backend",
+            "openai",
+            "--backend.base-url",
+            url,
+            "--backend.api-key-env",
+            "CAMPAIGN_KEY",
+            "--backend.timeout-seconds",
+            _TIMEOUT_S,
+            "--backend.retries",
+            stage.random.choice(("0", "0", "1")),
+            "--backend.max-inflight",
+            "1",
+            "-o",
+            "out.jsonl",
+            codes=codes,
+            writes=["out.jsonl"],
+        )
     outcome = stage.outcomes[-1]
     if password:
         texts = [outcome.out, outcome.err, *(path.read_bytes() for path in stage.work.iterdir())]
@@ -98,11 +144,22 @@ def _status(stage: Stage) -> tuple[str, Reply, Reply, set[int]]:
     )
     key = stage.secret
     messages: tuple[Any, ...] = (
-        {"error": {"message": f"Incorrect API key provided: {key}"}}, {"error": f"key {key}"}, {"detail": [key]}, key,
-        {"error": {"message": hostile_text(rng)}}, {"error": hostile_text(rng)}, {"error": {"message": ["a"]}},
-        {"error": {"message": {"key": key}}}, {"error": None}, [], None, "", 5, {"message": hostile_text(rng) * 200},
+        {"error": {"message": f"Incorrect API key provided: {key}"}},
+        {"error": f"key {key}"},
+        {"detail": [key]},
+        key,
+        {"error": {"message": hostile_text(rng)}},
+        {"error": hostile_text(rng)},
+        {"error": {"message": ["a"]}},
+        {"error": {"message": {"key": key}}},
+        {"error": None},
+        [],
+        None,
+        "",
+        5,
+        {"message": hostile_text(rng) * 200},
         {"error": {"message": " ".join(key)}} if rng.random() < 0 else {"error": {"message": f"Bearer {key}\x1b[2J"}},
-    )  # fmt: skip
+    )
     body = json.dumps(rng.choice(messages)).encode()
     retry = rng.choice(
         (None, "0", "-5", "1e9", "nan", "inf", "x", "99999999999999999999", "Wed, 21 Oct 2015 07:28:00 GMT")
@@ -121,12 +178,22 @@ def _odd_body(stage: Stage) -> tuple[str, Reply, Reply, set[int]]:
     """A body that is no answer."""
     rng = stage.random
     bodies = {
-        "empty": b"", "html": b"<html>Please log in</html>", "null": b"null", "number": b"5", "list": b"[]",
-        "deep": b"[" * 200_000, "deep object": b'{"a":' * 100_000, "no UTF-8": b'{"choices": "\xff\xfe"}', "noise": rng.randbytes(3000),
-        "huge": b'{"choices": "' + b"a" * 70_000_000 + b'"}', "huge number": b'{"choices": ' + b"9" * 100_000 + b"}",
-        "UTF-16": json.dumps(text_answer("0.5")).encode("utf-16"), "error in 200": json.dumps({"error": {"message": stage.secret}}).encode(),
-        "many keys": json.dumps({str(number): number for number in range(20_000)}).encode(), "stream": b'data: {"choices": []}\n\ndata: [DONE]\n\n',
-    }  # fmt: skip
+        "empty": b"",
+        "html": b"<html>Please log in</html>",
+        "null": b"null",
+        "number": b"5",
+        "list": b"[]",
+        "deep": b"[" * 200_000,
+        "deep object": b'{"a":' * 100_000,
+        "no UTF-8": b'{"choices": "\xff\xfe"}',
+        "noise": rng.randbytes(3000),
+        "huge": b'{"choices": "' + b"a" * 70_000_000 + b'"}',
+        "huge number": b'{"choices": ' + b"9" * 100_000 + b"}",
+        "UTF-16": json.dumps(text_answer("0.5")).encode("utf-16"),
+        "error in 200": json.dumps({"error": {"message": stage.secret}}).encode(),
+        "many keys": json.dumps({str(number): number for number in range(20_000)}).encode(),
+        "stream": b'data: {"choices": []}\n\ndata: [DONE]\n\n',
+    }
     kind = rng.choice(list(bodies))
     codes = {0, 5} if kind == "UTF-16" else {5}
     lengths = {"short": 10, "long": len(bodies[kind]) + 1000, "none": -1, "true": None}
@@ -229,11 +296,18 @@ def _raw(stage: Stage) -> tuple[str, Reply, Reply, set[int]]:
     """Bytes that are no HTTP, or break its rules."""
     rng = stage.random
     kinds = {
-        "closed": b"\n", "noise": rng.randbytes(200), "ssh": b"SSH-2.0-OpenSSH_9.2\r\n", "no status": b"HTTP/1.1\r\n\r\n",
-        "endless header": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 2_000_000, "many headers": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000,
-        "bad chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n", "huge chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nabc",
-        "continue": b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000, "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\nhello",
-        "negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello", "status 999": b"HTTP/1.1 999 \x1b[31m\r\nContent-Length: 0\r\n\r\n",
-    }  # fmt: skip
+        "closed": b"\n",
+        "noise": rng.randbytes(200),
+        "ssh": b"SSH-2.0-OpenSSH_9.2\r\n",
+        "no status": b"HTTP/1.1\r\n\r\n",
+        "endless header": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 2_000_000,
+        "many headers": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000,
+        "bad chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n",
+        "huge chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nabc",
+        "continue": b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000,
+        "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\nhello",
+        "negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+        "status 999": b"HTTP/1.1 999 \x1b[31m\r\nContent-Length: 0\r\n\r\n",
+    }
     kind = rng.choice(list(kinds))
     return f"raw {kind}", Reply(b"", raw=kinds[kind]), MODELS, {5}

@@ -17,7 +17,17 @@ from tests.campaign.stage import PLAIN_RUN, PLUGIN, Stage
 
 def play(stage: Stage) -> str:
     """Disturb one command and judge its end."""
-    kinds = {_any_command: 30, _partial: 20, _twice: 10, _fresh: 15, _pipe: 10, _full_disk: 10, _closed: 10, _ignored: 5, _exit: 8}
+    kinds = {
+        _any_command: 30,
+        _partial: 20,
+        _twice: 10,
+        _fresh: 15,
+        _pipe: 10,
+        _full_disk: 10,
+        _closed: 10,
+        _ignored: 5,
+        _exit: 8,
+    }
     (kind,) = stage.random.choices(list(kinds), list(kinds.values()))
     stage.write("a.clip", f"{10 * SEGMENT} 1")
     return kind(stage)
@@ -33,11 +43,31 @@ def _any_command(stage: Stage) -> str:
     rng = stage.random
     command = rng.choice(
         (
-            _run_arguments(), ["-p", str(PLUGIN), "config", "show"], ["-p", str(PLUGIN), "plugins"], ["doctor"], ["run", "--help"],
-            ["-p", str(PLUGIN), "show", "a.clip", "-d", "shown", "--segment", "0", "-t", "red", *PLAIN_RUN, "--backend", "levels"],
-            ["-p", str(PLUGIN), "eval", "clips", "--root", ".", *PLAIN_RUN, "--backend", "levels"], ["cache", "show"], ["--version"],
+            _run_arguments(),
+            ["-p", str(PLUGIN), "config", "show"],
+            ["-p", str(PLUGIN), "plugins"],
+            ["doctor"],
+            ["run", "--help"],
+            [
+                "-p",
+                str(PLUGIN),
+                "show",
+                "a.clip",
+                "-d",
+                "shown",
+                "--segment",
+                "0",
+                "-t",
+                "red",
+                *PLAIN_RUN,
+                "--backend",
+                "levels",
+            ],
+            ["-p", str(PLUGIN), "eval", "clips", "--root", ".", *PLAIN_RUN, "--backend", "levels"],
+            ["cache", "show"],
+            ["--version"],
         )
-    )  # fmt: skip
+    )
     name = rng.choice(list(SIGNALS))
     process_id = stage.start(command)
     time.sleep(rng.choice((rng.uniform(0, 0.05), rng.uniform(0, 1.0))))
@@ -46,7 +76,9 @@ def _any_command(stage: Stage) -> str:
     if SIGNALS[name] != signal.SIGKILL:
         codes |= {-SIGNALS[name]}  # before Python has come to the command line
     stage.finish(process_id, command, codes, END_S)
-    words = [word for word in command if word in ("run", "config", "plugins", "doctor", "show", "eval", "cache", "--version")]
+    words = [
+        word for word in command if word in ("run", "config", "plugins", "doctor", "show", "eval", "cache", "--version")
+    ]
     return f"{words[0]}: {name}"
 
 
@@ -96,7 +128,12 @@ def _fresh(stage: Stage) -> str:
     command = [sys.executable, "-m", "anyanomaly", *_run_arguments()]
     with open(stage.folder / "stderr", "wb") as err:
         process = subprocess.Popen(
-            command, cwd=stage.work, env=stage.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err
+            command,
+            cwd=stage.work,
+            env=stage.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=err,
         )
         time.sleep(rng.uniform(0, 1.5))
         process.send_signal(SIGNALS[name])
@@ -120,9 +157,15 @@ def _in_shell(stage: Stage, shell: str, codes: set[int], kind: str) -> str:
     err = stage.folder / "stderr"
     with open(err, "wb") as errors:
         process = subprocess.run(
-            ["bash", "-c", shell.replace("$RUN", words)], cwd=stage.work, env=stage.environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=errors, timeout=60, check=False,
-        )  # fmt: skip
+            ["bash", "-c", shell.replace("$RUN", words)],
+            cwd=stage.work,
+            env=stage.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            timeout=60,
+            check=False,
+        )
     content = err.read_bytes()
     if b"Traceback" in content or b"Exception ignored" in content:
         stage.fault("traceback", f"{kind}: {content.splitlines()[-1]!r}")
@@ -184,5 +227,15 @@ def _ignored(stage: Stage) -> str:
 def _exit(stage: Stage) -> str:
     """`--fail-on-event` gives 1 with events and 0 without; no failure ever gives 1."""
     has_events = stage.random.random() < 0.5
-    stage.run(*_run_arguments("--fail-on-event", "--threshold", "0.05" if has_events else "1", "--min-event-seconds", "0" if has_events else "5", delay="0"), codes={1} if has_events else {0})
+    stage.run(
+        *_run_arguments(
+            "--fail-on-event",
+            "--threshold",
+            "0.05" if has_events else "1",
+            "--min-event-seconds",
+            "0" if has_events else "5",
+            delay="0",
+        ),
+        codes={1} if has_events else {0},
+    )
     return f"--fail-on-event {'with' if has_events else 'without'} events"

@@ -14,9 +14,23 @@ from tests.campaign.plugin import SEGMENT, level
 from tests.campaign.results import read_lines
 from tests.campaign.stage import Stage
 
-_JSON_VALUES = ("", "null", "[]", "{}", "1e999", '"x"', "{\"text\": 5}", "{\"text\": null, \"value\": \"a\"}", "[" * 100_000,
-                '{"text": "0.5", "value": null, "logprobs": [1], "prompt_tokens": "x", "output_tokens": -1}',
-                '{"text": "\\ud800"}', '{"id": 1}', "\x00", "{" * 500, '{"text": "0.5", "unknown": 1}')  # fmt: skip
+_JSON_VALUES = (
+    "",
+    "null",
+    "[]",
+    "{}",
+    "1e999",
+    '"x"',
+    '{"text": 5}',
+    '{"text": null, "value": "a"}',
+    "[" * 100_000,
+    '{"text": "0.5", "value": null, "logprobs": [1], "prompt_tokens": "x", "output_tokens": -1}',
+    '{"text": "\\ud800"}',
+    '{"id": 1}',
+    "\x00",
+    "{" * 500,
+    '{"text": "0.5", "unknown": 1}',
+)
 
 
 def play(stage: Stage) -> str:
@@ -70,13 +84,40 @@ def _manage(stage: Stage, n_frames: int, seed: int) -> str:
 
 
 _FILE_FAULTS = (
-    "empty", "noise", "text", "head only", "directory", "loop", "dangling link", "fifo", "device", "other database",
-    "folder is a file", "huge sparse", "journal noise", "lock",
-)  # fmt: skip
+    "empty",
+    "noise",
+    "text",
+    "head only",
+    "directory",
+    "loop",
+    "dangling link",
+    "fifo",
+    "device",
+    "other database",
+    "folder is a file",
+    "huge sparse",
+    "journal noise",
+    "lock",
+)
 _DATABASE_FAULTS = (
-    "mutated", "mutated", "mutated", "row value", "row value", "row value", "key", "newer version", "column added",
-    "column renamed", "table dropped", "view", "trigger", "blob", "journal noise", "text encoding", "row of noise",
-)  # fmt: skip
+    "mutated",
+    "mutated",
+    "mutated",
+    "row value",
+    "row value",
+    "row value",
+    "key",
+    "newer version",
+    "column added",
+    "column renamed",
+    "table dropped",
+    "view",
+    "trigger",
+    "blob",
+    "journal noise",
+    "text encoding",
+    "row of noise",
+)
 
 
 def _is_database(path: Path) -> bool:

@@ -14,10 +14,48 @@ from tests.campaign.plugin import SEGMENT, level
 from tests.campaign.results import read_lines
 from tests.campaign.stage import Stage
 
-_NAME_PARTS = (b"a", b" ", b"-rf", b"'", b'"', b"\n", b"\r", b"\t", b"\x1b[31m", b"\xff\xfe", b"\xc3\x28", b"\xed\xa0\x80",
-               "é".encode(), "e\u0301".encode(), "\u202e".encode(), "\u2028".encode(), "日本".encode(), b"*", b"?", b"[1]",
-               b"%d", b"{text}", b"$(touch canary)", b"`touch canary`", b";touch canary;", b"=1+1", b"@x", b"+1", b":", b"\\",
-               b"#", b"&", b"|", b"~", b"..", b"\x7f", b"\x01", b"x" * 100, "\x85".encode(), "\ufeff".encode())  # fmt: skip
+_NAME_PARTS = (
+    b"a",
+    b" ",
+    b"-rf",
+    b"'",
+    b'"',
+    b"\n",
+    b"\r",
+    b"\t",
+    b"\x1b[31m",
+    b"\xff\xfe",
+    b"\xc3\x28",
+    b"\xed\xa0\x80",
+    "é".encode(),
+    "e\u0301".encode(),
+    "\u202e".encode(),
+    "\u2028".encode(),
+    "日本".encode(),
+    b"*",
+    b"?",
+    b"[1]",
+    b"%d",
+    b"{text}",
+    b"$(touch canary)",
+    b"`touch canary`",
+    b";touch canary;",
+    b"=1+1",
+    b"@x",
+    b"+1",
+    b":",
+    b"\\",
+    b"#",
+    b"&",
+    b"|",
+    b"~",
+    b"..",
+    b"\x7f",
+    b"\x01",
+    b"x" * 100,
+    "\x85".encode(),
+    "\ufeff".encode(),
+)
 
 
 def play(stage: Stage) -> str:
@@ -46,9 +84,14 @@ def _text(stage: Stage) -> str:
     ]
     outputs = ["out.jsonl", "out.csv", "out.json"]
     stage.engine_run(
-        "a.clip", *flags, *(part for output in outputs for part in ("-o", output)), "--threshold", "0.1",
-        codes={0} if is_valid else {2}, writes=outputs,
-    )  # fmt: skip
+        "a.clip",
+        *flags,
+        *(part for output in outputs for part in ("-o", output)),
+        "--threshold",
+        "0.1",
+        codes={0} if is_valid else {2},
+        writes=outputs,
+    )
     if is_valid:
         wanted = [text.strip() for text in texts]
         _check_texts(stage, wanted)
@@ -115,9 +158,19 @@ def _name(stage: Stage) -> str:
     pattern = any(character in name for character in b"*?[")  # of several images
     scheme = b":" in name
     stage.engine_run(
-        argument, "-t", "red", "-o", "out.jsonl", "-o", "out.csv", "--backend.digest", "--max-unreadable", "1",
-        codes=codes | ({4} if pattern or scheme else set()), writes=["out.jsonl", "out.csv"],
-    )  # fmt: skip
+        argument,
+        "-t",
+        "red",
+        "-o",
+        "out.jsonl",
+        "-o",
+        "out.csv",
+        "--backend.digest",
+        "--max-unreadable",
+        "1",
+        codes=codes | ({4} if pattern or scheme else set()),
+        writes=["out.jsonl", "out.csv"],
+    )
     stage.check(not (stage.work / "canary").exists(), "the words in a file name were run")
     if stage.outcomes[-1].code == 0:
         lines = read_lines(stage, "out.jsonl")

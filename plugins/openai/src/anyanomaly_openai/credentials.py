@@ -94,6 +94,6 @@ def _forms(secret: str) -> Iterator[str]:
     for offset in range(3):  # of the secret in the encoded data, which may start with other text
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             text = encode(b"\0" * offset + data).decode().rstrip("=")
-            whole = text[4 if offset else 0 : len(text) - 1]  # the first and last characters also hold other bits
-            if len(whole) >= PIECE_LENGTH:
-                yield whole
+            inner_text = text[4 if offset else 0 : len(text) - 1]  # the first and last characters also hold other bits
+            if len(inner_text) >= PIECE_LENGTH:
+                yield inner_text

@@ -83,8 +83,10 @@ class Position(TokenLogprob):
         """Return the natural-log probability by token; two tokens with the same text count as one."""
         logprobs: dict[str, float] = {}
         for token, logprob in dict.fromkeys((entry.token, entry.logprob) for entry in self.top_logprobs):
-            known = logprobs.get(token)
-            logprobs[token] = logprob if known is None else math.log(math.exp(known) + math.exp(logprob))
+            earlier_logprob = logprobs.get(token)
+            logprobs[token] = (
+                logprob if earlier_logprob is None else math.log(math.exp(earlier_logprob) + math.exp(logprob))
+            )
         return logprobs
 
 

@@ -30,6 +30,7 @@ MAX_LISTED = 20
 R = TypeVar("R", bound=Response)
 
 log = logging.getLogger(__name__)
+logging.getLogger("httpcore").setLevel(logging.WARNING)  # below, it logs headers, which may repeat the key
 
 _KIND_OF_OWNER: dict[str, Kind] = {
     "vllm": "vllm",

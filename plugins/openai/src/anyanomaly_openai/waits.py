@@ -31,7 +31,8 @@ class WaitReports:
         self._url = url
         self._timeout_s = timeout_s
         self._longest_s = 0.0  # of the answers so far
-        self._reported_until_s = 0.0  # time of the loop
+        self._is_reported = False  # a wait since the last answer
+        self._announced_until_s = 0.0  # time of the loop
 
     @contextmanager
     def watch(self) -> Iterator[Wait]:
@@ -43,21 +44,21 @@ class WaitReports:
         try:
             yield wait
             self._longest_s = max(self._longest_s, loop.time() - start_s)
+            self._is_reported = False
         finally:
             timer.cancel()
 
     def announce(self, pause_s: float, reason: str) -> None:
         """Report a pause before a retry, if it is long."""
         now_s = asyncio.get_running_loop().time()
-        if pause_s > REPORT_AFTER_S and now_s + pause_s > self._reported_until_s + REPORT_AFTER_S:
+        if pause_s > REPORT_AFTER_S and now_s + pause_s > self._announced_until_s + REPORT_AFTER_S:
             log.warning(f"{reason} The next attempt follows in {pause_s:.0f} s; Ctrl-C keeps the results so far.")
-            self._reported_until_s = now_s + pause_s
+            self._announced_until_s = now_s + pause_s
 
     def _report(self, wait: Wait, waited_s: float) -> None:
-        now_s = asyncio.get_running_loop().time()
-        if now_s < self._reported_until_s + REPORT_AFTER_S / 2:
+        if self._is_reported or asyncio.get_running_loop().time() < self._announced_until_s + REPORT_AFTER_S:
             return
-        self._reported_until_s = now_s + REPORT_AFTER_S / 2
+        self._is_reported = True
         reason = wait.reason or f"No answer yet from the server at {self._url}."
         log.warning(
             f"{reason} Waiting for {waited_s:.0f} s; each attempt may take {self._timeout_s:g} s "
