@@ -36,7 +36,9 @@ on the components chosen: `anyanomaly run --backend NAME --help` lists them.
 | Variable | Meaning |
 | --- | --- |
 | `ANYANOMALY_CONFIG` | config file |
-| `ANYANOMALY_CACHE_DIR` | folder of the answer store |
+| `ANYANOMALY_CACHE_DIR` | folder of the answer store ([cache.md](cache.md)) |
+| `ANYANOMALY_CACHE_MAX_SIZE` | largest size of the answer store, or `off`; by default `2GB` |
+| `ANYANOMALY_CACHE_MAX_AGE` | how long unused answers are kept, or `off`; by default `180d` |
 | `ANYANOMALY_DISABLE_PLUGINS` | plugins to leave out, by entry-point name, separated by commas |
 
 Completion of commands, options and component names: `anyanomaly --install-completion`.
@@ -54,6 +56,9 @@ COMMANDS = (
     ("config", "show"),
     ("config", "path"),
     ("config", "init"),
+    ("cache", "show"),
+    ("cache", "prune"),
+    ("cache", "clear"),
     ("doctor",),
 )
 

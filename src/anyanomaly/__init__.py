@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from anyanomaly.evaluation.evaluate import evaluate
     from anyanomaly.evaluation.result import EvaluationResult
     from anyanomaly.hookspecs import hookimpl
+    from anyanomaly.results import Results, read_results
     from anyanomaly.specs import (
         AutoChoice,
         BackendSpec,
@@ -41,6 +42,7 @@ _MODULES = {
     "EvaluationResult": "anyanomaly.evaluation.result",
     "Event": "anyanomaly.types",
     "ReaderSpec": "anyanomaly.specs",
+    "Results": "anyanomaly.results",
     "RunConfig": "anyanomaly.config.model",
     "SegmentScore": "anyanomaly.types",
     "SelectorSpec": "anyanomaly.specs",
@@ -48,6 +50,7 @@ _MODULES = {
     "Timeline": "anyanomaly.types",
     "evaluate": "anyanomaly.evaluation.evaluate",
     "hookimpl": "anyanomaly.hookspecs",
+    "read_results": "anyanomaly.results",
     "run": "anyanomaly.assemble",
 }
 
@@ -61,6 +64,7 @@ __all__ = [
     "EvaluationResult",
     "Event",
     "ReaderSpec",
+    "Results",
     "RunConfig",
     "SegmentScore",
     "SelectorSpec",
@@ -69,6 +73,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "hookimpl",
+    "read_results",
     "run",
 ]
 

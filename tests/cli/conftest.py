@@ -33,6 +33,7 @@ Cli = Callable[..., Result]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a new working folder; the user's folders are beside it."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user-config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user-state"))
     monkeypatch.setenv("ANYANOMALY_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("ANYANOMALY_CONFIG", raising=False)
     monkeypatch.setenv("COLUMNS", "110")
@@ -41,6 +42,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(work)
     (work / "street.scene").write_text("32")
     return work
+
+
+@pytest.fixture
+def settings_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty config file that the environment names: it needs no trust and is not announced."""
+    monkeypatch.setenv("ANYANOMALY_CONFIG", "anyanomaly.toml")
+    path = folder / "anyanomaly.toml"
+    path.touch()
+    return path
 
 
 @pytest.fixture

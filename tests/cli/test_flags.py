@@ -24,10 +24,8 @@ def test_help_lists_the_options_of_the_components_of_the_run(cli: Cli) -> None:
     assert "--backend.token" not in listed.out
 
 
-def test_help_shows_the_values_in_effect(cli: Cli, folder: Path) -> None:
-    (folder / "anyanomaly.toml").write_text(
-        "[backend]\nname = 'red'\nlevel = 0.5\nnames = ['a', 'b']\n[run]\nevery = 3\n"
-    )
+def test_help_shows_the_values_in_effect(cli: Cli, settings_file: Path) -> None:
+    settings_file.write_text("[backend]\nname = 'red'\nlevel = 0.5\nnames = ['a', 'b']\n[run]\nevery = 3\n")
     output = cli("run", "--help").out
     assert "multiply scores by this [default: 0.5]" in output
     assert "names it knows [default: a, b]" in output

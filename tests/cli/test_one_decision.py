@@ -160,8 +160,8 @@ WRONG = {
 
 
 @pytest.mark.parametrize("table", WRONG.values(), ids=WRONG.keys())
-def test_every_command_refuses_the_same_reader(ask: Callable[..., Result], folder: Path, table: str) -> None:
-    (folder / "anyanomaly.toml").write_text(table + "[encoder]\nname = 'colour'\n[backend]\nname = 'red'\n")
+def test_every_command_refuses_the_same_reader(ask: Callable[..., Result], settings_file: Path, table: str) -> None:
+    settings_file.write_text(table + "[encoder]\nname = 'colour'\n[backend]\nname = 'red'\n")
     commands = (
         ["run", VIDEO, "-t", "red"],
         ["show", VIDEO, "-t", "red", "--segment", "0", "-d", "page"],
@@ -248,14 +248,16 @@ options = {{root = "scenes"}}
 
 
 @pytest.mark.parametrize("table", REFUSED.values(), ids=REFUSED.keys())
-def test_every_command_refuses_what_a_run_refuses(ask: Callable[..., Result], folder: Path, table: str) -> None:
+def test_every_command_refuses_what_a_run_refuses(
+    ask: Callable[..., Result], folder: Path, settings_file: Path, table: str
+) -> None:
     tables = "".join(
         f"[{role}]\nname = '{name}'\n"
         for role, name in (("encoder", "colour"), ("backend", "red"))
         if f"[{role}]" not in table
     )
     settings = f"{table}{tables}"
-    (folder / "anyanomaly.toml").write_text(settings)
+    settings_file.write_text(settings)
     recipe_settings = f"\n{settings}".replace("\n[", "\n[config.")
     (folder / "recipe.toml").write_text(RECIPE.format(settings=recipe_settings))
     commands = (
@@ -288,11 +290,11 @@ def test_a_component_that_the_run_does_not_use_is_not_checked(ask: Callable[...,
     assert "(backend red;" in report["next"]
 
 
-def test_options_of_a_preset_are_for_readers_that_have_them(ask: Callable[..., Result], folder: Path) -> None:
+def test_options_of_a_preset_are_for_readers_that_have_them(ask: Callable[..., Result], settings_file: Path) -> None:
     words = ["--preset", "paper", "--reader", "scene", "--backend", "red", "--encoder", "colour"]
     assert ask("run", VIDEO, "-t", "red", *words, "--segment-frames", "8").code == 0
     assert ask("config", "show", VIDEO, *words).code == 0
-    (folder / "anyanomaly.toml").write_text("[reader]\nmax_side = 100\n")  # the user's own option is not ignored
+    settings_file.write_text("[reader]\nmax_side = 100\n")  # the user's own option is not ignored
     assert "Reader 'scene' has no option 'max_side'" in ask("run", VIDEO, "-t", "red", *words).error
 
 

@@ -107,10 +107,6 @@ BROKEN_FILES = {
         "In the config file anyanomaly.toml: run.threshold cannot be 2: input should be less than or equal to 1.",
     ),
     "no table": ("run = 3\n", "In the config file anyanomaly.toml: run cannot be 3: it must be a table."),
-    "component's option": (
-        "[backend]\nname = 'red'\nlevle = 1\n",
-        "Backend 'red' has no option 'levle'. Did you mean ",
-    ),
 }
 
 
@@ -120,6 +116,11 @@ def test_broken_config_files(red: Cli, folder: Path, content: str | bytes, messa
     result = red()
     assert result.code == 2
     assert result.error.startswith(f"anyanomaly: {message}")
+
+
+def test_an_unknown_option_of_a_component(red: Cli, settings_file: Path) -> None:
+    settings_file.write_text("[backend]\nname = 'red'\nlevle = 1\n")
+    assert "Backend 'red' has no option 'levle'. Did you mean " in red().error
 
 
 def test_a_missing_config_file(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,11 +15,9 @@ from anyanomaly.config.load import (
     load_settings,
     merge_layers,
     preset_names,
-    read_file,
 )
 from anyanomaly.config.model import RunConfig
 from anyanomaly.config.toml import to_toml
-from anyanomaly.errors import InvalidOption, UsageError
 
 
 def merge(*tables: Mapping[str, object]) -> RunConfig:
@@ -93,15 +90,6 @@ def test_a_configuration_from_python() -> None:
     assert config.backend.name == "replay"
     assert config.run.threshold == 0.2
     assert config.sink[0].options == {"path": "x.csv"}
-
-
-def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
-        read_file(tmp_path)
-    path = tmp_path / "a.toml"
-    path.write_text("[run]\nmodel = 1")
-    with pytest.raises(InvalidOption, match=f"In the config file {path}: There is no setting 'run.model'"):
-        read_file(path)
 
 
 names = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=20)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from difflib import get_close_matches
-from os.path import exists, expanduser
+from os.path import expanduser, isdir, isfile
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from anyanomaly.api.downloads import Download
 from anyanomaly.errors import InvalidOption
+from anyanomaly.masking import mask_url
 
 
 class Options(BaseModel):
@@ -35,6 +36,15 @@ class Options(BaseModel):
         except ValidationError as error:
             raise InvalidOption(cls._describe_error(error, owner)) from error
 
+    def public_values(self) -> dict[str, Any]:
+        """Return all options except secrets, JSON-ready. A set is sorted: it has another order in every process."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        secrets = {name for name, value in values.items() if isinstance(value, SecretStr)}
+        return {
+            name: sorted(value, key=repr) if isinstance(values[name], Set) else value
+            for name, value in self.model_dump(mode="json", exclude=secrets).items()
+        }
+
     def named_files(self) -> list[Path]:
         """Return the existing files and folders that the options name, such as weights.
 
@@ -43,7 +53,7 @@ class Options(BaseModel):
         """
         values = [getattr(self, name) for name in type(self).model_fields]
         paths = [Path(expanduser(value)) for value in values if isinstance(value, str) and value]
-        return [path for path in paths if exists(path)]
+        return [path for path in paths if isfile(path) or isdir(path)]
 
     def downloads(self) -> tuple[Download, ...]:
         """Return the weights that ``load`` downloads with these options when they are not on this machine.
@@ -64,4 +74,11 @@ class Options(BaseModel):
             return f"{owner} has no option '{name}'.{hint} Its options: {', '.join(names) or 'none'}."
         reason = first["msg"].removeprefix("Value error, ")
         reason = f"{reason[:1].lower()}{reason[1:]}."
-        return f"{owner}: option '{name}' cannot be {first['input']!r}: {reason}" if name else f"{owner}: {reason}"
+        return (
+            f"{owner}: option '{name}' cannot be {_shown(first['input'])}: {reason}" if name else f"{owner}: {reason}"
+        )
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message: a password in an address is masked, also in one without its beginning."""
+    return repr(mask_url(value) if isinstance(value, str) and ("://" in value or "@" in value) else value)

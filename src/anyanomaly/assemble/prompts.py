@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from anyanomaly.config.load import read_toml
+from anyanomaly.config.files import read_toml
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.errors import InvalidOption

@@ -8,7 +8,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from anyanomaly.bench.cells import Cell, DatasetFolders
 from anyanomaly.bench.ledger import Ledger
 from anyanomaly.bench.recipe import Recipe
 from anyanomaly.errors import BackendError, OutputError
+from anyanomaly.isolation import child_environment, python_command
 from anyanomaly.processes import descendants, end_processes
 
 TERMINATION_TIMEOUT_S = 10.0
@@ -116,7 +116,8 @@ class Bench:
         read_end, write_end = os.pipe()
         with log.open("wb", buffering=0) as output, os.fdopen(read_end, "rb", buffering=0):
             process = subprocess.Popen(
-                [sys.executable, "-m", "anyanomaly.bench.worker", str(write_end)],
+                python_command("-m", "anyanomaly.bench.worker", str(write_end)),
+                env=child_environment(),
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -167,7 +168,7 @@ def _terminate(process: subprocess.Popen[bytes]) -> None:
 
 def _describe_exit(log: Path, code: int) -> str:
     """Describe the exit of a process that sent no message about it, with the last line of its log."""
-    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
     causes = {-9: "killed (possibly out of memory)", -11: "crashed (segmentation fault)"}
     last_line = f"; last log line: {lines[-1].strip()[:200]}" if lines else ""
     return f"Its process ended: {causes.get(code, f'exit code {code}')}{last_line}. Full log: {log}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 from pathlib import Path
+
+from anyanomaly.isolation import program_output
 
 
 def reset_peak() -> None:
@@ -33,10 +34,8 @@ def gpu_mib() -> float | None:
 
     Engines do not give memory back to the driver, so after a run this is its peak.
     """
-    command = ["nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"]
-    try:
-        output = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
+    output = program_output("nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits")
+    if output is None:
         return None
     rows = [line.split(", ") for line in output.splitlines() if line.strip()]
     own_pids = {str(pid) for pid in _process_ids()}

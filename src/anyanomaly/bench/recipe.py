@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from anyanomaly.config.load import read_toml
+from anyanomaly.config.files import read_toml
 from anyanomaly.config.model import Table
 from anyanomaly.errors import InvalidOption, UsageError
 from anyanomaly.metrics.protocols import PROTOCOLS

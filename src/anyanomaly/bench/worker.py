@@ -30,6 +30,7 @@ from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import BUG, DISK_FULL, AnyAnomalyError, BackendError, OutputError
 from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
 from anyanomaly.evaluation.measurement import measure
+from anyanomaly.isolation import isolate_children
 from anyanomaly.registry import Registry
 from anyanomaly.specs import ComponentSpec
 from anyanomaly.types import SegmentScore
@@ -143,7 +144,7 @@ def _run_job(job: Mapping[str, Any], registry: SharingRegistry, send: SendMessag
                 return
             with contextlib.suppress(OSError):  # the log may be on a full disk
                 traceback.print_exc()
-            first_line = next(iter(str(error).strip().splitlines()), "")
+            first_line = str(error).strip().partition("\n")[0]
             reason = f"{type(error).__name__}: {first_line}"
             code = BackendError.exit_code if isinstance(error, MemoryError) else BUG
             send({"cell": number, "failed": reason, "code": code})
@@ -156,6 +157,7 @@ def main() -> None:
     code = 0
     try:
         interrupts.install()
+        isolate_children()
         _work()
         interrupts.end_command()
     except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
@@ -77,8 +78,7 @@ class ReplayBackend(Backend[ReplayOptions]):
         :raises UsageError: without a path. :raises InputError: when it cannot be read.
         """
         self._answers: dict[QueryId, dict[str, Any]] = {}
-        lines = self._content().decode(errors="replace").splitlines()
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(io.StringIO(self._content().decode(errors="replace")), start=1):
             try:
                 self._answers.update(_read_answers(json.loads(line)))
             except (ValueError, KeyError, TypeError, AttributeError) as error:

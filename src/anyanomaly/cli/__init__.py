@@ -19,6 +19,7 @@ def entry() -> None:
     code = 0
     try:
         interrupts.install()
+        _prepare_process()
         code = main()
         interrupts.end_command()
     except BaseException:
@@ -28,6 +29,14 @@ def entry() -> None:
 
         print_error("interrupted")  # the signal came before or after `main`, which prints it otherwise
     interrupts.leave(code)
+
+
+def _prepare_process() -> None:
+    from anyanomaly.cli.output import prepare_streams
+    from anyanomaly.isolation import isolate_children
+
+    isolate_children()
+    prepare_streams()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from anyanomaly.cli.call import Call
+from anyanomaly.cli.output import print_line
 from anyanomaly.guard.failures import Origin, describe
 from anyanomaly.registry import Problem
 
@@ -20,7 +21,8 @@ COMMANDS = {
     "eval": "Measure one configuration on one labelled dataset.",
     "bench": "Run a recipe: a matrix of configurations, with tables and a plot of speed against AUC.",
     "plugins": "List, describe and check components.",
-    "config": "Print the settings, locate the config file, or write a new one.",
+    "config": "Print the settings, and locate, write or accept the config file.",
+    "cache": "Show, prune or clear the answer store.",
     "doctor": "Print what is installed, what is missing, and what to do next.",
 }
 
@@ -76,7 +78,7 @@ def _print_version(requested: bool) -> None:
     if requested:
         from anyanomaly import __version__
 
-        typer.echo(f"anyanomaly {__version__}")
+        print_line(f"anyanomaly {__version__}")
         raise typer.Exit
 
 

@@ -1,4 +1,4 @@
-"""``anyanomaly config``: print the settings, locate the config file, or write a new one."""
+"""``anyanomaly config``: print the settings, locate, write or accept the config file."""
 
 from __future__ import annotations
 
@@ -9,16 +9,25 @@ from typing import Annotated, Any
 
 import typer
 
-from anyanomaly.cli.app import new_app
+from anyanomaly.cli.app import COMMANDS, new_app
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
-from anyanomaly.cli.output import print_message
+from anyanomaly.cli.output import print_line, print_message, print_toml
 from anyanomaly.cli.run_flags import read_settings, run_flags
-from anyanomaly.config.load import FILE_NAME, Settings, find_file, user_file
+from anyanomaly.config.files import FILE_NAME, find_file, parse_settings, read_bytes, user_file
+from anyanomaly.config.load import Settings
 from anyanomaly.config.model import RunConfig
 from anyanomaly.config.toml import to_toml, toml_value
+from anyanomaly.config.trust import guarded_settings, trust, withdraw_trust
 from anyanomaly.errors import MissingRequirement, OutputError, UsageError
 from anyanomaly.specs import SINGLE_ROLES
+
+TRUST_HELP = f"""Accept all settings of {FILE_NAME} until it changes, and print those that need it.
+
+Settings of a file in the current folder that can run code, send data, or read and write files count only then: the file
+may be a stranger's. Files that --config names count anyway. Moving the file ends the trust."""
+
+LocalFile = Annotated[Path, typer.Argument(metavar="[FILE]", help=f"a file named {FILE_NAME}")]
 
 
 def add(app: typer.Typer, call: Call) -> None:
@@ -26,7 +35,7 @@ def add(app: typer.Typer, call: Call) -> None:
 
     :raises UsageError: for an unknown component on the command line, and for a config file that cannot be used.
     """
-    config = new_app(help="Print the settings, locate the config file, or write a new one.")
+    config = new_app(help=COMMANDS["config"])
 
     def show(
         flag_values: FlagValues,
@@ -41,15 +50,23 @@ def add(app: typer.Typer, call: Call) -> None:
             paths = f"./{FILE_NAME} and {user_file()}"
             print_message(f"There is no config file; searched {paths}. Write one with: anyanomaly config init")
         else:
-            print(file)
+            print_line(str(file.path))
 
     def init(target: Annotated[Path, typer.Argument(metavar="[FILE]", help="file to write")] = Path(FILE_NAME)) -> None:
         _init(target)
+
+    def accept(target: LocalFile = Path(FILE_NAME)) -> None:
+        _accept(target, call)
+
+    def reject(target: LocalFile = Path(FILE_NAME)) -> None:
+        print_line(f"{target} is not accepted any more." if withdraw_trust(target) else f"{target} was not accepted.")
 
     help_text = "Print the settings of a run as a config file, with the origin of each value; flags as for `run`."
     config.command("show", help=help_text)(with_flags(show, run_flags(call) if call.arguments[:1] == ("show",) else []))
     config.command("path", help="Print the path of the config file that is read.")(path)
     config.command("init", help=f"Write a config file with every setting explained ({FILE_NAME}).")(init)
+    config.command("trust", help=TRUST_HELP)(accept)
+    config.command("untrust", help=f"Accept {FILE_NAME} no longer.")(reject)
     app.add_typer(config, name="config")
 
 
@@ -79,7 +96,7 @@ def _show(call: Call, settings: Settings) -> None:
         config = config.model_copy(update={"reader": config.reader.model_copy(update={"name": "auto"})})
     if (template := scoring_prompt(config, config.backend.name)) != config.prompt.name:
         origins["prompt.name"] = f"stands for {template}"
-    print(to_toml(config, origins), end="")
+    print_toml(to_toml(config, origins))
     with suppress(MissingRequirement):  # settings may be for another machine
         resolve_and_check(settings.config, registry)
 
@@ -92,7 +109,17 @@ def _init(target: Path) -> None:
         raise UsageError(f"{target} exists already and is not overwritten; name another file, or remove it.") from None
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror}.") from error
-    print(target)
+    print_line(str(target))
+
+
+def _accept(target: Path, call: Call) -> None:
+    if target.name != FILE_NAME:
+        raise UsageError(f"Only a file named {FILE_NAME} needs to be accepted; use another one with: --config {target}")
+    content = read_bytes(target, "config file")
+    for name, value in guarded_settings(parse_settings(content, target), call.registry).items():
+        print_line(f"{name} = {toml_value(value)}")
+    trust(target, content)
+    print_message(f"{target} is accepted until it changes.")
 
 
 def _list_defaults() -> Iterator[str]:

@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,10 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.output import print_json, print_table
-from anyanomaly.config.load import find_file, load_settings, read_file
+from anyanomaly.cli.notices import announce_file
+from anyanomaly.cli.output import print_json, print_line, print_table
+from anyanomaly.cli.sizes import measure_size
+from anyanomaly.config.files import ConfigFile, find_file, read_file
+from anyanomaly.config.load import load_settings
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement
+from anyanomaly.isolation import child_environment, python_command
 from anyanomaly.specs import BackendSpec, ComponentSpec
 
 if TYPE_CHECKING:
@@ -34,7 +37,13 @@ LIBRARIES = (
     "open_clip_torch",
 )
 VARIABLES = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT", "CUDA_VISIBLE_DEVICES")
-OWN_VARIABLES = ("ANYANOMALY_CONFIG", "ANYANOMALY_CACHE_DIR", "ANYANOMALY_DISABLE_PLUGINS")
+OWN_VARIABLES = (
+    "ANYANOMALY_CONFIG",
+    "ANYANOMALY_CACHE_DIR",
+    "ANYANOMALY_CACHE_MAX_SIZE",
+    "ANYANOMALY_CACHE_MAX_AGE",
+    "ANYANOMALY_DISABLE_PLUGINS",
+)
 
 DEVICES = """
 import json, torch
@@ -70,7 +79,7 @@ def examine(call: Call) -> dict[str, Any]:
     from anyanomaly.assemble.resolve import resolve_components
 
     registry = call.registry
-    config, path, config_problem = _read_config(call)
+    config, file, config_problem = _read_config(call)
     devices, device_problem = _list_devices()
     problems = [problem.message for problem in registry.problems]
     problems += [problem for problem in (config_problem, device_problem) if problem]
@@ -83,10 +92,10 @@ def examine(call: Call) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), "platform": platform.platform(), **registry.versions()},
         "libraries": {name: number for name in LIBRARIES if (number := _version(name))},
         "devices": devices,
-        "caches": [_measure_size(path) for path in _list_caches()],
+        "caches": [measure_size(path) for path in _list_caches()],
         "variables": {name: os.environ[name] for name in (*OWN_VARIABLES, *VARIABLES) if name in os.environ},
         "config": {
-            "file": str(path) if path else None,
+            "file": str(file.path) if file else None,
             "encoder": config.encoder.name,
             "backend": config.backend.name,
         },
@@ -100,14 +109,16 @@ def examine(call: Call) -> dict[str, Any]:
     }
 
 
-def _read_config(call: Call) -> tuple[RunConfig, Path | None, str]:
+def _read_config(call: Call) -> tuple[RunConfig, ConfigFile | None, str]:
     """Return the configuration of a run without flags, its file, and the error in it; empty when there is none."""
-    path = None
+    file = None
     try:
-        path = find_file(call.config_file)
-        return load_settings([read_file(path)] if path else []).config, path, ""
+        file = find_file(call.config_file)
+        config = load_settings([read_file(file, call.registry)] if file else []).config
     except AnyAnomalyError as error:
-        return load_settings([]).config, path, str(error)
+        return load_settings([]).config, file, str(error)
+    announce_file(file, call)
+    return config, file, ""
 
 
 def _list_devices() -> tuple[list[dict[str, str]], str]:
@@ -116,12 +127,17 @@ def _list_devices() -> tuple[list[dict[str, str]], str]:
         return [{"name": "cpu", "what": "torch is not installed"}], ""
     try:
         output = subprocess.run(
-            [sys.executable, "-c", DEVICES], capture_output=True, text=True, timeout=120, check=True
+            python_command("-c", DEVICES),
+            env=child_environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
         ).stdout
         devices: list[dict[str, str]] = json.loads(output)
         return devices, ""
     except (OSError, subprocess.SubprocessError, json.JSONDecodeError) as error:
-        last_line = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
+        last_line = (getattr(error, "stderr", "") or str(error)).strip().rpartition("\n")[2]
         return [], f"torch is installed but cannot be used: {last_line}"
 
 
@@ -137,17 +153,6 @@ def _list_caches() -> list[Path]:
     from anyanomaly.assemble.downloads import hub_cache
 
     return [store_path(), hub_cache()]
-
-
-def _measure_size(path: Path) -> dict[str, Any]:
-    """Return the size of a file or folder in MiB, without links and files that disappear while they are counted."""
-    n_bytes = path.lstat().st_size if path.is_file() else 0
-    for folder, _, names in os.walk(path):
-        for name in names:
-            file = Path(folder, name)
-            if not file.is_symlink() and file.exists():
-                n_bytes += file.lstat().st_size
-    return {"path": str(path), "exists": path.exists(), "mib": round(n_bytes / 2**20, 1)}
 
 
 def _describe_component(component: ResolvedComponent) -> dict[str, Any]:
@@ -218,9 +223,10 @@ def _print(report: dict[str, Any]) -> None:
     blocks["Problems"] = [("-", problem) for problem in report["problems"]]
     for title, rows in blocks.items():
         if rows:
-            print(title)
+            print_line(title)
             print_table(rows, "  ")
-    print(f"Next\n  {report['next']}")
+    print_line("Next")
+    print_line(f"  {report['next']}")
 
 
 def _size_text(cache: dict[str, Any]) -> str:

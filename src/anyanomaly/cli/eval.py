@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -18,8 +17,9 @@ from anyanomaly.cli.flags import Flag, field_flags, with_flags
 from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import print_message
 from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags
-from anyanomaly.config.load import find_file, read_file
+from anyanomaly.config.files import find_file, read_file
 from anyanomaly.errors import DatasetError, InputError, MissingRequirement, UsageError
+from anyanomaly.outside_text import json_text
 
 if TYPE_CHECKING:
     from anyanomaly.api.dataset import Survey
@@ -69,27 +69,30 @@ def add(app: typer.Typer, call: Call) -> None:
             return _check(call, flag_values, dataset)
         if scores:
             _check_flags(flag_values, flags)
-        return _evaluate(call, flag_values, dataset, scores or [], against or [], protocol or [])
+        with contextlib.ExitStack() as stack:
+            return _evaluate(call, flag_values, dataset, scores or [], against or [], protocol or [], stack)
 
-    flags = [*run_flags(call), *_dataset_flags(call)]
+    uses_file = bool(call.config_file) or not option_values(call.arguments, "--scores")
+    flags = [*run_flags(call, with_file=uses_file), *_dataset_flags(call)]
     flags += _weight_flags(call, flags)
     app.command("eval", help=HELP)(with_flags(evaluate, flags))
 
 
 def _check(call: Call, flag_values: FlagValues, name: str) -> int:
-    from anyanomaly.api.safe_file import SafeFile
+    from anyanomaly.api.safe_file import SafeFile, check_distinct
     from anyanomaly.assemble.capabilities import resolve_and_check
     from anyanomaly.cli.check_report import report_check
     from anyanomaly.evaluation.dataset_check import check_by_name
 
-    files = [SafeFile(path) for path in flag_values.get(("output",), [])]
-    for file in files:
-        file.check()
     run_settings = {path: value for path, value in flag_values.items() if path[0] not in ("dataset", "output")}
     config = read_settings(call, run_settings).config
     with contextlib.suppress(MissingRequirement):  # the check needs no engine
         resolve_and_check(config, call.registry)
-    return report_check(check_by_name(_select(flag_values, name), config, call.registry), files)
+    outputs = flag_values.get(("output",), [])
+    check_distinct(outputs)
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(SafeFile(path)) for path in outputs]
+        return report_check(check_by_name(_select(flag_values, name), config, call.registry), files)
 
 
 def _check_flags(flag_values: FlagValues, flags: Sequence[Flag]) -> None:
@@ -143,8 +146,10 @@ def _evaluate(
     scores: Sequence[str],
     against: Sequence[str],
     protocol_names: Sequence[str],
+    stack: contextlib.ExitStack,
 ) -> int:
-    from anyanomaly.api.safe_file import SafeFile
+    """:param stack: closes the result files; they are locked from the start."""
+    from anyanomaly.api.safe_file import SafeFile, check_distinct
     from anyanomaly.evaluation.dataset_run import load_survey
     from anyanomaly.evaluation.evaluate import check_protocols
     from anyanomaly.evaluation.measurement import measure
@@ -155,9 +160,8 @@ def _evaluate(
     protocols = check_protocols(protocol_names)
     sklearn_metrics()  # fail now, not after hours of inference
     outputs = flag_values.get(("output",), [])
-    result_files = [SafeFile(path) for path in outputs if path.endswith(".json")]
-    for file in result_files:
-        file.check()
+    check_distinct(outputs)
+    result_files = [stack.enter_context(SafeFile(path)) for path in outputs if path.endswith(".json")]
     selection = _select(flag_values, name)
     survey = load_survey(selection, call.registry)
     baseline = read_scores(against) if against else None
@@ -166,8 +170,8 @@ def _evaluate(
     settings = {path: value for path, value in flag_values.items() if path[0] not in ("dataset", "texts", "output")}
     if scores:
         # only a file from --config: the header of the scores has more precise settings than a file found by default
-        config_path = find_file(call.config_file) if call.config_file else None
-        layer = read_file(config_path) if config_path else None
+        config_file = find_file(call.config_file) if call.config_file else None
+        layer = read_file(config_file, call.registry) if config_file else None
         scored_run = override_settings(read_scores(scores), config_tables(settings), layer)
     else:
         if score_files := [path for path in outputs if not path.endswith(".json")]:
@@ -184,7 +188,7 @@ def _evaluate(
         result = replace(result, seconds=round(time.perf_counter() - start, 1))
     try:
         for file in result_files:  # before printing: standard output may be closed
-            file.write(json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+            file.write(json_text(result.to_json(), indent=1) + "\n")
             file.close()
     finally:
         print_figures(result)

@@ -6,13 +6,13 @@ import gc
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from anyanomaly import interrupts
 from anyanomaly.cli.call import GLOBAL_OPTIONS, Call, completion_arguments
+from anyanomaly.cli.output import print_message, print_traceback, start_logging
 from anyanomaly.errors import (
     BUG,
     DISK_FULL,
@@ -40,7 +40,7 @@ def invoke(argv: Sequence[str] | None) -> int:
     to_complete = completion_arguments()
     arguments = to_complete if to_complete is not None else list(sys.argv[1:] if argv is None else argv)
     call = Call.parse(arguments or ["--help"], to_complete is not None)
-    logging.basicConfig(format="anyanomaly: %(message)s", level=call.log_level, stream=sys.stderr, force=True)
+    start_logging(call.log_level)
     thresholds = gc.get_threshold()
     gc.set_threshold(50_000, *thresholds[1:])  # imports make no garbage; collecting takes a fifth of the start-up time
     try:
@@ -91,7 +91,7 @@ def _report(error: BaseException, call: Call) -> int:
         return PIPE_CLOSED
     explained = error if isinstance(error, AnyAnomalyError) else _explain(error, call)
     if explained is not None:
-        print_error(" ".join(str(explained).split("\n")))
+        print_error(str(explained))
         return explained.exit_code
     if (code := _report_wrong_arguments(error, call)) is not None:
         return code
@@ -152,12 +152,12 @@ def _hint(call: Call, error: Exception) -> str:
 def print_error(message: str) -> None:
     """Print a message on standard error, which may be a terminal that is gone."""
     with suppress(OSError):
-        print(f"anyanomaly: {message}", file=sys.stderr)
+        print_message(f"anyanomaly: {message}")
 
 
 def _print_traceback(error: BaseException) -> None:
     with suppress(OSError):
-        traceback.print_exception(error, file=sys.stderr)
+        print_traceback(error)
 
 
 def _discard_output() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import sys
 from collections.abc import Generator, Sequence
@@ -14,11 +13,11 @@ import typer
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
 from anyanomaly.cli.notices import print_start_notices
-from anyanomaly.cli.output import print_message
+from anyanomaly.cli.output import print_fields, print_json, print_message
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.expected import LOW_MASS
-from anyanomaly.errors import EVENTS_FOUND, EXIT_CODES, InputError, OutputError, UsageError
+from anyanomaly.errors import EVENTS_FOUND, EXIT_CODES, InputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
@@ -73,9 +72,8 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
         with pipeline, contextlib.closing(_run_with_progress(pipeline, call)) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome, Event):
-                    line = _json_line(outcome) if as_json else _text_line(outcome, len(config.videos) > 1)
-                    _print(line)
-    except OutputError:
+                    _print_event(outcome, as_json, len(config.videos) > 1)
+    except BaseException:
         outputs = []  # the files are not complete
         raise
     finally:
@@ -99,7 +97,7 @@ def _print_notices(notices: Sequence[Notice], as_json: bool, quiet: bool) -> Non
         if not quiet:
             print_message(f"anyanomaly: {notice.message}")
         if as_json:
-            _print(json.dumps({"type": "notice", **asdict(notice)}, ensure_ascii=False))
+            print_json({"type": "notice", **asdict(notice)}, indent=None)
 
 
 def _run_with_progress(pipeline: Pipeline, call: Call) -> Generator[Any, None, None]:
@@ -127,23 +125,18 @@ def _expected_frames(video: Video) -> int | None:
     return max(0, min(n_frames, video.n_frames or n_frames) - round(start_s * video.fps))
 
 
-def _print(line: str) -> None:
-    """Print a line of data without buffering, above the progress bar if there is one."""
+def _print_event(event: Event, as_json: bool, with_video: bool) -> None:
+    """Print an event on one line, above the progress bar if there is one."""
     from tqdm import tqdm
 
-    with tqdm.external_write_mode(file=sys.stdout):
-        print(line, flush=True)
-
-
-def _text_line(event: Event, with_video: bool) -> str:
-    fields = [f"{event.start_s:.2f}", f"{event.stop_s:.2f}", f"{event.peak:.3f}", event.text, event.rationale]
-    return "\t".join(" ".join(field.split()) for field in ([event.video] if with_video else []) + fields)
-
-
-def _json_line(event: Event) -> str:
     from anyanomaly.builtin.sinks import event_fields
 
-    return json.dumps({"type": "event", **event_fields(event)}, ensure_ascii=False)
+    with tqdm.external_write_mode(file=sys.stdout):
+        if as_json:
+            print_json({"type": "event", **event_fields(event)}, indent=None)
+        else:
+            times = (f"{event.start_s:.2f}", f"{event.stop_s:.2f}", f"{event.peak:.3f}")
+            print_fields([*([event.video] if with_video else []), *times, event.text, event.rationale])
 
 
 def _summarise(pipeline: Pipeline, outputs: list[str]) -> str:

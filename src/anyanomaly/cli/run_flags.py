@@ -12,21 +12,25 @@ from typing import Any
 
 from anyanomaly.cli.call import Call, FlagValues, option_values
 from anyanomaly.cli.flags import Flag, field_flags
-from anyanomaly.config.load import Layer, Settings, find_file, load_settings, preset_names, read_file
+from anyanomaly.cli.notices import announce_file
+from anyanomaly.config.files import find_file, read_file
+from anyanomaly.config.load import Layer, Settings, load_settings, preset_names
 from anyanomaly.config.model import PromptChoice, RunConfig, RunOptions
 from anyanomaly.errors import AnyAnomalyError, InvalidOption, MissingRequirement, UsageError
 from anyanomaly.specs import SINGLE_ROLES
 
 
-def run_flags(call: Call, *, with_outputs: bool = True) -> list[Flag]:
+def run_flags(call: Call, *, with_outputs: bool = True, with_file: bool = True) -> list[Flag]:
     """Return the flags of a run: texts, components, options of its components, settings.
 
     Help texts show the values of config file and preset as defaults.
 
     :param with_outputs: whether the command writes result files.
-    :raises UsageError: for an unknown component on the command line, and for a config file that cannot be used.
+    :param with_file: whether the command reads the config file.
+    :raises UsageError: for an unknown component on the command line, and for a config file that cannot be used, unless
+        help or completions are requested.
     """
-    base = _read_base_config(call)
+    base = _read_base_config(call, with_file)
     prompt = base.prompt.model_dump()
     outputs = [
         Flag(
@@ -55,7 +59,7 @@ def run_flags(call: Call, *, with_outputs: bool = True) -> list[Flag]:
     ]
 
 
-def _read_base_config(call: Call) -> RunConfig:
+def _read_base_config(call: Call, with_file: bool) -> RunConfig:
     """Return the configuration from preset, config file and those arguments that decide which components a run has.
 
     The other flags depend on the components. An invalid device or seed is ignored here: the parser reports its flag.
@@ -73,25 +77,34 @@ def _read_base_config(call: Call) -> RunConfig:
             values[path] = occurrences[-1]
     if contexts := option_values(call.arguments, "--context"):
         values[("contexts",)] = list(dict.fromkeys(contexts))
+    layers = _read_layers(call) if with_file else []
+    without_shared = {path: value for path, value in values.items() if path not in shared}
+    choices = [values, without_shared, *([{}] if call.is_completion else [])]
+    for choice in choices[:-1]:
+        with contextlib.suppress(UsageError):
+            return load_settings([*layers, Layer("flag", config_tables(choice))]).config
+    return load_settings([*layers, Layer("flag", config_tables(choices[-1]))]).config
+
+
+def _read_layers(call: Call) -> list[Layer]:
+    """Return the layer of the config file, if there is one; a file that cannot be used does not stop ``--help``."""
     try:
-        return read_settings(call, values).config
+        file = find_file(call.config_file)
+        return [read_file(file, call.registry)] if file else []
     except UsageError:
-        values = {path: value for path, value in values.items() if path not in shared}
-    try:
-        return read_settings(call, values).config
-    except UsageError:
-        if not call.is_completion:
-            raise
-        return read_settings(call, {}).config
+        if call.is_completion or {"-h", "--help"} & set(call.arguments):
+            return []
+        raise
 
 
 def read_settings(call: Call, flag_values: FlagValues) -> Settings:
-    """Return the settings of a run: flags over config file, preset and defaults.
+    """Return the settings of a run: flags over config file, preset and defaults. A file that was found is announced.
 
-    :raises UsageError: when the config file cannot be read, a setting does not exist or a value is not allowed.
+    :raises UsageError: when the config file cannot be used, a setting does not exist or a value is not allowed.
     """
-    path = find_file(call.config_file)
-    layers = [read_file(path)] if path else []
+    file = find_file(call.config_file)
+    layers = [read_file(file, call.registry)] if file else []
+    announce_file(file, call)
     return load_settings([*layers, Layer("flag", config_tables(flag_values))])
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from reprlib import Repr
 
 from pydantic import BaseModel, ValidationError
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 100
 
 _SHAPES = {"model_type": "a table", "dict_type": "a table", "mapping_type": "a table", "tuple_type": "a list"}
 
@@ -18,7 +22,7 @@ def explain(error: ValidationError, model: type[BaseModel], table: str = "") -> 
     details = error.errors()
     unknown = (detail for detail in details if detail["type"] == "extra_forbidden")
     first = next(unknown, details[0])  # a misspelt setting often causes the other errors
-    loc = [str(part) for part in first["loc"]]
+    loc = [str(part)[:100] for part in first["loc"]]
     key = ".".join([table, *loc] if table else loc)
     if first["type"] == "extra_forbidden":
         return unknown_setting(key, sorted(model.model_fields))
@@ -30,7 +34,7 @@ def explain(error: ValidationError, model: type[BaseModel], table: str = "") -> 
         return f"{key}: {reason}." if key else f"{reason}."
     if shape := _SHAPES.get(first["type"]):
         reason = f"it must be {shape}"
-    return f"{key or 'The settings'} cannot be {first['input']!r}: {reason}."
+    return f"{key or 'The settings'} cannot be {_SHORT.repr(first['input'])}: {reason}."
 
 
 def unknown_setting(key: str, names: Sequence[str]) -> str:

@@ -5,21 +5,16 @@ Each source is a `Layer`; later layers override earlier ones.
 
 from __future__ import annotations
 
-import os
-import shlex
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from anyanomaly.config.model import RunConfig
-from anyanomaly.errors import InvalidOption, UsageError
+from anyanomaly.errors import InvalidOption
 from anyanomaly.specs import SINGLE_ROLES
-
-FILE_NAME = "anyanomaly.toml"
 
 Tables: TypeAlias = dict[str, Any]
 
@@ -62,56 +57,6 @@ def load_settings(layers: Sequence[Layer]) -> Settings:
     :raises UsageError: when a setting or the preset does not exist, or a value is not allowed.
     """
     return merge_layers(add_preset(layers))
-
-
-def user_file() -> Path:
-    """Return the path of the user's config file, which may not exist."""
-    from platformdirs import user_config_path
-
-    return user_config_path("anyanomaly") / FILE_NAME
-
-
-def find_file(option: str | None = None) -> Path | None:
-    """Return the config file or None: ``option``, ``ANYANOMALY_CONFIG``, the working folder's, or the user's.
-
-    :param option: value of ``--config``.
-    :raises UsageError: when the file that ``option`` or the variable names does not exist.
-    """
-    if name := option or os.environ.get("ANYANOMALY_CONFIG"):
-        path = Path(name)
-        if not path.is_file():
-            source = "--config" if option else "ANYANOMALY_CONFIG"
-            command = f"anyanomaly config init {shlex.quote(name)}"
-            raise UsageError(f"There is no config file {path} ({source}). Write one with: {command}")
-        return path
-    return next((path for path in (Path(FILE_NAME), user_file()) if path.is_file()), None)
-
-
-def read_file(path: Path) -> Layer:
-    """Read a config file.
-
-    :raises UsageError: when it cannot be read, is not TOML, or has an unknown setting or a value that is not allowed.
-    """
-    tables = read_toml(path, "config file")
-    try:
-        RunConfig.model_validate(tables)
-    except UsageError as error:
-        raise type(error)(f"In the config file {path}: {error}") from error
-    return Layer(f"file {path}", tables)
-
-
-def read_toml(path: Path, kind: str) -> Tables:
-    """Read a TOML file.
-
-    :param kind: kind of the file, for messages: "config file".
-    :raises UsageError: when it cannot be read. :raises InvalidOption: when it is not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"The {kind} {path} cannot be read: {error.strerror}. Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidOption(f"The {kind} {path} is not valid TOML: {error}. Fix this line.") from error
 
 
 def preset_names() -> list[str]:
@@ -161,7 +106,7 @@ def merge_layers(layers: Sequence[Layer]) -> Settings:
                     merged[key] = {**merged[key], name: {**merged[key].get(name, {}), **options}}
             else:
                 merged[key] = checked.model_dump(include={key})[key]
-            origins |= dict.fromkeys(_setting_names(key, table), layer.origin)
+            origins |= {".".join(path): layer.origin for path, _ in setting_values({key: table})}
     return Settings(RunConfig.model_validate(merged), origins)
 
 
@@ -192,10 +137,11 @@ def _component_table(value: Any) -> Mapping[str, Any]:
     return {"name": value} if isinstance(value, str) else value if isinstance(value, Mapping) else value.model_dump()
 
 
-def _setting_names(key: str, value: Any) -> list[str]:
-    """Return the dotted names of the settings in a value."""
-    if key in SINGLE_ROLES:
-        value = _component_table(value)
-    if not isinstance(value, Mapping):
-        return [key]
-    return [setting for name, item in value.items() for setting in _setting_names(f"{key}.{name}", item)]
+def setting_values(tables: Mapping[str, Any], parents: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield path and value of each setting: ``("run", "threshold"), 0.5``. A component that is a string is its name."""
+    for key, value in tables.items():
+        table = _component_table(value) if not parents and key in SINGLE_ROLES else value
+        if isinstance(table, Mapping):
+            yield from setting_values(table, (*parents, key))
+        else:
+            yield (*parents, key), table

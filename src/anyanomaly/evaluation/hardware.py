@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from pathlib import Path
 
 from anyanomaly.evaluation.result import Gpu, HardwareCard
+from anyanomaly.isolation import program_output
 
 
 def hardware_card() -> HardwareCard:
@@ -41,9 +41,5 @@ def _memory_gib() -> float | None:
 def _gpus() -> tuple[Gpu, ...]:
     """Return the GPUs that nvidia-smi lists; empty without it."""
     columns = "name,memory.total,driver_version"
-    command = ["nvidia-smi", f"--query-gpu={columns}", "--format=csv,noheader"]
-    try:
-        listing = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ()
+    listing = program_output("nvidia-smi", f"--query-gpu={columns}", "--format=csv,noheader") or ""
     return tuple(Gpu(*line.split(", ")[:3]) for line in listing.splitlines() if line.strip())

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from anyanomaly.config.load import Layer, merge_layers
+from anyanomaly.config.load import Layer, merge_layers, setting_values
 from anyanomaly.config.model import RunConfig, RunOptions
 from anyanomaly.errors import UsageError
 from anyanomaly.evaluation.scores import ScoredRun, ScoreTable, SegmentRow
-from anyanomaly.specs import SINGLE_ROLES
 
 RUN_SETTINGS = (
     "threshold",
@@ -79,7 +78,7 @@ def _split(tables: Mapping[str, Any], before: RunConfig) -> tuple[dict[str, Any]
     usable: dict[str, Any] = {}
     unused: list[str] = []
     own_settings = before.model_dump(mode="json")
-    for path, value in _leaves(tables):
+    for path, value in setting_values(tables):
         has_scores = path[0] != "context" or path[1] in before.contexts
         if applies_to_scores(path) and has_scores:
             table = usable
@@ -89,20 +88,6 @@ def _split(tables: Mapping[str, Any], before: RunConfig) -> tuple[dict[str, Any]
         elif path[0] not in ("texts", "videos", "sink") and value != "auto" and value != _look_up(own_settings, path):
             unused.append(".".join(path))
     return usable, unused
-
-
-def _leaves(tables: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
-    """Return path and value of each setting; a component that is named by a string is its ``name``."""
-    leaves: list[tuple[tuple[str, ...], Any]] = []
-    for key, value in tables.items():
-        path = (*prefix, key)
-        if isinstance(value, Mapping):
-            leaves += _leaves(value, path)
-        elif not prefix and key in SINGLE_ROLES:
-            leaves.append(((key, "name"), value))
-        else:
-            leaves.append((path, value))
-    return leaves
 
 
 def _look_up(tables: Any, path: Sequence[str]) -> Any:

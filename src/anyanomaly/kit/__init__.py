@@ -3,7 +3,7 @@
 ::
 
     options    HubModelOptions, PixelOptions, Device, Precision     options shared by backends
-    hub        folder_or_hub_id, hub_file, hub_downloads            names of weights: folder, file or hub
+    hub        folder_or_hub_id, hub_file, local_path, hub_downloads names of weights: folder, file or hub
     prompts    chat_messages, full_prompt, check_special_tokens     queries to conversations
     batches    answer_in_groups                                     queries that share their sampling
     seeds      sampling_seed                                        one seed per query
@@ -25,7 +25,16 @@ from anyanomaly.kit.digests import (
     weights_digest,
 )
 from anyanomaly.kit.errors import download_error, first_line, own_code_error, require_loaded, translate_exceptions
-from anyanomaly.kit.hub import EXAMPLE, HubFile, folder_or_hub_id, hub_downloads, hub_file, is_hub_id, require_model
+from anyanomaly.kit.hub import (
+    EXAMPLE,
+    HubFile,
+    folder_or_hub_id,
+    hub_downloads,
+    hub_file,
+    is_hub_id,
+    local_path,
+    require_model,
+)
 from anyanomaly.kit.options import (
     MODEL,
     Device,
@@ -79,6 +88,7 @@ __all__ = [
     "hub_file",
     "is_hub_id",
     "limit_gemma_tokens",
+    "local_path",
     "model_identity",
     "no_area_error",
     "own_code_error",

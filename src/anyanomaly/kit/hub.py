@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -25,10 +26,32 @@ def is_hub_id(name: str) -> bool:
     return not name.startswith((".", "~", "/")) and name.count("/") == 1 and "\\" not in name
 
 
+def local_path(name: str, *, is_name: bool) -> Path | None:
+    """Return the file or folder that an option's value names, ``~`` expanded; None: there is none.
+
+    :param is_name: whether the value also names something else, for example a model on the hub.
+    :raises UsageError: when it names both: a file that lies in the current folder must not stand in for the model.
+    """
+    path = Path(name).expanduser()
+    if not os.path.exists(path):  # False, not an error, for a name that is no path
+        return None
+    if is_name and not name.startswith((".", "~")) and not path.is_absolute():
+        raise UsageError(
+            f"'{name}' is the name of a model, and there is a file or folder of this name here. Write ./{name} for "
+            f"the one that is here; for the model, rename it or work in another folder."
+        )
+    return path
+
+
 def hub_file(name: str) -> HubFile | None:
-    """Return the repository and file that ``owner/name:file`` names; None: another form, or a path that exists."""
-    match = None if Path(name).expanduser().exists() else _FILE.fullmatch(name)
-    return HubFile(match["repository"], match["file"]) if match else None
+    """Return the repository and file that ``owner/name:file`` names; None: another form.
+
+    :raises UsageError: when it is also a path of a file here.
+    """
+    match = _FILE.fullmatch(name)
+    if match is None or name.startswith(".") or local_path(name, is_name=True):
+        return None
+    return HubFile(match["repository"], match["file"])
 
 
 def require_model(model: str, *, backend: str, example: str, preset: str) -> None:
@@ -49,11 +72,11 @@ def folder_or_hub_id(model: str, *, needs: str = "config.json") -> str:
     """Return the path of the folder that ``model`` names, ``~`` expanded, or the hub id as it is.
 
     :param needs: a file that the folder must hold; empty: none.
-    :raises UsageError: when the folder lacks it.
+    :raises UsageError: when the folder lacks it, or when ``model`` is both a hub id and a folder here.
     :raises MissingRequirement: when there is no such folder and the name is no hub id.
     """
-    folder = Path(model).expanduser()
-    if folder.is_dir():
+    folder = local_path(model, is_name=is_hub_id(model))
+    if folder and folder.is_dir():
         if needs and not (folder / needs).is_file():
             raise UsageError(f"The folder {model!r} holds no {needs}. Give the folder of the model itself.")
         return str(folder)
@@ -69,11 +92,12 @@ def hub_downloads(name: str, revision: str = "main", option: str = "model") -> t
 
     :param name: a hub id, ``owner/name:file``, or a path.
     :param option: the option's name, for messages.
-    :returns: one download; none for a path, a name that exists on this machine, or an empty one.
+    :returns: one download; none for a path or an empty name.
+    :raises UsageError: when ``name`` is both a name on the hub and a path here.
     """
     file = hub_file(name)
     if file is not None:
         return (Download(file.repository, revision or "main", file.file, option),)
-    if is_hub_id(name) and not Path(name).exists():
+    if is_hub_id(name) and not local_path(name, is_name=True):
         return (Download(name, revision or "main", option=option),)
     return ()

@@ -70,7 +70,7 @@ def load_plugins(sources: Iterable[str]) -> tuple[pluggy.PluginManager, list[Plu
     builtin = importlib.import_module("anyanomaly.builtin")
     plugins.append(_register(manager, Plugin("builtin", builtin), problems))
     disabled = _disabled_plugins()
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
         if point.name in disabled:
             continue
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
@@ -53,7 +54,8 @@ def read_h5(path: Path) -> dict[str, Labels]:
     """
     try:
         with h5py.File(path, "r") as file:
-            values = {name: item[()] for name, item in sorted(file.items()) if isinstance(item, h5py.Dataset)}
+            items = sorted((_decode_key(name), item) for name, item in file.items())
+            values = {name: item[()] for name, item in items if isinstance(item, h5py.Dataset)}
     except (OSError, RuntimeError, KeyError) as error:
         raise DatasetError(
             f"{path} cannot be read as HDF5: it is incomplete or has another format. Download it again."
@@ -61,6 +63,11 @@ def read_h5(path: Path) -> dict[str, Labels]:
     if not values:
         raise DatasetError(f"{path} holds no labels: there is no HDF5 dataset in it.")
     return {name: parse_labels(value, f"{path}#{name}") for name, value in values.items()}
+
+
+def _decode_key(name: str | bytes) -> str:
+    """Return a key of an HDF5 file; h5py gives bytes for one that is not UTF-8."""
+    return name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name
 
 
 def read_json(path: Path) -> Any:
@@ -138,7 +145,7 @@ def _parse_json(value: Any, key: str, where: str) -> Labels | Spans:
 
 def _read_csv(path: Path) -> Labels | Spans:
     """Read one column of 0 and 1, or columns start and stop (frames), or start_s and stop_s (seconds)."""
-    rows = [row for row in csv.reader(read_text(path).splitlines()) if any(cell.strip() for cell in row)]
+    rows = [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if any(cell.strip() for cell in row)]
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
     for columns, unit in ((["start", "stop"], "frames"), (["start_s", "stop_s"], "seconds")):
         if head == columns:

@@ -62,7 +62,7 @@ def _load(path: Path) -> dict[str, Any]:
 def _read_hdf5(path: Path, variable: str) -> Any:
     try:
         with h5py.File(path, "r") as file:
-            names = [name for name, item in file.items() if isinstance(item, h5py.Dataset)]
+            names = [name for name, item in file.items() if isinstance(item, h5py.Dataset) and isinstance(name, str)]
             item = file[_pick_variable(path, names, variable)]
             value = item[()]
             if h5py.check_ref_dtype(item.dtype) is not None:  # MATLAB stores a cell array as references to its cells

@@ -15,6 +15,7 @@ from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from anyanomaly.errors import MissingRequirement, UsageError
+from anyanomaly.kit import first_line, local_path
 from anyanomaly_imagebind.keys import tower_weights
 from anyanomaly_imagebind.options import ImageBindOptions
 
@@ -49,10 +50,9 @@ def load_model(options: ImageBindOptions) -> LoadedModel:
 
 def _find_file(model: str) -> Path:
     """Return the file of weights. The published file is downloaded when it is not on this machine."""
-    path = Path(model).expanduser()
-    if path.is_file():
-        return path
-    if path.is_dir():
+    if path := local_path(model, is_name=model == NAME):
+        if path.is_file():
+            return path
         if (inside := path / f"{NAME}.pth").is_file():
             return inside
         raise UsageError(f"The folder {model!r} holds no {NAME}.pth. Give the file of ImageBind's weights.")
@@ -83,7 +83,7 @@ def _read_state(path: Path) -> dict[str, Any]:
         ) from error
     except (RuntimeError, OSError, ValueError) as error:
         raise UsageError(
-            f"The file {path} cannot be read as weights: {str(error).splitlines()[0]}. Download {URL} again."
+            f"The file {path} cannot be read as weights: {first_line(error)}. Download {URL} again."
         ) from error
     if not isinstance(state, dict):
         raise UsageError(f"The file {path} holds no named weights. Give ImageBind's {NAME}.pth.")

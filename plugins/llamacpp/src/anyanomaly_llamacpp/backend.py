@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, TypeVar
 
 import llama_cpp
@@ -39,6 +41,8 @@ T = TypeVar("T")
 
 class GgufBackend(Backend[GgufOptions]):
     """Answers in words, or with the exact log-probability of each allowed answer."""
+
+    forms_batches = False  # numbers do not depend on the queries before: see `Decoder`
 
     def __init__(self, options: GgufOptions) -> None:
         super().__init__(options)
@@ -112,10 +116,20 @@ class GgufBackend(Backend[GgufOptions]):
         :raises UsageError: when a question holds a special token of the model, does not fit the context, or asks for
             log-probabilities while thinking is on.
         """
+        return answer_in_groups(queries, _prefix_key, lambda group: map(self._answer, group))
+
+    def answer(self, queries: Iterable[Query]) -> Iterator[Answer]:
+        """Yield answers one by one, those to queries about the same images one after the other.
+
+        :raises BackendError: as `answer_batch`. :raises UsageError: as `answer_batch`.
+        """
+        stream = iter(queries)
+        while batch := list(islice(stream, self.batch_size)):
+            yield from map(self._answer, sorted(batch, key=_prefix_key))
+
+    def _answer(self, query: Query) -> Answer:
         running = require_loaded(self._running)
-        return self._run_in_worker(
-            lambda: answer_in_groups(queries, _prefix_key, lambda group: [running.answer(query) for query in group])
-        )
+        return self._run_in_worker(lambda: running.answer(query))
 
     def _run_in_worker(self, work: Callable[[], T]) -> T:
         """Return the result of ``work``, run in the thread of llama.cpp, so that this thread takes Ctrl-C.
@@ -192,5 +206,6 @@ def _count_tokens(chunks: Sequence[Chunk]) -> int:
 
 def _prefix_key(query: Query) -> tuple[Any, ...]:
     """Return a key by which queries with the same beginning become neighbours, to share their prefill."""
-    images = tuple(hash(image.tobytes()) for image in query.images)
+    # not hash(), which differs from process to process: the order of queries decides the last bits of scores
+    images = tuple(hashlib.blake2b(image.data, digest_size=16).digest() for image in query.images)
     return (query.text_first, query.system, images, query.prompt)

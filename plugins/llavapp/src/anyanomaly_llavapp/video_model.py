@@ -25,6 +25,7 @@ from anyanomaly_transformers.api import (
 )
 
 from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.kit import is_hub_id, local_path
 from anyanomaly.types import Query
 from anyanomaly_llavapp.model import read_projector
 from anyanomaly_llavapp.options import VideoChatGptOptions
@@ -136,11 +137,11 @@ def _resize_to_square(frame: Image, side: int) -> Image:
 
 def _find_adapter(adapter: str, base: Path) -> Path:
     """Return the adapter's file: the named file or folder, a folder of that name beside the base, or from the hub."""
-    path = Path(adapter).expanduser()
-    if path.is_file():
+    path = local_path(adapter, is_name=is_hub_id(adapter))
+    if path and path.is_file():
         return path
-    sibling = base.parent / path.name
-    folder = sibling if not path.is_dir() and sibling.is_dir() else find_checkpoint(adapter, only=("*.bin",))
+    sibling = base.parent / Path(adapter).name
+    folder = sibling if not path and sibling.is_dir() else find_checkpoint(adapter, only=("*.bin",))
     files = sorted(folder.glob("*.bin"))
     if len(files) != 1:
         raise UsageError(

@@ -15,6 +15,14 @@ _QUICK_GELU = "-quickgelu"
 
 
 @cache
+def is_model_name(model: str) -> bool:
+    """Return whether open_clip has a configuration of this name."""
+    package = find_spec("open_clip")
+    folder = Path(package.origin).parent / "model_configs" if package and package.origin else None
+    return folder is not None and f"{model}.json" in {path.name for path in folder.iterdir()}
+
+
+@cache
 def tokenizer_repository(model: str) -> str:
     """Return the hub id of the tokenizer of a named model; empty: open_clip's own tokenizer, or an unknown model."""
     package = find_spec("open_clip")

@@ -17,6 +17,7 @@ from open_clip.model import build_model_from_openai_state_dict
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement, UsageError
+from anyanomaly.kit import local_path
 from anyanomaly_openclip.metaclip2 import is_metaclip2, load_towers
 from anyanomaly_openclip.options import HUB_SCHEME, OpenClipOptions
 from anyanomaly_openclip.tokenizers import FOLDER_SCHEME, load_folder_tokenizer, load_tokenizer
@@ -43,12 +44,9 @@ def load_model(options: OpenClipOptions) -> LoadedModel:
     :raises UsageError: for a name, folder or file that is no model.
     :raises MissingRequirement: when the weights are not on this machine and cannot be downloaded.
     """
-    path = Path(options.model)
     with _explain_load_errors(options), _disable_logging():
-        if path.is_file():
-            return _from_state(_read_weights(path), options.text_heads)
-        if path.is_dir():
-            return _from_folder(path)
+        if path := options.local_model():
+            return _from_folder(path) if path.is_dir() else _from_state(_read_weights(path), options.text_heads)
         if options.model.startswith(FOLDER_SCHEME):
             return _from_folder(Path(options.model.removeprefix(FOLDER_SCHEME)))
         if options.model.startswith(HUB_SCHEME):
@@ -58,10 +56,9 @@ def load_model(options: OpenClipOptions) -> LoadedModel:
             near = get_close_matches(options.model, open_clip.list_models(), n=1)
             hint = f" Did you mean '{near[0]}'?" if near else f" Give a name, {HUB_SCHEME}ORG/REPO, a folder or a file."
             raise UsageError(f"open_clip has no model '{options.model}', and there is no such file.{hint}")
-        weights = Path(options.pretrained)
-        if weights.is_file():
-            return _from_name(options.model, str(weights))
         tags = open_clip.list_pretrained_tags_by_model(options.model)
+        if weights := local_path(options.pretrained, is_name=options.pretrained in tags):
+            return _from_name(options.model, str(weights))
         if options.pretrained not in tags:
             raise UsageError(
                 f"Model '{options.model}' has no weights '{options.pretrained}', and there is no such file. "

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from anyanomaly.api import Download, Options
-from anyanomaly_openclip.hub import hub_paths, tokenizer_repository
+from anyanomaly.kit import local_path
+from anyanomaly_openclip.hub import hub_paths, is_model_name, tokenizer_repository
 
 HUB_SCHEME = "hf-hub:"
 OPENAI = "openai"
@@ -48,7 +49,7 @@ class OpenClipOptions(TowerOptions):
         The tokenizer of a named model is a download of its own where it is not in the repository of the weights.
         Nothing for a folder or file, and for names that are not in the table.
         """
-        if Path(self.model).exists():
+        if self.local_model():
             return ()
         if self.model.startswith(HUB_SCHEME):
             return (Download(self.model.removeprefix(HUB_SCHEME)),)
@@ -59,3 +60,10 @@ class OpenClipOptions(TowerOptions):
         tokenizer = tokenizer_repository(self.model)
         tokenizers = [Download(tokenizer, file=TOKENIZER)] if tokenizer not in {"", repository} else []
         return (*(weights if repository else ()), *tokenizers)
+
+    def local_model(self) -> Path | None:
+        """Return the file or folder that ``model`` names; None: it is a name of open_clip or of the hub.
+
+        :raises UsageError: when it is such a name, and there is a file or folder of this name here.
+        """
+        return local_path(self.model, is_name=self.model.startswith(HUB_SCHEME) or is_model_name(self.model))

@@ -18,6 +18,8 @@ from typing import IO, Any, TypeAlias
 
 from anyanomaly_transformers.api import quiet_logs
 
+from anyanomaly.isolation import isolate_children
+
 Prompt: TypeAlias = Mapping[str, Any]
 """A query as the engine reads it: token ids, and the images with their positions among them."""
 
@@ -99,6 +101,7 @@ class Engine:
         self.log = log
         self._n_requests = 0
         os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"  # a fork would inherit threads and the state of the GPU
+        isolate_children()  # a spawned process would run a module or library that lies in the current folder
         before = set(multiprocessing.active_children())
         try:
             with quiet(log), _without_main():

@@ -50,7 +50,7 @@ def find_clip(name: str, checkpoint: Path, option: str) -> Clip:
     :raises UsageError: when it is no CLIP.
     :raises MissingRequirement: when it is not on this machine and cannot be downloaded.
     """
-    candidates = [Path(name), checkpoint / name, checkpoint.parent / name] if not option else []
+    candidates = [checkpoint / name, checkpoint.parent / name] if not option else []
     local = next((folder for folder in candidates if folder.is_dir()), None)
     folder = local or find_checkpoint(option or name, only=FILES)
     config = read_json(folder / "config.json")
