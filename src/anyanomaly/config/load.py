@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import InvalidOption, UsageError
+from anyanomaly.outside_files import read_bounded
 from anyanomaly.specs import SINGLE_ROLES
 
 FILE_NAME = "anyanomaly.toml"
@@ -107,10 +108,10 @@ def read_toml(path: Path, kind: str) -> Tables:
     :raises UsageError: when it cannot be read. :raises InvalidOption: when it is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_bounded(path).decode("utf-8"))
     except OSError as error:
         raise UsageError(f"The {kind} {path} cannot be read: {error.strerror}. Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of too many digits, or nested too deep
         raise InvalidOption(f"The {kind} {path} is not valid TOML: {error}. Fix this line.") from error
 
 

@@ -6,12 +6,13 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from io import TextIOWrapper
 from typing import Any
 
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import InputError, UsageError
 from anyanomaly.evaluation.result import AnswerCounts
+from anyanomaly.outside_files import open_regular
 from anyanomaly.types import SegmentScore
 
 
@@ -130,12 +131,12 @@ def _check_settings(config: Mapping[str, Any], path: str) -> None:
 
 def _read_lines(path: str) -> Iterator[tuple[int, Any]]:
     try:
-        with Path(path).open(encoding="utf-8") as file:
+        with TextIOWrapper(open_regular(path), encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
                 yield number, json.loads(line)
     except OSError as error:
         raise InputError(f"Cannot read the results {path}: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path} has a line that is not JSON ({error}); give a .jsonl file that `anyanomaly run` wrote."
         ) from error
