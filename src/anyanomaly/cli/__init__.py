@@ -9,6 +9,7 @@ This module imports nothing else before signals are handled, so that an early Ct
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from anyanomaly import interrupts
@@ -22,13 +23,22 @@ def entry() -> None:
         _prepare_process()
         code = main()
         interrupts.end_command()
-    except BaseException:
-        if not interrupts.received():
-            raise
+    except BaseException as error:
+        code = _report(error)
+    interrupts.leave(code)
+
+
+def _report(error: BaseException) -> int:
+    """Print what ended the command before or after `main`, which reports everything else; return the exit code."""
+    if interrupts.received():
         from anyanomaly.cli.invocation import print_error
 
-        print_error("interrupted")  # the signal came before or after `main`, which prints it otherwise
-    interrupts.leave(code)
+        print_error("interrupted")
+        return 0  # `interrupts.leave` exits with that of the signal
+    from anyanomaly.errors import BUG
+
+    sys.excepthook(type(error), error, error.__traceback__)  # an incomplete installation, for example
+    return BUG
 
 
 def _prepare_process() -> None:

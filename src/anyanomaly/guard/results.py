@@ -148,8 +148,8 @@ def check_answer(answer: Answer, query: Query) -> None:
         set(logprobs) == set(choices),
         f"returned log-probabilities of {sorted(map(str, logprobs))[:8]}, not of the choices {', '.join(choices)[:80]}",
     )
-    wrong = [number for number in logprobs.values() if not isinstance(number, Real) or not number <= MASS_TOLERANCE]
-    require(not wrong, f"returned {wrong[:1]} as log-probability; it must be a number up to 0")
+    invalid = [number for number in logprobs.values() if not isinstance(number, Real) or not number <= MASS_TOLERANCE]
+    require(not invalid, f"returned {invalid[:1]} as log-probability; it must be a number up to 0")
     mass = math.fsum(map(math.exp, logprobs.values()))
     require(mass <= 1 + MASS_TOLERANCE, f"returned log-probabilities whose probabilities sum to {mass:.3g}, above 1")
 
