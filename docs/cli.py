@@ -61,6 +61,8 @@ COMMANDS = (
     ("config", "show"),
     ("config", "path"),
     ("config", "init"),
+    ("config", "trust"),
+    ("config", "untrust"),
     ("doctor",),
 )
 
