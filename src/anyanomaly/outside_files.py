@@ -38,7 +38,7 @@ def read_bounded(path: str | Path, limit: int = MAX_TEXT_BYTES) -> bytes:
     with open_regular(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise OSError(errno.EFBIG, f"Larger than {limit // 2**20} MiB", str(path))
+        raise OSError(errno.EFBIG, f"Larger than {limit // 1024:,} KiB", str(path))
     return content
 
 

@@ -20,7 +20,8 @@ from anyanomaly.registry import Registry
 
 FILE_NAME = "anyanomaly.toml"
 
-_MAX_BYTES = 1 << 20
+_MAX_BYTES = 1 << 18
+_MAX_DOTS = 200  # of a line; the parser needs hours for a name of 500,000 parts
 _MAX_DEPTH = 16  # of tables and lists in each other; a config file needs 3
 _MAX_NAMES = 5  # of settings in a message
 
@@ -112,7 +113,7 @@ def read_toml(path: Path, kind: str) -> Tables:
 
 
 def read_bytes(path: Path, kind: str) -> bytes:
-    """Return the content of a file of settings, at most 1 MiB.
+    """Return the content of a file of settings, at most 256 KiB.
 
     :raises UsageError: when it is no regular file, cannot be read, or is larger.
     """
@@ -123,7 +124,9 @@ def read_bytes(path: Path, kind: str) -> bytes:
 
 
 def _parse(content: bytes, path: Path, kind: str) -> Tables:
-    """:raises InvalidOption: when ``content`` is not TOML, or tables are too deep in each other."""
+    """:raises InvalidOption: when ``content`` is not TOML, or needs too much time or depth to parse."""
+    if max(line.count(b".") for line in content.split(b"\n")) > _MAX_DOTS:
+        raise InvalidOption(f"The {kind} {path} has a line with more than {_MAX_DOTS} dots. Shorten it.")
     try:
         tables = tomllib.loads(content.decode("utf-8"))
     except RecursionError:

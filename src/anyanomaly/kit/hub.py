@@ -73,7 +73,7 @@ def require_model(model: str, *, backend: str, example: str, preset: str) -> Non
 
 
 def folder_or_hub_id(model: str, *, needs: str = "config.json") -> str:
-    """Return the path of the folder that ``model`` names, ``~`` expanded, or the hub id as it is.
+    """Return the absolute path of the folder that ``model`` names, ``~`` expanded, or the hub id as it is.
 
     :param needs: a file that the folder must hold; empty: none.
     :raises UsageError: when the folder lacks it, or when ``model`` is both a hub id and a folder here.
@@ -83,7 +83,7 @@ def folder_or_hub_id(model: str, *, needs: str = "config.json") -> str:
     if folder and folder.is_dir():
         if needs and not (folder / needs).is_file():
             raise UsageError(f"The folder {model!r} holds no {needs}. Give the folder of the model itself.")
-        return str(folder)
+        return str(folder.absolute())  # "owner/name" would read as a hub id again
     if not is_hub_id(model):
         raise MissingRequirement(
             f"There is no model folder {model!r}. Give an existing folder, or a hub id such as {EXAMPLE}."
