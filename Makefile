@@ -17,7 +17,7 @@ ORDERED := $(addprefix tests/,assemble config core engine evaluation metrics reg
 SYSTEM_PACKAGES := ffmpeg
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
-.PHONY: demo test system check fix docs bench
+.PHONY: demo test system check fix docs bench campaign lowest audit sbom
 
 demo: $(DEMO_READY)  ## the whole method on synthetic clips, with tiny models
 	$(BIN)/anyanomaly demo -d $(DEMO)
@@ -49,6 +49,27 @@ docs: $(READY)  ## write the generated pages from the code
 bench: $(READY)  ## speed and memory into benchmarks/RESULTS.md; VIDEO=path
 	$(BIN)/python benchmarks/speed/contexts.py --record $(VIDEO)
 	$(BIN)/python benchmarks/speed/memory.py --record $(VIDEO)
+
+campaign: $(READY)  ## all cases of tests/campaign, an hour on two cores; writes the table in docs/reliability.md
+	$(BIN)/python -m tests.campaign all --record docs/reliability.md
+
+# Tools of the supply chain have an environment of their own: nothing of them runs beside the code.
+AUDIT := $(VENV)-audit
+
+$(AUDIT): requirements-audit.txt
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install -q -r requirements-audit.txt
+	touch $@
+
+audit: $(AUDIT)  ## known vulnerabilities of the versions in constraints.txt; needs the network
+	$(AUDIT)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+sbom: $(READY) $(AUDIT)  ## sbom.json: everything that is installed in the environment, as CycloneDX
+	$(AUDIT)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.json \
+	$(BIN)/python
+
+lowest:  ## the fast tests of the core, with the lowest versions that pyproject.toml allows
+	sh tests/lowest.sh
 
 # Ready-made wheels only: the demo needs no compiler.
 $(DEMO_READY): constraints.txt pyproject.toml $(DEMO_PLUGINS:%=%/pyproject.toml)

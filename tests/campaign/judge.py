@@ -60,11 +60,19 @@ def _judge_output(outcome: Outcome, secrets: Collection[str]) -> Iterator[Fault]
             if secret in text:
                 yield Fault("leak", f"a secret in the {name}")
     if " --json" in outcome.command and not outcome.is_timed_out:
-        for line in outcome.out.decode("utf-8", errors="replace").split("\n")[:-1]:
-            try:
-                json.loads(line)
-            except ValueError:
-                yield Fault("wrong result", f"a line of --json is no JSON: {line[:80]!r}")
+        text = outcome.out.decode("utf-8", errors="replace")
+        lines = text.split("\n")[:-1] if " run " in outcome.command else [text]
+        for line in lines:
+            if line and not _is_json(line):
+                yield Fault("wrong result", f"no JSON in the output of --json: {line[:80]!r}")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _last_line(content: bytes) -> str:

@@ -31,6 +31,9 @@ def read_lines(stage: Stage, name: str) -> list[dict[str, Any]]:
             continue
         stage.check(isinstance(value, dict) and "type" in value, f"{name} has a line without a type: {line[:80]!r}")
         lines.append(value)
+    if stage.outcomes[-1].code in (0, 1, 4) and not stage.outcomes[-1].is_timed_out:
+        end = lines[-1] if lines else {}
+        stage.check(end.get("type") == "end" and end.get("status") == "complete", f"{name} ends with {end}")
     return lines
 
 

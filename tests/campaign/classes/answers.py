@@ -10,7 +10,12 @@ from tests.campaign.plugin import SEGMENT
 from tests.campaign.results import read_lines
 from tests.campaign.stage import Stage
 
-_SENTENCES = ("A bicycle is visible.", "The street is empty.", "A person walks by.", "It is dark.", "Nobody is there.")
+_SENTENCES = (
+    "The image shows a street.",
+    "A wall is in the picture.",
+    "It is a grey day.",
+    "The camera looks at a square.",
+)
 _LABELS = ("Score", "score", "Rating", "Anomaly score", "得分", "Bewertung", "Final score")
 
 
@@ -53,7 +58,7 @@ def _hostile(rng: random.Random) -> tuple[str, str]:
     kinds = {
         "hostile words": lambda: hostile_text(rng, 12),
         "long": lambda: repeated * rng.choice((1000, 20_000)),
-        "huge": lambda: rng.choice("a0 .\n") * 1_000_000,
+        "huge": lambda: rng.choice("a0 .\n") * 100_000,
         "odd number": lambda: f"Score: {rng.choice(NUMBERS)}",
         "nested": lambda: "[" * rng.choice((100, 50_000)) + "0.5" + "]" * 100,
         "nested object": lambda: '{"score":' * rng.choice((10, 5000)) + "0.5",
