@@ -9,6 +9,7 @@ This module imports nothing else before signals are handled, so that an early Ct
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ def entry() -> None:
     """Run the command line and exit with its exit code."""
     code = 0
     try:
+        _open_missing_streams()
         interrupts.install()
         _prepare_process()
         code = main()
@@ -39,6 +41,20 @@ def _report(error: BaseException) -> int:
 
     sys.excepthook(type(error), error, error.__traceback__)  # an incomplete installation, for example
     return BUG
+
+
+def _open_missing_streams() -> None:
+    """Connect closed standard streams with the null device: results would take the place of one, and mix with prints.
+
+    For the same reason this comes before any file is opened.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115  # until the process ends
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _prepare_process() -> None:
