@@ -72,7 +72,9 @@ def rehearse(
 
 def _running_child() -> subprocess.Popen[bytes]:
     global _child, _owner
-    if _child is None or _child.poll() is not None or _owner != os.getpid():
+    if _child is not None and _child.poll() is not None:
+        _stop()
+    if _child is None or _owner != os.getpid():
         environment = {**os.environ, "GGML_NO_BACKTRACE": "1"}  # else an abort waits for a debugger
         _child = subprocess.Popen(
             [sys.executable, "-P", "-m", "anyanomaly.rehearsal"],
@@ -96,9 +98,12 @@ def _current_folder() -> str:
 
 @atexit.register
 def _stop() -> None:
+    global _child
     if _child is not None and _owner == os.getpid():
         _child.kill()
-        _child.communicate()  # waits, and closes the pipes
+        with suppress(BrokenPipeError):
+            _child.communicate()  # waits, and closes the pipes
+    _child = None
 
 
 def _describe_end(exit_code: int, limit_s: int) -> str:
