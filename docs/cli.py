@@ -56,6 +56,8 @@ COMMANDS = (
     ("config", "show"),
     ("config", "path"),
     ("config", "init"),
+    ("config", "trust"),
+    ("config", "untrust"),
     ("cache", "show"),
     ("cache", "prune"),
     ("cache", "clear"),

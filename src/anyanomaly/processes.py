@@ -18,13 +18,13 @@ def descendants(pid: int) -> list[int]:
     for entry in os.listdir("/proc") if os.path.isdir("/proc") else ():
         if entry.isdecimal() and (parent := _parent(entry)):
             children.setdefault(parent, []).append(int(entry))
-    found: list[int] = []
+    pids: list[int] = []
     waiting = [pid]
     while waiting:
         offspring = children.get(waiting.pop(), [])
-        found += offspring
+        pids += offspring
         waiting += offspring
-    return found
+    return pids
 
 
 def end_processes(pids: Iterable[int], timeout_s: float) -> None:

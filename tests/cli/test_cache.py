@@ -172,6 +172,6 @@ def test_clear_removes_a_store_that_cannot_be_read_but_no_folder(cli: Cli, red: 
     store.mkdir()
     (store / "file").touch()
     result = cli("cache", "clear", "--yes")
-    assert result.code == 6
-    assert "Remove it yourself" in result.error
+    assert result.code == 4
+    assert "is a folder. Remove it." in result.error
     assert (store / "file").exists()

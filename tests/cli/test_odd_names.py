@@ -14,6 +14,7 @@ from anyanomaly.assemble.video_ids import distinguish_ids
 from anyanomaly.builtin.opencv import opencv_path
 from anyanomaly.cli import main
 from anyanomaly.errors import UsageError
+from anyanomaly.kit import folder_or_hub_id
 from anyanomaly.testing.fakes import EndlessReader
 from anyanomaly.testing.videos import write_image
 from anyanomaly.types import Video
@@ -107,3 +108,11 @@ def test_ids_are_distinct_even_when_an_escape_is_a_name() -> None:
     ids = [video.id for _, video in distinguish_ids(sources)]
     assert len(set(ids)) == 2
     assert all(id.encode("utf-8") for id in ids)
+
+
+def test_weights_with_such_a_name_are_refused(tmp_path: Path) -> None:
+    model = tmp_path / os.fsdecode(b"model\xdf")
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    with pytest.raises(UsageError, match="not UTF-8"):
+        folder_or_hub_id(str(model))

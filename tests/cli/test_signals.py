@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -230,6 +231,15 @@ def test_nohup_keeps_a_run_alive_after_its_terminal_is_closed(start) -> None:
     command.wait()
     command.process.send_signal(signal.SIGHUP)
     assert command.end(signal.SIGTERM) == 143
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_take_nothing_from_the_results(start, tmp_path: Path, closed: str) -> None:
+    arguments = " ".join([sys.executable, "-c", "'from anyanomaly.cli import entry; entry()'", "-p", PLUGIN, *RUN])
+    environment = {**os.environ, "ANYANOMALY_CACHE_DIR": str(tmp_path / "cache")}
+    assert subprocess.run(f"{arguments} {closed}", shell=True, cwd=tmp_path, env=environment).returncode == 0
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert "run" in {line["type"] for line in lines}
 
 
 def test_a_thread_that_never_ends_does_not_keep_the_process(start) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.engine.store_upkeep import StoreLimits
@@ -56,6 +57,10 @@ def make_queries(n_queries: int, video: str = "v", seed: int = 0) -> list[Query]
     ]
 
 
+QUERIES = make_queries(12)
+Logs = pytest.LogCaptureFixture
+
+
 def open_store(path: Path, **limits: int) -> AnswerStore:
     store = AnswerStore(path, StoreLimits(**limits))
     store.open()
@@ -90,3 +95,18 @@ def use_first_schema(path: Path) -> None:
         connection.executemany("INSERT INTO answers VALUES (?, ?)", rows)
     connection.close()
     path.chmod(0o644)
+
+
+def run_twice(path: Path, caplog: Logs) -> tuple[list[int], list[str]]:
+    """Run twice, check the answers, and return how many queries each run asked and the warning of each."""
+    loaded = FakeBackend()
+    loaded.load()
+    n_asked, warnings = [], []
+    for _ in range(2):
+        caplog.clear()
+        backend = FakeBackend()
+        assert answer_all(path, QUERIES, backend) == loaded.answer_batch(QUERIES)
+        n_asked.append(sum(backend.calls))
+        assert len(caplog.records) <= 1
+        warnings.append(caplog.messages[0] if caplog.messages else "")
+    return n_asked, warnings

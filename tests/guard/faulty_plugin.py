@@ -80,7 +80,8 @@ class FaultyReader(Reader[FaultyOptions]):
 
     def _frames(self, video: Video, indices: Any, times: list[float] | None) -> Iterator[Frame]:
         for position, index in enumerate(indices):
-            yield Frame(video, index, times[position] if times else index / 8, IMAGE.copy())
+            image = np.zeros((16 + index, 16, 3), np.uint8) if self.options.fault == "growing" else IMAGE.copy()
+            yield Frame(video, index, times[position] if times else index / 8, image)
             if self.options.fault.startswith("late "):
                 fail(self.options.fault.removeprefix("late "))
 
@@ -155,6 +156,7 @@ class FaultyBackend(Backend[FaultyOptions]):
             "nan": [Answer(first, value=math.nan)],
             "infinite": [Answer(first, value=math.inf)],
             "above one": [Answer(first, value=1.5)],
+            "unasked logprobs": [Answer(first, logprobs={"perhaps": -0.1})],
             "no words": [Answer(first, text=None)],  # type: ignore[arg-type]
         }
         return faults.get(self.options.fault, answers)

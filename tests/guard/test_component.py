@@ -28,11 +28,11 @@ USES: dict[str, Any] = {
     "sink": lambda sink: (sink.write_event(None), sink.close()),
 }
 WRONG_RESULTS = {
-    "reader": "none,no speed,nan speed,words,no iterator,of nothing,descending,twice,half,off,back,nan time,late exit",
+    "reader": "none,no speed,nan speed,words,no iterator,of nothing,descending,twice,half,off,back,nan time,late exit,growing",
     "encoder": "none,list,double,flat,one more,nan,long,zero",
     "selector": "none,outside,empty,descending,words",
     "context": "none,nothing,words,endless,another name,many images",
-    "backend": "none,number,words,numbers,too few,twice,unknown,nan,infinite,above one,no words,greedy,silent,repeated,"
+    "backend": "none,number,words,numbers,too few,twice,unknown,nan,infinite,above one,no words,unasked logprobs,greedy,silent,repeated,"
     "early,fingerprint,batch size",
     "dataset": "none,words,endless,numbers,backwards",
     "sink": "close",
@@ -93,11 +93,11 @@ def test_a_component_that_takes_long_is_named(
     plugins: registry.Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(slow_calls, "POLL_S", 0.01)
-    monkeypatch.setattr(slow_calls, "NOTICE_S", {"load": 0.05})
+    monkeypatch.setattr(slow_calls, "NOTICE_S", 0.05)
     with slow_calls.reported("Backend 'slow' of plugin", "load"):
         while not caplog.messages:
             pass
-    assert caplog.messages[0].startswith("Backend 'slow' of plugin (load) has given no result for 0 s")
+    assert caplog.messages[0].startswith("Backend 'slow' of plugin: load has taken 0 s so far")
 
 
 @pytest.mark.parametrize(

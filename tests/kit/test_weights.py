@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -99,17 +100,35 @@ def test_which_names_are_hub_ids(name: str, hub: bool) -> None:
     assert bool(hub_downloads(name)) == hub
 
 
-def test_a_folder_is_preferred_to_a_hub_id_and_must_hold_a_model(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "uses"),
+    {
+        "owner/name": [folder_or_hub_id, hub_downloads],
+        "owner/name:file.gguf": [hub_file, hub_downloads],
+    }.items(),
+)
+def test_a_path_here_never_stands_in_for_a_model_of_the_hub(
+    name: str, uses: list[Callable[[str], object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir(parents=True)
+    (tmp_path / name / "config.json").touch()
+    for use in uses:
+        with pytest.raises(UsageError, match=f"'{name}' is the name of a model, and there is .* here. Write ./{name}"):
+            use(name)
+    assert hub_downloads(f"./{name}") == ()
+    assert hub_file(f"./{name}") is None
+    assert folder_or_hub_id(f"./{name}") == folder_or_hub_id(str(tmp_path / name)) == str(tmp_path / name)
+
+
+def test_a_folder_must_hold_a_model(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert folder_or_hub_id(str(folder)) == str(folder)
     assert folder_or_hub_id("a/b") == "a/b"
     (tmp_path / "owner" / "name").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=r"'owner/name' holds no config\.json"):
-        folder_or_hub_id("owner/name")
-    assert folder_or_hub_id("owner/name", needs="") == str(Path("owner/name"))
-    assert hub_downloads("owner/name") == ()
+    with pytest.raises(UsageError, match=r"'\./owner/name' holds no config\.json"):
+        folder_or_hub_id("./owner/name")
+    assert folder_or_hub_id("./owner/name", needs="") == str(tmp_path / "owner" / "name")
     with pytest.raises(MissingRequirement, match=r"no model folder '\./gone'.*hub id such as"):
         folder_or_hub_id("./gone")
     with pytest.raises(UsageError, match=r"Backend 'x' needs a model\. Use --backend\.model with a file, .* qwen-x\."):

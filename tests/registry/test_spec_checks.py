@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from anyanomaly import registry
+from anyanomaly.errors import PluginLoadError
 
 HEAD = """
 import itertools, time
@@ -20,7 +21,8 @@ def anyanomaly_register_backends():
 """
 
 WRONG_HOOKS = {
-    "return None and 1 or 0": "it returned int, not a list of BackendSpec",
+    "return None": "it returned NoneType, not a list of BackendSpec",
+    "return 7": "it returned int, not a list of BackendSpec",
     "return 'acme'": "it returned a str, not a BackendSpec",
     "return (spec() for _ in itertools.count())": "it returned more than 1000 specs",
     "yield spec(); time.sleep(60)": "loading timed out after",
@@ -50,6 +52,13 @@ def load(folder: Path, body: str) -> registry.Registry:
     path = folder / "acme.py"
     path.write_text(f"{HEAD}    {body}\n")
     return registry.load([str(path)])
+
+
+def test_a_hook_with_arguments_that_there_are_not(tmp_path: Path) -> None:
+    source = "from anyanomaly import hookimpl\n@hookimpl\ndef anyanomaly_register_backends(odd):\n    return []\n"
+    (tmp_path / "odd_hook.py").write_text(source)
+    with pytest.raises(PluginLoadError, match="anyanomaly_register_backends"):
+        registry.load([str(tmp_path / "odd_hook.py")])
 
 
 @pytest.mark.parametrize(("body", "message"), WRONG_HOOKS.items(), ids=WRONG_HOOKS)

@@ -59,15 +59,9 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
     :raises OutputError: when another run writes to it, or when it cannot be made.
     """
+    descriptor = _open_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)
-    except FileExistsError as error:
-        raise OutputError(f"Cannot write to {folder}: {error.filename} is not a folder. Use another path.") from error
-    except OSError as error:
-        raise OutputError(f"Cannot write to {folder}: {error.strerror}. Use another folder.") from error
-    try:
-        match take_lock(descriptor):
+        match LockState.UNSUPPORTED if descriptor is None else take_lock(descriptor):
             case LockState.BUSY:
                 raise OutputError(
                     f"Cannot write to {folder}: another run is writing to it. Wait for its end, or use another folder."
@@ -76,11 +70,28 @@ def locked_folder(folder: Path) -> Iterator[None]:
                 warn_without_lock(folder)
         yield
     finally:
-        release_lock(descriptor)
+        if descriptor is not None:
+            release_lock(descriptor)
+
+
+def _open_folder(folder: Path) -> int | None:
+    """Make a folder and open it; None where folders cannot be opened.
+
+    :raises OutputError: when it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return None if fcntl is None else os.open(folder, os.O_RDONLY)
+    except FileExistsError as error:
+        raise OutputError(f"Cannot write to {folder}: {error.filename} is not a folder. Use another path.") from error
+    except OSError as error:
+        raise OutputError(f"Cannot write to {folder}: {error.strerror}. Use another folder.") from error
 
 
 def _drop_locks() -> None:
     """Let a forked child hold no lock: it may outlive a killed parent, whose lock would then never end."""
+    if not _locked_descriptors:
+        return
     null_device = os.open(os.devnull, os.O_RDWR)
     for descriptor in _locked_descriptors:
         os.dup2(null_device, descriptor, inheritable=False)

@@ -8,21 +8,41 @@ from os.path import expanduser, isdir, isfile
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
 
 from anyanomaly.api.downloads import Download
 from anyanomaly.errors import InvalidOption
 from anyanomaly.masking import mask_url
+
+MAX_NUMBER = 10**9
+"""Largest number, up or down, of a setting that states no bound of its own."""
+
+
+def check_numbers(settings: BaseModel) -> None:
+    """Check that no number is beyond sense, whatever its field allows.
+
+    :raises ValueError: for a number beyond `MAX_NUMBER` in a field without an upper bound.
+    """
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        has_bound = any(hasattr(rule, "le") or hasattr(rule, "lt") for rule in field.metadata)
+        if isinstance(value, int | float) and not has_bound and not -MAX_NUMBER <= value <= MAX_NUMBER:
+            raise ValueError(f"{name} must be between -{MAX_NUMBER:,} and {MAX_NUMBER:,}")
 
 
 class Options(BaseModel):
     """Options of a component. Immutable; options that no field declares are refused.
 
     Every field needs a default and a description: both appear in ``--help``. Numbers are finite, because JSON, the
-    format of results, has no others.
+    format of results, has no others. A number beyond a billion needs a field with an upper bound of its own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _check_numbers(self) -> Self:
+        check_numbers(self)
+        return self
 
     @classmethod
     def validate_values(cls, values: Mapping[str, Any], owner: str) -> Self:

@@ -89,6 +89,11 @@ class SafeFile:
             output.close(complete)
 
 
+def is_standard_output(path: str) -> bool:
+    """Return whether a path stands for standard output: ``-``, ``/dev/stdout``, or a link to that."""
+    return STDOUT in (path, _follow_links(path)[0])
+
+
 def check_distinct(paths: Sequence[str]) -> None:
     """Check that each path is another file, also behind symbolic links; the null device may be named twice.
 

@@ -9,6 +9,8 @@ This module imports nothing else before signals are handled, so that an early Ct
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 
 from anyanomaly import interrupts
@@ -18,17 +20,41 @@ def entry() -> None:
     """Run the command line and exit with its exit code."""
     code = 0
     try:
+        _open_missing_streams()
         interrupts.install()
         _prepare_process()
         code = main()
         interrupts.end_command()
-    except BaseException:
-        if not interrupts.received():
-            raise
+    except BaseException as error:
+        code = _report(error)
+    interrupts.leave(code)
+
+
+def _report(error: BaseException) -> int:
+    """Print what ended the command before or after `main`, which reports everything else; return the exit code."""
+    if interrupts.received():
         from anyanomaly.cli.invocation import print_error
 
-        print_error("interrupted")  # the signal came before or after `main`, which prints it otherwise
-    interrupts.leave(code)
+        print_error("interrupted")
+        return 0  # `interrupts.leave` exits with that of the signal
+    from anyanomaly.errors import BUG
+
+    sys.excepthook(type(error), error, error.__traceback__)  # an incomplete installation, for example
+    return BUG
+
+
+def _open_missing_streams() -> None:
+    """Connect closed standard streams with the null device: results would take the place of one, and mix with prints.
+
+    For the same reason this comes before any file is opened.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115  # until the process ends
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _prepare_process() -> None:

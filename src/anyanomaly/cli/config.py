@@ -116,8 +116,8 @@ def _accept(target: Path, call: Call) -> None:
     if target.name != FILE_NAME:
         raise UsageError(f"Only a file named {FILE_NAME} needs to be accepted; use another one with: --config {target}")
     content = read_bytes(target, "config file")
-    for name, value in guarded_settings(parse_settings(content, target), call.registry).items():
-        print_line(f"{name} = {toml_value(value)}")
+    for name in guarded_settings(parse_settings(content, target), call.registry):
+        print_line(name)  # not the value, which may be a key
     trust(target, content)
     print_message(f"{target} is accepted until it changes.")
 

@@ -215,9 +215,12 @@ def _run(call: Call, settings: FlagValues, selection: DatasetSelection, survey: 
     dataset_run = DatasetRun(config, call.registry, survey.videos, selection.classes)
     print_start_notices(dataset_run.pipeline.resolved, call)
     hidden = call.quiet or not sys.stderr.isatty()
-    with tqdm(unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar:
+    with (
+        tqdm(unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar,
+        contextlib.closing(dataset_run.run()) as outcomes,
+    ):
         try:
-            for outcome in dataset_run.run():
+            for outcome in outcomes:
                 bar.total = dataset_run.n_frames
                 if isinstance(outcome, SegmentScore):
                     bar.update(outcome.stop - outcome.start)

@@ -89,10 +89,10 @@ def _report(error: BaseException, call: Call) -> int:
         return code
     if isinstance(error, BrokenPipeError):
         return PIPE_CLOSED
-    known = error if isinstance(error, AnyAnomalyError) else _explain(error, call)
-    if known is not None:
-        print_error(str(known))
-        return known.exit_code
+    explained = error if isinstance(error, AnyAnomalyError) else _explain(error, call)
+    if explained is not None:
+        print_error(str(explained))
+        return explained.exit_code
     if (code := _report_wrong_arguments(error, call)) is not None:
         return code
     _print_traceback(error)

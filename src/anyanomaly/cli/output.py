@@ -50,8 +50,8 @@ def print_json(value: Any, indent: int | None = 2) -> None:
 def print_toml(text: str) -> None:
     """Print a TOML document whose strings are `json_text`; characters that the terminal cannot show are escaped."""
     encoding = sys.stdout.encoding or "utf-8"
-    shown = "".join(char if char.isascii() or _can_encode(char, encoding) else f"\\U{ord(char):08x}" for char in text)
-    print(shown, end="")
+    chars = (char if char.isascii() or _can_encode(char, encoding) else f"\\U{ord(char):08x}" for char in text)
+    print("".join(chars), end="")
 
 
 def print_message(message: str) -> None:

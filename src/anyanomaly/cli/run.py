@@ -58,6 +58,7 @@ def add(app: typer.Typer, call: Call) -> None:
 
 
 def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> int:
+    from anyanomaly.api.safe_file import is_standard_output
     from anyanomaly.assemble import build
     from anyanomaly.engine.clock import StageClock
     from anyanomaly.types import Event
@@ -68,10 +69,11 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
     pipeline = build(config, call.registry, StageClock() if call.verbose else None)
     print_start_notices(pipeline.resolved, call)
     outputs = [str(choice.options.get("path", "-")) for choice in config.sink]
+    print_events = not any(map(is_standard_output, outputs))  # a program that reads results reads nothing else
     try:
         with pipeline, contextlib.closing(_run_with_progress(pipeline, call)) as outcomes:
             for outcome in outcomes:
-                if isinstance(outcome, Event):
+                if isinstance(outcome, Event) and print_events:
                     _print_event(outcome, as_json, len(config.videos) > 1)
     except BaseException:
         outputs = []  # the files are not complete
@@ -82,8 +84,8 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
             _warn_of_low_mass(pipeline.report.mean_mass)
         if pipeline.report.speed:
             print_message(_describe_speed(pipeline.report.speed))
-    _print_notices(pipeline.report.notices, as_json, call.quiet)
-    _print_notices(pipeline.report.problems, as_json, quiet=False)
+    _print_notices(pipeline.report.notices, as_json and print_events, call.quiet)
+    _print_notices(pipeline.report.problems, as_json and print_events, quiet=False)
     if pipeline.report.problems:
         return InputError.exit_code
     return EVENTS_FOUND if fail_on_event and pipeline.report.n_events else 0

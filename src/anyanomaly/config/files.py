@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import stat
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,12 +14,14 @@ from anyanomaly.config.load import Layer, Tables
 from anyanomaly.config.model import RunConfig
 from anyanomaly.config.trust import guarded_settings, trust_state
 from anyanomaly.errors import InvalidOption, UsageError
+from anyanomaly.outside_files import read_bounded
 from anyanomaly.outside_text import terminal_text
 from anyanomaly.registry import Registry
 
 FILE_NAME = "anyanomaly.toml"
 
-_MAX_BYTES = 1 << 20
+_MAX_BYTES = 1 << 18
+_MAX_DOTS = 200  # of a line; the parser needs hours for a name of 500,000 parts
 _MAX_DEPTH = 16  # of tables and lists in each other; a config file needs 3
 _MAX_NAMES = 5  # of settings in a message
 
@@ -112,29 +113,20 @@ def read_toml(path: Path, kind: str) -> Tables:
 
 
 def read_bytes(path: Path, kind: str) -> bytes:
-    """Return the content of a file of settings, at most 1 MiB.
+    """Return the content of a file of settings, at most 256 KiB.
 
     :raises UsageError: when it is no regular file, cannot be read, or is larger.
     """
     try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise UsageError(f"The {kind} {path} is no regular file. Check the path, or remove it.")
-            content = file.read(_MAX_BYTES + 1)
+        return read_bounded(path, _MAX_BYTES)
     except OSError as error:
         raise UsageError(f"The {kind} {path} cannot be read: {error.strerror}. Check the path.") from error
-    if len(content) > _MAX_BYTES:
-        raise UsageError(f"The {kind} {path} is larger than 1 MiB. Check the path.")
-    return content
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file; a named pipe without a writer would otherwise wait for one."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _parse(content: bytes, path: Path, kind: str) -> Tables:
-    """:raises InvalidOption: when ``content`` is not TOML, or tables are too deep in each other."""
+    """:raises InvalidOption: when ``content`` is not TOML, or needs too much time or depth to parse."""
+    if max(line.count(b".") for line in content.split(b"\n")) > _MAX_DOTS:
+        raise InvalidOption(f"The {kind} {path} has a line with more than {_MAX_DOTS} dots. Shorten it.")
     try:
         tables = tomllib.loads(content.decode("utf-8"))
     except RecursionError:

@@ -53,13 +53,13 @@ _SWITCHES = {("run", "allow_network"), ("backend", "trust_remote_code")}
 TrustState = Literal["trusted", "changed", "unknown"]
 
 
-def guarded_settings(tables: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
-    """Return the settings that are not harmless, by dotted name.
+def guarded_settings(tables: Mapping[str, Any], registry: Registry) -> list[str]:
+    """Return the dotted names of the settings that are not harmless, in order.
 
     :param tables: as in a config file, validated. :param registry: says which components send images to a server.
     """
     settings = setting_values(tables)
-    return {".".join(path): value for path, value in settings if not _is_harmless(path, value, registry)}
+    return [".".join(path) for path, value in settings if not _is_harmless(path, value, registry)]
 
 
 def trust_state(path: Path, content: bytes) -> TrustState:

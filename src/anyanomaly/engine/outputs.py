@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from anyanomaly import interrupts
 from anyanomaly.api.sink import RunEnd, RunStatus, Sink, SinkOptions
 from anyanomaly.types import Event, Notice, SegmentScore, Timeline
 
@@ -92,14 +93,15 @@ class Outputs:
     def _for_each(self, write: Callable[[LoadedSink], None]) -> None:
         """Give a result to all sinks, then raise the first error."""
         first_error: Exception | None = None
-        for sink in list(self._sinks):
-            try:
-                write(sink)
-            except Exception as error:
-                self._sinks.remove(sink)
-                first_error = first_error or error
-        if first_error is not None:
-            raise first_error
+        with interrupts.Deferred():  # otherwise the second sink lacks what the first one has
+            for sink in list(self._sinks):
+                try:
+                    write(sink)
+                except Exception as error:
+                    self._sinks.remove(sink)
+                    first_error = first_error or error
+            if first_error is not None:
+                raise first_error
 
 
 def _status(error: BaseException | None, is_cut_short: bool) -> RunStatus:

@@ -96,7 +96,7 @@ class AnswerStore:
             self._close_file()
             return None
         if len(self._used) >= N_TRIM:
-            self._write(self._record_use)
+            self._record_use()
         return answer
 
     def put(self, answers: Sequence[tuple[str, Answer]], fingerprint: str) -> None:
@@ -125,8 +125,8 @@ class AnswerStore:
         self._close_file()
         if self._n_unreadable:
             self._warn(
-                f"The answer store {self._path} has damaged answers: {self._n_unreadable} could not be read and were "
-                "asked again. Start with an empty store: anyanomaly cache clear."
+                f"The answer store {self._path} has damaged answers ({self._n_unreadable} found). The run asked again. "
+                "Start with an empty store: anyanomaly cache clear."
             )
             self._n_unreadable = 0
 
@@ -159,16 +159,15 @@ class AnswerStore:
             self._is_writable = False
             self._warn(f"{error} The answers of this run are not stored.")
 
-    def _record_use(self, connection: sqlite3.Connection) -> None:
-        connection.executemany(
-            "UPDATE stored_answers SET id = (SELECT max(id) + 1 FROM stored_answers), used_at = ? WHERE key = ?",
-            [(int(time.time()), key) for key in self._used],
-        )
+    def _record_use(self) -> None:
+        update = "UPDATE stored_answers SET id = (SELECT max(id) + 1 FROM stored_answers), used_at = ? WHERE key = ?"
+        rows = [(int(time.time()), key) for key in self._used]
         self._used.clear()
+        if rows:
+            self._write(lambda connection: connection.executemany(update, rows))
 
     def _trim(self, max_steps: int) -> None:
-        if self._used:
-            self._write(self._record_use)
+        self._record_use()
         if self._limits != StoreLimits():
             self._write(lambda connection: trim(connection, self._limits, max_steps))
 

@@ -105,7 +105,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA trusted_schema=OFF")
     connection.execute("PRAGMA cell_size_check=ON")
     schema = _read_schema(connection, path)
-    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # has an effect on an empty file only
+    if not schema:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # can be set in an empty file only
     connection.execute("PRAGMA journal_mode=WAL")  # readers and a writer at once; safe under kill -9
     if schema != _SCHEMA:
         with connection:

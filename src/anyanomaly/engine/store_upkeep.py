@@ -81,7 +81,7 @@ def clear(path: Path) -> str:
 
     A damaged store is deleted; a database of another program is renamed.
 
-    :raises InputError: when another process has locked the store.
+    :raises InputError: when another process has locked the store, or a folder has its name.
     :raises OutputError: when the file cannot be removed.
     """
     try:
@@ -89,7 +89,9 @@ def clear(path: Path) -> str:
     except StoreLocked:
         raise
     except InputError as error:
-        return _remove_files(path, keep=isinstance(error, ForeignFile))
+        if any(file.is_dir() for file in store_files(path)):
+            raise
+        return _remove_files(path, rename=isinstance(error, ForeignFile))
     try:
         with translate_errors(path):
             with connection:
@@ -100,7 +102,7 @@ def clear(path: Path) -> str:
         raise
     except InputError:
         connection.close()
-        return _remove_files(path, keep=False)
+        return _remove_files(path, rename=False)
     finally:
         connection.close()
 
@@ -176,15 +178,15 @@ def store_files(path: Path) -> list[Path]:
     return [path.with_name(path.name + suffix) for suffix in COMPANIONS]
 
 
-def _remove_files(path: Path, keep: bool) -> str:
-    """Delete the files of a store; ``keep``: rename them instead."""
-    kept = path.with_name(f"{path.name}.old")
+def _remove_files(path: Path, rename: bool) -> str:
+    """Delete the files of a store; ``rename``: rename them instead."""
+    new_path = path.with_name(f"{path.name}.old")
     try:
-        for file, kept_file in zip(store_files(path), store_files(kept), strict=True):
-            if keep and file.exists():
-                file.replace(kept_file)
+        for file, new_file in zip(store_files(path), store_files(new_path), strict=True):
+            if rename and file.exists():
+                file.replace(new_file)
             else:
                 file.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"Cannot remove {error.filename}: {error.strerror}. Remove it yourself.") from error
-    return f"Renamed {path} to {kept.name}." if keep else f"Removed {path}, which could not be read."
+    return f"Renamed {path} to {new_path.name}." if rename else f"Removed {path}, which could not be read."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -93,7 +93,7 @@ class DatasetRun:
         notes = tuple(dict.fromkeys(self._notes))
         return ScoredRun(self._header, self._table, notes, tuple(self._problems), answers)
 
-    def run(self) -> Iterator[Outcome]:
+    def run(self) -> Generator[Outcome, None, None]:
         """Yield the outcomes of the run, videos of the same texts together.
 
         :raises BackendError: when the backend fails at several videos in a row.

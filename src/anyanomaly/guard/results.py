@@ -57,7 +57,7 @@ def probe(video: object, spec: ComponentSpec, uri: str) -> None:
     require(all(_is_whole(side) and side >= 0 for side in sides), f"returned a Video of {sides[0]!r} x {sides[1]!r}")
 
 
-def frame_check(start: int, every: int) -> Callable[[object], None]:
+def frame_check(video: Video, start: int, every: int) -> Callable[[object], None]:
     """Return the check of the frames of one iteration, one after the other."""
     last_index, last_s = start - every, -math.inf
 
@@ -66,6 +66,11 @@ def frame_check(start: int, every: int) -> Callable[[object], None]:
         require_type(frame, Frame, "a Frame")
         assert isinstance(frame, Frame)
         index, time_s = frame.index, frame.time_s
+        shape = frame.image.shape[:2]
+        require(
+            shape == (video.height, video.width),
+            f"yielded a frame of {shape[1]} x {shape[0]} pixels, though its video is {video.width} x {video.height}",
+        )
         require(_is_whole(index), f"yielded a frame with the number {index!r}")
         require(index > last_index, f"yielded frame {index} after frame {last_index}")
         require((index - start) % every == 0, f"yielded frame {index}, though it was asked for every {every}th")
@@ -134,22 +139,23 @@ def answer_batch(answers: object, spec: ComponentSpec, queries: Sequence[Query])
 def check_answer(answer: Answer, query: Query) -> None:
     """Check the content of one answer."""
     require(isinstance(answer.text, str), f"returned {_describe(answer.text)} as text of an answer")
-    value, choices = answer.value, query.sampling.choices
+    value, choices, logprobs = answer.value, query.sampling.choices, answer.logprobs
     in_range = value is None or (_is_number(value) and 0 <= value <= 1)
     require(in_range, f"returned the value {value!r}, which is not in [0, 1]")
     counts = answer.prompt_tokens, answer.output_tokens
     require(all(count is None or _is_whole(count) for count in counts), f"returned {counts!r} as numbers of tokens")
+    if not choices:
+        require(logprobs is None, "returned log-probabilities, though no choices were asked for")
     if not choices or value is not None:
         return
-    logprobs = answer.logprobs
     require(isinstance(logprobs, Mapping), f"returned {_describe(logprobs)} as log-probabilities of the choices")
     assert logprobs is not None
     require(
         set(logprobs) == set(choices),
         f"returned log-probabilities of {sorted(map(str, logprobs))[:8]}, not of the choices {', '.join(choices)[:80]}",
     )
-    wrong = [number for number in logprobs.values() if not isinstance(number, Real) or not number <= MASS_TOLERANCE]
-    require(not wrong, f"returned {wrong[:1]} as log-probability; it must be a number up to 0")
+    invalid = [number for number in logprobs.values() if not isinstance(number, Real) or not number <= MASS_TOLERANCE]
+    require(not invalid, f"returned {invalid[:1]} as log-probability; it must be a number up to 0")
     mass = math.fsum(map(math.exp, logprobs.values()))
     require(mass <= 1 + MASS_TOLERANCE, f"returned log-probabilities whose probabilities sum to {mass:.3g}, above 1")
 

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 
 log = logging.getLogger(__name__)
 
-NOTICE_S = {"load": 60.0, "answer": 60.0, "answer_batch": 60.0}
-"""Seconds without a result until a notice, by method; then twice as many, and so on."""
-OTHER_NOTICE_S = 30.0
+NOTICE_S = 60.0
+"""Seconds without a result until a notice; the next comes after twice as many, and so on."""
 POLL_S = 1.0
 
 
@@ -38,7 +37,7 @@ _lock = _thread.allocate_lock()  # held by the thread that reports, from the fir
 @contextmanager
 def reported(label: str, method: str) -> Iterator[None]:
     """Report this block, in which ``method`` of a component runs, when it takes long. ``label`` names the component."""
-    with _opened(_Call(f"{label} ({method})", NOTICE_S.get(method, OTHER_NOTICE_S))):
+    with _opened(_Call(f"{label}: {method}", NOTICE_S)):
         yield
 
 
@@ -67,5 +66,5 @@ def _report() -> None:
         for calls in list(_open_calls.values()):
             for call in calls[-1:]:  # a copy: its thread goes on
                 if time.monotonic() - call.start_s >= call.notice_s:
-                    log.warning("%s has given no result for %.0f s; waiting.", call.label, call.notice_s)
+                    log.warning("%s has taken %.0f s so far; waiting.", call.label, call.notice_s)
                     call.notice_s *= 2

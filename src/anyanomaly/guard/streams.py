@@ -66,7 +66,7 @@ class _Frames(_Stream[Frame]):
         start: int = 0,
         every: int = 1,
     ) -> None:
-        self._check = results.frame_check(start, every)  # type: ignore[assignment, method-assign]
+        self._check = results.frame_check(video, start, every)  # type: ignore[assignment, method-assign]
         super().__init__(origin, name, lambda: method(video, start=start, every=every))
 
 

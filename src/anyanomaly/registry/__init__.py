@@ -256,12 +256,12 @@ class Registry:
         def load() -> Any:
             return getattr(importlib.import_module(module_name), name)
 
-        what = f"the import of {target}"
+        step = f"the import of {target}"
         try:
             with reported(origin.label, "import"):
-                imported = call_with_timeout(load, timeout_s) if timeout_s else origin.call(what, load)
+                imported = call_with_timeout(load, timeout_s) if timeout_s else origin.call(step, load)
         except Fault as fault:
-            raise PluginLoadError(f"{origin.label} failed in {what}: {fault} {TRACEBACK_ADVICE}") from fault
+            raise PluginLoadError(f"{origin.label} failed in {step}: {fault} {TRACEBACK_ADVICE}") from fault
         base_module, _, base_name = base.partition(":")
         base_class = getattr(importlib.import_module(base_module), base_name)
         if not (isinstance(imported, type) and issubclass(imported, base_class)):

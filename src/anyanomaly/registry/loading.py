@@ -104,7 +104,7 @@ def call_hook(
     manager: pluggy.PluginManager,
     plugin: Plugin,
     hook: str,
-    read: Callable[[Any], list[ComponentSpec]] = lambda _: [],
+    read: Callable[[Any], list[ComponentSpec]] | None = None,
     **arguments: Any,
 ) -> list[ComponentSpec]:
     """Call one hook of one plugin, and return what ``read`` makes of its results. The time limit holds for both.
@@ -113,8 +113,16 @@ def call_hook(
     """
     other_modules = [module for _, module in manager.list_name_plugin() if module is not plugin.module]
     caller = manager.subset_hook_caller(hook, remove_plugins=other_modules)
+
+    def call() -> list[ComponentSpec]:
+        results: list[Any] = caller(**arguments)
+        if read is None:
+            return []
+        n_missing = len(caller.get_hookimpls()) - len(results)
+        return [spec for result in [*results, *[None] * n_missing] for spec in read(result)]  # pluggy drops None
+
     try:
-        return call_with_timeout(lambda: [spec for result in caller(**arguments) for spec in read(result)])
+        return call_with_timeout(call)
     except (Fault, AnyAnomalyError) as fault:
         raise PluginLoadError(f"Plugin '{plugin.name}': its hook {hook} failed: {fault}") from fault
 
@@ -128,7 +136,8 @@ def _register(manager: pluggy.PluginManager, plugin: Plugin, problems: list[Prob
         manager.register(plugin.module, name=plugin.name)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        manager.unregister(plugin.module)
+        if manager.is_registered(plugin.module):
+            manager.unregister(plugin.module)
         raise Fault(_unknown_hook(plugin.module) or str(error).split("\n")[0]) from error
     except ValueError as error:
         raise Fault(f"another plugin has its name ({error})") from error

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +10,7 @@ from typing import BinaryIO
 from pydantic import ValidationError
 
 from anyanomaly.errors import InputError
+from anyanomaly.outside_files import open_regular
 from anyanomaly.results.records import FORMAT
 
 MAX_LINE = 1 << 26
@@ -24,19 +23,11 @@ def open_results(path: Path) -> Iterator[BinaryIO]:
 
     :raises InputError: when it cannot be read, or is no regular file: reading a pipe may never end.
     """
-    if "\0" in str(path):
-        raise InputError(f"Cannot read the results {path}: a path has no zero byte. Give a file.")
     try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InputError(f"Cannot read the results {path}: it is not a regular file. Give a file.")
+        with open_regular(path) as file:
             yield file
     except OSError as error:
-        raise InputError(f"Cannot read the results {path}: {error.strerror}.") from error
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # otherwise a pipe waits for its writer
+        raise InputError(f"Cannot read the results {path}: {error.strerror}. Give a file.") from error
 
 
 def check_format(version: int | None, path: Path) -> None:

@@ -127,8 +127,8 @@ def _find_last_line(file: BinaryIO) -> bytes:
         start = max(0, size - length)
         file.seek(start)
         tail = file.read(size - start)
-        *_, last_line = tail.removesuffix(b"\n").rpartition(b"\n")
-        if start == 0 or len(last_line) + 1 < len(tail) - 1:
+        _, line_end, last_line = tail.removesuffix(b"\n").rpartition(b"\n")
+        if start == 0 or line_end:
             return last_line + (b"\n" if tail.endswith(b"\n") else b"")
         if length > MAX_LINE:
             return b""

@@ -132,7 +132,10 @@ def _read_rows(manifest: Path) -> list[dict[str, Any]]:
         columns = {column for row in rows for column in row}
     else:
         reader = csv.DictReader(io.StringIO(read_text(manifest), newline=""))
-        rows = [{str(key).strip(): (value or "").strip() for key, value in row.items() if key} for row in reader]
+        try:
+            rows = [{str(key).strip(): (value or "").strip() for key, value in row.items() if key} for row in reader]
+        except csv.Error as error:
+            raise DatasetError(f"{manifest} cannot be read as CSV: {error}.") from error
         columns = {name.strip() for name in reader.fieldnames or ()}
     if missing_columns := [column for column in COLUMNS if column not in columns]:
         raise DatasetError(f"{manifest} has no column '{missing_columns[0]}'. It needs {', '.join(COLUMNS)}.")

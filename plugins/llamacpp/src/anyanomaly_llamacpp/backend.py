@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 import llama_cpp
@@ -29,12 +30,13 @@ from anyanomaly_llamacpp.chunks import Chunk, open_prompt
 from anyanomaly_llamacpp.decoder import Decoder
 from anyanomaly_llamacpp.engine import NativeModel, StopFlag, load_native_model
 from anyanomaly_llamacpp.generation import penalise, token_chooser
-from anyanomaly_llamacpp.header import read_header
+from anyanomaly_llamacpp.header import header_errors, read_header
 from anyanomaly_llamacpp.images import IMAGE, ImageLayout
 from anyanomaly_llamacpp.layouts import read_layout
 from anyanomaly_llamacpp.machine import usable_cores
 from anyanomaly_llamacpp.options import GgufOptions
 from anyanomaly_llamacpp.prompts import Chat
+from anyanomaly_llamacpp.trial import try_model
 
 T = TypeVar("T")
 
@@ -57,6 +59,13 @@ class GgufBackend(Backend[GgufOptions]):
 
         :raises AnyAnomalyError: when the model cannot be loaded; the message says why and what to do.
         """
+        model, mmproj = find_files(self.options)
+        check_headers(model.path, mmproj.path)
+        try_model(model.path, mmproj.path)
+        self.load_here()
+
+    def load_here(self) -> None:
+        """Load as `load` does, without a trial in a child process."""
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="llama.cpp")
         try:
             self._run_in_worker(self._load)
@@ -66,17 +75,18 @@ class GgufBackend(Backend[GgufOptions]):
 
     def _load(self) -> None:
         model, mmproj = find_files(self.options)
-        text, vision = read_header(model.path), read_header(mmproj.path)
-        check_pair(text, vision, model.path.name, mmproj.path.name)
-        chat = Chat(text, model.path.name, ChatThinking(self.options.thinking, f"Model {model.path.name!r}"))
-        thinking = chat.thinking_fingerprint()
-        layout = read_layout(vision, self.options)
+        text, vision = check_headers(model.path, mmproj.path)
+        with header_errors(model.path.name, mmproj.path.name):
+            chat = Chat(text, model.path.name, ChatThinking(self.options.thinking, f"Model {model.path.name!r}"))
+            thinking = chat.thinking_fingerprint()
+            layout = read_layout(vision, self.options)
+            sizes = read_cache_sizes(text)
         threads = self.options.threads or usable_cores()
         native = load_native_model(model.path, mmproj.path, self.options, layout, threads)
         decoder = Decoder(
             native,
             self._stop,
-            read_cache_sizes(text),
+            sizes,
             threads=threads,
             chunk_tokens=self.options.chunk_tokens,
             context_size=self.options.context_size,
@@ -145,6 +155,17 @@ class GgufBackend(Backend[GgufOptions]):
             self._stop.set(True)
             future.exception()  # waits for the end of that operation
             raise
+
+
+def check_headers(model: Path, mmproj: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the headers of a model and its projector.
+
+    :raises AnyAnomalyError: when one is damaged, or they do not fit each other.
+    """
+    text, vision = read_header(model), read_header(mmproj)
+    with header_errors(model.name, mmproj.name):
+        check_pair(text, vision, model.name, mmproj.name)
+    return text, vision
 
 
 class _RunningModel:
