@@ -127,7 +127,7 @@ def _serve() -> None:
     os.dup2(2, 1)  # what libraries print is no reply
     for request in sys.stdin.buffer:
         folder, max_bytes, limit_s, target, *arguments = json.loads(request)
-        resource.setrlimit(resource.RLIMIT_DATA, (_used_bytes() + max_bytes, resource.RLIM_INFINITY))
+        _limit_memory(_used_bytes() + max_bytes)
         with suppress(OSError):
             os.chdir(folder)
         signal.alarm(limit_s)  # ends the process, also in the middle of native code
@@ -136,6 +136,16 @@ def _serve() -> None:
         with suppress(BrokenPipeError):
             replies.write(json.dumps(reply, default=lambda _: None).encode() + b"\n")
             replies.flush()
+
+
+def _limit_memory(n_bytes: int) -> None:
+    """Limit the data of this process, within the limit that the user has set for all processes (``ulimit -d``)."""
+    import resource
+
+    _, user_limit = resource.getrlimit(resource.RLIMIT_DATA)
+    if user_limit != resource.RLIM_INFINITY:
+        n_bytes = min(n_bytes, user_limit)
+    resource.setrlimit(resource.RLIMIT_DATA, (n_bytes, user_limit))
 
 
 def _used_bytes() -> int:
