@@ -44,8 +44,9 @@ def _convolve_mirrored(series: TimeArray, kernel: TimeArray) -> TimeArray:
     """Return a series (n_frames,), mirrored at its ends, convolved with a symmetric kernel of odd length."""
     n_frames, radius = len(series), len(kernel) // 2
     if n_frames * len(kernel) <= MAX_PRODUCTS:
-        direct: TimeArray = np.convolve(np.pad(series, radius, mode="symmetric"), kernel, mode="valid")
-        return direct
+        return np.convolve(np.pad(series, radius, mode="symmetric"), kernel, mode="valid").astype(
+            np.float64, copy=False
+        )
     period = 2 * n_frames
     folded = np.bincount(np.arange(-radius, radius + 1) % period, weights=kernel, minlength=period)
     spectrum = np.fft.rfft(np.concatenate([series, series[::-1]])) * np.fft.rfft(folded)
