@@ -127,12 +127,16 @@ def _serve() -> None:
     os.dup2(2, 1)  # what libraries print is no reply
     for request in sys.stdin.buffer:
         folder, max_bytes, limit_s, target, *arguments = json.loads(request)
-        resource.setrlimit(resource.RLIMIT_DATA, (_used_bytes() + max_bytes, resource.RLIM_INFINITY))
         with suppress(OSError):
             os.chdir(folder)
+        module, _, function = target.partition(":")
+        with suppress(Exception):  # imported without limits: libraries start threads, and expect memory for them
+            import_module(module)
+        resource.setrlimit(resource.RLIMIT_DATA, (_used_bytes() + max_bytes, resource.RLIM_INFINITY))
         signal.alarm(limit_s)  # ends the process, also in the middle of native code
-        reply = _reply(target, arguments)
+        reply = _reply(module, function, arguments)
         signal.alarm(0)
+        resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         with suppress(BrokenPipeError):
             replies.write(json.dumps(reply, default=lambda _: None).encode() + b"\n")
             replies.flush()
@@ -147,8 +151,7 @@ def _used_bytes() -> int:
         return 0
 
 
-def _reply(target: str, arguments: list[Any]) -> tuple[str, Any]:
-    module, _, function = target.partition(":")
+def _reply(module: str, function: str, arguments: list[Any]) -> tuple[str, Any]:
     try:
         return "result", getattr(import_module(module), function)(*arguments)
     except AnyAnomalyError as error:
