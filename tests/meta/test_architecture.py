@@ -63,7 +63,7 @@ def test_typer_only_by_its_documented_names() -> None:
 
 
 def test_plugins_and_builtins_keep_to_the_public_layers() -> None:
-    allowed = {"api", "types", "errors", "install", "core", "kit", "metrics", "testing", "builtin"}
+    allowed = {"api", "types", "errors", "install", "isolation", "core", "kit", "metrics", "testing", "builtin"}
     for path in SOURCES:
         inside = path.relative_to(ROOT).parts
         if "tests" in inside or not (inside[0] == "plugins" or "builtin" in inside):
