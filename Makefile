@@ -11,16 +11,20 @@ DEMO_PLUGINS := plugins/openclip plugins/transformers plugins/demo
 DEMO := .demo
 DEVELOP := accelerate bitsandbytes gguf hypothesis import-linter matplotlib mypy num2words pytest ruff scipy
 
+# Tests of the code that makes scores, ids and messages: they run under a second hash seed too.
+ORDERED := $(addprefix tests/,assemble config core engine evaluation metrics registry) plugins/cvad
+
 SYSTEM_PACKAGES := ffmpeg
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
-.PHONY: demo test system check fix docs bench
+.PHONY: demo test system check fix docs bench campaign lowest audit sbom
 
 demo: $(DEMO_READY)  ## the whole method on synthetic clips, with tiny models
 	$(BIN)/anyanomaly demo -d $(DEMO)
 
 test: system check  ## every check and test
-	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=2 PYTHONHASHSEED=0 $(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=2 PYTHONHASHSEED=1 $(BIN)/python -m pytest -q -m "not engine" $(ORDERED)
 
 # Without the right to install, tests that need these packages are skipped, and say so.
 system:  ## the system packages that tests need
@@ -45,6 +49,27 @@ docs: $(READY)  ## write the generated pages from the code
 bench: $(READY)  ## speed and memory into benchmarks/RESULTS.md; VIDEO=path
 	$(BIN)/python benchmarks/speed/contexts.py --record $(VIDEO)
 	$(BIN)/python benchmarks/speed/memory.py --record $(VIDEO)
+
+campaign: $(READY)  ## all cases of tests/campaign, an hour on two cores; writes the table in docs/reliability.md
+	$(BIN)/python -m tests.campaign all --record docs/reliability.md
+
+# Tools of the supply chain have an environment of their own: nothing of them runs beside the code.
+AUDIT := $(VENV)-audit
+
+$(AUDIT): requirements-audit.txt
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install -q -r requirements-audit.txt
+	touch $@
+
+audit: $(AUDIT)  ## known vulnerabilities of the versions in constraints.txt; needs the network
+	$(AUDIT)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+sbom: $(READY) $(AUDIT)  ## sbom.json: everything that is installed in the environment, as CycloneDX
+	$(AUDIT)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.json \
+	$(BIN)/python
+
+lowest:  ## the fast tests of the core, with the lowest versions that pyproject.toml allows
+	sh tests/lowest.sh
 
 # Ready-made wheels only: the demo needs no compiler.
 $(DEMO_READY): constraints.txt pyproject.toml $(DEMO_PLUGINS:%=%/pyproject.toml)

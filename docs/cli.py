@@ -13,6 +13,7 @@ from pathlib import Path
 from anyanomaly.cli import main
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.plugins import option_flags
+from anyanomaly.errors import EXIT_CODES
 from anyanomaly.registry import auto
 from anyanomaly.specs import ROLE_NAMES, ComponentSpec
 
@@ -30,20 +31,14 @@ on the components chosen: `anyanomaly run --backend NAME --help` lists them.
 
 | Exit code | Meaning |
 | --- | --- |
-| 0 | done |
-| 1 | done, and events were found; only with `--fail-on-event` |
-| 2 | wrong use |
-| 3 | something to install or to download is missing |
-| 4 | a video could not be read, or only in part |
-| 5 | the backend failed |
-| 6 | a result could not be written |
-| 130 | interrupted; finished segments are in the results |
-| 141 | nobody reads standard output any more |
+{exit_codes}
 
 | Variable | Meaning |
 | --- | --- |
 | `ANYANOMALY_CONFIG` | config file |
-| `ANYANOMALY_CACHE_DIR` | folder of the answer store |
+| `ANYANOMALY_CACHE_DIR` | folder of the answer store ([cache.md](cache.md)) |
+| `ANYANOMALY_CACHE_MAX_SIZE` | largest size of the answer store, or `off`; by default `2GB` |
+| `ANYANOMALY_CACHE_MAX_AGE` | how long unused answers are kept, or `off`; by default `180d` |
 | `ANYANOMALY_DISABLE_PLUGINS` | plugins to leave out, by entry-point name, separated by commas |
 
 Completion of commands, options and component names: `anyanomaly --install-completion`.
@@ -63,6 +58,9 @@ COMMANDS = (
     ("config", "init"),
     ("config", "trust"),
     ("config", "untrust"),
+    ("cache", "show"),
+    ("cache", "prune"),
+    ("cache", "clear"),
     ("doctor",),
 )
 
@@ -73,7 +71,9 @@ def page() -> str:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         os.environ.update(XDG_CONFIG_HOME=folder, COLUMNS="100")
         os.environ.pop("ANYANOMALY_CONFIG", None)
-        return "\n".join([HEAD, *(_command(words) for words in COMMANDS), *_components()])
+        rows = [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()]
+        head = HEAD.replace("{exit_codes}", "\n".join(rows))
+        return "\n".join([head, *(_command(words) for words in COMMANDS), *_components()])
 
 
 def _command(words: tuple[str, ...]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyanomaly.outside_text import storable_text, terminal_text
+from anyanomaly.outside_text import json_text, storable_text, terminal_line, terminal_text
 
 ANY_TEXT = st.text(st.characters(), max_size=60)  # surrogates too
 
@@ -35,3 +36,17 @@ def test_escapes_say_which_character_it_was():
     assert terminal_text("a\x1b[2J\u202eb\u2028") == r"a\x1b[2J\u202eb\u2028"
     assert terminal_text("Größe 猫 👩‍🚒\tx\n") == "Größe 猫 👩‍🚒\tx\n"
     assert storable_text("stra\udcdfe") == r"stra\udcdfe"
+
+
+@given(ANY_TEXT)
+def test_json_is_one_safe_line_that_holds_the_storable_text(text):
+    printed = json_text({text: [text]})
+    assert printed == terminal_line(printed)
+    assert len(printed.splitlines()) == 1
+    assert json.loads(printed) == {storable_text(text): [storable_text(text)]}
+
+
+@given(ANY_TEXT)
+def test_a_line_stays_one_line_and_one_column(text):
+    assert len(f"{terminal_line(text)}x".splitlines()) == 1
+    assert "\t" not in terminal_line(text)

@@ -6,15 +6,18 @@ The public names of this module are imported when they are first used, so that `
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # for type checkers it is true; `typing` takes most of the time of this import
 if TYPE_CHECKING:
+    from typing import Any
+
     from anyanomaly.assemble import run
     from anyanomaly.config.model import RunConfig
     from anyanomaly.errors import AnyAnomalyError
     from anyanomaly.evaluation.evaluate import evaluate
     from anyanomaly.evaluation.result import EvaluationResult
     from anyanomaly.hookspecs import hookimpl
+    from anyanomaly.results import Results, read_results
     from anyanomaly.specs import (
         AutoChoice,
         BackendSpec,
@@ -39,6 +42,7 @@ _MODULES = {
     "EvaluationResult": "anyanomaly.evaluation.result",
     "Event": "anyanomaly.types",
     "ReaderSpec": "anyanomaly.specs",
+    "Results": "anyanomaly.results",
     "RunConfig": "anyanomaly.config.model",
     "SegmentScore": "anyanomaly.types",
     "SelectorSpec": "anyanomaly.specs",
@@ -46,6 +50,7 @@ _MODULES = {
     "Timeline": "anyanomaly.types",
     "evaluate": "anyanomaly.evaluation.evaluate",
     "hookimpl": "anyanomaly.hookspecs",
+    "read_results": "anyanomaly.results",
     "run": "anyanomaly.assemble",
 }
 
@@ -59,6 +64,7 @@ __all__ = [
     "EvaluationResult",
     "Event",
     "ReaderSpec",
+    "Results",
     "RunConfig",
     "SegmentScore",
     "SelectorSpec",
@@ -67,6 +73,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "hookimpl",
+    "read_results",
     "run",
 ]
 

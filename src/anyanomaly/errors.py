@@ -1,8 +1,8 @@
-"""All errors that a user can meet. ``exit_code`` is the exit code of the command line.
+"""All errors that a user can meet, and the exit codes of the command line (`EXIT_CODES`).
 
 ::
 
-    AnyAnomalyError
+    AnyAnomalyError (70)
       UsageError (2)          UnknownComponent, InvalidOption, CapabilityError
       MissingRequirement (3)  a distribution, an extra, weights
       PluginError (2)         PluginLoadError, PluginConflict
@@ -11,13 +11,36 @@
       OutputError (6)
 
 A message has three parts, in a sentence or two: what is wrong, where, and what to do. The command line prints these
-errors as one line; any other exception is a bug and keeps its traceback.
+errors as one line. Whatever else a plugin raises becomes the error of its role (`ROLE_ERRORS`), with the original as
+its ``__cause__``; any other exception is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from typing import ClassVar
+
+EVENTS_FOUND = 1
+BUG = 70  # EX_SOFTWARE of sysexits.h
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+PIPE_CLOSED = 141
+
+EXIT_CODES: Mapping[int, str] = {
+    0: "done",
+    EVENTS_FOUND: "done, and events were found; only with `--fail-on-event`",
+    2: "wrong use, or a plugin cannot be used",
+    3: "a package or weights are missing",
+    4: "a video or a dataset cannot be read, or only in part",
+    5: "a backend or an encoder failed",
+    6: "a result cannot be written",
+    BUG: "a bug in anyanomaly",
+    129: "ended by SIGHUP: the terminal was closed; results so far are written",
+    INTERRUPTED: "ended by Ctrl-C (SIGINT); results so far are written",
+    PIPE_CLOSED: "nobody reads standard output any more",
+    143: "ended by SIGTERM; results so far are written",
+}
+"""All exit codes of the command line, and what each means. Help and documentation print this table."""
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Values of ``OSError.errno`` when there is no space for a file."""
@@ -26,7 +49,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class AnyAnomalyError(Exception):
     """Base class of all anyanomaly errors."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = BUG
 
 
 class UsageError(AnyAnomalyError):
@@ -95,3 +118,15 @@ class OutputError(AnyAnomalyError):
     """A result cannot be written: the disk is full, or the folder is not writable."""
 
     exit_code = 6
+
+
+ROLE_ERRORS: Mapping[str, type[AnyAnomalyError]] = {
+    "reader": VideoError,
+    "encoder": BackendError,
+    "selector": PluginError,
+    "context": PluginError,
+    "backend": BackendError,
+    "dataset": DatasetError,
+    "sink": OutputError,
+}
+"""The error when a component of a role raises something else than an error of anyanomaly, or returns a wrong value."""

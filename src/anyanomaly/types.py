@@ -1,4 +1,4 @@
-"""The values of a run, in the order in which they are made. Their only behaviour is validation.
+"""The values of a run, in the order in which they are made. They only check and normalise their fields.
 
 ::
 
@@ -16,11 +16,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from anyanomaly.outside_text import storable_text
 
 ImageArray: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), RGB, C-contiguous, not writeable."""
@@ -63,9 +64,9 @@ def as_image(image: npt.NDArray[Any]) -> ImageArray:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A source of frames. Results name it by ``id``, which is the same on every machine."""
+    """A source of frames."""
 
-    id: str
+    id: str  # in results; the same on every machine; bytes of a file name that are not UTF-8 become escapes
     uri: str
     fps: float  # > 0, nominal
     n_frames: int | None  # a hint from the container, often wrong; None: unknown, or the video never ends
@@ -74,13 +75,13 @@ class Video:
     live: bool = False  # may never end: scores and events are yielded while it is read
     section: Span = (0.0, math.inf)  # the part that the run wants: presentation times, seconds
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", storable_text(self.id))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One frame of a video.
-
-    :raises ValueError: when the image is not uint8 (H, W, 3), C-contiguous.
-    """
+    """One frame of a video. :raises ValueError: when the image is not uint8 (H, W, 3), C-contiguous."""
 
     video: Video
     index: int  # 0-based in the video
@@ -147,9 +148,7 @@ class Context:
     name: str
     images: tuple[ImageArray, ...]  # at least one
     hint: str = ""  # fills {hint} of the prompt; empty: one frame
-    views: Mapping[str, npt.NDArray[Any]] = field(
-        default_factory=dict
-    )  # maps and numbers for `show`; no backend sees them
+    views: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)  # for `show`; no backend sees them
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -286,13 +285,15 @@ class LabelledVideo:
     """
 
     uri: str
-    id: str  # in results; the same on every machine
+    id: str  # as `Video.id`
     texts: tuple[str, ...]  # event texts to score
-    labels: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=lambda: MappingProxyType({}))
-    """Class to labels, bool (n_frames,)."""
-    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """Class to the spans in which it happens."""
-    unit: SpanUnit = "frames"  # of the spans
-    classes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)  # class to labels, bool (n_frames,)
+    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)  # class to the spans in which it happens
+    unit: SpanUnit = "frames"  # of the spans of classes that are not in `units`
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Class to its event texts, whose highest score is the class's; a class that is not in it has its name as text."""
     label_file: str = ""  # where the labels were read from, for messages
+    units: Mapping[str, SpanUnit] = field(default_factory=dict)  # class to the unit of its spans
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", storable_text(self.id))

@@ -146,5 +146,5 @@ def test_no_video_can_come_after_one_that_never_ends(settings: dict[str, Any]) -
 
 
 def test_a_context_that_shows_nothing_is_an_error_and_no_missing_score(settings: dict[str, Any]) -> None:
-    with pytest.raises(PluginError, match=r"Empty\.build returned no context for segment 0"):
+    with pytest.raises(PluginError, match="Context 'empty' of capable_plugin: build returned no context for segment 0"):
         list(anyanomaly.run(**{**settings, "backend": "wide", "contexts": ["key", "empty"]}))

@@ -55,6 +55,15 @@ def test_five_lines_find_the_event(given: dict[str, object], clip: Path, scoring
     assert abs(event.stop_s - 2.0) < 0.35
 
 
+def test_a_run_that_is_left_early_is_interrupted(given: dict[str, object], clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    outcomes = anyanomaly.run(clip, [EVENT_TEXT, "a dog"], **given, sink=[{"path": str(path)}])
+    next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]  # it is a generator
+    assert anyanomaly.read_results(f"{path}.partial").status == "interrupted"
+    assert not path.exists()
+
+
 def test_videos_of_one_name_are_told_apart(given: dict[str, object], tmp_path: Path) -> None:
     for camera in ("north", "south"):
         synthetic_frames(tmp_path / camera / "frames", n_frames=24)

@@ -112,9 +112,26 @@ def test_a_backend_that_dies_ends_the_run_with_its_message(red: Cli) -> None:
     assert result.err.splitlines()[-1] == "anyanomaly: The engine died."
 
 
-def test_a_bug_keeps_its_traceback(red: Cli) -> None:
-    with pytest.raises(RuntimeError, match="a bug"):
-        red("--backend.fail", "bug", "--no-cache")
+def test_a_bug_keeps_its_traceback_and_has_its_own_exit_code(red: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anyanomaly.cli.run._summarise", lambda *_: 1 // 0)
+    result = red()
+    assert result.code == 70
+    assert result.err.startswith("Traceback ")
+    assert "ZeroDivisionError" in result.err
+    assert result.err.splitlines()[-1].startswith("anyanomaly: This is a bug in anyanomaly. Please report it")
+
+
+@pytest.mark.parametrize(("error", "code"), [(MemoryError, 5), (RecursionError, 4)])
+def test_what_a_machine_or_an_input_does_is_no_bug(
+    red: Cli, monkeypatch: pytest.MonkeyPatch, error: type[Exception], code: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("anyanomaly.cli.run._summarise", fail)
+    result = red()
+    assert result.code == code
+    assert "Traceback" not in result.err
 
 
 def test_an_interrupted_run_reports_its_progress(red: Cli) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from anyanomaly.core.parse import parse_score, published_score
 from anyanomaly.core.thinking import MARKERS
+from anyanomaly.outside_text import storable_text
 from tests.support.shared import shared
 
 FILES = sorted((Path(__file__).parent / "answers").glob("*.json"))
@@ -222,3 +223,8 @@ def stated_values(text: str) -> set[float]:
     return {value for number in numbers for value in (number, number / 10, number / 100)} | {
         number / maximum for number in numbers for maximum in numbers if maximum
     }
+
+
+@given(st.sampled_from([0.0, 0.3, 0.8, 1.0]), st.integers(0xD800, 0xDFFF))
+def test_half_an_emoji_that_a_token_limit_cut_is_no_number(score: float, half: int) -> None:
+    assert parse_score(storable_text(f"{score} A fire {chr(half)}")) == score

@@ -14,6 +14,7 @@ from anyanomaly.builtin.selectors import TopThenGroupSelector
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.caching_encoder import CachingEncoder
 from anyanomaly.engine.clock import Clock
+from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import Planner
 from anyanomaly.engine.run import Run
 from anyanomaly.engine.settings import RunSettings
@@ -100,4 +101,4 @@ def run(
 ) -> Run:
     backend.load()
     sources = [(reader, reader.probe(f"v{at}")) for at, reader in enumerate(readers or [ListReader()])]
-    return Run(of, sources, planner(of, windows=windows)[0], backend, [sink] if sink else [], store, {})
+    return Run(of, sources, planner(of, windows=windows)[0], backend, Outputs([sink] if sink else []), store, {})

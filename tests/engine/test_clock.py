@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from anyanomaly.engine.clock import Clock, StageClock
+from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.run import Run
 from anyanomaly.testing.fakes import FakeBackend
 from anyanomaly.types import Answer, Frame, Query, Video
@@ -39,7 +40,7 @@ def timed(clock: Clock, texts: tuple[str, ...] = ("red car",), n_frames: int = 6
     reader = SlowReader(n_frames)
     of = settings(texts=texts)
     made, _ = planner(of, clock=clock)
-    run = Run(of, [(reader, reader.probe("v"))], made, backend, [], None, {}, clock)
+    run = Run(of, [(reader, reader.probe("v"))], made, backend, Outputs([]), None, {}, clock)
     list(run)
     return run
 

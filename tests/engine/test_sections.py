@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.run import Run
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.testing.fakes import FakeBackend
@@ -41,7 +42,7 @@ def run(reader: ListReader, *, store: AnswerStore | None = None, sink: ListSink 
     backend = FakeBackend()
     backend.load()
     sources = [(reader, reader.probe("v"))]
-    return Run(settings(), sources, planner(settings())[0], backend, [sink] if sink else [], store, {})
+    return Run(settings(), sources, planner(settings())[0], backend, Outputs([sink] if sink else []), store, {})
 
 
 def test_a_section_has_the_numbers_times_and_borders_of_the_whole_video() -> None:

@@ -59,7 +59,7 @@ def spec(name: str = "acme", target: str = "nowhere:Nothing", **more: object) ->
         (backends("raise ValueError('bad day')"), "ValueError: bad day"),
         (backends("return 7"), "not a list of BackendSpec"),
         (
-            backends("return [ReaderSpec(name='r', summary='s', target='t')]"),
+            backends("return [ReaderSpec(name='r', summary='s', target='t:T')]"),
             "returned a ReaderSpec, not a BackendSpec",
         ),
         (backends(f"return [{spec('Not Kebab')}]"), "'Not Kebab' is not in kebab-case"),
@@ -167,7 +167,10 @@ def test_code_that_cannot_be_imported_or_is_of_another_role(installed) -> None:
     two = f"return [{spec('gone')}, {spec('wrong', target='pathlib:Path')}]"
     installed("broken_plugin", backends(two))
     plugins = registry.load()
-    with pytest.raises(PluginLoadError, match=r"'gone' of broken_plugin 1\.0 cannot be imported"):
+    with pytest.raises(
+        PluginLoadError,
+        match=r"'gone' of broken_plugin 1\.0 failed in the import of nowhere:Nothing: ModuleNotFoundError",
+    ):
         plugins.create(plugins.find("backend", "gone"), {})
     with pytest.raises(PluginLoadError, match=r"pathlib:Path is not a subclass of anyanomaly.api.Backend"):
         plugins.create(plugins.find("backend", "wrong"), {})
@@ -190,8 +193,8 @@ def test_the_reader_follows_the_source(uri: str, name: str) -> None:
 
 
 def test_readers_of_third_parties_come_before_the_built_in_ones(installed) -> None:
-    body = "return [ReaderSpec(name='fast', summary='s', target='t', suffixes=frozenset({'.mp4'})),"
-    body += " ReaderSpec(name='rtsp', summary='s', target='t', schemes=frozenset({'rtsp'}), live=True)]"
+    body = "return [ReaderSpec(name='fast', summary='s', target='t:T', suffixes=frozenset({'.mp4'})),"
+    body += " ReaderSpec(name='rtsp', summary='s', target='t:T', schemes=frozenset({'rtsp'}), live=True)]"
     installed("reader_plugin", f"@hookimpl\ndef anyanomaly_register_readers():\n    {body}\n")
     plugins = registry.load()
     assert plugins.reader_for("a.mp4").name == "fast"

@@ -11,6 +11,7 @@ import pytest
 
 from anyanomaly.errors import VideoError
 from tests.videos.making import remux, write_video
+from tests.videos.patching import set_edits
 from tests.videos.reading import assert_complete, read
 
 
@@ -139,3 +140,28 @@ def test_what_holds_no_video_is_one_sentence_that_names_it(kind: str, tmp_path: 
         read(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_an_edit_list_that_repeats_the_video_without_end_is_refused(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "loop.mp4", 50)
+    set_edits(path, [(0, 50)] * 20_000)
+    with pytest.raises(VideoError, match=r"loop\.mp4 lists 1,000,000 packets, more than it has bytes"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile://{other}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile {other}\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+        "[Reference]\nRef1=http://127.0.0.1:9/x.asf\n",
+    ],
+)
+@pytest.mark.parametrize("suffix", [".mp4", ".ts", ".wmv"])
+def test_a_playlist_opens_no_other_file(content: str, suffix: str, tmp_path: Path) -> None:
+    other = write_video(tmp_path / "other.mp4", 5)
+    path = tmp_path / f"list{suffix}"
+    path.write_text(content.format(other=other))
+    with pytest.raises(VideoError, match="cannot be opened as a video"):
+        read(path)

@@ -12,7 +12,7 @@ import pytest
 from anyanomaly_cvad.manifest import Folder
 from anyanomaly_cvad.options import FolderOptions
 
-from anyanomaly.core.labels import frame_labels
+from anyanomaly.core.labels import frame_labels, last_labelled_frame
 from anyanomaly.errors import DatasetError, DatasetNotFound
 from anyanomaly.testing.contracts import DatasetContract
 
@@ -64,7 +64,7 @@ def test_a_json_manifest_may_hold_spans(root: Path) -> None:
     ]
     (root / "spans.json").write_text(json.dumps(rows))
     a, b = folder(root, manifest=str(root / "spans.json")).videos()
-    assert (a.spans, a.unit) == ({"running": ((0.1, 0.3),)}, "seconds")
+    assert (a.spans, a.units) == ({"running": ((0.1, 0.3),)}, {"running": "seconds"})
     assert b.spans == {"running": ()}
 
 
@@ -102,11 +102,15 @@ def test_partial_skips_rows_that_cannot_be_used(root: Path) -> None:
     assert len(folder(root, partial=True).survey().findings) == 2
 
 
-def test_a_video_with_spans_in_two_units_is_an_error(root: Path) -> None:
+def test_the_unit_of_spans_belongs_to_the_row(root: Path) -> None:
     (root / "frames.csv").write_text("start,stop\n1,3\n")
     manifest(root, "a.mp4,running,frames.csv", "a.mp4,a fall,fall.csv")
-    with pytest.raises(DatasetError, match=r"spans in frames and seconds\. Use one unit"):
-        list(folder(root).videos())
+    (video,) = folder(root).videos()
+    labels = frame_labels(video, np.arange(10) / 10)
+    assert labels["running"].nonzero()[0].tolist() == [1, 2]
+    assert labels["a fall"].nonzero()[0].tolist() == [1, 2]  # from 0.1 s to 0.3 s
+    assert last_labelled_frame(video, "running") == 3
+    assert last_labelled_frame(video, "a fall") == 0
 
 
 @pytest.mark.parametrize(

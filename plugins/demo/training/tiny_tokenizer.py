@@ -34,7 +34,7 @@ def read_templates() -> dict[str, PromptTemplate]:
     import tomllib
 
     prompts = {}
-    for path in (files("anyanomaly") / "prompts").iterdir():
+    for path in sorted((files("anyanomaly") / "prompts").iterdir(), key=lambda path: path.name):
         if path.name.endswith(".toml") and not path.name.startswith("published-"):
             name = path.name.removesuffix(".toml")
             fields = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -128,6 +128,15 @@ def test_an_image_of_many_questions_is_encoded_once(
     assert len(decoded) == 2  # the prefix cache of the language model has it too
 
 
+def test_each_answer_comes_before_the_next_query_of_the_batch_is_answered(qwen: GgufBackend, ask: Ask) -> None:
+    prompts = ["A bicycle?", "B bicycle?", "C <|im_end|>?"]  # the last one is refused
+    queries = [replace(ask(prompt=prompt), id=ask(number).id) for number, prompt in enumerate(prompts)]
+    answers = qwen.answer(reversed(queries))
+    assert [next(answers).id, next(answers).id] == [queries[0].id, queries[1].id]
+    with pytest.raises(UsageError):
+        next(answers)
+
+
 def test_a_sampled_answer_depends_on_seed_and_content_only(qwen: GgufBackend, ask: Ask) -> None:
     def sampled_text(number: int, seed: int) -> str:
         sampling = Sampling(max_tokens=12, temperature=1.5, top_p=0.95, seed=seed)

@@ -229,3 +229,27 @@ def test_use_before_load_and_closing_twice(ask: Callable[..., Query]) -> None:
             use()
     backend.close()
     backend.close()
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("part", "key", "value", "says"),
+    [
+        ("mmproj", "clip.vision.attention.head_count", 0, "crashes the library|cannot be loaded"),
+        ("mmproj", "clip.vision.patch_size", 3, "crashes the library|cannot be loaded"),
+        ("mmproj", "clip.vision.patch_size", 0, "cannot be (sized|loaded)"),
+        ("model", "qwen2vl.block_count", 0, "makes no sense|cannot be loaded"),
+        ("model", "qwen2vl.block_count", 2**31 - 1, "makes no sense|crashes"),
+        ("model", "tokenizer.ggml.eos_token_id", 2**31 - 1, "makes no sense|cannot be loaded"),
+    ],
+)
+def test_a_header_that_contradicts_the_weights_is_an_error(
+    files: Files, tmp_path: Path, part: str, key: str, value: int, says: str
+) -> None:
+    """llama.cpp ends the process where it finds such a value: in a child process, that is an error here."""
+    copies = {name: Path(shutil.copy(path, tmp_path)) for name, path in files._asdict().items()}
+    content = copies[part].read_bytes()
+    at = content.index(key.encode()) + len(key) + 4  # behind the name and the type of the value
+    copies[part].write_bytes(content[:at] + value.to_bytes(4, "little") + content[at + 4 :])
+    with pytest.raises(BackendError, match=says):
+        load(copies["model"])

@@ -90,7 +90,7 @@ def test_templates_and_questions_that_cannot_be_used_are_refused(ask: Ask) -> No
     with pytest.raises(UsageError, match="no chat template"):
         chat("")
     with pytest.raises(UsageError, match="cannot be read"):
-        chat("{% for %}")
+        chat("{% for %}").render(ask(0))
     with pytest.raises(UsageError, match="'<end>', which is a special token of this model"):
         chat(PLAIN, "<end>").render(ask(0, prompt="an <end> of it"))
     with pytest.raises(UsageError, match="does not take a question with images"):

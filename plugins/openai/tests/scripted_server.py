@@ -60,9 +60,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path.endswith("/chat/completions"):
+        path = self.path.partition("?")[0]
+        if path.endswith("/chat/completions"):
             self._answer(content)
-        elif reply := self.server.replies.get(self.path):
+        elif reply := self.server.replies.get(path):
             status, body = reply(content)
             self.reply(body, status)
         else:

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from anyanomaly_openai.backend import OpenAiBackend
 from anyanomaly_openai.options import OpenAiOptions
-from anyanomaly_openai.server import Server
+from anyanomaly_openai.server import R, Server
 from anyanomaly_openai.top_tokens import NEGLIGIBLE
 
 from anyanomaly.core.expected import SCORES, YES_NO
@@ -92,8 +92,8 @@ def test_a_thinking_template_gives_the_scores_of_a_plain_one_with_the_same_text(
     post = Server.post
 
     def answers(source: str, thinking: str) -> list[Answer]:
-        def post_with_template(self: Server, path: str, content: dict[str, Any]) -> dict[str, Any]:
-            return post(self, path, content | {"chat_template": source})
+        def post_with_template(self: Server, path: str, content: dict[str, Any], kind: type[R]) -> R:
+            return post(self, path, content | {"chat_template": source}, kind)
 
         monkeypatch.setattr(Server, "post", post_with_template)
         with OpenAiBackend(OpenAiOptions(base_url=server[1], retries=0, thinking=thinking)) as backend:

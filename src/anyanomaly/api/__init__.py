@@ -10,7 +10,7 @@ from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.api.selector import Selector
-from anyanomaly.api.sink import Sink, SinkOptions
+from anyanomaly.api.sink import RunEnd, Sink, SinkOptions
 
 __all__ = [
     "Backend",
@@ -23,6 +23,7 @@ __all__ = [
     "Finding",
     "Options",
     "Reader",
+    "RunEnd",
     "SafeFile",
     "Selector",
     "Sink",

@@ -16,6 +16,13 @@ class Backend(Component[O_co]):
     """A scorer backend. Implement ``answer_batch``; override ``answer`` only to schedule across batches."""
 
     batch_size: int = 1  # maximum number of queries per ``answer_batch``
+    forms_batches: bool = True
+    """Whether an answer may depend, in its last digits, on the queries that are answered together with it.
+
+    The answers of a batch are then stored together. False, for an engine that answers one query after the other or a
+    server that schedules requests itself: each answer is stored as soon as ``answer`` yields it, so a run that is
+    killed loses none.
+    """
     max_images: int | None = None  # set by ``load`` when the model takes fewer than the spec declares
     revision: str | None = None
     """The version of the weights, for results: a hub id with its commit, or a digest; set by ``load`` where known."""
@@ -44,6 +51,9 @@ class Backend(Component[O_co]):
     @abstractmethod
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
         """Return one answer per query, in the order of the queries.
+
+        The answer depends on the images, the texts and the sampling of a query, and not on its id: the answer store
+        returns it for every query with the same content.
 
         A query with ``sampling.choices`` needs ``Answer.logprobs``: the natural-log probability of each choice. Any
         other query needs ``Answer.text``.

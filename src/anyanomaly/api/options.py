@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from difflib import get_close_matches
 from os.path import expanduser, isdir, isfile
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
 
 from anyanomaly.api.downloads import Download
 from anyanomaly.errors import InvalidOption
+from anyanomaly.masking import mask_url
+
+MAX_NUMBER = 10**9
+"""Largest number, up or down, of a setting that states no bound of its own."""
+
+
+def check_numbers(settings: BaseModel) -> None:
+    """Check that no number is beyond sense, whatever its field allows.
+
+    :raises ValueError: for a number beyond `MAX_NUMBER` in a field without an upper bound.
+    """
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        has_bound = any(hasattr(rule, "le") or hasattr(rule, "lt") for rule in field.metadata)
+        if isinstance(value, int | float) and not has_bound and not -MAX_NUMBER <= value <= MAX_NUMBER:
+            raise ValueError(f"{name} must be between -{MAX_NUMBER:,} and {MAX_NUMBER:,}")
 
 
 class Options(BaseModel):
     """Options of a component. Immutable; options that no field declares are refused.
 
     Every field needs a default and a description: both appear in ``--help``. Numbers are finite, because JSON, the
-    format of results, has no others.
+    format of results, has no others. A number beyond a billion needs a field with an upper bound of its own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _check_numbers(self) -> Self:
+        check_numbers(self)
+        return self
 
     @classmethod
     def validate_values(cls, values: Mapping[str, Any], owner: str) -> Self:
@@ -34,6 +55,15 @@ class Options(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise InvalidOption(cls._describe_error(error, owner)) from error
+
+    def public_values(self) -> dict[str, Any]:
+        """Return all options except secrets, JSON-ready. A set is sorted: it has another order in every process."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        secrets = {name for name, value in values.items() if isinstance(value, SecretStr)}
+        return {
+            name: sorted(value, key=repr) if isinstance(values[name], Set) else value
+            for name, value in self.model_dump(mode="json", exclude=secrets).items()
+        }
 
     def named_files(self) -> list[Path]:
         """Return the existing files and folders that the options name, such as weights.
@@ -64,4 +94,11 @@ class Options(BaseModel):
             return f"{owner} has no option '{name}'.{hint} Its options: {', '.join(names) or 'none'}."
         reason = first["msg"].removeprefix("Value error, ")
         reason = f"{reason[:1].lower()}{reason[1:]}."
-        return f"{owner}: option '{name}' cannot be {first['input']!r}: {reason}" if name else f"{owner}: {reason}"
+        return (
+            f"{owner}: option '{name}' cannot be {_shown(first['input'])}: {reason}" if name else f"{owner}: {reason}"
+        )
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message: a password in an address is masked, also in one without its beginning."""
+    return repr(mask_url(value) if isinstance(value, str) and ("://" in value or "@" in value) else value)

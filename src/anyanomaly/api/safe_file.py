@@ -2,94 +2,246 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+import os
+import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from types import TracebackType
+from typing import Protocol, Self
 
-from anyanomaly.errors import OutputError
+from anyanomaly.api.partial_file import PartialFile, write_fully
+from anyanomaly.errors import OutputError, UsageError
+from anyanomaly.outside_text import storable_text, terminal_text
+
+STDOUT = "-"
+_MAX_LINKS = 40  # that Linux follows
 
 
 class SafeFile:
-    """Text that goes to ``NAME.partial`` and becomes ``NAME`` on ``close``; without any text, nothing changes.
+    """Text or data kept in ``NAME.partial`` until they are complete, which then replace ``NAME`` at once.
 
-    ``-`` is standard output. Every failure is an ``OutputError``; the text written before it stays in ``NAME.partial``,
-    and an older ``NAME`` is not changed.
+    Only one run at a time can write a file. ``-`` is standard output; that, pipes and devices get the text directly.
+    A symbolic link stays a link, and a file keeps its permissions. Every failure is an ``OutputError``; the text
+    written before it stays in ``NAME.partial``, and an older ``NAME`` is not changed.
     """
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self._to_stdout = path == "-"
-        self._partial = self.path.with_name(self.path.name + ".partial")
-        self._file: IO[str] | None = None
-        self._failed = False
+        self._name = path
+        self._output: _Output | None = None
+
+    def __enter__(self) -> Self:
+        self.check()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(complete=error is None)
 
     def check(self) -> None:
-        """Check that the file can be written, without changing it.
+        """Check that the file can be written, and keep other runs from writing it until ``close``.
 
-        :raises OutputError: when it cannot.
+        :raises OutputError: when it cannot be written, or another run is writing it.
         """
-        if self._to_stdout:
+        if self._output is not None:
             return
-        if self.path.is_dir():
-            raise OutputError(f"Cannot write {self.path}: it is a folder. Name a file.")
-        existed = self._partial.exists()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._partial.open("a").close()
-            if not existed:
-                self._partial.unlink()
+            self._output = _open(self._name)
         except FileExistsError as error:
             raise OutputError(
                 f"Cannot write {self.path}: {error.filename} is not a folder. Use another path."
             ) from error
-        except OSError as error:
-            raise OutputError(f"Cannot write {self.path}: {error.strerror}. Use another path.") from error
+        except (OSError, ValueError) as error:  # ValueError: the path has a zero byte
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise OutputError(f"Cannot write {self.path}: {reason}. Use another path.") from error
 
-    def write(self, text: str) -> None:
-        """Write and flush.
+    def write(self, text: str | bytes) -> None:
+        """Append text or data, so that they survive the end of the process.
 
         :raises OutputError: when that fails.
         """
-        if self._to_stdout:
-            sys.stdout.write(text)
+        self.check()
+        assert self._output is not None  # check opens it
+        self._output.write(text)
+
+    def replace(self, text: str) -> None:
+        """Replace all text written so far, at once. A pipe or device gets only the last text, on ``close``.
+
+        :raises OutputError: when that fails.
+        """
+        self.check()
+        assert self._output is not None  # check opens it
+        self._output.replace(text)
+
+    def close(self, *, complete: bool = True) -> None:
+        """Replace the older file by the text, if it is complete, some was written and no write failed.
+
+        Otherwise the text stays in ``NAME.partial``, and a message names that file.
+
+        :raises OutputError: when the file cannot be replaced, and no write failed before.
+        """
+        output, self._output = self._output, None
+        if output is not None:
+            output.close(complete)
+
+
+def is_standard_output(path: str) -> bool:
+    """Return whether a path stands for standard output: ``-``, ``/dev/stdout``, or a link to that."""
+    return STDOUT in (path, _follow_links(path)[0])
+
+
+def check_distinct(paths: Sequence[str]) -> None:
+    """Check that each path is another file, also behind symbolic links; the null device may be named twice.
+
+    :raises UsageError: when two paths are the same file.
+    """
+    targets = [STDOUT if path == STDOUT else _follow_links(path)[0] for path in paths]
+    for target in targets:
+        if targets.count(target) > 1 and target != os.devnull:
+            place = "standard output" if target == STDOUT else f"the file {target}"
+            raise UsageError(f"Two results would go to {place}. Name another file for one of them.")
+
+
+class _Output(Protocol):
+    """What a `SafeFile` writes to."""
+
+    def write(self, text: str | bytes) -> None: ...
+
+    def replace(self, text: str) -> None: ...
+
+    def close(self, complete: bool) -> None: ...
+
+
+class _Stream:
+    """Standard output, an open file of the shell, a pipe or a device."""
+
+    def __init__(self, name: str, descriptor: int | None) -> None:
+        """:param descriptor: None: standard output."""
+        self._name = name
+        self._descriptor = descriptor
+        self._last_text = ""
+
+    def write(self, text: str | bytes) -> None:
+        if self._descriptor is None and isinstance(text, str):
+            sys.stdout.write(terminal_text(text) if sys.stdout.isatty() else storable_text(text))
             sys.stdout.flush()
             return
         try:
-            if self._file is None:
-                self._file = self._partial.open("w", encoding="utf-8", errors="backslashreplace", newline="")
-            self._file.write(text)
-            self._file.flush()
+            write_fully(1 if self._descriptor is None else self._descriptor, _encode(text))
         except OSError as error:
-            self._failed = True
-            raise OutputError(
-                f"Cannot continue writing {self.path}: {error.strerror}. The results so far are kept in "
-                f"{self._partial.name}; free some space and run again; stored answers are reused."
-            ) from error
+            raise OutputError(f"Cannot continue writing {self._name}: {error.strerror}.") from error
 
     def replace(self, text: str) -> None:
-        """Replace all text written so far.
+        self._last_text = text
 
-        :raises OutputError: when that fails.
-        """
-        if self._file is not None:
-            self._file.seek(0)
-            self._file.truncate()
-        self.write(text)
-
-    def close(self) -> None:
-        """Rename the partial file to its final name, unless a write failed.
-
-        :raises OutputError: when that fails and no write failed before.
-        """
-        if self._file is None:
-            return
-        file, self._file = self._file, None
+    def close(self, complete: bool) -> None:
         try:
-            file.close()
-            if not self._failed:
-                self._partial.replace(self.path)
+            if self._last_text:
+                self.write(self._last_text)
+        finally:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+
+
+class _File:
+    """A file on disk."""
+
+    def __init__(self, path: str, target: Path) -> None:
+        """:param path: as the user wrote it. :param target: the file it stands for."""
+        self._path = path
+        self._partial = PartialFile(target)
+        self._failed = False
+
+    def write(self, text: str | bytes) -> None:
+        try:
+            self._partial.write(_encode(text))
         except OSError as error:
-            if not self._failed:  # otherwise `write` has raised the same error
-                raise OutputError(
-                    f"Cannot write {self.path}: {error.strerror}. The results are in {self._partial}."
-                ) from error
+            raise self._failure(error) from error
+
+    def replace(self, text: str) -> None:
+        try:
+            self._partial.replace(_encode(text))
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: OSError) -> OutputError:
+        self._failed = True
+        return OutputError(
+            f"Cannot continue writing {self._path}: {error.strerror}. The results so far are kept in "
+            f"{self._partial.path}; free some space and run again; stored answers are reused."
+        )
+
+    def close(self, complete: bool) -> None:
+        partial = self._partial
+        if not complete or self._failed or partial.is_empty:
+            if not (self._failed or partial.is_empty):
+                logging.getLogger(__name__).error("The results so far are kept in %s.", partial.path)
+            partial.keep()
+            return
+        try:
+            partial.commit()
+        except OSError as error:
+            partial.keep()
+            raise OutputError(
+                f"Cannot write {self._path}: {error.strerror}. The results are in {partial.path}."
+            ) from error
+
+
+def _encode(text: str | bytes) -> bytes:
+    return storable_text(text).encode() if isinstance(text, str) else text
+
+
+def _open(path: str) -> _Output:
+    """:raises OSError: when it cannot be opened. :raises OutputError: when it is a folder, or in use."""
+    target, descriptor = _follow_links(path)
+    if STDOUT in (path, target):
+        return _Stream(path, None)
+    if descriptor is not None:  # opened by its path, a file would be truncated
+        descriptor = os.dup(descriptor)
+        os.write(descriptor, b"")  # fails if it is open for reading only
+        return _Stream(path, descriptor)
+    try:
+        mode = os.stat(target).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        return _File(path, Path(target))
+    if stat.S_ISREG(mode):
+        return _File(path, Path(target))
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        return _Stream(path, _open_stream(target))
+    kind = "a folder" if stat.S_ISDIR(mode) else "neither a file nor a pipe"
+    raise OutputError(f"Cannot write {path}: it is {kind}. Name a file.")
+
+
+def _open_stream(path: str) -> int:
+    """:raises OSError: when it cannot be opened; also for a pipe that no process reads."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        if stat.S_ISFIFO(os.stat(path).st_mode) and error.errno == errno.ENXIO:
+            raise OutputError(f"Cannot write {path}: no process reads this pipe. Start its reader first.") from error
+        raise
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _follow_links(path: str) -> tuple[str, int | None]:
+    """Return the file that a path stands for, and its number if it is an open file of this process; ``-``: number 1.
+
+    The links ``/dev/stdout``, ``/dev/fd/63`` and the like are not followed to the file that is open there.
+    """
+    own_files = f"/proc/{os.getpid()}/fd"
+    for _ in range(_MAX_LINKS):
+        folder, name = os.path.split(path)
+        folder = os.path.realpath(folder)
+        path = os.path.join(folder, name)
+        if folder == own_files and name.isdecimal():
+            return STDOUT if name == "1" else path, int(name)
+        if not os.path.islink(path):
+            break
+        path = os.path.join(folder, os.readlink(path))
+    return os.path.realpath(path), None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BeforeValidator, Field
 
@@ -26,14 +27,34 @@ class SinkOptions(Options):
     )
 
 
+RunStatus: TypeAlias = Literal["complete", "interrupted", "failed"]
+"""How a run ended: with all results, by the user or a signal, or with an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended, and how many results it wrote.
+
+    A run is complete when it went through all of its videos. A video of which something could not be read does not
+    change that; a notice names it.
+    """
+
+    status: RunStatus
+    n_segments: int  # scores of a segment for one event text
+    n_events: int
+    n_notices: int
+    error: str = ""  # the message of a failed run; otherwise empty
+
+
 S_co = TypeVar("S_co", bound=SinkOptions, covariant=True)
 
 
 class Sink(Component[S_co]):
     """Writes results as they come, video by video. Override the methods for the results it writes.
 
-    ``load`` checks that the output can be written. A run without results writes nothing. Every method raises
-    ``OutputError`` when it cannot write.
+    ``load`` checks that the output can be written, and keeps other runs from writing it. Every method raises
+    ``OutputError`` when it cannot write. A run that did not complete must not replace the results of one that did:
+    `SafeFile` sees to that.
     """
 
     def begin(self, run: Mapping[str, Any]) -> None:
@@ -64,4 +85,12 @@ class Sink(Component[S_co]):
         """Receive what is unusual about a video, or could not be read of it, after the video's other results.
 
         :raises OutputError: when it cannot be written.
+        """
+
+    def end(self, run_end: RunEnd) -> None:
+        """Receive how the run ended once, after all results and before ``close``, unless the run did not begin.
+
+        A complete run without results replaces older results; any other run without results writes nothing.
+
+        :raises OutputError: when the results cannot be written.
         """

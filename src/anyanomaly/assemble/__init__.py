@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from anyanomaly.assemble.cache import cache_folder, store_limits, store_path
 from anyanomaly.assemble.inspection import Inspection, inspect
-from anyanomaly.assemble.pipeline import Pipeline, cache_folder, store_path
+from anyanomaly.assemble.pipeline import Pipeline
 from anyanomaly.config.load import config_from_tables
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.clock import Clock
@@ -20,7 +21,7 @@ from anyanomaly.errors import UsageError, VideoError
 from anyanomaly.registry import Registry, load
 from anyanomaly.types import Event, Timeline
 
-__all__ = ["Inspection", "Pipeline", "build", "cache_folder", "inspect", "run", "store_path"]
+__all__ = ["Inspection", "Pipeline", "build", "cache_folder", "inspect", "run", "store_limits", "store_path"]
 
 
 def build(config: RunConfig, registry: Registry, clock: Clock | None = None) -> Pipeline:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -18,6 +16,7 @@ from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
+from anyanomaly.assemble.cache import store_limits, store_path
 from anyanomaly.assemble.capabilities import check_backend, resolve_and_check
 from anyanomaly.assemble.resolve import ResolvedComponent
 from anyanomaly.assemble.video_ids import distinguish_ids
@@ -25,11 +24,13 @@ from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.caching_encoder import CachingEncoder
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.observer import Observer
+from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import Planner, Source
 from anyanomaly.engine.run import Outcome, Run, RunReport
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.errors import UsageError, VideoError
+from anyanomaly.masking import mask_urls_in
 from anyanomaly.registry import Registry
 from anyanomaly.specs import BackendSpec
 from anyanomaly.types import Notice, Segment, Video
@@ -75,8 +76,11 @@ class Pipeline:
         self.encoder = self._create_encoder()
         self.planner = Planner(self.settings, self.selector, self.contexts, self.encoder, clock)
         self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
+        self.outputs = Outputs(self._sinks)
+        self._outcomes: Generator[Outcome, None, None] | None = None
+        self._unopened: list[Notice] = []
         spec = cast(BackendSpec, self.resolved.backend.spec)
-        self._store = AnswerStore(store_path()) if config.run.store and spec.cacheable else None
+        self._store = AnswerStore(store_path(), store_limits()) if config.run.store and spec.cacheable else None
         self._readers = [
             (uri, cast("Reader[Options]", self._create(reader))) for uri, reader in self.resolved.readers.items()
         ]
@@ -102,19 +106,35 @@ class Pipeline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        """Tell the sinks how the run ended, and close all components.
 
-    def run(self, sources: Sequence[Source] | None = None, settings: RunSettings | None = None) -> Iterator[Outcome]:
+        :raises OutputError: when a result file cannot be completed, and no error ends the run.
+        """
+        try:
+            if self._outcomes is not None:
+                self._outcomes.close()  # a run that was left before its end
+            self.outputs.end(error, self._unopened)
+        finally:
+            self._stack.close()
+
+    def run(
+        self,
+        sources: Sequence[Source] | None = None,
+        settings: RunSettings | None = None,
+        *,
+        is_repeatable: bool = False,
+    ) -> Iterator[Outcome]:
         """Yield segment scores as soon as they are known, and each video's timelines and events.
 
         :param sources: videos to run; None: all. :param settings: None: those of the resolved run.
+        :param is_repeatable: the caller repeats the unfinished videos after a `BackendError`.
         :raises BackendError: when the backend fails, or too many answers are unreadable.
         :raises OutputError: when a result file cannot be written.
         """
         settings = settings or self.settings
         sources = self._sources if sources is None else sources
         planner = Planner(settings, self.selector, self.contexts, self.encoder, self._clock)
-        yield from self._run(settings, sources, planner)
+        yield from self._run(settings, sources, planner, is_repeatable=is_repeatable)
 
     def find_segment(self, at_s: float | None = None, number: int | None = None) -> Segment:
         """Return a segment of the first video: the one shown at ``at_s`` seconds, or the one of a number from 0.
@@ -145,25 +165,43 @@ class Pipeline:
         yield from self._run(settings, self.sources[:1], planner, observer)
 
     def header(self) -> dict[str, Any]:
-        """Describe the run for result files, JSON-ready; nothing in it differs when the run is repeated.
+        """Describe the run for result files, JSON-ready, without secrets; nothing in it differs when it is repeated.
 
         ``encoder`` and ``backend`` are the fingerprints of the models, ``revisions`` the versions of their weights.
         """
         models = {"encoder": self.encoder, "backend": self.backend}
-        return {
+        header = {
             **self.resolved.header(self._registry),
             **{role: model.fingerprint if model else None for role, model in models.items()},
             "revisions": {role: model.revision if model else None for role, model in models.items()},
         }
+        return {name: mask_urls_in(value) for name, value in header.items()}
 
     def _run(
-        self, settings: RunSettings, sources: Sequence[Source], planner: Planner, observer: Observer | None = None
+        self,
+        settings: RunSettings,
+        sources: Sequence[Source],
+        planner: Planner,
+        observer: Observer | None = None,
+        *,
+        is_repeatable: bool = False,
     ) -> Iterator[Outcome]:
-        header = self.header()
-        run = Run(settings, sources, planner, self.backend, self._sinks, self._store, header, self._clock, observer)
+        run = Run(
+            settings,
+            sources,
+            planner,
+            self.backend,
+            self.outputs,
+            self._store,
+            self.header(),
+            self._clock,
+            observer,
+            is_repeatable,
+        )
         run.report.problems += self.report.problems
         self.report = run.report
-        yield from run
+        self._outcomes = iter(run)
+        yield from self._outcomes
 
     def _open(self) -> None:
         """Probe videos and check outputs before any model is loaded; load the encoder before the backend.
@@ -182,13 +220,16 @@ class Pipeline:
                 self._sources.append((reader, replace(video, id=self._ids[uri]) if self._ids else video))
         if errors and not self._sources:
             raise next(iter(errors.values()))
-        self.report.problems = [Notice(uri, str(error)) for uri, error in errors.items()]
+        self._unopened = [Notice(uri, str(error)) for uri, error in errors.items()]
+        self.report.problems = list(self._unopened)
         if self._ids is None:
             self._sources = distinguish_ids(self._sources)
         for component in (*self._sinks, self.encoder, self.selector, *self.contexts, self.backend):
             if component is not None:
                 self._stack.enter_context(component)
         check_backend(self.resolved, self.backend)
+        for sink in self._sinks:  # before the models: results are complete although a model takes long to close
+            self._stack.callback(sink.close)
         if self._store:
             self._store.open()
             self._stack.callback(self._store.close)
@@ -216,15 +257,3 @@ class _SegmentPlanner(Planner):
 
     def segments(self, reader: Reader[Options], video: Video) -> Iterator[Segment]:
         yield self.segment
-
-
-def cache_folder() -> Path:
-    """Return the cache folder: ``ANYANOMALY_CACHE_DIR``, or the one in the user's cache."""
-    from platformdirs import user_cache_path
-
-    return Path(os.environ.get("ANYANOMALY_CACHE_DIR") or user_cache_path("anyanomaly"))
-
-
-def store_path() -> Path:
-    """Return the file of the answer store."""
-    return cache_folder() / "answers.sqlite"

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pydantic import SecretStr
-
 from anyanomaly.api.downloads import Download
 from anyanomaly.api.options import Options
+from anyanomaly.api.safe_file import check_distinct
 from anyanomaly.assemble.run_settings import run_settings
 from anyanomaly.assemble.video_ids import check_unique_uris
 from anyanomaly.config.explain import unknown_setting
@@ -25,7 +23,8 @@ from anyanomaly.config.load import read_preset
 from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.settings import RunSettings
-from anyanomaly.errors import InvalidOption, MissingRequirement, PluginLoadError, UsageError
+from anyanomaly.errors import InvalidOption, MissingRequirement, PluginLoadError
+from anyanomaly.masking import mask_urls_in
 from anyanomaly.registry import Registry
 from anyanomaly.registry.auto import choose_backend
 from anyanomaly.specs import ComponentSpec
@@ -57,11 +56,8 @@ class ResolvedComponent:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Its name and all its options except secrets, JSON-ready."""
-        secrets = {
-            name for name in type(self.options).model_fields if isinstance(getattr(self.options, name), SecretStr)
-        }
-        return {"name": self.name, **self.options.model_dump(mode="json", exclude=secrets)}
+        """Its name and all its options except secrets, with addresses masked, JSON-ready."""
+        return {"name": self.name, **mask_urls_in(self.options.public_values())}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,10 +244,7 @@ def resolve_sinks(config: RunConfig, registry: Registry) -> tuple[ResolvedCompon
     for table in config.sink:
         name = registry.sink_for(str(table.options.get("path", "-"))).name if table.name == "auto" else table.name
         sinks.append(resolve_component(config, registry, "sink", name, table.options))
-    paths = [os.path.abspath(path) for sink in sinks if (path := getattr(sink.options, "path", "-")) != "-"]
-    if len(set(paths)) < len(paths):
-        repeated_path = next(path for path in paths if paths.count(path) > 1)
-        raise UsageError(f"Two results would go to the file {repeated_path}. Name another file for one of them.")
+    check_distinct([path for sink in sinks if (path := getattr(sink.options, "path", None)) is not None])
     return tuple(sinks)
 
 

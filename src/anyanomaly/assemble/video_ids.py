@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from anyanomaly.engine.plan import Source
 from anyanomaly.errors import UsageError
+from anyanomaly.outside_text import storable_text
 
 MAX_DEPTH = 64
 """Folders of a path that an id may name; two files that still have the same id are one file under two names."""
@@ -25,7 +26,7 @@ def distinguish_ids(sources: Sequence[Source]) -> list[Source]:
     """Return the sources with distinct ids: each gets as many folders of its path as it takes to differ."""
     uris = [video.uri for _, video in sources]
     ids = [video.id for _, video in sources]
-    parents = [PurePath(os.path.abspath(uri)).parent.parts for uri in uris]
+    parents = [PurePath(storable_text(os.path.abspath(uri))).parent.parts for uri in uris]
     depth = 0
     while len(set(ids)) < len(ids):
         depth += 1
@@ -35,5 +36,6 @@ def distinguish_ids(sources: Sequence[Source]) -> list[Source]:
             for id, parts, (_, video) in zip(ids, parents, sources, strict=True)
         ]
         if depth > MAX_DEPTH:
-            ids = uris
+            ids = [storable_text(uri) for uri in uris]
+            ids = [id if ids.count(id) == 1 else ascii(uri) for id, uri in zip(ids, uris, strict=True)]
     return [(reader, replace(video, id=id)) for (reader, video), id in zip(sources, ids, strict=True)]

@@ -13,14 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from anyanomaly import interrupts
 from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell, DatasetFolders
 from anyanomaly.bench.ledger import Ledger
 from anyanomaly.bench.recipe import Recipe
 from anyanomaly.errors import BackendError, OutputError
 from anyanomaly.isolation import child_environment, python_command
+from anyanomaly.processes import descendants, end_processes
 
 TERMINATION_TIMEOUT_S = 10.0
+"""Seconds that a worker and its processes get to end in order, before they are killed."""
+INTERRUPT_TIMEOUT_S = 1.5
+"""The same when the user has asked the command to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +126,12 @@ class Bench:
             )
             os.close(write_end)
             try:
-                assert process.stdin is not None  # stdin=PIPE
-                with contextlib.suppress(BrokenPipeError), process.stdin:
-                    process.stdin.write(json.dumps(job).encode())
+                assert (
+                    process.stdin is not None
+                )  # stdin=PIPE; it stays open, so that the worker ends when this one does
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.write(json.dumps(job).encode() + b"\n")
+                    process.stdin.flush()
                 for line in _read_lines(read_end, process):
                     yield json.loads(line)
                 yield {"exit_code": process.wait()}
@@ -146,17 +154,21 @@ def _read_lines(pipe: int, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
 
 
 def _terminate(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all its descendants."""
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+    """End a process and all its descendants, also those that left its group, and those that it left behind in it."""
+    with interrupts.Deferred():
+        pids = [process.pid, *descendants(process.pid)] if process.poll() is None else []
+        end_processes(pids, INTERRUPT_TIMEOUT_S if interrupts.received() else TERMINATION_TIMEOUT_S)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal_number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(TERMINATION_TIMEOUT_S)
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def _describe_exit(log: Path, code: int) -> str:
     """Describe the exit of a process that sent no message about it, with the last line of its log."""
-    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
     causes = {-9: "killed (possibly out of memory)", -11: "crashed (segmentation fault)"}
     last_line = f"; last log line: {lines[-1].strip()[:200]}" if lines else ""
     return f"Its process ended: {causes.get(code, f'exit code {code}')}{last_line}. Full log: {log}"

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from anyanomaly.errors import UsageError
+from anyanomaly.outside_files import read_bounded
+
+MAX_FIGURE = 1e15
+"""Larger numbers are no figures; integers of hundreds of digits are no floats either."""
+
+_SLOT = re.compile(r"\{(\w+)\}")
 
 
 class Facts:
@@ -22,8 +29,8 @@ class Facts:
         self._content: Any = {}
         if path is not None:
             try:
-                self._content = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
+                self._content = json.loads(read_bounded(path))
+            except (OSError, ValueError, RecursionError) as error:
                 raise UsageError(
                     f"The published figures {path} cannot be read: {error}. Correct `facts` in the recipe."
                 ) from error
@@ -36,7 +43,7 @@ class Facts:
     def figure(self, path: str, replacements: Mapping[str, str]) -> float | None:
         """Return the number at a path, with ``replacements`` for each ``{name}`` in it; None: not published."""
         value = self._at(path, replacements)
-        return float(value) if isinstance(value, int | float) else None
+        return float(value) if isinstance(value, int | float) and abs(value) < MAX_FIGURE else None
 
     def text(self, path: str, replacements: Mapping[str, str]) -> str | None:
         """Return the text or number at a path as text; None: not published."""
@@ -46,9 +53,23 @@ class Facts:
     def _at(self, path: str, replacements: Mapping[str, str]) -> Any:
         node = self._content
         for pattern in path.split("/"):
-            step = pattern.format_map(replacements)
+            step = fill_slots(pattern, replacements)
             node = _find_entry(node, step) if isinstance(node, list) else _get(node, step)
         return node
+
+
+def fill_slots(pattern: str, replacements: Mapping[str, str]) -> str:
+    """Return a pattern of a recipe with the replacement of each ``{name}``; format specifications are no slots.
+
+    :raises UsageError: for a name without a replacement.
+    """
+
+    def replacement(slot: re.Match[str]) -> str:
+        if slot[1] not in replacements:
+            raise UsageError(f"The recipe's '{pattern}' has the slot {slot[0]}; slots are {', '.join(replacements)}.")
+        return replacements[slot[1]]
+
+    return _SLOT.sub(replacement, pattern)
 
 
 def _get(node: Any, key: str) -> Any:

@@ -11,6 +11,7 @@ from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell
 from anyanomaly.errors import InputError, OutputError
+from anyanomaly.outside_text import json_text
 
 
 class Ledger:
@@ -21,7 +22,8 @@ class Ledger:
 
     def check(self) -> None:
         """:raises OutputError: when the folder cannot be written to."""
-        SafeFile(str(self.path("check"))).check()
+        with SafeFile(str(self.path("check"))):
+            pass
 
     def get(self, cell: Cell) -> CellResult | None:
         """Return the result of a cell; None when there is none, or one of another configuration or version."""
@@ -36,7 +38,7 @@ class Ledger:
 
         :raises OutputError: when it cannot be written.
         """
-        write_text(self.path(cell.file_stem), to_json({"key": cell.key, "label": cell.label, **result.to_json()}))
+        write_file(self.path(cell.file_stem), to_json({"key": cell.key, "label": cell.label, **result.to_json()}))
 
     def log(self, cell: Cell) -> Path:
         """Create the file for the output of the process that runs a cell.
@@ -56,18 +58,16 @@ class Ledger:
         return self.folder / "cells" / f"{stem}.json"
 
 
-def write_text(path: Path, text: str) -> None:
+def write_file(path: Path, content: str | bytes) -> None:
     """Write a file completely, or keep its old content.
 
     :raises OutputError: when it cannot be written.
     """
-    file = SafeFile(str(path))
-    file.check()
-    file.write(text)
-    file.close()
+    with SafeFile(str(path)) as file:
+        file.write(content)
 
 
 def to_json(value: Any) -> str:
     """Return a value as indented JSON, with pairs of numbers on one line."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
+    text = json_text(value, indent=1)
     return re.sub(r"\[\s+([-\d.e]+),\s+([-\d.e]+)\s+\]", r"[\1, \2]", text) + "\n"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anyanomaly.bench.ledger import write_file
 from anyanomaly.bench.results import ORACLE, ClassEntry, Results
-from anyanomaly.errors import MissingRequirement, OutputError
+from anyanomaly.errors import MissingRequirement
 from anyanomaly.install import install_command
+from anyanomaly.outside_text import terminal_line
 
 MARKERS = "o^sDvP*X"
 GREY = "0.55"
@@ -81,6 +84,7 @@ def draw(results: Results, title: str, machine: str, folder: Path) -> list[Path]
     matplotlib.rcdefaults()  # not those of a matplotlibrc in the current folder, which could start LaTeX
     matplotlib.use("agg")
     matplotlib.rcParams.update({"svg.hashsalt": "anyanomaly", "font.size": 9, "svg.fonttype": "none"})
+    matplotlib.rcParams["text.parse_math"] = False  # a label with two $ is no formula
     from matplotlib import pyplot
 
     n_panels = len(all_panels)
@@ -91,13 +95,14 @@ def draw(results: Results, title: str, machine: str, folder: Path) -> list[Path]
         _draw_panel(axis, panel, colours, markers)
     axes[0][0].set_ylabel("AUC in %, nothing tuned on test labels")
     _draw_legend(figure, all_panels, colours, markers)
-    figure.suptitle(f"{title}\n{machine}", fontsize=9)
+    figure.suptitle(f"{terminal_line(title)}\n{terminal_line(machine)}", fontsize=9)
     paths = [folder / f"fps-auc.{suffix}" for suffix in ("svg", "png")]
     try:
         for path in paths:
-            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
-    except OSError as error:
-        raise OutputError(f"Cannot write the plot {path}: {error.strerror}.") from error
+            image = io.BytesIO()
+            metadata = {"Date": None} if path.suffix == ".svg" else None
+            figure.savefig(image, format=path.suffix[1:], dpi=150, metadata=metadata)
+            write_file(path, image.getvalue())
     finally:
         pyplot.close(figure)
     return paths
@@ -106,7 +111,7 @@ def draw(results: Results, title: str, machine: str, folder: Path) -> list[Path]
 def _draw_panel(axis: Any, panel: Panel, colours: dict[str, str], markers: dict[str, str]) -> None:
     for point in panel.published:
         axis.plot(point.fps, point.auc, "D", color=GREY, markersize=5)
-        axis.annotate(point.backend, (point.fps, point.auc), xytext=(5, 4), textcoords="offset points",
+        axis.annotate(terminal_line(point.backend), (point.fps, point.auc), xytext=(5, 4), textcoords="offset points",
                       fontsize=7, color=GREY)  # fmt: skip
     for point in panel.ours:
         colour, marker = colours[point.backend], markers[point.ablation]
@@ -128,7 +133,7 @@ def _draw_panel(axis: Any, panel: Panel, colours: dict[str, str], markers: dict[
     labelled_digits = "2345678" if high < 10 * low else "25" if high < 200 * low else ""  # those that fit beside the 1
     axis.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in labelled_digits else "")
     axis.set_xlabel("frames per second, as the paper counts")
-    axis.set_title(panel.title)
+    axis.set_title(terminal_line(panel.title))
     axis.grid(alpha=0.25, which="both", lw=0.5)
 
 
@@ -138,8 +143,10 @@ def _draw_legend(figure: Any, all_panels: Sequence[Panel], colours: dict[str, st
     ours = [point for panel in all_panels for point in panel.ours]
     backends = [name for name in colours if name and any(point.backend == name for point in ours)]
     ablations = [name for name in markers if name and any(point.ablation == name for point in ours)]
-    handles = [Line2D([], [], color=colours[name], marker="s", ls="", label=name) for name in backends]
-    handles += [Line2D([], [], color="0.3", marker=markers[name], ls="", label=name) for name in ablations]
+    handles = [Line2D([], [], color=colours[name], marker="s", ls="", label=terminal_line(name)) for name in backends]
+    handles += [
+        Line2D([], [], color="0.3", marker=markers[name], ls="", label=terminal_line(name)) for name in ablations
+    ]
     if any(point.oracle is not None for point in ours):
         handles.append(Line2D([], [], color="0.3", marker="o", mfc="white", ls="", label=f"{ORACLE}: tuned on labels"))
     if any(len(pareto_front(panel.ours)) > 1 for panel in all_panels):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from anyanomaly.bench.bench import Bench
 from anyanomaly.bench.facts import Facts
-from anyanomaly.bench.ledger import to_json, write_text
+from anyanomaly.bench.ledger import to_json, write_file
 from anyanomaly.bench.plot import draw
 from anyanomaly.bench.recipe import Improvement, Recipe
-from anyanomaly.bench.render import comma_separated, latex, markdown, markdown_rows
+from anyanomaly.bench.render import comma_separated, escape_markdown, latex, markdown, markdown_rows
 from anyanomaly.bench.results import ORACLE, Results
 from anyanomaly.bench.speed_table import NOTE, speed_rows
 from anyanomaly.bench.tables import CITED, NULL_AUC, PUBLISHED, ResultTable, result_table
 from anyanomaly.evaluation.hardware import hardware_card
+from anyanomaly.masking import mask_urls_in
 
 LEGEND = (
     "AUC in %, over all frames of all videos, mean over classes where there are several: value [95 % interval over "
@@ -44,10 +45,10 @@ def write_report(bench: Bench, recipe: Recipe, facts: Facts) -> str:
     table = result_table(results)
     folder = bench.ledger.folder
     page = _page(bench, results, table)
-    write_text(folder / "table.md", page)
-    write_text(folder / "table.csv", comma_separated(table))
-    write_text(folder / "table.tex", latex(table))
-    write_text(folder / "result.json", to_json(_summary(bench, recipe, facts)))
+    write_file(folder / "table.md", page)
+    write_file(folder / "table.csv", comma_separated(table))
+    write_file(folder / "table.tex", latex(table))
+    write_file(folder / "result.json", to_json(_summary(bench, recipe, facts)))
     draw(results, recipe.title, describe_machine(), folder)
     return page
 
@@ -62,20 +63,18 @@ def describe_machine() -> str:
 
 def _page(bench: Bench, results: Results, table: ResultTable) -> str:
     sources = {line.source for line in table.lines}
-    parts = [f"# {results.recipe.title}", markdown(table), _legend(results.recipe, table, sources)]
+    parts = [f"# {escape_markdown(results.recipe.title)}", markdown(table), _legend(results.recipe, table, sources)]
     if rows := speed_rows(results):
         parts += [markdown_rows(rows), NOTE]
     if results.facts.source and sources & {PUBLISHED, CITED}:
         parts.append(f"Published figures: {results.facts.source}")
-    failures = [
-        f"- {bench.cells[number].label}: {failure.reason}" for number, failure in sorted(bench.failures.items())
-    ]
+    failures = [f"{bench.cells[number].label}: {failure.reason}" for number, failure in sorted(bench.failures.items())]
     if failures:
-        parts.append("Failed:\n\n" + "\n".join(failures))
+        parts.append(f"Failed:\n\n{_bullets(failures)}")
     if problems := _problems(bench):
-        parts.append("Not measured:\n\n" + "\n".join(problems))
+        parts.append(f"Not measured:\n\n{_bullets(problems)}")
     if mixed_weights := _mixed_weights(bench):
-        parts.append("Different weights under one name:\n\n" + "\n".join(mixed_weights))
+        parts.append(f"Different weights under one name:\n\n{_bullets(mixed_weights)}")
     parts += [results.recipe.note.strip(), f"Machine: {describe_machine()}."]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
@@ -87,7 +86,12 @@ def _legend(recipe: Recipe, table: ResultTable, sources: set[str]) -> str:
     if recipe.improvement is not None:
         remarks.append(f"{recipe.improvement.label}: {_improvement_meaning(recipe.improvement)}")
     remarks += table.legend
-    return "\n".join([f"{LEGEND}{difference}.", "", *(f"- {remark}" for remark in remarks)])
+    return f"{LEGEND}{difference}.\n\n{_bullets(remarks)}"
+
+
+def _bullets(sentences: Iterable[str]) -> str:
+    """Return texts from outside as a list in Markdown."""
+    return "\n".join(f"- {escape_markdown(sentence)}" for sentence in sentences)
 
 
 def _improvement_meaning(improvement: Improvement) -> str:
@@ -101,9 +105,9 @@ def _problems(bench: Bench) -> list[str]:
     for number, result in sorted(bench.results.items()):
         for problem in result.evaluation.problems:
             first_labels.setdefault(problem, bench.cells[number].label)
-    lines = [f"- {label}: {problem}" for problem, label in first_labels.items()]
+    lines = [f"{label}: {problem}" for problem, label in first_labels.items()]
     n_more = len(lines) - MAX_PROBLEMS
-    return lines[:MAX_PROBLEMS] + ([f"- and {n_more} more; see result.json"] if n_more > 0 else [])
+    return lines[:MAX_PROBLEMS] + ([f"and {n_more} more; see result.json"] if n_more > 0 else [])
 
 
 def _mixed_weights(bench: Bench) -> list[str]:
@@ -119,7 +123,7 @@ def _mixed_weights(bench: Bench) -> list[str]:
             first_fingerprint, label = first_uses.setdefault((cell.model_key, role), (fingerprint, cell.label))
             if first_fingerprint != fingerprint:
                 lines.append(
-                    f"- {cell.label}: {role} {fingerprint}, but {label} ran {first_fingerprint}. "
+                    f"{cell.label}: {role} {fingerprint}, but {label} ran {first_fingerprint}. "
                     f"Delete {bench.ledger.path(cell.file_stem)}, or that of the other cell, and run again."
                 )
     return lines
@@ -138,12 +142,13 @@ def _summary(bench: Bench, recipe: Recipe, facts: Facts) -> Mapping[str, Any]:
         if failure := bench.failures.get(cell.number):
             content["failed"] = failure.reason
         cells.append(content)
-    return {
+    summary = {
         "recipe": recipe.model_dump(mode="json"),
         "published": facts.source,
         "hardware": asdict(hardware_card()),
         "cells": cells,
     }
+    return {name: mask_urls_in(value) for name, value in summary.items()}
 
 
 def read_facts(recipe: Recipe, path: Path) -> Facts:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell
-from anyanomaly.bench.facts import Facts, same_words
+from anyanomaly.bench.facts import Facts, fill_slots, same_words
 from anyanomaly.bench.recipe import AblationEntry, BackendEntry, DatasetEntry, Recipe, RecipeEntry
 from anyanomaly.evaluation.result import ClassResult, GroupResult, MeanResult
 from anyanomaly.metrics.resampling import Interval
@@ -128,7 +128,7 @@ class Results:
         return "".join(
             mark.sign
             for mark in self.recipe.mark
-            if same_words(self.facts.text(mark.path, replacements), mark.value.format_map(replacements))
+            if same_words(self.facts.text(mark.path, replacements), fill_slots(mark.value, replacements))
         )
 
     def classes(self) -> list[ClassEntry]:

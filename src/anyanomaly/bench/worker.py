@@ -1,7 +1,7 @@
 """Runs cells in a separate process, so that a crash costs one cell and all memory is freed at the end.
 
-Reads a job from standard input and writes messages, one JSON object per line, to the file descriptor that its first
-argument names.
+Reads a job from standard input, one line, and writes messages, one JSON object per line, to the file descriptor that
+its first argument names. It ends when its standard input does, because then the process that wants the results is gone.
 The cells of one job use the same models, which are loaded once.
 """
 
@@ -11,12 +11,15 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from anyanomaly import interrupts
 from anyanomaly.api.component import Component
 from anyanomaly.api.options import Options
 from anyanomaly.bench.cell_result import CellResult
@@ -24,7 +27,7 @@ from anyanomaly.bench.cells import Cell, make_cells
 from anyanomaly.bench.recipe import Recipe
 from anyanomaly.bench.speed import SegmentCounts, SpeedResult, measure_speed
 from anyanomaly.config.model import RunConfig
-from anyanomaly.errors import DISK_FULL, AnyAnomalyError, BackendError, OutputError
+from anyanomaly.errors import BUG, DISK_FULL, AnyAnomalyError, BackendError, OutputError
 from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
 from anyanomaly.evaluation.measurement import measure
 from anyanomaly.isolation import isolate_children
@@ -141,16 +144,30 @@ def _run_job(job: Mapping[str, Any], registry: SharingRegistry, send: SendMessag
                 return
             with contextlib.suppress(OSError):  # the log may be on a full disk
                 traceback.print_exc()
-            first_line = next(iter(str(error).strip().splitlines()), "")
+            first_line = str(error).strip().partition("\n")[0]
             reason = f"{type(error).__name__}: {first_line}"
-            send({"cell": number, "failed": reason, "code": BackendError.exit_code})
+            code = BackendError.exit_code if isinstance(error, MemoryError) else BUG
+            send({"cell": number, "failed": reason, "code": code})
             return
         send({"cell": number, "result": result.to_json()})
 
 
 def main() -> None:
-    """Run the job on standard input."""
-    isolate_children()
+    """Run the job on standard input; SIGTERM ends it in order, so that its engines end too."""
+    code = 0
+    try:
+        interrupts.install()
+        isolate_children()
+        _work()
+        interrupts.end_command()
+    except BaseException:
+        if not interrupts.received():
+            traceback.print_exc()
+            code = BUG
+    interrupts.leave(code)
+
+
+def _work() -> None:
     logging.basicConfig(format="anyanomaly: %(message)s", level=logging.WARNING, stream=sys.stderr)
     descriptor = int(sys.argv[1])
     os.set_inheritable(descriptor, False)  # an engine's own processes must not hold it open
@@ -159,7 +176,15 @@ def main() -> None:
         def send(message: Mapping[str, Any]) -> None:
             print(json.dumps(message), file=pipe, flush=True)
 
-        run_job(json.load(sys.stdin), send)
+        job = json.loads(sys.stdin.buffer.readline())
+        threading.Thread(target=_end_with_input, daemon=True).start()
+        run_job(job, send)
+
+
+def _end_with_input() -> None:
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

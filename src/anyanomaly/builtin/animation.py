@@ -17,8 +17,11 @@ from anyanomaly.builtin.image_file import PixelArray, check_size, decode, draw_o
 from anyanomaly.errors import VideoError
 from anyanomaly.types import ImageArray
 
-MAX_CANVAS_PIXELS = 50_000_000
+MAX_CANVAS_PIXELS = 25_000_000
 """Largest number of pixels of an animation. Drawing takes up to 32 bytes for each."""
+
+MAX_ANIMATION_PIXELS = 10_000_000_000
+"""Largest number of pixels of all frames together: 4,800 frames of 1080p. A frame of a few bytes can show them all."""
 
 Disposal = Literal["keep", "clear", "restore"]
 """Before the next part is drawn, the area of a part stays, becomes transparent, or becomes what it was before."""
@@ -40,6 +43,18 @@ class Part:
 def shown_duration(duration_s: float) -> float:
     """Return for how long a frame is shown, in seconds: browsers show frames of at most 10 ms for 100 ms."""
     return duration_s if duration_s > 0.0101 else 0.1
+
+
+def check_total(n_pixels: int, name: str) -> None:
+    """Check that all frames of a file together may be drawn.
+
+    :raises VideoError: when they have too many pixels.
+    """
+    if n_pixels > MAX_ANIMATION_PIXELS:
+        raise VideoError(
+            f"The frames of {name} have {n_pixels:,} pixels in all, more than the "
+            f"{MAX_ANIMATION_PIXELS // 10**9} billion that are drawn. Save it as a video file."
+        )
 
 
 def draw(parts: Iterator[Part], width: int, height: int, name: str) -> Iterator[ImageArray | VideoError]:

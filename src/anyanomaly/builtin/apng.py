@@ -12,6 +12,7 @@ from anyanomaly.builtin.animation import Disposal, Part
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DISPOSALS: dict[int, Disposal] = {1: "clear", 2: "restore"}
+_MAX_PALETTE_BYTES = 3 * 256
 _FRAME_CONTROL = struct.Struct(">4x4I2H2B")  # sequence number; width, height, left, top; delay; disposal, blending
 
 
@@ -26,22 +27,23 @@ def read_parts(data: bytes | mmap) -> Iterator[Part]:
 
     :param data: the content of the file, which starts with a valid header.
     """
-    header, palette = b"", b""
+    header = b""
+    palettes: dict[bytes, bytes] = {}  # a palette and its transparency, by the kind of chunk
     control: bytes | None = None  # of the current frame
     pixels: list[bytes] = []  # compressed, of the current frame
     damaged = False
     n_parts, n_declared = 0, 0
     for kind, content, is_valid in _chunks(data):
         if kind in (b"fcTL", b"IEND") and control is not None:
-            yield _part(header, palette, control, pixels, damaged, n_parts == 0)
+            yield _part(header, palettes, control, pixels, damaged, n_parts == 0)
             control, pixels, damaged = None, [], False
             n_parts += 1
         if kind == b"IHDR":
             header = content
         elif kind == b"acTL" and len(content) == 8:
             n_declared, _ = struct.unpack(">II", content)
-        elif kind in (b"PLTE", b"tRNS"):
-            palette += _pack(kind, content)
+        elif kind in (b"PLTE", b"tRNS") and len(content) <= _MAX_PALETTE_BYTES:
+            palettes.setdefault(kind, _pack(kind, content))
         elif kind == b"fcTL" and len(content) == _FRAME_CONTROL.size:
             control, damaged = content, not is_valid
         elif kind == b"IDAT" and not n_declared:
@@ -52,7 +54,7 @@ def read_parts(data: bytes | mmap) -> Iterator[Part]:
         elif kind == b"IEND":
             return
     if control is not None:
-        yield _part(header, palette, control, pixels, damaged, n_parts == 0)
+        yield _part(header, palettes, control, pixels, damaged, n_parts == 0)
         n_parts += 1
     if n_parts < n_declared and not damaged:
         yield Part(b"", 0, 0, 0.0, damaged=True)  # cut between two frames
@@ -64,12 +66,14 @@ def canvas_size(data: bytes | mmap) -> tuple[int, int]:
     return width, height
 
 
-def _part(header: bytes, palette: bytes, control: bytes, pixels: list[bytes], damaged: bool, is_first: bool) -> Part:
+def _part(
+    header: bytes, palettes: dict[bytes, bytes], control: bytes, pixels: list[bytes], damaged: bool, is_first: bool
+) -> Part:
     width, height, left, top, delay, per_second, disposal, blending = _FRAME_CONTROL.unpack(control)
     content = [
         _SIGNATURE,
         _pack(b"IHDR", struct.pack(">II", width, height) + header[8:]),
-        palette,
+        *palettes.values(),
         *(_pack(b"IDAT", piece) for piece in pixels),
         _pack(b"IEND", b""),
     ]

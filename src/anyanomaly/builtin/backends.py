@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from anyanomaly.api.backend import Backend
 from anyanomaly.builtin.backend_options import ReplayOptions, SimilarityOptions
 from anyanomaly.errors import BackendError, InputError, UsageError
+from anyanomaly.outside_files import read_bounded
 from anyanomaly.types import Answer, Crop, Frame, ImageArray, Query, QueryId, Video
+
+MAX_ANSWERS_BYTES = 2**28
+"""Largest file of recorded answers."""
 
 
 class SimilarityBackend(Backend[SimilarityOptions]):
@@ -77,11 +81,10 @@ class ReplayBackend(Backend[ReplayOptions]):
         :raises UsageError: without a path. :raises InputError: when it cannot be read.
         """
         self._answers: dict[QueryId, dict[str, Any]] = {}
-        lines = self._content().decode(errors="replace").splitlines()
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(io.StringIO(self._content().decode(errors="replace")), start=1):
             try:
                 self._answers.update(_read_answers(json.loads(line)))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise InputError(
                     f"Line {number} of {self.options.path} is not a recorded answer ({error!r}). "
                     f"Use a .jsonl file that `anyanomaly run -o results.jsonl` wrote."
@@ -109,7 +112,7 @@ class ReplayBackend(Backend[ReplayOptions]):
         if not self.options.path:
             raise UsageError("Backend 'replay' needs a file of answers. Add --backend.path results.jsonl")
         try:
-            return Path(self.options.path).read_bytes()
+            return read_bounded(self.options.path, MAX_ANSWERS_BYTES)
         except OSError as error:
             raise InputError(
                 f"Cannot read the recorded answers {self.options.path}: {error.strerror}. Check --backend.path."

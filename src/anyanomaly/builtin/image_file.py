@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anyanomaly.errors import VideoError
+from anyanomaly.outside_files import open_regular
 from anyanomaly.types import ImageArray
 
 if TYPE_CHECKING:
@@ -27,8 +28,11 @@ PixelArray: TypeAlias = npt.NDArray[np.uint8]
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
 """Formats that are read, by content and not by suffix. Pillow reads others by running external programs."""
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 50_000_000
 """Largest number of pixels of an image; decoding takes up to 16 bytes for each."""
+
+MAX_SCANNED_PIXELS = 1_500_000_000
+"""Largest number of pixels of a JPEG times its scans. A progressive JPEG has about ten; each is decoded in full."""
 
 ORIENTATION = 0x0112
 """EXIF tag: 1 to 8."""
@@ -51,7 +55,7 @@ def open_binary(path: Path) -> IO[bytes]:
     :raises VideoError: when it is missing or may not be read.
     """
     try:
-        return path.open("rb")
+        return open_regular(path)
     except OSError as error:
         raise VideoError(f"{path} cannot be opened: {error.strerror}.") from error
 
@@ -81,6 +85,8 @@ def opened(file: IO[bytes], name: str) -> Iterator[Image]:
             raise VideoError(f"{name} {_describe_unknown(file)}") from error
         with image:
             check_size(image.width, image.height, name)
+            if image.format in ("JPEG", "MPO"):
+                _check_scans(file, image.width * image.height, name)
             yield image
 
 
@@ -109,6 +115,16 @@ def check_size(width: int, height: int, name: str, limit: int = MAX_PIXELS) -> N
             f"{name} has {width} x {height} pixels, more than the {limit // 1_000_000} million that are decoded. "
             f"Scale it down first."
         )
+
+
+def _check_scans(file: IO[bytes], n_pixels: int, name: str) -> None:
+    """:raises VideoError: when a JPEG repeats its scans until decoding takes minutes."""
+    position = file.tell()
+    file.seek(0)
+    n_scans = sum(block.count(b"\xff\xda") for block in iter(lambda: file.read(2**20), b""))
+    file.seek(position)
+    if n_scans * n_pixels > MAX_SCANNED_PIXELS:
+        raise VideoError(f"{name} stores its pixels in {n_scans} scans, too many to decode. Save it again.")
 
 
 def decode(image: Image, name: str) -> PixelArray:

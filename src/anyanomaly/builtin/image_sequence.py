@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 from anyanomaly.builtin import apng, gif, webp
-from anyanomaly.builtin.animation import MAX_CANVAS_PIXELS, draw, shown_duration
+from anyanomaly.builtin.animation import MAX_CANVAS_PIXELS, check_total, draw, shown_duration
 from anyanomaly.builtin.image_file import check_size, decode, image_errors, is_dark, on_white, open_binary, open_image
 from anyanomaly.errors import VideoError
 from anyanomaly.types import ImageArray
@@ -30,6 +30,9 @@ _ANIMATIONS: tuple[tuple[bytes, ModuleType], ...] = (
     (rb"RIFF....WEBPVP8X", webp),
 )
 """By the first bytes of a file, as a pattern: the module that reads the parts of its animations."""
+
+MAX_PAGES = 10_000
+"""Largest number of pages of a TIFF: Pillow compares each with all before it."""
 
 _SUBFILE_TYPE = 254
 """TIFF tag; its lowest bit marks a smaller copy of another page."""
@@ -86,8 +89,8 @@ def open_file(path: Path) -> ImageSequence:
         pages = [0]  # a JPEG may hold a preview or a map of depths as its second frame
         durations_s: tuple[float, ...] = ()
         if image.format == "TIFF":
-            pages = _pages(image)
-        elif image.format == "AVIF" and (durations_s := _decode_durations(image)):
+            pages = _pages(image, str(path))
+        elif image.format == "AVIF" and (durations_s := _decode_durations(image, str(path))):
             pages = list(range(len(durations_s)))
     return ImageSequence(len(pages), lambda start, every: _read_pages(path, pages[start::every]), durations_s)
 
@@ -115,6 +118,7 @@ def _open_animation(path: Path) -> ImageSequence | None:
             return None
         width, height = module.canvas_size(data)
     check_size(width, height, str(path), MAX_CANVAS_PIXELS)
+    check_total(width * height * len(durations_s), str(path))
 
     def pictures(start: int, every: int) -> Pictures:
         with _mapped(path) as data:
@@ -142,10 +146,16 @@ def _read_pages(path: Path, pages: Sequence[int]) -> Pictures:
             yield picture
 
 
-def _pages(image: Image) -> list[int]:
-    """Return the positions of the pages of a TIFF, without smaller copies of others; at least one."""
+def _pages(image: Image, name: str) -> list[int]:
+    """Return the positions of the pages of a TIFF, without smaller copies of others; at least one.
+
+    :raises VideoError: when there are too many, or they have too many pixels in all.
+    """
     pages = []
+    n_pixels = 0
     for page in count():
+        if page > MAX_PAGES:
+            raise VideoError(f"{name} has more than {MAX_PAGES:,} pages. Save them as a video file or as single files.")
         try:
             image.seek(page)
         except EOFError:
@@ -155,12 +165,15 @@ def _pages(image: Image) -> list[int]:
             break
         if not image.tag_v2.get(_SUBFILE_TYPE, 0) & 1:  # type: ignore[attr-defined]
             pages.append(page)
+            n_pixels += image.width * image.height
+    check_total(n_pixels, name)
     return pages or [0]
 
 
-def _decode_durations(image: Image) -> tuple[float, ...]:
+def _decode_durations(image: Image, name: str) -> tuple[float, ...]:
     """Return the duration of each frame, in seconds, which Pillow knows after decoding it; empty for a still image."""
     n_frames = int(getattr(image, "n_frames", 1))
+    check_total(image.width * image.height * n_frames, name)
     durations_s = []
     for page in range(n_frames) if n_frames > 1 else ():
         image.seek(page)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
+
+from anyanomaly.errors import UsageError
 
 
 def opencv() -> Any:
@@ -17,3 +20,15 @@ def opencv() -> Any:
     import cv2
 
     return cv2
+
+
+def opencv_path(path: str | Path) -> str:
+    """Return a path for OpenCV's own functions, which crash the process on a name that is not UTF-8.
+
+    :raises UsageError: for such a name.
+    """
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(f"OpenCV cannot open {path}, because the name is not UTF-8. Rename it.") from None
+    return str(path)

@@ -30,7 +30,7 @@ class NearestOptions(Options):
 class RandomSelectorOptions(Options):
     """The seed of the random frames."""
 
-    seed: int = Field(default=0, ge=0, description="Seed of the random frames.")
+    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="Seed of the random frames.")
 
 
 class KeyOptions(ContextOptions):

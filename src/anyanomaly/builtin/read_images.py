@@ -98,7 +98,7 @@ def _open(uri: str) -> ImageSequence:
     :raises VideoError: when there is none.
     """
     path = Path(uri)
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return open_file(path)
     try:
         paths = _image_paths(uri)
@@ -113,12 +113,15 @@ def _open(uri: str) -> ImageSequence:
 
 
 def _image_paths(uri: str) -> list[Path]:
-    """Return the images of a folder or glob in natural order, without hidden files; links without a target count."""
+    """Return the images of a folder or glob in natural order, without hidden files and folders.
+
+    Links without a target, FIFOs and the like count: reading them is an error that names them.
+    """
     path = Path(uri)
     files = path.iterdir() if path.is_dir() else _matches(path)
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")]
     return sorted(
-        (image for image in images if image.is_file() or (image.is_symlink() and not image.exists())),
+        (image for image in images if not image.is_dir()),
         key=lambda image: _natural_key(str(image)),
     )
 

@@ -11,13 +11,21 @@ from anyanomaly.api.reader import Reader
 from anyanomaly.builtin.pictures import scaled_size
 from anyanomaly.builtin.reader_options import VideoReaderOptions
 from anyanomaly.builtin.video_decoder import prepare_decoder
-from anyanomaly.builtin.video_file import choose_stream, describe_choice, expected_frames, frame_rate, open_video
+from anyanomaly.builtin.video_file import (
+    check_file,
+    choose_stream,
+    describe_choice,
+    expected_frames,
+    frame_rate,
+    open_video,
+)
 from anyanomaly.builtin.video_frames import ShownFrame, ShownFrames
 from anyanomaly.builtin.video_geometry import square_pixel_size
 from anyanomaly.builtin.video_hardware import choose_hardware
 from anyanomaly.builtin.video_pictures import PictureConverter
 from anyanomaly.builtin.video_skip import SkipError
 from anyanomaly.errors import VideoError
+from anyanomaly.rehearsal import rehearse
 from anyanomaly.types import Frame, ImageArray, Video
 
 
@@ -38,6 +46,12 @@ class VideoReader(Reader[VideoReaderOptions]):
 
         :raises VideoError: for a path that is missing, not readable, not a file, empty, or not a video FFmpeg can show.
         """
+        check_file(uri)
+        rehearse("anyanomaly.builtin.read_video:try_probe", uri, self.options.stream, name=uri, error=VideoError)
+        return self.probe_here(uri)
+
+    def probe_here(self, uri: str) -> Video:
+        """Describe a video file as `probe` does, in this process at once."""
         hardware = choose_hardware(uri, self.options.stream, self.options.hardware)
         with open_video(uri, hardware) as container:
             stream = choose_stream(container, uri, self.options.stream)
@@ -111,6 +125,11 @@ class VideoReader(Reader[VideoReaderOptions]):
             raise VideoError(f"{video.uri} ends at {last.time_s:.2f} s, before the start at {begin_s:g} s (--start).")
         if problem := frames.problem():
             raise VideoError(problem)
+
+
+def try_probe(uri: str, stream: int | None) -> None:
+    """Open a video file and decode its first frame, on the CPU."""
+    VideoReader(VideoReaderOptions(stream=stream)).probe_here(uri)
 
 
 def _frame(video: Video, shown_frame: ShownFrame, image: Future[ImageArray], end: int | None = None) -> Frame:

@@ -38,4 +38,4 @@ class VideoReaderOptions(FileReaderOptions):
 class ImageReaderOptions(FileReaderOptions):
     """Options of readers of images."""
 
-    fps: float = Field(default=25.0, gt=0, description="Frames per second of the images.")
+    fps: float = Field(default=25.0, ge=1e-6, le=10_000, description="Frames per second of the images.")

@@ -1,16 +1,20 @@
-"""Result files: JSON lines, CSV, events. The same results give the same bytes."""
+"""Result files: JSON lines, CSV, events. The same results give the same bytes.
+
+``anyanomaly.results.records`` has the fields of each file, and ``docs/results.md`` their meaning.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from anyanomaly.api.safe_file import SafeFile
-from anyanomaly.api.sink import Sink, SinkOptions
+from anyanomaly.api.sink import RunEnd, Sink, SinkOptions
+from anyanomaly.outside_text import json_text
+from anyanomaly.results.csv_cells import csv_text
+from anyanomaly.results.csv_rows import FIRST_COLUMNS, LAST_COLUMNS
+from anyanomaly.results.records import FORMAT
 from anyanomaly.types import Event, Notice, Score, SegmentScore, Timeline
 
 
@@ -23,7 +27,7 @@ class _FileSink(Sink[SinkOptions]):
         self._run: Mapping[str, Any] = {}
 
     def load(self) -> None:
-        """Check that the file can be written.
+        """Check that the file can be written, and keep other runs from writing it.
 
         :raises OutputError: when it cannot.
         """
@@ -33,16 +37,20 @@ class _FileSink(Sink[SinkOptions]):
         """Keep the description of the run until the first result is written."""
         self._run = run
 
-    def close(self) -> None:
-        """Rename the file to its final name.
+    def end(self, run_end: RunEnd) -> None:
+        """Give the file its name if the run is complete.
 
         :raises OutputError: when that fails.
         """
-        self._file.close()
+        self._file.close(complete=run_end.status == "complete")
+
+    def close(self) -> None:
+        """Leave results without an end in the partial file."""
+        self._file.close(complete=False)
 
 
 class JsonLinesSink(_FileSink):
-    """One JSON line for the run, one per segment and text, per event and per notice; readable after a crash."""
+    """One JSON line for the run, one per segment and text, event and notice, and one for the end of the run."""
 
     _has_run_line = False
 
@@ -80,18 +88,25 @@ class JsonLinesSink(_FileSink):
         """
         self._write_line({"type": "notice", "video": notice.video, "message": notice.message})
 
+    def end(self, run_end: RunEnd) -> None:
+        """Write how the run ended, and give the file its name if the run is complete.
+
+        :raises OutputError: when that fails.
+        """
+        if self._has_run_line or run_end.status == "complete":
+            self._write_line({"type": "end", **_end_fields(run_end)})
+        super().end(run_end)
+
     def _write_line(self, fields: Mapping[str, Any]) -> None:
-        if not self._has_run_line:
-            self._has_run_line = True
-            self._write_line({"type": "run", **self._run})
-        self._file.write(json.dumps(fields, ensure_ascii=False, allow_nan=False) + "\n")
+        lines = [fields] if self._has_run_line else [{"type": "run", "format": FORMAT, **self._run}, fields]
+        self._file.write("".join(f"{json_text(line)}\n" for line in lines))
+        self._has_run_line = True
 
 
 class CsvSink(_FileSink):
     """One row per frame and text: video, frame, time_s, text, one column per context, raw, score.
 
-    A missing score is an empty field. Texts are not escaped: a spreadsheet may read one that begins with ``=`` as a
-    formula.
+    A missing score is an empty field. Texts are written so that no spreadsheet runs them as a formula.
     """
 
     _has_header = False
@@ -101,20 +116,31 @@ class CsvSink(_FileSink):
 
         :raises OutputError: when the file cannot be written.
         """
-        rows = io.StringIO()
-        writer = csv.writer(rows, lineterminator="\n")
-        if not self._has_header:
-            self._has_header = True
-            writer.writerow(["video", "frame", "time_s", "text", *timeline.contexts, "raw", "score"])
         series = [*timeline.contexts.values(), timeline.raw, timeline.smooth]
-        for row, (time_s, *scores) in enumerate(zip(timeline.times_s, *series, strict=True)):
-            values = ("" if math.isnan(score) else _number(float(score)) for score in scores)
-            writer.writerow([timeline.video.id, timeline.start + row, _number(float(time_s)), timeline.text, *values])
-        self._file.write(rows.getvalue())
+        rows = [
+            [timeline.video.id, timeline.start + row, _number(float(time_s)), timeline.text]
+            + [_number(float(score)) for score in scores]
+            for row, (time_s, *scores) in enumerate(zip(timeline.times_s, *series, strict=True))
+        ]
+        self._write_rows(rows, timeline.contexts)
+
+    def end(self, run_end: RunEnd) -> None:
+        """Give the file its name if the run is complete; without rows it has only a header.
+
+        :raises OutputError: when that fails.
+        """
+        if run_end.status == "complete" and not self._has_header:
+            self._write_rows([], self._run.get("config", {}).get("contexts", ()))
+        super().end(run_end)
+
+    def _write_rows(self, rows: Iterable[Sequence[Any]], contexts: Iterable[str]) -> None:
+        header = [] if self._has_header else [[*FIRST_COLUMNS, *contexts, *LAST_COLUMNS]]
+        self._file.write(csv_text([*header, *rows]))
+        self._has_header = True
 
 
 class EventsSink(_FileSink):
-    """One JSON document: the run, its events and notices. Rewritten at each event, so that it is always complete."""
+    """One JSON document: the run, its events and notices, and how it ended. Rewritten at each event and notice."""
 
     def __init__(self, options: SinkOptions) -> None:
         super().__init__(options)
@@ -147,24 +173,25 @@ class EventsSink(_FileSink):
         self._notices.append({"video": notice.video, "message": notice.message})
         self._rewrite()
 
-    def _rewrite(self) -> None:
-        self._has_results = True
-        if self.options.path != "-":
-            self._file.replace(self._document())
-
-    def close(self) -> None:
-        """Rename the file to its final name; write the document to standard output, which cannot be rewritten.
+    def end(self, run_end: RunEnd) -> None:
+        """Add how the run ended, and give the file its name if the run is complete.
 
         :raises OutputError: when that fails.
         """
-        if self._has_results and self.options.path == "-":
-            self._file.write(self._document())
-            self._has_results = False
-        super().close()
+        if self._has_results or run_end.status == "complete":
+            self._rewrite(run_end)
+        super().end(run_end)
 
-    def _document(self) -> str:
-        document = {"run": self._run, "events": self._events, "notices": self._notices}
-        return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    def _rewrite(self, run_end: RunEnd | None = None) -> None:
+        self._has_results = True
+        document = {
+            "format": FORMAT,
+            "run": self._run,
+            "events": self._events,
+            "notices": self._notices,
+            "end": _end_fields(run_end) if run_end else None,
+        }
+        self._file.replace(json_text(document, indent=1) + "\n")
 
 
 def event_fields(event: Event) -> dict[str, Any]:
@@ -186,6 +213,11 @@ def format_time(time_s: float) -> str:
     minutes, milliseconds = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"
+
+
+def _end_fields(run_end: RunEnd) -> dict[str, Any]:
+    counts = {"segments": run_end.n_segments, "events": run_end.n_events, "notices": run_end.n_notices}
+    return {"status": run_end.status, **counts, **({"error": run_end.error} if run_end.error else {})}
 
 
 def _score_fields(score: Score) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from anyanomaly.builtin.video_report import count_noun
 from anyanomaly.errors import VideoError
+from anyanomaly.outside_files import open_regular
 
 FORMATS = (
     "mov,matroska,avi,mpegts,mpeg,flv,live_flv,kux,asf,asf_o,mxf,ogg,nut,ivf,obu,av1,h264,hevc,vvc,evc,cavsvideo,avs2,"
@@ -71,9 +72,9 @@ def check_file(uri: str) -> Path:
             raise VideoError(f"There is no file {uri}. Check the path.")
         if not path.is_file():
             raise VideoError(f"{uri} is not a regular file. Copy the video to a file.")
-        if path.stat().st_size == 0:
-            raise VideoError(f"{uri} is empty (0 bytes). Copy or record it again.")
-        os.close(os.open(path, os.O_RDONLY))
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise VideoError(f"{uri} is empty (0 bytes). Copy or record it again.")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoError(f"{uri} cannot be read: {reason}. Check its name and permissions.") from error
@@ -103,6 +104,11 @@ def choose_stream(container: InputContainer, uri: str, number: int | None) -> Vi
         raise VideoError(
             f"{uri} holds video in a codec that FFmpeg cannot decode ({_codec_name(container, stream)}). "
             f"Export it again, for example as H.264."
+        )
+    if len(stream.index_entries) > container.size > 0:
+        raise VideoError(
+            f"{uri} lists {len(stream.index_entries):,} packets, more than it has bytes, so its index is damaged. "
+            f"Copy or export it again."
         )
     if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
         raise VideoError(

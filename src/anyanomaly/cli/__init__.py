@@ -1,125 +1,75 @@
 """The command line. Only this layer prints and exits.
 
-`main` parses the arguments: ``call`` scans them, ``app`` builds the command, and the command's module, for example
-``run``, adds its flags. Flags come from the fields of pydantic models (``flags``): those of a run are the fields of
-``config.model`` and of the options of the run's components (``run_flags``).
+``invocation`` runs one command: ``call`` scans the arguments, ``app`` builds the command, and the command's module,
+for example ``run``, adds its flags. Flags come from the fields of pydantic models (``flags``): those of a run are the
+fields of ``config.model`` and of the options of the run's components (``run_flags``).
+
+This module imports nothing else before signals are handled, so that an early Ctrl-C prints no traceback.
 """
 
 from __future__ import annotations
 
-import gc
-import io
-import logging
 import os
 import sys
 from collections.abc import Sequence
 
-from anyanomaly.cli.call import GLOBAL_OPTIONS, Call, completion_arguments
-from anyanomaly.errors import DISK_FULL, AnyAnomalyError, OutputError
-from anyanomaly.isolation import isolate_children
-
-INTERRUPTED = 130
-PIPE_CLOSED = 141
+from anyanomaly import interrupts
 
 
 def entry() -> None:
     """Run the command line and exit with its exit code."""
+    code = 0
+    try:
+        _open_missing_streams()
+        interrupts.install()
+        _prepare_process()
+        code = main()
+        interrupts.end_command()
+    except BaseException as error:
+        code = _report(error)
+    interrupts.leave(code)
+
+
+def _report(error: BaseException) -> int:
+    """Print what ended the command before or after `main`, which reports everything else; return the exit code."""
+    if interrupts.received():
+        from anyanomaly.cli.invocation import print_error
+
+        print_error("interrupted")
+        return 0  # `interrupts.leave` exits with that of the signal
+    from anyanomaly.errors import BUG
+
+    sys.excepthook(type(error), error, error.__traceback__)  # an incomplete installation, for example
+    return BUG
+
+
+def _open_missing_streams() -> None:
+    """Connect closed standard streams with the null device: results would take the place of one, and mix with prints.
+
+    For the same reason this comes before any file is opened.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115  # until the process ends
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def _prepare_process() -> None:
+    from anyanomaly.cli.output import prepare_streams
+    from anyanomaly.isolation import isolate_children
+
     isolate_children()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
-    sys.exit(main())
+    prepare_streams()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: that of the error, 130 when interrupted, 141 when a pipe is closed.
+    """Run one command and return its exit code (``errors.EXIT_CODES``).
 
-    Errors of anyanomaly are printed as one line; any other exception is a bug and is raised.
+    :param argv: the arguments; None: those of this process.
     """
-    to_complete = completion_arguments()
-    arguments = to_complete if to_complete is not None else list(sys.argv[1:] if argv is None else argv)
-    call = Call.parse(arguments or ["--help"], to_complete is not None)
-    logging.basicConfig(format="anyanomaly: %(message)s", level=call.log_level, stream=sys.stderr, force=True)
-    thresholds = gc.get_threshold()
-    gc.set_threshold(50_000, *thresholds[1:])  # imports make no garbage; collecting takes a fifth of the start-up time
-    try:
-        code = _run(call)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        code = PIPE_CLOSED
-    except OSError as error:
-        if error.errno not in DISK_FULL:
-            raise
-        _print_error(f"Standard output cannot be written: {error.strerror}. Free some space, or redirect it elsewhere.")
-        code = OutputError.exit_code
-    finally:
-        gc.set_threshold(*thresholds)
-    if code in (PIPE_CLOSED, OutputError.exit_code):
-        _discard_output()
-    return code
+    from anyanomaly.cli.invocation import invoke
 
-
-def _run(call: Call) -> int:
-    if call.argv == ["plugins"] and not call.is_completion:
-        return _list_plugins(call)
-    import typer
-
-    from anyanomaly.cli.app import build_app
-
-    try:
-        code = int(build_app(call)(args=call.argv, prog_name="anyanomaly", standalone_mode=False) or 0)
-    except SystemExit as end:  # Typer exits this way after completions, and when a pipe is closed
-        broken = isinstance(end.__context__, BrokenPipeError)
-        code = PIPE_CLOSED if broken else end.code if isinstance(end.code, int) else 0
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except AnyAnomalyError as error:
-        if call.is_completion:
-            return 0
-        _print_error(" ".join(str(error).split("\n")))
-        code = error.exit_code
-    except typer.TyperException as error:  # the arguments cannot be parsed
-        message = " ".join(error.format_message().split())
-        _print_error(f"{message}{'' if message.endswith(('.', '?', ')')) else '.'} {_hint(call, error)}")
-        code = error.exit_code
-    if code == INTERRUPTED:
-        _print_error("interrupted")
-    return code
-
-
-def _list_plugins(call: Call) -> int:
-    """List all components without importing Typer, which takes longer than the list."""
-    from anyanomaly.cli.listing import list_components
-    from anyanomaly.specs import ROLE_NAMES
-
-    try:
-        list_components(call, ROLE_NAMES, as_json=False)
-    except KeyboardInterrupt:
-        _print_error("interrupted")
-        return INTERRUPTED
-    return 0
-
-
-def _hint(call: Call, error: Exception) -> str:
-    """Return advice for arguments that cannot be parsed."""
-    misplaced = [argument for argument in call.arguments if argument.partition("=")[0] in GLOBAL_OPTIONS]
-    if misplaced:
-        return f"{misplaced[0]} belongs before the command: anyanomaly {misplaced[0]} ... {call.command}"
-    from anyanomaly.cli.app import COMMANDS
-
-    command = f"anyanomaly {call.command}" if call.command in COMMANDS else "anyanomaly"
-    context = getattr(error, "ctx", None)  # of the subcommand, for example `config show`; not every error has one
-    return f"See: {context.command_path if context else command} --help"
-
-
-def _print_error(message: str) -> None:
-    print(f"anyanomaly: {message}", file=sys.stderr)
-
-
-def _discard_output() -> None:
-    """Send buffered output to the null device, so that Python's flush at exit does not fail again."""
-    try:
-        null_device = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null_device, sys.stdout.fileno())
-        os.close(null_device)
-    except (OSError, ValueError):  # standard output is not a file
-        pass
+    return invoke(argv)

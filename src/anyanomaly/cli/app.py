@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from anyanomaly.cli.call import Call
+from anyanomaly.cli.output import print_line
+from anyanomaly.guard.failures import Origin, describe
 from anyanomaly.registry import Problem
 
 COMMANDS = {
@@ -18,8 +22,12 @@ COMMANDS = {
     "bench": "Run a recipe: a matrix of configurations, with tables and a plot of speed against AUC.",
     "plugins": "List, describe and check components.",
     "config": "Print the settings, and locate, write or accept the config file.",
+    "cache": "Show, prune or clear the answer store.",
     "doctor": "Print what is installed, what is missing, and what to do next.",
 }
+
+COMMAND_ENDS = (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError)
+"""What a command may raise to end, besides errors of anyanomaly."""
 
 
 def new_app(**settings: Any) -> typer.Typer:
@@ -70,7 +78,7 @@ def _print_version(requested: bool) -> None:
     if requested:
         from anyanomaly import __version__
 
-        typer.echo(f"anyanomaly {__version__}")
+        print_line(f"anyanomaly {__version__}")
         raise typer.Exit
 
 
@@ -79,20 +87,42 @@ def _placeholder() -> None:
 
 
 def _add_plugin_commands(app: typer.Typer, call: Call) -> None:
-    """Add the commands of plugins; a plugin is refused when one of its commands has the name of a built-in command."""
-    plugin_apps: list[typer.Typer] = call.registry.register_commands(new_app)
-    for plugin_app in plugin_apps:
-        names = {info.name or _command_name(info.callback) for info in plugin_app.registered_commands}
-        names |= {str(info.name) for info in plugin_app.registered_groups}
-        if conflicts := sorted(names & set(COMMANDS)):
-            message = (
-                f"A plugin's command '{conflicts[0]}' is disabled: a built-in command has that name. Rename it in the "
-                f"plugin."
-            )
-            call.registry.problems.append(Problem("", message))
+    """Add the commands of plugins, whose failures name the plugin.
+
+    A plugin's commands are disabled when one has the name of a built-in command, or Typer cannot read their parameters.
+    """
+    plugin_apps: list[tuple[Origin, typer.Typer]] = call.registry.register_commands(new_app)
+    for origin, plugin_app in plugin_apps:
+        if not (plugin_app.registered_commands or plugin_app.registered_groups):
             continue
+        try:
+            names = set(typer.main.get_group(plugin_app).commands)
+        except Exception as error:
+            problem = f"its commands cannot be read: {describe(error)}"
+        else:
+            conflicts = sorted(names & set(COMMANDS))
+            problem = (
+                f"its command '{conflicts[0]}' has the name of a built-in command; rename it." if conflicts else ""
+            )
+        if problem:
+            call.registry.problems.append(Problem("", f"{origin.label}: {problem} Its commands are disabled."))
+            continue
+        _guard_commands(plugin_app, replace(origin, passes=COMMAND_ENDS))
         app.add_typer(plugin_app)
 
 
-def _command_name(callback: Callable[..., Any] | None) -> str:
-    return getattr(callback, "__name__", "").replace("_", "-")
+def _guard_commands(app: typer.Typer, origin: Origin) -> None:
+    for command in app.registered_commands:
+        if command.callback:
+            command.callback = _guard_command(command.callback, origin)
+    for group in app.registered_groups:
+        if group.typer_instance:
+            _guard_commands(group.typer_instance, origin)
+
+
+def _guard_command(function: Callable[..., Any], origin: Origin) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def guarded(*arguments: Any, **named: Any) -> Any:
+        return origin.call(f"its command {function.__name__}", lambda: function(*arguments, **named))
+
+    return guarded

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.output import print_message
+from anyanomaly.cli.output import print_fields, print_message, print_text
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement, OutputError, UsageError
 from anyanomaly.install import install_command
+from anyanomaly.outside_text import terminal_line
 
 if TYPE_CHECKING:
     from anyanomaly.bench.bench import Bench, Step
@@ -97,6 +98,7 @@ def _parse_pairs(option: str, pairs: list[str] | None, example: str) -> dict[str
 
 
 def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: DatasetFolders, only_list: bool) -> int:
+    from anyanomaly.api.file_lock import locked_folder
     from anyanomaly.bench.bench import Bench
     from anyanomaly.bench.cells import make_cells
     from anyanomaly.bench.ledger import Ledger
@@ -108,7 +110,7 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
     bench = Bench(recipe, cells, Ledger(folder), folders, call.plugins)
     if only_list:
         for cell in cells:
-            print(f"{'done' if bench.ledger.get(cell) else '-'}\t{cell.label}")
+            print_fields(["done" if bench.ledger.get(cell) else "-", cell.label])
         return 0
     if not call.quiet:
         _announce_settings(recipe, call)
@@ -116,17 +118,18 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
     if recipe.speed and not call.quiet:
         _warn_without_matplotlib()
     suppressed: tuple[type[AnyAnomalyError], ...] = (MissingRequirement,)  # without matplotlib: the user was warned
-    try:
-        _run(bench, call)
-    except OutputError:
-        suppressed += (OutputError,)  # the tables cannot be written either
-        raise
-    finally:  # after an interruption too: a table of the finished cells
-        page = ""
-        if bench.results or bench.failures:
-            with contextlib.suppress(*suppressed):
-                page = write_report(bench, recipe, facts)
-    print(page or (folder / "table.md").read_text(encoding="utf-8"), end="")
+    with locked_folder(folder):
+        try:
+            _run(bench, call)
+        except OutputError:
+            suppressed += (OutputError,)  # the tables cannot be written either
+            raise
+        finally:  # after an interruption too: a table of the finished cells
+            page = ""
+            if bench.results or bench.failures:
+                with contextlib.suppress(*suppressed):
+                    page = write_report(bench, recipe, facts)
+    print_text((page or (folder / "table.md").read_text(encoding="utf-8")).removesuffix("\n"))
     for number, failure in sorted(bench.failures.items()):
         print_message(f"anyanomaly: {cells[number].label} failed: {failure.reason}")
     if not call.quiet:
@@ -142,7 +145,7 @@ def _run(bench: Bench, call: Call) -> None:
     layout = "{desc}: {percentage:3.0f}% |{bar}| {n:.2f}/{total} cells [{elapsed}<{remaining}]"
     with tqdm(total=len(bench.cells), disable=not is_terminal, file=sys.stderr, leave=False, bar_format=layout) as bar:
         for step in bench.run():
-            bar.set_description_str(step.cell.label, refresh=False)
+            bar.set_description_str(terminal_line(step.cell.label), refresh=False)
             n_finished = len(bench.results) + len(bench.failures)
             bar.n = n_finished + (step.fraction if step.state == "running" else 0)
             bar.refresh()

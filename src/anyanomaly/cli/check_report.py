@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from anyanomaly.cli.output import print_table
+from anyanomaly.cli.output import print_line, print_table
 from anyanomaly.errors import InputError
+from anyanomaly.outside_text import json_text
 
 if TYPE_CHECKING:
     from anyanomaly.api.safe_file import SafeFile
@@ -24,7 +24,7 @@ def report_check(report: CheckReport, files: Iterable[SafeFile]) -> int:
     :raises OutputError: when a file cannot be written.
     """
     n_frames = sum(video.n_frames for video in report.videos)
-    print(f"{len(report.videos)} videos, {n_frames} frames")
+    print_line(f"{len(report.videos)} videos, {n_frames} frames")
     rows = [("class", "texts", "videos", "frames", "positive", "fraction")]
     for entry in report.classes:
         fraction = entry.n_positive / entry.n_frames if entry.n_frames else 0.0
@@ -35,10 +35,10 @@ def report_check(report: CheckReport, files: Iterable[SafeFile]) -> int:
     for kind in ("error", "note"):
         messages = [finding.message for finding in report.findings if finding.kind == kind]
         for message in messages[:MAX_PRINTED]:
-            print(f"{kind}: {message}")
+            print_line(f"{kind}: {message}")
         if len(messages) > MAX_PRINTED:
-            print(f"{kind}: and {len(messages) - MAX_PRINTED} more; -o FILE.json lists all.")
+            print_line(f"{kind}: and {len(messages) - MAX_PRINTED} more; -o FILE.json lists all.")
     for file in files:
-        file.write(json.dumps({"ok": report.ok, **asdict(report)}, ensure_ascii=False, indent=1) + "\n")
+        file.write(json_text({"ok": report.ok, **asdict(report)}, indent=1) + "\n")
         file.close()
     return 0 if report.ok else InputError.exit_code

@@ -12,7 +12,7 @@ import typer
 from anyanomaly.cli.app import COMMANDS, new_app
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
-from anyanomaly.cli.output import print_message
+from anyanomaly.cli.output import print_line, print_message, print_toml
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.files import FILE_NAME, find_file, parse_settings, read_bytes, user_file
 from anyanomaly.config.load import Settings
@@ -20,7 +20,6 @@ from anyanomaly.config.model import RunConfig
 from anyanomaly.config.toml import to_toml, toml_value
 from anyanomaly.config.trust import guarded_settings, trust, withdraw_trust
 from anyanomaly.errors import MissingRequirement, OutputError, UsageError
-from anyanomaly.outside_text import terminal_text
 from anyanomaly.specs import SINGLE_ROLES
 
 TRUST_HELP = f"""Accept all settings of {FILE_NAME} until it changes, and print those that need it.
@@ -51,7 +50,7 @@ def add(app: typer.Typer, call: Call) -> None:
             paths = f"./{FILE_NAME} and {user_file()}"
             print_message(f"There is no config file; searched {paths}. Write one with: anyanomaly config init")
         else:
-            print(file.path)
+            print_line(str(file.path))
 
     def init(target: Annotated[Path, typer.Argument(metavar="[FILE]", help="file to write")] = Path(FILE_NAME)) -> None:
         _init(target)
@@ -60,7 +59,7 @@ def add(app: typer.Typer, call: Call) -> None:
         _accept(target, call)
 
     def reject(target: LocalFile = Path(FILE_NAME)) -> None:
-        print(f"{target} is not accepted any more." if withdraw_trust(target) else f"{target} was not accepted.")
+        print_line(f"{target} is not accepted any more." if withdraw_trust(target) else f"{target} was not accepted.")
 
     help_text = "Print the settings of a run as a config file, with the origin of each value; flags as for `run`."
     config.command("show", help=help_text)(with_flags(show, run_flags(call) if call.arguments[:1] == ("show",) else []))
@@ -97,7 +96,7 @@ def _show(call: Call, settings: Settings) -> None:
         config = config.model_copy(update={"reader": config.reader.model_copy(update={"name": "auto"})})
     if (template := scoring_prompt(config, config.backend.name)) != config.prompt.name:
         origins["prompt.name"] = f"stands for {template}"
-    print(to_toml(config, origins), end="")
+    print_toml(to_toml(config, origins))
     with suppress(MissingRequirement):  # settings may be for another machine
         resolve_and_check(settings.config, registry)
 
@@ -110,7 +109,7 @@ def _init(target: Path) -> None:
         raise UsageError(f"{target} exists already and is not overwritten; name another file, or remove it.") from None
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror}.") from error
-    print(target)
+    print_line(str(target))
 
 
 def _accept(target: Path, call: Call) -> None:
@@ -118,7 +117,7 @@ def _accept(target: Path, call: Call) -> None:
         raise UsageError(f"Only a file named {FILE_NAME} needs to be accepted; use another one with: --config {target}")
     content = read_bytes(target, "config file")
     for name in guarded_settings(parse_settings(content, target), call.registry):
-        print(terminal_text(name))  # not the value, which may be a key
+        print_line(name)  # not the value, which may be a key
     trust(target, content)
     print_message(f"{target} is accepted until it changes.")
 

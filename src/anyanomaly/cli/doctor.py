@@ -14,7 +14,8 @@ import typer
 
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.notices import announce_file
-from anyanomaly.cli.output import print_json, print_table
+from anyanomaly.cli.output import print_json, print_line, print_table
+from anyanomaly.cli.sizes import measure_size
 from anyanomaly.config.files import ConfigFile, find_file, read_file
 from anyanomaly.config.load import load_settings
 from anyanomaly.config.model import RunConfig
@@ -36,7 +37,13 @@ LIBRARIES = (
     "open_clip_torch",
 )
 VARIABLES = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT", "CUDA_VISIBLE_DEVICES")
-OWN_VARIABLES = ("ANYANOMALY_CONFIG", "ANYANOMALY_CACHE_DIR", "ANYANOMALY_DISABLE_PLUGINS")
+OWN_VARIABLES = (
+    "ANYANOMALY_CONFIG",
+    "ANYANOMALY_CACHE_DIR",
+    "ANYANOMALY_CACHE_MAX_SIZE",
+    "ANYANOMALY_CACHE_MAX_AGE",
+    "ANYANOMALY_DISABLE_PLUGINS",
+)
 
 DEVICES = """
 import json, torch
@@ -85,7 +92,7 @@ def examine(call: Call) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), "platform": platform.platform(), **registry.versions()},
         "libraries": {name: number for name in LIBRARIES if (number := _version(name))},
         "devices": devices,
-        "caches": [_measure_size(path) for path in _list_caches()],
+        "caches": [measure_size(path) for path in _list_caches()],
         "variables": {name: os.environ[name] for name in (*OWN_VARIABLES, *VARIABLES) if name in os.environ},
         "config": {
             "file": str(file.path) if file else None,
@@ -130,7 +137,7 @@ def _list_devices() -> tuple[list[dict[str, str]], str]:
         devices: list[dict[str, str]] = json.loads(output)
         return devices, ""
     except (OSError, subprocess.SubprocessError, json.JSONDecodeError) as error:
-        last_line = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
+        last_line = (getattr(error, "stderr", "") or str(error)).strip().rpartition("\n")[2]
         return [], f"torch is installed but cannot be used: {last_line}"
 
 
@@ -146,17 +153,6 @@ def _list_caches() -> list[Path]:
     from anyanomaly.assemble.downloads import hub_cache
 
     return [store_path(), hub_cache()]
-
-
-def _measure_size(path: Path) -> dict[str, Any]:
-    """Return the size of a file or folder in MiB, without links and files that disappear while they are counted."""
-    n_bytes = path.lstat().st_size if path.is_file() else 0
-    for folder, _, names in os.walk(path):
-        for name in names:
-            file = Path(folder, name)
-            if not file.is_symlink() and file.exists():
-                n_bytes += file.lstat().st_size
-    return {"path": str(path), "exists": path.exists(), "mib": round(n_bytes / 2**20, 1)}
 
 
 def _describe_component(component: ResolvedComponent) -> dict[str, Any]:
@@ -227,9 +223,10 @@ def _print(report: dict[str, Any]) -> None:
     blocks["Problems"] = [("-", problem) for problem in report["problems"]]
     for title, rows in blocks.items():
         if rows:
-            print(title)
+            print_line(title)
             print_table(rows, "  ")
-    print(f"Next\n  {report['next']}")
+    print_line("Next")
+    print_line(f"  {report['next']}")
 
 
 def _size_text(cache: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -20,11 +19,12 @@ from anyanomaly.cli.output import print_message
 from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags
 from anyanomaly.config.files import find_file, read_file
 from anyanomaly.errors import DatasetError, InputError, MissingRequirement, UsageError
+from anyanomaly.outside_text import json_text
 
 if TYPE_CHECKING:
     from anyanomaly.api.dataset import Survey
     from anyanomaly.evaluation.dataset_run import DatasetRun
-    from anyanomaly.evaluation.result import DatasetSelection, EvaluationResult
+    from anyanomaly.evaluation.result import AnswerCounts, DatasetSelection, EvaluationResult
 
 HELP = """Measure one configuration on one labelled dataset.
 
@@ -69,7 +69,8 @@ def add(app: typer.Typer, call: Call) -> None:
             return _check(call, flag_values, dataset)
         if scores:
             _check_flags(flag_values, flags)
-        return _evaluate(call, flag_values, dataset, scores or [], against or [], protocol or [])
+        with contextlib.ExitStack() as stack:
+            return _evaluate(call, flag_values, dataset, scores or [], against or [], protocol or [], stack)
 
     uses_file = bool(call.config_file) or not option_values(call.arguments, "--scores")
     flags = [*run_flags(call, with_file=uses_file), *_dataset_flags(call)]
@@ -78,19 +79,20 @@ def add(app: typer.Typer, call: Call) -> None:
 
 
 def _check(call: Call, flag_values: FlagValues, name: str) -> int:
-    from anyanomaly.api.safe_file import SafeFile
+    from anyanomaly.api.safe_file import SafeFile, check_distinct
     from anyanomaly.assemble.capabilities import resolve_and_check
     from anyanomaly.cli.check_report import report_check
     from anyanomaly.evaluation.dataset_check import check_by_name
 
-    files = [SafeFile(path) for path in flag_values.get(("output",), [])]
-    for file in files:
-        file.check()
     run_settings = {path: value for path, value in flag_values.items() if path[0] not in ("dataset", "output")}
     config = read_settings(call, run_settings).config
     with contextlib.suppress(MissingRequirement):  # the check needs no engine
         resolve_and_check(config, call.registry)
-    return report_check(check_by_name(_select(flag_values, name), config, call.registry), files)
+    outputs = flag_values.get(("output",), [])
+    check_distinct(outputs)
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(SafeFile(path)) for path in outputs]
+        return report_check(check_by_name(_select(flag_values, name), config, call.registry), files)
 
 
 def _check_flags(flag_values: FlagValues, flags: Sequence[Flag]) -> None:
@@ -144,8 +146,10 @@ def _evaluate(
     scores: Sequence[str],
     against: Sequence[str],
     protocol_names: Sequence[str],
+    stack: contextlib.ExitStack,
 ) -> int:
-    from anyanomaly.api.safe_file import SafeFile
+    """:param stack: closes the result files; they are locked from the start."""
+    from anyanomaly.api.safe_file import SafeFile, check_distinct
     from anyanomaly.evaluation.dataset_run import load_survey
     from anyanomaly.evaluation.evaluate import check_protocols
     from anyanomaly.evaluation.measurement import measure
@@ -156,9 +160,8 @@ def _evaluate(
     protocols = check_protocols(protocol_names)
     sklearn_metrics()  # fail now, not after hours of inference
     outputs = flag_values.get(("output",), [])
-    result_files = [SafeFile(path) for path in outputs if path.endswith(".json")]
-    for file in result_files:
-        file.check()
+    check_distinct(outputs)
+    result_files = [stack.enter_context(SafeFile(path)) for path in outputs if path.endswith(".json")]
     selection = _select(flag_values, name)
     survey = load_survey(selection, call.registry)
     baseline = read_scores(against) if against else None
@@ -185,7 +188,7 @@ def _evaluate(
         result = replace(result, seconds=round(time.perf_counter() - start, 1))
     try:
         for file in result_files:  # before printing: standard output may be closed
-            file.write(json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+            file.write(json_text(result.to_json(), indent=1) + "\n")
             file.close()
     finally:
         print_figures(result)
@@ -212,12 +215,24 @@ def _run(call: Call, settings: FlagValues, selection: DatasetSelection, survey: 
     dataset_run = DatasetRun(config, call.registry, survey.videos, selection.classes)
     print_start_notices(dataset_run.pipeline.resolved, call)
     hidden = call.quiet or not sys.stderr.isatty()
-    with tqdm(unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar:
-        for outcome in dataset_run.run():
-            bar.total = dataset_run.n_frames
-            if isinstance(outcome, SegmentScore):
-                bar.update(outcome.stop - outcome.start)
+    with (
+        tqdm(unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar,
+        contextlib.closing(dataset_run.run()) as outcomes,
+    ):
+        try:
+            for outcome in outcomes:
+                bar.total = dataset_run.n_frames
+                if isinstance(outcome, SegmentScore):
+                    bar.update(outcome.stop - outcome.start)
+        except KeyboardInterrupt:
+            print_message(f"{_count_answers(dataset_run.scored_run.answers)}. Run the same command again to continue.")
+            raise
     return dataset_run
+
+
+def _count_answers(answers: AnswerCounts | None) -> str:
+    n_asked, n_reused = (answers.n_asked, answers.n_reused) if answers else (0, 0)
+    return f"{n_asked} questions asked, {n_reused} answers reused"
 
 
 def _print_end(call: Call, result: EvaluationResult, dataset_run: DatasetRun | None) -> int:
@@ -229,9 +244,7 @@ def _print_end(call: Call, result: EvaluationResult, dataset_run: DatasetRun | N
         for note in result.notes:
             print_message(f"anyanomaly: {note}")
         if result.answers:
-            answers = result.answers
-            counts = f"{answers.n_asked} questions asked, {answers.n_reused} answers reused"
-            print_message(f"{counts}, {answers.n_unreadable} unreadable.")
+            print_message(f"{_count_answers(result.answers)}, {result.answers.n_unreadable} unreadable.")
     for problem in result.problems:
         print_message(f"anyanomaly: {problem}")
     if dataset_run:

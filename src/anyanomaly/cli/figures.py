@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anyanomaly.cli.output import print_table
+from anyanomaly.cli.output import print_line, print_table, print_text
 
 if TYPE_CHECKING:
     from anyanomaly.evaluation.result import (
@@ -36,9 +36,9 @@ def print_figures(result: EvaluationResult) -> None:
         rows.append(["mean", *(_format_auc(protocol.mean) for protocol in protocols.values())])
     rows.append(["null AUC", *(_format_null(protocol.mean) for protocol in protocols.values())])
     print_table(rows)
-    print(f"\n{INTERVAL_NOTE}")
+    print_text(f"\n{INTERVAL_NOTE}")
     if "paper-oracle" in protocols:
-        print(ORACLE_NOTE)
+        print_line(ORACLE_NOTE)
     if protocols:
         _print_details(*next(iter(protocols.items())))
 
@@ -49,7 +49,7 @@ def print_comparison(comparison: Comparison) -> None:
     rows = [["AUC minus the other's", "difference", "95 % interval", "p"]]
     for name, entry in differences.items():
         rows.append([name, f"{100 * entry.difference:+.2f}", _format_bounds(entry.interval, "+.2f"), f"{entry.p:.3f}"])
-    print()
+    print_line("")
     print_table(rows)
 
 
@@ -64,9 +64,9 @@ def _print_details(protocol_name: str, protocol: ProtocolResult) -> None:
             row.append(f"{events.n_detected}/{events.n_labelled}")
             row += [_format_number(value) for value in (events.mean_delay_s, events.false_alarms_per_hour)]
         rows.append(row + [""] * (len(rows[0]) - len(row)))
-    print()
+    print_line("")
     print_table(rows)
-    print(f"\n{MACRO_NOTE}")
+    print_text(f"\n{MACRO_NOTE}")
 
 
 def _format_auc(entry: ClassResult | MeanResult | None) -> str:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from anyanomaly.errors import InvalidOption
+from anyanomaly.outside_text import terminal_line
 
 Choices: TypeAlias = Callable[[], Sequence[tuple[str, str]]]
 """Returns the values that complete a flag, each with its description."""
@@ -114,7 +115,7 @@ def _field_flag(
     kind = _unwrap(info.annotation)
     flag = f"--{prefix}{name.replace('_', '-')}"
     value = current.get(name, info.get_default(call_default_factory=True))
-    help_text = f"{(info.description or '').rstrip('.')}{_default_note(value)}"
+    help_text = terminal_line(f"{(info.description or '').rstrip('.')}{_default_note(value)}")
     as_type: Any = Annotated[info.annotation, info]
     if kind is bool:
         names = (f"{flag}/--{prefix}no-{name.replace('_', '-')}",)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.cli.output import format_score
 from anyanomaly.core.reason import reason_text
-from anyanomaly.errors import OutputError
+from anyanomaly.outside_text import json_text, terminal_text
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,20 +38,20 @@ Picture = tuple[str, str]
 def write_page(inspection: Inspection, folder: Path) -> Path:
     """Write an inspection into ``folder`` and return the path of its page.
 
-    :raises OutputError: when the folder cannot be written to.
+    :raises OutputError: when a file cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        sections = [
-            _write_text(inspection.segment, result, folder, f"{number}-")
-            for number, result in enumerate(inspection.texts)
-        ]
-        (folder / "answers.json").write_text(json.dumps(_to_json(inspection), ensure_ascii=False, indent=2), "utf-8")
-        page = folder / "index.html"
-        page.write_text(_html(inspection.segment, sections), "utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written to: {error.strerror}.") from error
+    sections = [
+        _write_text(inspection.segment, result, folder, f"{number}-") for number, result in enumerate(inspection.texts)
+    ]
+    _write_file(folder / "answers.json", json_text(_to_json(inspection), indent=2))
+    page = folder / "index.html"
+    _write_file(page, _html(inspection.segment, sections))
     return page
+
+
+def html_text(text: str) -> str:
+    """Return a text from outside for HTML, as content or as the value of an attribute."""
+    return escape(terminal_text(text))
 
 
 def _write_text(segment: Segment, result: InspectedText, folder: Path, prefix: str) -> str:
@@ -64,20 +65,19 @@ def _write_text(segment: Segment, result: InspectedText, folder: Path, prefix: s
         folder, f"{prefix}primary.png", main.image, _caption(segment, result.text_contexts.key_frames.primary)
     )
     parts = [
-        f"<h2>{escape(result.text_contexts.text.text)} <span class=score>{format_score(result.value)}</span></h2>",
+        f"<h2>{html_text(result.text_contexts.text.text)} <span class=score>{format_score(result.value)}</span></h2>",
         f"<h3>Key frame</h3><div class='row wide'>{_figure_tags([primary])}</div>",
         f"<h3>Sequence</h3><div class=row>{_figure_tags(frames)}</div>",
     ]
-    for context, query, answer, score in zip(
-        result.text_contexts.contexts, result.queries, result.answers, result.scores, strict=True
-    ):
+    rows = zip(result.text_contexts.contexts, result.queries, result.answers, result.scores, strict=True)
+    for number, (context, query, answer, score) in enumerate(rows):
         name = f"{context.name} {query.id.index + 1}" if query.id.index else context.name
-        pictures = list(_write_context(context, main.image, folder, f"{prefix}{name}"))
+        pictures = list(_write_context(context, main.image, folder, f"{prefix}{_file_stem(name, number)}"))
         parts.append(
-            f"<h3>Context {escape(name)} <span class=score>{format_score(score.value)}</span></h3>"
+            f"<h3>Context {html_text(name)} <span class=score>{format_score(score.value)}</span></h3>"
             f"<div class='row wide'>{_figure_tags(pictures)}</div>"
-            f"<pre>{escape(f'{query.system}{chr(10) * 2}{query.prompt}'.strip())}</pre>"
-            f"<p>Answer:</p><pre>{escape(_answer_text(answer.text, score))}</pre>"
+            f"<pre>{html_text(f'{query.system}{chr(10) * 2}{query.prompt}'.strip())}</pre>"
+            f"<p>Answer:</p><pre>{html_text(_answer_text(answer.text, score))}</pre>"
         )
     return "\n".join(parts)
 
@@ -113,10 +113,20 @@ def heat(image: ImageArray, values: npt.NDArray[Any]) -> ImageArray:
 def _write(folder: Path, name: str, image: ImageArray, caption: str) -> Picture:
     import cv2
 
-    name = "".join(char if char.isalnum() or char in "-._" else "_" for char in name)
     _, encoded = cv2.imencode(".png", image[..., ::-1])  # OpenCV expects BGR; cv2.imwrite does not report errors
-    (folder / name).write_bytes(encoded.tobytes())
+    _write_file(folder / name, encoded.tobytes())
     return name, caption
+
+
+def _file_stem(name: str, number: int) -> str:
+    """Return the start of the file names of a context: its name, or its number where the name is long or unusual."""
+    stem = name.replace(" ", "_")
+    return stem if re.fullmatch(r"[\w-]{1,60}", stem, re.ASCII) else f"context-{number}"
+
+
+def _write_file(path: Path, content: str | bytes) -> None:
+    with SafeFile(str(path)) as file:
+        file.write(content)
 
 
 def _caption(segment: Segment, position: int) -> str:
@@ -131,14 +141,15 @@ def _answer_text(text: str, score: Score) -> str:
 
 
 def _figure_tags(pictures: Sequence[Picture]) -> str:
+    tags = ((name, html_text(caption)) for name, caption in pictures)
     return "".join(
-        f"<figure><img src='{escape(name)}' alt='{escape(caption)}'><figcaption>{escape(caption)}</figcaption></figure>"
-        for name, caption in pictures
+        f"<figure><img src='{name}' alt='{caption}'><figcaption>{caption}</figcaption></figure>"
+        for name, caption in tags
     )
 
 
 def _html(segment: Segment, sections: Sequence[str]) -> str:
-    name = escape(segment.video.uri)
+    name = html_text(segment.video.uri)
     when = f"{segment.times_s[0]:.2f} s to {segment.times_s[-1]:.2f} s, frames {segment.start} to {segment.stop - 1}"
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"

@@ -10,7 +10,7 @@ import typer
 from anyanomaly.cli.app import new_app
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.listing import describe_spec, list_components
-from anyanomaly.cli.output import print_json, print_table
+from anyanomaly.cli.output import print_json, print_line, print_table
 from anyanomaly.errors import PluginError, UsageError
 from anyanomaly.specs import ROLE_NAMES, ComponentSpec
 
@@ -96,13 +96,13 @@ def _show(call: Call, spec: ComponentSpec, as_json: bool) -> None:
     if as_json:
         print_json({**description, "options_schema": call.registry.options_model(spec).model_json_schema()})
         return
-    print(f"{spec.role} {spec.name}: {spec.summary}")
+    print_line(f"{spec.role} {spec.name}: {spec.summary}")
     print_table(list(_spec_rows(description)), "  ")
     flags = option_flags(call, spec)
-    print("Options:" if flags else "It has no options.")
+    print_line("Options:" if flags else "It has no options.")
     for flag in flags:
-        print(f"  {flag.names[0]} {flag.metavar or ''}".rstrip())
-        print(f"      {flag.help}")
+        print_line(f"  {flag.names[0]} {flag.metavar or ''}".rstrip())
+        print_line(f"      {flag.help}")
 
 
 def option_flags(call: Call, spec: ComponentSpec) -> list[Flag]:

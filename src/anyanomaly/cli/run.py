@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import sys
 from collections.abc import Generator, Sequence
@@ -14,24 +13,23 @@ import typer
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
 from anyanomaly.cli.notices import print_start_notices
-from anyanomaly.cli.output import print_message
+from anyanomaly.cli.output import print_fields, print_json, print_message
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.expected import LOW_MASS
-from anyanomaly.errors import InputError, OutputError, UsageError
+from anyanomaly.errors import EVENTS_FOUND, EXIT_CODES, InputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
     from anyanomaly.engine.clock import Speed
     from anyanomaly.types import Event, Notice, Video
 
-EVENTS_FOUND = 1
-
-HELP = """Find events in videos.
+HELP = f"""Find events in videos.
 
 Prints one event per line, tab-separated: start and stop in seconds, peak score, text, rationale; with several
-videos the video comes first. Exit code: 0 done, 1 events found (only with --fail-on-event), 2 wrong use, 3 a package or
-weights are missing, 4 a video cannot be read, 5 the backend failed, 6 a result cannot be written, 130 interrupted."""
+videos the video comes first.
+
+Exit codes: {"; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())}."""
 
 
 def add(app: typer.Typer, call: Call) -> None:
@@ -60,6 +58,7 @@ def add(app: typer.Typer, call: Call) -> None:
 
 
 def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> int:
+    from anyanomaly.api.safe_file import is_standard_output
     from anyanomaly.assemble import build
     from anyanomaly.engine.clock import StageClock
     from anyanomaly.types import Event
@@ -70,13 +69,13 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
     pipeline = build(config, call.registry, StageClock() if call.verbose else None)
     print_start_notices(pipeline.resolved, call)
     outputs = [str(choice.options.get("path", "-")) for choice in config.sink]
+    print_events = not any(map(is_standard_output, outputs))  # a program that reads results reads nothing else
     try:
         with pipeline, contextlib.closing(_run_with_progress(pipeline, call)) as outcomes:
             for outcome in outcomes:
-                if isinstance(outcome, Event):
-                    line = _json_line(outcome) if as_json else _text_line(outcome, len(config.videos) > 1)
-                    _print(line)
-    except OutputError:
+                if isinstance(outcome, Event) and print_events:
+                    _print_event(outcome, as_json, len(config.videos) > 1)
+    except BaseException:
         outputs = []  # the files are not complete
         raise
     finally:
@@ -85,8 +84,8 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
             _warn_of_low_mass(pipeline.report.mean_mass)
         if pipeline.report.speed:
             print_message(_describe_speed(pipeline.report.speed))
-    _print_notices(pipeline.report.notices, as_json, call.quiet)
-    _print_notices(pipeline.report.problems, as_json, quiet=False)
+    _print_notices(pipeline.report.notices, as_json and print_events, call.quiet)
+    _print_notices(pipeline.report.problems, as_json and print_events, quiet=False)
     if pipeline.report.problems:
         return InputError.exit_code
     return EVENTS_FOUND if fail_on_event and pipeline.report.n_events else 0
@@ -100,7 +99,7 @@ def _print_notices(notices: Sequence[Notice], as_json: bool, quiet: bool) -> Non
         if not quiet:
             print_message(f"anyanomaly: {notice.message}")
         if as_json:
-            _print(json.dumps({"type": "notice", **asdict(notice)}, ensure_ascii=False))
+            print_json({"type": "notice", **asdict(notice)}, indent=None)
 
 
 def _run_with_progress(pipeline: Pipeline, call: Call) -> Generator[Any, None, None]:
@@ -128,23 +127,18 @@ def _expected_frames(video: Video) -> int | None:
     return max(0, min(n_frames, video.n_frames or n_frames) - round(start_s * video.fps))
 
 
-def _print(line: str) -> None:
-    """Print a line of data without buffering, above the progress bar if there is one."""
+def _print_event(event: Event, as_json: bool, with_video: bool) -> None:
+    """Print an event on one line, above the progress bar if there is one."""
     from tqdm import tqdm
 
-    with tqdm.external_write_mode(file=sys.stdout):
-        print(line, flush=True)
-
-
-def _text_line(event: Event, with_video: bool) -> str:
-    fields = [f"{event.start_s:.2f}", f"{event.stop_s:.2f}", f"{event.peak:.3f}", event.text, event.rationale]
-    return "\t".join(" ".join(field.split()) for field in ([event.video] if with_video else []) + fields)
-
-
-def _json_line(event: Event) -> str:
     from anyanomaly.builtin.sinks import event_fields
 
-    return json.dumps({"type": "event", **event_fields(event)}, ensure_ascii=False)
+    with tqdm.external_write_mode(file=sys.stdout):
+        if as_json:
+            print_json({"type": "event", **event_fields(event)}, indent=None)
+        else:
+            times = (f"{event.start_s:.2f}", f"{event.stop_s:.2f}", f"{event.peak:.3f}")
+            print_fields([*([event.video] if with_video else []), *times, event.text, event.rationale])
 
 
 def _summarise(pipeline: Pipeline, outputs: list[str]) -> str:

@@ -10,7 +10,7 @@ import typer
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
 from anyanomaly.cli.notices import print_start_notices
-from anyanomaly.cli.output import format_score, print_message
+from anyanomaly.cli.output import format_score, print_line, print_message, print_text
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.times import parse_time
 from anyanomaly.errors import UsageError
@@ -45,15 +45,17 @@ def add(app: typer.Typer, call: Call) -> None:
         config = read_settings(call, {**flag_values, ("videos",): [video]}).config
         config = config.model_copy(update={"sink": ()})  # do not overwrite results of the whole video
 
+        from anyanomaly.api.file_lock import locked_folder
         from anyanomaly.assemble import build, inspect
         from anyanomaly.cli.page import write_page
 
         pipeline = build(config, call.registry)
         print_start_notices(pipeline.resolved, call)
-        inspection = inspect(pipeline, at_s=at_s, segment=segment)
-        page = write_page(inspection, folder)
+        with locked_folder(folder):
+            inspection = inspect(pipeline, at_s=at_s, segment=segment)
+            page = write_page(inspection, folder)
         _print(inspection)
-        print(page)
+        print_line(str(page))
         if not call.quiet:
             for notice in inspection.notices:
                 print_message(f"anyanomaly: {notice.message}")
@@ -73,14 +75,14 @@ def _print(inspection: Inspection) -> None:
     from anyanomaly.core.reason import reason_text
 
     segment = inspection.segment
-    print(f"segment {segment.index}: {segment.times_s[0]:.2f} s to {segment.times_s[-1]:.2f} s of {segment.video.uri}")
+    times = f"{segment.times_s[0]:.2f} s to {segment.times_s[-1]:.2f} s"
+    print_line(f"segment {segment.index}: {times} of {segment.video.uri}")
     for result in inspection.texts:
-        print(f"\n{result.text_contexts.text.text}: {format_score(result.value)}")
+        print_text(f"\n{result.text_contexts.text.text}: {format_score(result.value)}")
         for query, answer, score in zip(result.queries, result.answers, result.scores, strict=True):
-            print(f"\n  {query.id.context}: {format_score(score.value)}")
+            print_text(f"\n  {query.id.context}: {format_score(score.value)}")
             for title, text in (("question", query.prompt), ("answer", answer.text)):
-                lines = text.splitlines() or ["(no words)"]
-                print(f"    {title}: {lines[0]}")
-                print("".join(f"      {line}\n" for line in lines[1:]), end="")
+                lines = (text or "(no words)").replace("\n", "\n      ")
+                print_text(f"    {title}: {lines}")
             if reason := reason_text(score.answer):
-                print(f"    reason: {reason}")
+                print_line(f"    reason: {reason}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import stat
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from anyanomaly.config.load import Layer, Tables
 from anyanomaly.config.model import RunConfig
 from anyanomaly.config.trust import guarded_settings, trust_state
 from anyanomaly.errors import InvalidOption, UsageError
+from anyanomaly.outside_files import read_bounded
 from anyanomaly.outside_text import terminal_text
 from anyanomaly.registry import Registry
 
@@ -118,20 +118,9 @@ def read_bytes(path: Path, kind: str) -> bytes:
     :raises UsageError: when it is no regular file, cannot be read, or is larger.
     """
     try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise UsageError(f"The {kind} {path} is no regular file. Check the path, or remove it.")
-            content = file.read(_MAX_BYTES + 1)
+        return read_bounded(path, _MAX_BYTES)
     except OSError as error:
         raise UsageError(f"The {kind} {path} cannot be read: {error.strerror}. Check the path.") from error
-    if len(content) > _MAX_BYTES:
-        raise UsageError(f"The {kind} {path} is larger than 256 KiB. Check the path.")
-    return content
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file; a named pipe without a writer would otherwise wait for one."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _parse(content: bytes, path: Path, kind: str) -> Tables:

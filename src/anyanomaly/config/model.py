@@ -25,12 +25,14 @@ from pydantic import (
     model_validator,
 )
 
+from anyanomaly.api.options import check_numbers
 from anyanomaly.config.explain import explain
 from anyanomaly.config.times import parse_time
 from anyanomaly.errors import InvalidOption, UsageError
 from anyanomaly.specs import DEVICE_PATTERN, SINGLE_ROLES
 
 MAX_TEXT_LENGTH = 500
+MAX_SEED = 2**63 - 1  # engines take signed 64 bits
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -82,6 +84,11 @@ class Table(BaseModel):
         except ValidationError as error:
             raise InvalidOption(explain(error, cls, cls.table)) from None
 
+    @model_validator(mode="after")
+    def _check_numbers(self) -> Self:
+        check_numbers(self)
+        return self
+
 
 class ComponentChoice(BaseModel):
     """A component's name and its own options: in a config file one table, ``name`` beside the options.
@@ -129,9 +136,11 @@ class RunOptions(Table):
 
     table = "run"
 
-    segment_frames: int = Field(24, ge=1, description="frames per segment; a segment has one score")
-    segment_seconds: Positive | None = Field(None, description="seconds per segment, instead of segment_frames")
-    every: int = Field(1, ge=1, description="read every n-th frame")
+    segment_frames: int = Field(24, ge=1, le=10_000, description="frames per segment; a segment has one score")
+    segment_seconds: Positive | None = Field(
+        None, le=3600, description="seconds per segment, instead of segment_frames"
+    )
+    every: int = Field(1, ge=1, le=1_000_000, description="read every n-th frame")
     start: Time = Field(0.0, description="start of the part to search: seconds, m:ss or h:mm:ss")
     stop: Time | None = Field(None, description="end of the part to search: seconds, m:ss or h:mm:ss")
     keep_tail: bool = Field(True, description="score the short segment at the end of a video")
@@ -143,19 +152,21 @@ class RunOptions(Table):
     reason_above: Fraction | None = Field(
         None, description="with expected or yes-no: ask for a reason when a segment's score is at least this"
     )
-    max_tokens: int = Field(64, ge=1, description="maximum number of tokens in an answer")
-    temperature: NotNegative = Field(0.0, description="sampling temperature; 0: always the most likely token")
+    max_tokens: int = Field(64, ge=1, le=131_072, description="maximum number of tokens in an answer")
+    temperature: NotNegative = Field(0.0, le=100, description="sampling temperature; 0: always the most likely token")
     top_p: float = Field(1.0, gt=0, le=1, description="sample from the most likely tokens with this total probability")
-    repetition_penalty: Positive = Field(1.0, description="above 1: repeat tokens less often")
+    repetition_penalty: Positive = Field(1.0, le=100, description="above 1: repeat tokens less often")
     threshold: Fraction = Field(0.5, description="an event lasts while the smoothed score is at least this")
     smooth_seconds: NotNegative = Field(0.5, description="width (sigma) of the smoothing over time, in seconds")
     smooth_frames: NotNegative | None = Field(None, description="width (sigma) in frames, instead of smooth_seconds")
     merge_seconds: NotNegative = Field(1.0, description="merge events that are at most this far apart, in seconds")
     min_event_seconds: NotNegative = Field(0.5, description="drop events shorter than this, in seconds")
     device: Device = Field("auto", description="device of all models: auto, cpu, mps, cuda or cuda:N")
-    seed: int = Field(0, ge=0, description="seed of all random choices")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="seed of all random choices")
     store: bool = Field(True, description="store answers on disk and reuse stored ones")
-    lookahead_mib: int = Field(512, ge=1, description="maximum memory for images that wait for the backend, in MiB")
+    lookahead_mib: int = Field(
+        512, ge=1, le=1_048_576, description="maximum memory for images that wait for the backend, in MiB"
+    )
     max_unreadable: Fraction = Field(
         0.2, description="the run fails when a larger fraction of answers has no readable score"
     )

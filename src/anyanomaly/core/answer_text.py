@@ -12,6 +12,8 @@ from anyanomaly.core.answer_fields import fields_as_lines
 from anyanomaly.core.answer_words import word_set
 from anyanomaly.core.thinking import remove_thinking, strip_thinking
 
+_STORED_SURROGATE: Final = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
+r"""Half of an emoji that a token limit cut, as ``outside_text.storable_text`` writes it (``\ud83d``): no number."""
 REFERENCE: Final = "\ue000"
 """Stands for the number or place of a frame in plain text."""
 
@@ -64,7 +66,7 @@ _BLOCK_TAGS: Final = word_set("p br div pre h1 h2 h3 h4 li ul ol td th tr table"
 
 def plain_text(answer: str) -> str:
     """Return an answer without thinking and markup, in lower case; blanks and line ends are single."""
-    text = remove_thinking(plain_characters(answer))
+    text = remove_thinking(plain_characters(_STORED_SURROGATE.sub(" ", answer)))
     text = re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", text)).strip()
     text = fields_as_lines(_LIST_NUMBER.sub("", text))
     text = html.unescape(re.sub(r"<(/?)([A-Za-z][\w-]{0,30})(?:[ /][^<>]{0,80})?>", _plain_tag, text))

@@ -29,6 +29,11 @@ def class_texts(video: LabelledVideo) -> dict[str, tuple[str, ...]]:
     return {name: video.classes.get(name, (name,)) for name in (*video.labels, *video.spans)}
 
 
+def span_unit(video: LabelledVideo, name: str) -> SpanUnit:
+    """Return the unit of the spans of a class."""
+    return video.units.get(name, video.unit)
+
+
 def frame_labels(video: LabelledVideo, times_s: TimeArray) -> dict[str, Labels]:
     """Return the labels per class, bool (n_frames,), read-only.
 
@@ -42,13 +47,13 @@ def frame_labels(video: LabelledVideo, times_s: TimeArray) -> dict[str, Labels]:
                 f"Video '{video.id}' has {len(times_s)} frames, and {len(labels)} labels of '{name}'{where}; there "
                 f"must be one label per frame. One of the files is another version or incomplete: get both again."
             )
-    from_spans = {name: _labels_of_spans(spans, video.unit, times_s) for name, spans in video.spans.items()}
+    from_spans = {name: _labels_of_spans(spans, span_unit(video, name), times_s) for name, spans in video.spans.items()}
     return {**video.labels, **from_spans}
 
 
 def last_labelled_frame(video: LabelledVideo, name: str) -> int:
     """Return where the last span of a class stops, as the frame behind it; 0: it has no spans in frames."""
-    stops = [stop for _, stop in video.spans.get(name, ())] if video.unit == "frames" else []
+    stops = [stop for _, stop in video.spans.get(name, ())] if span_unit(video, name) == "frames" else []
     return ceil(max(stops, default=0))
 
 

@@ -13,7 +13,7 @@ from anyanomaly.core.parse import parse_score, published_score
 from anyanomaly.core.thinking import remove_thinking
 from anyanomaly.engine.plan import PlannedSegment, VideoEnd
 from anyanomaly.engine.settings import Scoring
-from anyanomaly.engine.store import unknown_answer
+from anyanomaly.engine.stored_answers import unknown_answer
 from anyanomaly.errors import BackendError
 from anyanomaly.kit import starts_with_thinking
 from anyanomaly.types import Answer, QueryId, Score, SegmentScore
@@ -89,11 +89,6 @@ class Collector:
         self.output_tokens += answer.output_tokens or 0
         if math.isnan(score.value):
             self.n_unreadable += 1
-            words = remove_thinking(answer.text) or (ONLY_THOUGHTS if starts_with_thinking(answer.text) else "")
-            self.unreadable_example = self.unreadable_example or words[:80]
-        if score.mass is not None:
-            n_masses, total = self._masses
-            self._masses = (n_masses + 1, total + score.mass)
         waiting.scores[answer.id] = score
 
     @property
@@ -122,11 +117,22 @@ class Collector:
         if self._open:
             raise BackendError(f"The backend did not answer {len(self._open)} queries. Report this bug to its author.")
 
+    def _note(self, score: Score) -> None:
+        """Note what the report tells of a score; in planned order, because answers arrive in any order."""
+        if math.isnan(score.value) and not self.unreadable_example:
+            words = remove_thinking(score.answer) or (ONLY_THOUGHTS if starts_with_thinking(score.answer) else "")
+            self.unreadable_example = words[:80]
+        if score.mass is not None:
+            n_masses, total = self._masses
+            self._masses = (n_masses + 1, total + score.mass)
+
     def _fuse(self, waiting: _Waiting) -> Iterator[SegmentScore]:
         segment = waiting.segment
         by_text: dict[str, list[Score]] = {}
         for query_id in waiting.ids:
-            by_text.setdefault(query_id.text, []).append(waiting.scores[query_id])
+            score = waiting.scores[query_id]
+            by_text.setdefault(query_id.text, []).append(score)
+            self._note(score)
         for text, parts in by_text.items():
             scores = per_context(parts)
             yield SegmentScore(

@@ -7,14 +7,21 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
+from anyanomaly import interrupts
+
 T = TypeVar("T")
+
+STOP_TIMEOUT_S = 30.0
+"""Seconds to wait for the item that the thread is busy with when a run ends early, such as a batch of an encoder."""
+INTERRUPT_TIMEOUT_S = 1.0
+"""The same when the user has asked the command to end."""
 
 
 class LookAhead(Generic[T]):
     """Iterates ``source`` on a separate thread; an exception of the source is raised in the consumer.
 
-    The queue holds at most ``max_bytes``, or one item that alone is larger. Leaving the ``with`` block stops and joins
-    the thread and closes the source.
+    The queue holds at most ``max_bytes``, or one item that alone is larger. Leaving the ``with`` block stops the
+    thread, which closes the source. One that is stuck, for example in a read from a silent camera, is left behind.
     """
 
     def __init__(self, source: Iterator[T], size: Callable[[T], int], max_bytes: int) -> None:
@@ -36,7 +43,7 @@ class LookAhead(Generic[T]):
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-        self._thread.join()
+        self._thread.join(INTERRUPT_TIMEOUT_S if interrupts.received() else STOP_TIMEOUT_S)
 
     def __iter__(self) -> Iterator[T]:
         while True:
@@ -47,6 +54,7 @@ class LookAhead(Generic[T]):
                     if self._error:
                         raise self._error
                     return
+                interrupts.check()
                 item, n_bytes = self._items.popleft()
                 self._held_bytes -= n_bytes
                 self._changed.notify_all()

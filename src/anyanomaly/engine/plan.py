@@ -18,7 +18,7 @@ from anyanomaly.core.segment import cut_section, segments
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.settings import RunSettings
-from anyanomaly.errors import PluginError, VideoError
+from anyanomaly.errors import VideoError
 from anyanomaly.types import (
     Context,
     Crop,
@@ -172,7 +172,7 @@ class Planner:
                         tuple(
                             context
                             for generator in self._contexts
-                            for context in _build(generator, segment, text, key_frames)
+                            for context in generator.build(segment, text, key_frames)
                         ),
                     )
                     for text, key_frames in zip(self._texts, selection, strict=True)
@@ -224,18 +224,6 @@ class Planner:
 def read_notices(reader: Reader[Options], video: Video) -> tuple[Notice, ...]:
     """Return what a reader noticed in a video so far."""
     return tuple(Notice(video.id, message) for message in reader.notices(video))
-
-
-def _build(
-    generator: ContextGenerator[ContextOptions], segment: Segment, text: EventText, key_frames: KeyFrames
-) -> Sequence[Context]:
-    """:raises PluginError: when the generator returns no context: its score would be missing without a reason."""
-    contexts = generator.build(segment, text, key_frames)
-    if not contexts:
-        raise PluginError(
-            f"{type(generator).__name__}.build returned no context for segment {segment.index}; it must return one."
-        )
-    return contexts
 
 
 def _make_queries(

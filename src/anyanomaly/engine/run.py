@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from anyanomaly.api.backend import Backend
 from anyanomaly.api.options import Options
-from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.engine.clock import Clock, Speed
 from anyanomaly.engine.collect import ONLY_THOUGHTS, Collector
 from anyanomaly.engine.lookahead import LookAhead
 from anyanomaly.engine.observer import Observer
+from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import PlannedSegment, Planner, Source, VideoEnd
 from anyanomaly.engine.reasons import ReasonQueue, split_into_chunks
 from anyanomaly.engine.settings import RunSettings
-from anyanomaly.engine.store import AnswerStore, StoredAnswers
+from anyanomaly.engine.store import AnswerStore
+from anyanomaly.engine.stored_answers import StoredAnswers
 from anyanomaly.engine.track import Tracker
-from anyanomaly.errors import BackendError, OutputError
+from anyanomaly.errors import BackendError
 from anyanomaly.types import Answer, Event, Notice, Query, SegmentScore, Timeline
 
 Outcome: TypeAlias = SegmentScore | Event | Timeline
@@ -72,17 +73,21 @@ class Run:
         sources: Sequence[Source],
         planner: Planner,
         backend: Backend[Options],
-        sinks: Sequence[Sink[SinkOptions]],
+        outputs: Outputs,
         store: AnswerStore | None,
         header: Mapping[str, Any],
         clock: Clock | None = None,
         observer: Observer | None = None,
+        is_repeatable: bool = False,
     ) -> None:
+        """:param is_repeatable: the caller repeats unfinished videos after a `BackendError`; none gets a timeline."""
         self._settings = settings
         self._observer = observer or Observer()
         self._sources = sources
         self._planner = planner
-        self._sinks = sinks
+        self._outputs = outputs
+        self._output_errors: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+        self._is_repeatable = is_repeatable
         self._header = header
         self._clock = clock or Clock()
         self._answers = StoredAnswers(backend, store)
@@ -92,7 +97,7 @@ class Run:
         self.report = RunReport()
         self._n_whole_frames, self._video_s = 0, 0.0
 
-    def __iter__(self) -> Iterator[Outcome]:
+    def __iter__(self) -> Generator[Outcome, None, None]:
         """Yield segment scores as soon as they are known, then each video's timelines and events.
 
         Whatever ends the run, the sinks get all that was computed. A live video's timelines come in pieces.
@@ -101,8 +106,7 @@ class Run:
             ``max_unreadable`` allows.
         :raises OutputError: when a result file cannot be written.
         """
-        for sink in self._sinks:
-            sink.begin(self._header)
+        self._outputs.begin(self._header)
         start_s = time.perf_counter()
         try:
             with LookAhead(
@@ -115,6 +119,15 @@ class Run:
                     for chunk in split_into_chunks(planned, self._settings.lookahead_bytes // 4):
                         yield from self._score(chunk)
                         yield from self._track(self._reasons.ask(self._answer_timed))
+        except GeneratorExit:
+            self._outputs.cut_short()
+            raise
+        except BackendError:
+            if self._is_repeatable:
+                self._trackers.clear()
+                if self._reasons:
+                    self._reasons.clear()
+            raise
         finally:
             self._fill_in_report(time.perf_counter() - start_s)
             self._finish_early()
@@ -153,7 +166,8 @@ class Run:
                 self.report.notices += item.notices
                 if tracker := self._trackers.pop(item.video.id, None):
                     yield from self._emit(tracker.finish())
-                    self._write_notices((*item.notices, *problems))
+                    with self._output_errors:
+                        self._outputs.write_notices((*item.notices, *problems))
                 continue
             tracker = self._trackers.setdefault(item.video.id, Tracker(item.video, self._settings))
             if item.text == self._settings.texts[0]:
@@ -166,31 +180,20 @@ class Run:
 
     def _finish_early(self) -> None:
         """Write the results so far of videos that the run did not finish."""
-        with contextlib.suppress(OutputError):  # the run already ends with this error or with an earlier one
-            for _ in self._track(self._reasons.clear() if self._reasons else []):
+        self._output_errors = contextlib.suppress(Exception)  # the run already ends with one; the other sinks go on
+        for _ in self._track(self._reasons.clear() if self._reasons else []):
+            pass
+        for tracker in self._trackers.values():
+            for _ in self._emit(tracker.finish()):
                 pass
-            for tracker in self._trackers.values():
-                for _ in self._emit(tracker.finish()):
-                    pass
 
     def _emit(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
         """Write each outcome to the sinks, then yield it."""
         for outcome in outcomes:
-            for sink in self._sinks:
-                match outcome:
-                    case SegmentScore():
-                        sink.write_segment(outcome)
-                    case Timeline():
-                        sink.write_timeline(outcome)
-                    case Event():
-                        sink.write_event(outcome)
+            with self._output_errors:
+                self._outputs.write(outcome)
             self.report.n_events += isinstance(outcome, Event)
             yield outcome
-
-    def _write_notices(self, notices: Iterable[Notice]) -> None:
-        for notice in notices:
-            for sink in self._sinks:
-                sink.write_notice(notice)
 
     def _fill_in_report(self, wall_s: float) -> None:
         self.report.n_asked = self._answers.n_asked

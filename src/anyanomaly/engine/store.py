@@ -1,7 +1,7 @@
 """The answer store: a query that a backend has answered, in this run or an earlier one, is not sent to it again.
 
 An SQLite file, keyed by content: SHA-256 over the question, the images' bytes, the sampling (its seed included) and the
-backend's fingerprint. Answers are stored as soon as the backend asks for more, so a killed run loses one batch.
+backend's fingerprint. ``store_file`` opens it, ``store_rows`` reads its rows, ``store_upkeep`` limits its size.
 """
 
 from __future__ import annotations
@@ -10,21 +10,29 @@ import hashlib
 import json
 import logging
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import replace
-from itertools import chain
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from anyanomaly.api.backend import Backend
-from anyanomaly.api.options import Options
-from anyanomaly.errors import BackendError
+from anyanomaly.engine.store_file import open_store_file, translate_errors
+from anyanomaly.engine.store_rows import ROW_FORMAT, checksum, decode_answer, encode_answer
+from anyanomaly.engine.store_upkeep import StoreLimits, trim
+from anyanomaly.errors import InputError
+from anyanomaly.outside_text import storable_text
 from anyanomaly.types import Answer, Query, QueryId
 
 log = logging.getLogger(__name__)
 
+DAY_S = 86_400  # the last use of an answer is recorded once a day
+N_TRIM = 1000  # answers after which the limits are checked: a run on a camera may never end
+TRIM_STEPS, TRIM_STEPS_AT_END = 20, 500  # so that the store shrinks faster than it grows, and a run ends within seconds
+
 
 def query_key(query: Query, fingerprint: str) -> str:
-    """Return the key of a query's answer: equal for equal content, whichever video or segment it is from."""
+    """Return the key of a query's answer: equal for equal content, whichever video or segment it is from.
+
+    Keys are the same in all versions of this program, because stored answers are found by them.
+    """
     sampling = query.sampling
     head = {
         "fingerprint": fingerprint,
@@ -33,9 +41,9 @@ def query_key(query: Query, fingerprint: str) -> str:
         "text_first": query.text_first,
         "sampling": [
             sampling.max_tokens,
-            sampling.temperature,
-            sampling.top_p,
-            sampling.repetition_penalty,
+            float(sampling.temperature),  # 0 and 0.0 are one temperature
+            float(sampling.top_p),
+            float(sampling.repetition_penalty),
             sampling.seed,
             sampling.choices,
         ],
@@ -48,151 +56,127 @@ def query_key(query: Query, fingerprint: str) -> str:
 
 
 class AnswerStore:
-    """Answers on disk. When the store fails (disk full, folder not writable), it warns once and stores nothing more."""
+    """Answers on disk. No fault of the file ends a run: it costs one warning.
 
-    def __init__(self, path: Path) -> None:
+    An answer that cannot be read is asked again and replaced. A file that cannot be read is not used, and one that
+    cannot be written (disk full, another process has locked it) is only read.
+    """
+
+    def __init__(self, path: Path, limits: StoreLimits | None = None) -> None:
+        """:param limits: of size and age; None: no limits."""
         self._path = path
+        self._limits = limits or StoreLimits()
         self._connection: sqlite3.Connection | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._is_writable = True
+        self._has_warned = False
+        self._n_unreadable = 0
+        self._n_put = 0
+        self._used: list[str] = []  # keys of answers whose last use is to be recorded
 
     def open(self) -> None:
         """Open or create the file; several runs may share it."""
+        self._reset()
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self._path, timeout=30)
-            self._connection.execute("PRAGMA journal_mode=WAL")  # readers and a writer at once; safe under kill -9
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL) WITHOUT ROWID"
-            )
-        except (OSError, sqlite3.Error) as error:
-            self._give_up(error)
+            self._connection = open_store_file(self._path)
+        except InputError as error:
+            self._warn(f"{error} This run asks every question.")
 
     def get(self, key: str, query_id: QueryId) -> Answer | None:
         """Return the answer stored under ``key``, as an answer to ``query_id``; None when there is none."""
         if self._connection is None:
             return None
         try:
-            row = self._connection.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
-        except sqlite3.Error as error:
-            self._give_up(error)
+            with translate_errors(self._path):
+                answer = self._read(self._connection, key, query_id)
+        except InputError as error:
+            self._warn(f"{error} The rest of this run asks every question.")
+            self._close_file()
             return None
-        return Answer(id=query_id, **json.loads(row[0])) if row else None
+        if len(self._used) >= N_TRIM:
+            self._record_use()
+        return answer
 
-    def put(self, answers: Iterable[tuple[str, Answer]]) -> None:
-        """Store answers, all or none of them."""
-        if self._connection is None:
+    def put(self, answers: Sequence[tuple[str, Answer]], fingerprint: str) -> None:
+        """Store answers under their keys, all or none of them, but not those that could not be read again.
+
+        :param fingerprint: of their backend.
+        """
+        now, backend = int(time.time()), storable_text(fingerprint)
+        rows = [
+            (key, ROW_FORMAT, content.decode(), checksum(key.encode(), content), backend, now, now)
+            for key, answer in answers
+            if (content := encode_answer(answer)) is not None
+        ]
+        if not rows:
             return
-        rows = [(key, json.dumps(_fields(answer))) for key, answer in answers]
-        try:
-            with self._connection:
-                self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
-        except sqlite3.Error as error:
-            self._give_up(error)
+        insert = "INSERT OR REPLACE INTO stored_answers VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
+        self._write(lambda connection: connection.executemany(insert, rows))
+        self._n_put += len(rows)
+        if self._n_put >= N_TRIM:
+            self._n_put = 0
+            self._trim(TRIM_STEPS)
 
     def close(self) -> None:
-        """Close the file."""
+        """Keep the file within its limits, and close it. Warn when it had answers that could not be read."""
+        self._trim(TRIM_STEPS_AT_END)
+        self._close_file()
+        if self._n_unreadable:
+            self._warn(
+                f"The answer store {self._path} has damaged answers ({self._n_unreadable} found). The run asked again. "
+                "Start with an empty store: anyanomaly cache clear."
+            )
+            self._n_unreadable = 0
+
+    def _read(self, connection: sqlite3.Connection, key: str, query_id: QueryId) -> Answer | None:
+        select = "SELECT format, answer, checksum, used_at FROM stored_answers WHERE key = ?"
+        try:
+            row = connection.execute(select, (key,)).fetchone()
+        except sqlite3.DataError:  # larger than MAX_ROW_BYTES
+            self._n_unreadable += 1
+            return None
+        if row is None:
+            return None
+        row_format, content, stored_checksum, used_at = row
+        is_intact = isinstance(content, bytes) and stored_checksum == checksum(key.encode(), content)
+        answer = decode_answer(content, query_id) if row_format == ROW_FORMAT and is_intact else None
+        if answer is None:
+            self._n_unreadable += 1
+        elif not isinstance(used_at, int) or time.time() - used_at > DAY_S:
+            self._used.append(key)
+        return answer
+
+    def _write(self, change: Callable[[sqlite3.Connection], object]) -> None:
+        """Change the file, unless that has failed before."""
+        if self._connection is None or not self._is_writable:
+            return
+        try:
+            with translate_errors(self._path), self._connection:
+                change(self._connection)
+        except InputError as error:
+            self._is_writable = False
+            self._warn(f"{error} The answers of this run are not stored.")
+
+    def _record_use(self) -> None:
+        update = "UPDATE stored_answers SET id = (SELECT max(id) + 1 FROM stored_answers), used_at = ? WHERE key = ?"
+        rows = [(int(time.time()), key) for key in self._used]
+        self._used.clear()
+        if rows:
+            self._write(lambda connection: connection.executemany(update, rows))
+
+    def _trim(self, max_steps: int) -> None:
+        self._record_use()
+        if self._limits != StoreLimits():
+            self._write(lambda connection: trim(connection, self._limits, max_steps))
+
+    def _close_file(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _give_up(self, error: Exception) -> None:
-        log.warning(
-            "The answer store %s cannot be used (%s); the answers of this run are not stored. Set ANYANOMALY_CACHE_DIR "
-            "to a writable folder, or turn the store off with --no-cache.",
-            self._path,
-            error,
-        )
-        self.close()
-
-
-def _fields(answer: Answer) -> dict[str, object]:
-    return {
-        "text": answer.text,
-        "value": answer.value,
-        "logprobs": dict(answer.logprobs) if answer.logprobs is not None else None,
-        "prompt_tokens": answer.prompt_tokens,
-        "output_tokens": answer.output_tokens,
-    }
-
-
-def unknown_answer(answer: Answer) -> BackendError:
-    """Return the error for an answer whose query was not asked, or was answered before."""
-    return BackendError(
-        f"The backend answered a query that does not wait for an answer: {answer.id}. Report this bug to its author."
-    )
-
-
-class StoredAnswers:
-    """Answers a stream of queries from the store, and by the backend where the store has no answer.
-
-    A query equal to one that the backend is answering waits for that answer. ``n_asked`` counts the queries that
-    reached the backend, ``n_reused`` those answered from the store or by an equal query.
-    """
-
-    def __init__(self, backend: Backend[Options], store: AnswerStore | None) -> None:
-        self._backend = backend
-        self._store = store
-        self.n_asked = self.n_reused = 0
-
-    def answer(self, queries: Iterable[Query]) -> Generator[Answer, None, None]:
-        """Yield an answer to every query once, in any order.
-
-        :raises BackendError: when the backend fails or answers an unknown query.
-        """
-        if self._store is None:
-            yield from self._backend.answer(self._count_asked(queries))
-            return
-        store, fingerprint = self._store, self._backend.fingerprint
-        stream = iter(queries)
-        for query in stream:  # answers of an earlier run do not wait for the backend
-            stored = store.get(query_key(query, fingerprint), query.id)
-            if stored is None:
-                yield from self._answer_misses(chain([query], stream), store, fingerprint)
-                return
-            self.n_reused += 1
-            yield stored
-
-    def _answer_misses(self, queries: Iterable[Query], store: AnswerStore, fingerprint: str) -> Iterator[Answer]:
-        ready: list[Answer] = []  # read from the store while the backend took queries
-        keys: dict[QueryId, str] = {}  # in flight
-        waiting: dict[str, list[QueryId]] = {}  # equal queries, per key in flight
-        fresh: list[tuple[str, Answer]] = []  # answered, not yet stored
-
-        def misses() -> Iterator[Query]:
-            for query in queries:
-                # Stored when the backend asks for more, so in whole batches: a run that is killed and started
-                # again then forms the same batches, and gives the same numbers to the last bit.
-                store.put(fresh)
-                fresh.clear()
-                key = query_key(query, fingerprint)
-                if key in waiting:
-                    waiting[key].append(query.id)
-                elif stored := store.get(key, query.id):
-                    self.n_reused += 1
-                    ready.append(stored)
-                else:
-                    self.n_asked += 1
-                    keys[query.id] = key
-                    waiting[key] = []
-                    yield query
-
-        try:
-            for answer in self._backend.answer(misses()):
-                key = keys.pop(answer.id, None)
-                if key is None:
-                    raise unknown_answer(answer)
-                fresh.append((key, answer))
-                yield answer
-                for equal_id in waiting.pop(key):
-                    self.n_reused += 1
-                    yield replace(answer, id=equal_id)
-                yield from ready
-                ready.clear()
-            yield from ready
-        finally:
-            store.put(fresh)
-
-    def _count_asked(self, queries: Iterable[Query]) -> Iterator[Query]:
-        for query in queries:
-            self.n_asked += 1
-            yield query
+    def _warn(self, message: str) -> None:
+        if not self._has_warned:  # once per run
+            self._has_warned = True
+            log.warning("%s", message)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 from anyanomaly.api.dataset import Dataset, Survey
 from anyanomaly.api.options import Options
 from anyanomaly.assemble.pipeline import Pipeline
-from anyanomaly.config.model import RunConfig, RunOptions
+from anyanomaly.config.model import RunConfig, RunOptions, check_texts
 from anyanomaly.engine.plan import Source
 from anyanomaly.engine.run import Outcome, RunReport
 from anyanomaly.errors import BackendError, DatasetError, UsageError
@@ -17,7 +17,7 @@ from anyanomaly.evaluation.alignment import select_classes, texts_of
 from anyanomaly.evaluation.result import AnswerCounts, DatasetSelection
 from anyanomaly.evaluation.scores import ScoredRun, ScoreTable
 from anyanomaly.registry import Registry
-from anyanomaly.types import LabelledVideo, SegmentScore, Timeline
+from anyanomaly.types import LabelledVideo, Notice, SegmentScore, Timeline
 
 MAX_FAILURES = 2
 """After failures at this many videos in a row, the backend is taken to be broken, and the run fails."""
@@ -71,6 +71,7 @@ class DatasetRun:
             duplicate = next(uri for uri in uris if uris.count(uri) > 1)
             raise DatasetError(f"Two videos of the dataset are the same file: {duplicate}.")
         all_texts = tuple(dict.fromkeys(text for texts in self._texts.values() for text in texts))
+        check_texts(all_texts)
         config = config.model_copy(update={"texts": all_texts, "videos": uris})
         self.pipeline = Pipeline(config, registry, ids={video.uri: video.id for video in selected})
         self._header: dict[str, Any] = {}
@@ -92,7 +93,7 @@ class DatasetRun:
         notes = tuple(dict.fromkeys(self._notes))
         return ScoredRun(self._header, self._table, notes, tuple(self._problems), answers)
 
-    def run(self) -> Iterator[Outcome]:
+    def run(self) -> Generator[Outcome, None, None]:
         """Yield the outcomes of the run, videos of the same texts together.
 
         :raises BackendError: when the backend fails at several videos in a row.
@@ -120,7 +121,7 @@ class DatasetRun:
             batch = remaining[:1] if one_by_one else remaining
             finished: set[str] = set()
             try:
-                for outcome in self.pipeline.run(batch, settings):
+                for outcome in self.pipeline.run(batch, settings, is_repeatable=True):
                     if isinstance(outcome, SegmentScore):
                         self._table.add_score(outcome)
                     elif isinstance(outcome, Timeline):
@@ -134,7 +135,9 @@ class DatasetRun:
                     if n_failures == MAX_FAILURES:
                         raise
                     (failed,) = (video.id for _, video in batch)
-                    self._problems.append(f"Video '{failed}' is skipped: {error}")
+                    problem = f"Video '{failed}' is skipped: {error}"
+                    self._problems.append(problem)
+                    self.pipeline.outputs.write_notices([Notice(failed, problem)])
                     self._table.remove(failed)
                     finished = {failed}
                 one_by_one = True

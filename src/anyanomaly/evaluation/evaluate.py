@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -69,8 +70,9 @@ def evaluate(
         return measure(scored_run, survey, selection, registry, protocols=protocols, baseline=baseline)
     start = time.perf_counter()
     dataset_run = DatasetRun(config_from_tables(tables), registry, survey.videos, selection.classes)
-    for _ in dataset_run.run():
-        pass
+    with contextlib.closing(dataset_run.run()) as outcomes:  # an interruption ends the results in order
+        for _ in outcomes:
+            pass
     dataset_run.check_readable()
     result = measure(dataset_run.scored_run, survey, selection, registry, protocols=protocols, baseline=baseline)
     return replace(result, seconds=round(time.perf_counter() - start, 1))

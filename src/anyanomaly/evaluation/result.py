@@ -16,6 +16,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 from anyanomaly.errors import InputError
 from anyanomaly.metrics.resampling import Interval
 
+FORMAT = 1
+"""Version of the JSON; it grows when a key is removed or changes its meaning, not when one is added."""
+
 Fraction: TypeAlias = float
 """0 to 1."""
 
@@ -186,7 +189,7 @@ class EvaluationResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the JSON file: dicts, lists, strings and finite numbers."""
-        content: dict[str, Any] = _ADAPTER.dump_python(self, mode="json", by_alias=True)
+        content: dict[str, Any] = {"format": FORMAT, **_ADAPTER.dump_python(self, mode="json", by_alias=True)}
         for key in ("answers", "seconds", "against"):
             if content[key] is None:
                 del content[key]
@@ -205,6 +208,8 @@ class EvaluationResult:
         :raises InputError: when it is not the result of an evaluation, with the key that is wrong.
         """
         try:
+            if (version := content.get("format", FORMAT)) != FORMAT:
+                raise InputError(f"This evaluation has format {version}, not {FORMAT}. Install a newer anyanomaly.")
             protocols = {
                 name: {
                     "mean": protocol.get("mean"),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,12 @@ from typing import Any
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import InputError, UsageError
 from anyanomaly.evaluation.result import AnswerCounts
+from anyanomaly.results.json_lines import read_records, read_run
+from anyanomaly.results.records import EndRecord, RunRecord, SegmentRecord
 from anyanomaly.types import SegmentScore
+
+MAX_FRAMES = 10_000_000
+"""Of a labelled video, more than four days: a damaged file must not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +88,37 @@ def read_scores(paths: Iterable[str]) -> ScoredRun:
     first_path = ""
     table = ScoreTable()
     for path in paths:
-        for number, line in _read_lines(path):
-            try:
-                line_type = line["type"]
-                if line_type == "run":
-                    if not header:
-                        header, first_path = {**line, "config": dict(line["config"])}, path
-                        _check_settings(header["config"], path)
-                    elif _settings(line["config"]) != _settings(header["config"]):
-                        notes.append(f"{path} has other settings than {first_path}, whose settings are used.")
-                elif line_type == "segment":
-                    table.add(line["video"], line["text"], _parse_segment(line))
-            except (KeyError, TypeError, AttributeError, ValueError) as error:
-                raise InputError(
-                    f"Line {number} of {path} is not a result of a run ({error!r}); give a file that "
-                    f"`run -o FILE.jsonl` wrote."
-                ) from error
-        if not header:
-            raise InputError(f"{path} does not describe its run; give a file that `run -o FILE.jsonl` wrote.")
+        end: EndRecord | None = None
+        version: int | None = None
+        for number, record in enumerate(read_records(Path(path)), start=1):
+            if isinstance(record, RunRecord):
+                version = record.format
+                if not header:
+                    header, first_path = record.header, path
+                    _check_settings(record.config, path)
+                elif _settings(record.config) != _settings(header["config"]):
+                    notes.append(f"{path} has other settings than {first_path}, whose settings are used.")
+            elif isinstance(record, SegmentRecord):
+                if record.stop > MAX_FRAMES:
+                    raise InputError(
+                        f"Line {number} of {path} has frame {record.stop}; a labelled video has at most {MAX_FRAMES}. "
+                        f"Make the scores again."
+                    )
+                table.add(record.video, record.text, _to_row(record))
+            elif isinstance(record, EndRecord):
+                end = record
+        if version is not None and (end is None or end.status != "complete"):
+            state = "has no end, because its run was killed or is still writing" if end is None else f"is {end.status}"
+            notes.append(f"{path} {state}; its scores so far are measured.")
     return ScoredRun(header, table, tuple(notes))
 
 
 def read_config(path: str) -> Mapping[str, Any]:
     """Return the settings in the header of a result file, as tables of a config file; empty when it is unreadable."""
     try:
-        config = dict(next(_read_lines(path))[1]["config"])
+        config = read_run(Path(path)).config
         _check_settings(config, path)
-    except (InputError, KeyError, TypeError, ValueError, StopIteration):
+    except InputError:
         return {}
     return config
 
@@ -128,25 +136,6 @@ def _check_settings(config: Mapping[str, Any], path: str) -> None:
         raise InputError(f"Cannot read the settings of the run in {path}: {error} Make the scores again.") from error
 
 
-def _read_lines(path: str) -> Iterator[tuple[int, Any]]:
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                yield number, json.loads(line)
-    except OSError as error:
-        raise InputError(f"Cannot read the results {path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(
-            f"{path} has a line that is not JSON ({error}); give a .jsonl file that `anyanomaly run` wrote."
-        ) from error
-
-
-def _parse_segment(line: Mapping[str, Any]) -> SegmentRow:
-    scores = {
-        context: math.nan if entry["value"] is None else float(entry["value"])
-        for context, entry in line["scores"].items()
-    }
-    start, stop = int(line["start"]), int(line["stop"])
-    if not 0 <= start < stop or any(map(math.isinf, scores.values())):
-        raise ValueError(f"frames {start} to {stop}, scores {scores}")
-    return SegmentRow(start, stop, float(line["start_s"]), float(line["stop_s"]), scores)
+def _to_row(record: SegmentRecord) -> SegmentRow:
+    scores = {name: math.nan if score.value is None else score.value for name, score in record.scores.items()}
+    return SegmentRow(record.start, record.stop, record.start_s, record.stop_s, scores)

@@ -4,6 +4,7 @@
 
     options    HubModelOptions, PixelOptions, Device, Precision     options shared by backends
     hub        folder_or_hub_id, hub_file, local_path, hub_downloads names of weights: folder, file or hub
+    templates  render_chat, check_chat                              chat templates of models, with bounds
     prompts    chat_messages, full_prompt, check_special_tokens     queries to conversations
     batches    answer_in_groups                                     queries that share their sampling
     seeds      sampling_seed                                        one seed per query
@@ -14,6 +15,7 @@
 """
 
 from anyanomaly.kit.batches import answer_in_groups
+from anyanomaly.kit.chat_templates import check_chat, render_chat
 from anyanomaly.kit.choices import WIDER_PRECISION, ChoiceEncoder, answer_logprobs
 from anyanomaly.kit.digests import (
     file_digest,
@@ -75,6 +77,7 @@ __all__ = [
     "answer_in_groups",
     "answer_logprobs",
     "chat_messages",
+    "check_chat",
     "check_scoring",
     "check_special_tokens",
     "download_error",
@@ -93,6 +96,7 @@ __all__ = [
     "no_area_error",
     "own_code_error",
     "release",
+    "render_chat",
     "require_loaded",
     "require_model",
     "sampled_digest",

@@ -38,7 +38,7 @@ def translate_exceptions(translate: Callable[[Exception], AnyAnomalyError]) -> I
 
 def first_line(error: BaseException) -> str:
     """Return the first line of an exception's message that is not empty; its type's name when all are."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return next((line.strip() for line in str(error).split("\n") if line.strip()), type(error).__name__)
 
 
 def download_error(model: str, error: BaseException, local: str = "folder") -> MissingRequirement:

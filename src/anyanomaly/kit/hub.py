@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from anyanomaly.api import Download
 from anyanomaly.errors import MissingRequirement, UsageError
+from anyanomaly.outside_text import storable_text
 
 EXAMPLE = "Qwen/Qwen2.5-VL-3B-Instruct"
 _FILE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+):(?P<file>.+)", re.ASCII)
@@ -30,7 +31,8 @@ def local_path(name: str, *, is_name: bool) -> Path | None:
     """Return the file or folder that an option's value names, ``~`` expanded; None: there is none.
 
     :param is_name: whether the value also names something else, for example a model on the hub.
-    :raises UsageError: when it names both: a file that lies in the current folder must not stand in for the model.
+    :raises UsageError: when it names both: a file that lies in the current folder must not stand in for the model; and
+        when the name is not UTF-8, which the libraries that load weights cannot open.
     """
     path = Path(name).expanduser()
     if not os.path.exists(path):  # False, not an error, for a name that is no path
@@ -40,6 +42,8 @@ def local_path(name: str, *, is_name: bool) -> Path | None:
             f"'{name}' is the name of a model, and there is a file or folder of this name here. Write ./{name} for "
             f"the one that is here; for the model, rename it or work in another folder."
         )
+    if storable_text(name) != name:
+        raise UsageError(f"Weights cannot be loaded from {name}, because the name is not UTF-8. Rename it.")
     return path
 
 

@@ -42,10 +42,10 @@ class PixelOptions(Options):
     """Limits of an image's area, for models that size images by their area (Qwen-VL, GLM-4.xV, Gemma 4)."""
 
     min_pixels: int | None = Field(
-        None, ge=1, description="enlarge images below this many pixels (models that size images by area)"
+        None, ge=1, le=2**26, description="enlarge images below this many pixels (models that size images by area)"
     )
     max_pixels: int | None = Field(
-        None, ge=1, description="shrink images above this many pixels (models that size images by area)"
+        None, ge=1, le=2**26, description="shrink images above this many pixels (models that size images by area)"
     )
 
     @model_validator(mode="after")

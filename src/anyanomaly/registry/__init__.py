@@ -9,29 +9,42 @@ from __future__ import annotations
 import importlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from difflib import get_close_matches
-from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyanomaly.errors import (
+    ROLE_ERRORS,
     AnyAnomalyError,
     MissingRequirement,
     PluginConflict,
+    PluginError,
     PluginLoadError,
     UnknownComponent,
     UsageError,
 )
+from anyanomaly.guard.failures import TRACEBACK_ADVICE, Origin, own_frames
+from anyanomaly.guard.slow_calls import reported
 from anyanomaly.install import install_command
 from anyanomaly.registry.known import FIRST_PARTY_PACKAGES
-from anyanomaly.registry.loading import Plugin, Problem, call_hook, load_plugins, why_disabled
+from anyanomaly.registry.loading import (
+    Plugin,
+    Problem,
+    call_hook,
+    call_with_timeout,
+    load_plugins,
+    why_disabled,
+)
+from anyanomaly.registry.requirements import installed_versions, missing_requirement
+from anyanomaly.registry.spec_checks import Fault
 from anyanomaly.specs import ROLES, ComponentSpec, ReaderSpec, SinkSpec
 
 if TYPE_CHECKING:
     from anyanomaly.api.component import Component
     from anyanomaly.api.options import Options
+
+OPTIONS_TIMEOUT_S = 10.0
+"""Timeout in seconds of the import of an options model, which ``--help`` needs; it imports pydantic and little else."""
 
 __all__ = ["Problem", "Registry", "load", "missing_requirement"]
 
@@ -107,9 +120,10 @@ class Registry:
     def options_model(self, spec: ComponentSpec) -> type[Options]:
         """Import and return a component's options model.
 
-        :raises PluginLoadError: when it cannot be imported.
+        :raises PluginLoadError: when it cannot be imported in time, or is not a subclass of ``anyanomaly.api.Options``.
         """
-        model: type[Options] = self._import(spec, spec.options or "anyanomaly.api.options:Options")
+        target = spec.options or "anyanomaly.api.options:Options"
+        model: type[Options] = self._import(spec, target, "anyanomaly.api.options:Options", OPTIONS_TIMEOUT_S)
         return model
 
     def check_options(self, spec: ComponentSpec, options: Mapping[str, Any]) -> Options:
@@ -118,26 +132,28 @@ class Registry:
         :param options: a user's values by option name.
         :raises PluginLoadError: when its options model cannot be imported.
         :raises InvalidOption: when an option does not exist or its value is not allowed.
+        :raises PluginError: when the options model fails in another way.
         """
-        return self.options_model(spec).validate_values(options, f"{spec.role.capitalize()} '{spec.name}'")
+        model = self.options_model(spec)
+        owner = f"{spec.role.capitalize()} '{spec.name}'"
+        return self._origin(spec, PluginError).call("its options", lambda: model.validate_values(options, owner))
 
     def create(self, spec: ComponentSpec, options: Options | Mapping[str, Any]) -> Component[Options]:
         """Import a component's class and construct it; its ``load`` is not called.
+
+        Whatever the component raises or returns wrongly from now on is the error of its role (``errors.ROLE_ERRORS``).
 
         :param options: validated, or a user's values by option name.
         :raises PluginLoadError: when the class cannot be imported, or is not a subclass of its role's base class.
         :raises InvalidOption: when an option does not exist or its value is not allowed.
         """
+        from anyanomaly.guard.component import create_guarded
+
         checked = self.check_options(spec, options) if isinstance(options, Mapping) else options
-        target = self._import(spec, spec.target)
-        base = _base_class(spec.role)
-        if not (isinstance(target, type) and issubclass(target, base)):
-            raise PluginLoadError(
-                f"{spec.role.capitalize()} '{spec.name}' of {self.provider(spec)} cannot be used: "
-                f"{spec.target} is not a subclass of anyanomaly.api.{base.__name__}."
-            )
-        component: Component[Options] = target(checked)
-        return component
+        base = next(entry.base for entry in ROLES if entry.name == spec.role)
+        target = self._import(spec, spec.target, f"anyanomaly.api:{base}")
+        base_class = getattr(importlib.import_module("anyanomaly.api"), base)
+        return create_guarded(target, base_class, spec, checked, self._origin(spec))
 
     def reader_for(self, uri: str) -> ReaderSpec:
         """Return the reader for a scheme or suffix; else ``images`` for a folder or pattern, ``video`` for a file.
@@ -191,10 +207,10 @@ class Registry:
         from anyanomaly import __version__
 
         plugins = dict(plugin.distribution.split(" ") for plugin in self._plugins if plugin.distribution)
-        requirements = _installed_versions(text for spec in specs for text in spec.requires)
+        requirements = installed_versions(text for spec in specs for text in spec.requires)
         return {"anyanomaly": __version__, **dict(sorted((requirements | plugins).items()))}
 
-    def register_commands(self, new_app: Callable[[], Any]) -> list[Any]:
+    def register_commands(self, new_app: Callable[[], Any]) -> list[tuple[Origin, Any]]:
         """Return one application per plugin that adds commands; a plugin that fails goes into ``problems``.
 
         :param new_app: makes an empty application.
@@ -209,23 +225,53 @@ class Registry:
             except PluginLoadError as error:
                 self.problems.append(Problem(plugin.name, f"{error} Its commands are disabled."))
             else:
-                apps.append(app)
+                apps.append((Origin(f"Plugin '{plugin.name}'", _module_name(plugin), PluginError), app))
         return apps
+
+    def plugin_failure(self, error: BaseException) -> AnyAnomalyError | None:
+        """Return the error for an exception that code of a plugin raised, wherever it was called; None: it was not."""
+        for plugin in self._plugins[1:]:  # the first is the built-in one
+            modules = {_module_name(plugin), *(spec.target.partition(":")[0] for spec in plugin.specs)}
+            for module in sorted(modules):
+                if own_frames(error, module):
+                    return Origin(f"Plugin '{plugin.name}'", module, PluginError).failure(error, "its code")
+        return None
 
     def _plugin_of(self, spec: ComponentSpec) -> Plugin:
         return next(plugin for plugin in self._plugins if any(offer is spec for offer in plugin.specs))
 
-    def _import(self, spec: ComponentSpec, target: str) -> Any:
-        module, _, name = target.partition(":")
+    def _origin(self, spec: ComponentSpec, error: type[AnyAnomalyError] | None = None) -> Origin:
+        label = f"{spec.role.capitalize()} '{spec.name}' of {self.provider(spec)}"
+        passes = (BrokenPipeError,) if spec.role == "sink" else ()  # nobody reads what it writes to standard output
+        return Origin(label, spec.target.partition(":")[0], error or ROLE_ERRORS[spec.role], passes)
+
+    def _import(self, spec: ComponentSpec, target: str, base: str, timeout_s: float | None = None) -> Any:
+        """Import and return a class of a component, which must be a subclass of ``base``, another "module:Class".
+
+        :raises PluginLoadError: when it cannot be imported, within ``timeout_s`` seconds if given, or is none.
+        """
+        origin = self._origin(spec, PluginLoadError)
+        module_name, _, name = target.partition(":")
+
+        def load() -> Any:
+            return getattr(importlib.import_module(module_name), name)
+
+        step = f"the import of {target}"
         try:
-            return getattr(importlib.import_module(module), name)
-        except AnyAnomalyError:
-            raise
-        except Exception as error:
-            raise PluginLoadError(
-                f"{spec.role.capitalize()} '{spec.name}' of {self.provider(spec)} cannot be imported: "
-                f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else target}"
-            ) from error
+            with reported(origin.label, "import"):
+                imported = call_with_timeout(load, timeout_s) if timeout_s else origin.call(step, load)
+        except Fault as fault:
+            raise PluginLoadError(f"{origin.label} failed in {step}: {fault} {TRACEBACK_ADVICE}") from fault
+        base_module, _, base_name = base.partition(":")
+        base_class = getattr(importlib.import_module(base_module), base_name)
+        if not (isinstance(imported, type) and issubclass(imported, base_class)):
+            public_name = f"anyanomaly.api.{base_name}"
+            raise PluginLoadError(f"{origin.label} cannot be used: {target} is not a subclass of {public_name}.")
+        return imported
+
+
+def _module_name(plugin: Plugin) -> str:
+    return str(getattr(plugin.module, "__name__", plugin.name))
 
 
 def _describe_conflict(role: str, name: str, plugins: Sequence[Plugin]) -> str:
@@ -237,56 +283,3 @@ def _describe_conflict(role: str, name: str, plugins: Sequence[Plugin]) -> str:
     else:
         advice = "Rename the component in one of them."
     return f"Plugins {plugin_names} both offer the {role} '{name}'. {advice}"
-
-
-def _base_class(role: str) -> type[Component[Options]]:
-    """Import and return the class that a role's components subclass."""
-    class_name = next(entry.base for entry in ROLES if entry.name == role)
-    base: type[Component[Options]] = getattr(importlib.import_module("anyanomaly.api"), class_name)
-    return base
-
-
-def _version(name: str) -> str:
-    """Return the version of an installed distribution.
-
-    Reads the header of the metadata itself: the parser of ``importlib.metadata`` parses whole READMEs, which is slow.
-
-    :raises PackageNotFoundError: when it is not installed.
-    """
-    package = distribution(name)
-    before, _, after = (package.read_text("METADATA") or "").partition("\nVersion:")
-    return after.partition("\n")[0].strip() if before and "\n\n" not in before else package.version
-
-
-def _installed_versions(requirements: Iterable[str]) -> dict[str, str]:
-    """Return the versions of the installed distributions among requirements, alternatives included."""
-    from packaging.requirements import Requirement
-
-    names = {Requirement(text).name for requirement in requirements for text in requirement.split(" | ")}
-    versions = {}
-    for name in names:
-        with suppress(PackageNotFoundError):
-            versions[name] = _version(name)
-    return versions
-
-
-@cache  # reading metadata takes most of the time of `anyanomaly plugins`, and many components require the same
-def missing_requirement(text: str) -> str:
-    """Return a phrase for messages when a PEP 508 requirement is not fulfilled; empty when it is.
-
-    :param text: one requirement, or alternatives with " | " between them, of which one is enough.
-    """
-    from packaging.requirements import Requirement
-
-    unsuitable = []
-    for requirement in map(Requirement, text.split(" | ")):
-        if requirement.marker and not requirement.marker.evaluate():
-            return ""
-        try:
-            version = _version(requirement.name)
-        except PackageNotFoundError:
-            continue
-        if requirement.specifier.contains(version, prereleases=True):
-            return ""
-        unsuitable.append(f"{requirement}, found {version}")
-    return " and ".join(unsuitable) or text.replace(" | ", " or ")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
+import logging
 import os
-import re
 import sys
 import threading
 import time
@@ -14,13 +15,19 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 
 from anyanomaly import hookspecs
-from anyanomaly.errors import PluginLoadError
-from anyanomaly.specs import ROLES, ComponentSpec, Role
+from anyanomaly.errors import AnyAnomalyError, PluginLoadError
+from anyanomaly.guard.failures import describe
+from anyanomaly.registry.spec_checks import Fault, read_specs
+from anyanomaly.specs import ROLES, ComponentSpec
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 GROUP = "anyanomaly"
 LOAD_TIMEOUT_S = 2.0
@@ -29,7 +36,6 @@ that the thread waits for a CPU does not count, so that plugins do not time out 
 
 _PLUGIN_FILE_ATTRIBUTE = "__anyanomaly_plugin_file__"
 """Set on modules that were imported from a plugin file, which may be replaced by another plugin file."""
-_KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +56,6 @@ class Plugin:
     specs: list[ComponentSpec] = field(default_factory=list)
 
 
-class _Fault(Exception):
-    """A plugin failed; the message is a part of a sentence for the user."""
-
-
 def load_plugins(sources: Iterable[str]) -> tuple[pluggy.PluginManager, list[Plugin], list[Problem]]:
     """Load the built-in components, the installed plugins, and ``sources``: files or modules.
 
@@ -68,18 +70,18 @@ def load_plugins(sources: Iterable[str]) -> tuple[pluggy.PluginManager, list[Plu
     builtin = importlib.import_module("anyanomaly.builtin")
     plugins.append(_register(manager, Plugin("builtin", builtin), problems))
     disabled = _disabled_plugins()
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
         if point.name in disabled:
             continue
         try:
-            plugin = Plugin(point.name, _call_with_timeout(point.load), _distribution(point))
+            plugin = Plugin(point.name, call_with_timeout(point.load), _distribution(point))
             plugins.append(_register(manager, plugin, problems))
-        except _Fault as fault:
+        except (Fault, AnyAnomalyError) as fault:
             problems.append(Problem(point.name, f"Plugin '{point.name}' is disabled: {fault}"))
     for source in sources:
         try:
             plugins.append(_register(manager, Plugin(Path(source).stem, _import_source(source)), problems))
-        except _Fault as fault:
+        except (Fault, AnyAnomalyError) as fault:
             raise PluginLoadError(f"Cannot load the plugin {source}: {fault}") from fault
     return manager, plugins, problems
 
@@ -98,58 +100,53 @@ def _disabled_plugins() -> set[str]:
     return set(os.environ.get("ANYANOMALY_DISABLE_PLUGINS", "").replace(" ", "").split(","))
 
 
-def call_hook(manager: pluggy.PluginManager, plugin: Plugin, hook: str, **arguments: Any) -> list[Any]:
-    """Call one hook of one plugin and return its results.
+def call_hook(
+    manager: pluggy.PluginManager,
+    plugin: Plugin,
+    hook: str,
+    read: Callable[[Any], list[ComponentSpec]] | None = None,
+    **arguments: Any,
+) -> list[ComponentSpec]:
+    """Call one hook of one plugin, and return what ``read`` makes of its results. The time limit holds for both.
 
-    :raises PluginLoadError: when the hook raises or times out.
+    :raises PluginLoadError: when the hook raises or times out, or ``read`` refuses a result.
     """
     other_modules = [module for _, module in manager.list_name_plugin() if module is not plugin.module]
     caller = manager.subset_hook_caller(hook, remove_plugins=other_modules)
+
+    def call() -> list[ComponentSpec]:
+        results: list[Any] = caller(**arguments)
+        if read is None:
+            return []
+        n_missing = len(caller.get_hookimpls()) - len(results)
+        return [spec for result in [*results, *[None] * n_missing] for spec in read(result)]  # pluggy drops None
+
     try:
-        results: list[Any] = _call_with_timeout(lambda: caller(**arguments))
-    except _Fault as fault:
+        return call_with_timeout(call)
+    except (Fault, AnyAnomalyError) as fault:
         raise PluginLoadError(f"Plugin '{plugin.name}': its hook {hook} failed: {fault}") from fault
-    return results
 
 
 def _register(manager: pluggy.PluginManager, plugin: Plugin, problems: list[Problem]) -> Plugin:
     """Register a plugin, collect its specs and return it. A hook that fails loses only the components of its role.
 
-    :raises _Fault: when the plugin cannot be registered.
+    :raises Fault: when the plugin cannot be registered.
     """
     try:
         manager.register(plugin.module, name=plugin.name)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        manager.unregister(plugin.module)
-        raise _Fault(_unknown_hook(plugin.module) or str(error).split("\n")[0]) from error
+        if manager.is_registered(plugin.module):
+            manager.unregister(plugin.module)
+        raise Fault(_unknown_hook(plugin.module) or str(error).split("\n")[0]) from error
     except ValueError as error:
-        raise _Fault(f"another plugin has its name ({error})") from error
+        raise Fault(f"another plugin has its name ({error})") from error
     for role in ROLES:
         try:
-            for specs in call_hook(manager, plugin, role.hook):
-                plugin.specs.extend(_check_specs(specs, role))
-        except (PluginLoadError, _Fault) as fault:
-            sentence = str(fault) if isinstance(fault, PluginLoadError) else f"Plugin '{plugin.name}': {fault}"
-            problems.append(Problem(plugin.name, f"{sentence} Its {role.name}s are disabled."))
+            plugin.specs += call_hook(manager, plugin, role.hook, functools.partial(read_specs, role))
+        except PluginLoadError as error:
+            problems.append(Problem(plugin.name, f"{error} Its {role.name}s are disabled."))
     return plugin
-
-
-def _check_specs(specs: object, role: Role) -> list[ComponentSpec]:
-    """Return the specs that a hook of ``role`` returned.
-
-    :raises _Fault: when they are not specs of that role.
-    """
-    if not isinstance(specs, Iterable):
-        raise _Fault(f"{role.hook} returned {type(specs).__name__}, not a list of {role.spec.__name__}.")
-    checked = []
-    for spec in specs:
-        if not isinstance(spec, role.spec):
-            raise _Fault(f"{role.hook} returned a {type(spec).__name__}, not a {role.spec.__name__}.")
-        if not _KEBAB.fullmatch(spec.name):
-            raise _Fault(f"the {role.name} name {spec.name!r} is not in kebab-case (lower-case-with-dashes).")
-        checked.append(spec)
-    return checked
 
 
 def _unknown_hook(module: object) -> str:
@@ -159,12 +156,15 @@ def _unknown_hook(module: object) -> str:
     return f"unknown hook '{unknown[0]}'; check its spelling, or upgrade anyanomaly." if unknown else ""
 
 
-def _call_with_timeout(function: Callable[[], Any]) -> Any:
+def call_with_timeout(function: Callable[[], T], timeout_s: float | None = None) -> T:
     """Call ``function`` on a thread and return its result, so that a plugin that hangs does not hang the program.
 
-    :raises _Fault: when it raises or times out. A thread that times out continues until the process ends.
+    :param timeout_s: None: `LOAD_TIMEOUT_S`.
+    :raises AnyAnomalyError: as ``function``. :raises Fault: when it raises something else, or times out; its thread is
+        then asked to end, which native code does not hear.
     """
-    results: list[Any] = []
+    limit_s = LOAD_TIMEOUT_S if timeout_s is None else timeout_s
+    results: list[T] = []
     errors: list[BaseException] = []
 
     def target() -> None:
@@ -173,18 +173,27 @@ def _call_with_timeout(function: Callable[[], Any]) -> Any:
         except BaseException as error:  # a plugin that calls sys.exit at import must not end the program
             errors.append(error)
 
-    thread = threading.Thread(target=target, daemon=True)
+    thread = threading.Thread(target=target, name="anyanomaly-plugin", daemon=True)
     start = time.monotonic()
     thread.start()
-    while thread.is_alive() and (remaining := LOAD_TIMEOUT_S + _cpu_wait_s(thread) - (time.monotonic() - start)) > 0:
+    while thread.is_alive() and (remaining := limit_s + _cpu_wait_s(thread) - (time.monotonic() - start)) > 0:
         thread.join(remaining)
     if thread.is_alive():
-        raise _Fault(
-            f"loading timed out after {LOAD_TIMEOUT_S:g} s; move slow imports and work out of the entry module."
-        )
+        _ask_to_end(thread)
+        raise Fault(f"loading timed out after {limit_s:g} s; move slow imports and work out of the entry module.")
+    if errors and isinstance(errors[0], AnyAnomalyError):
+        raise errors[0]
     if errors:
-        raise _Fault(_describe_error(errors[0])) from errors[0]
+        log.info("A plugin failed:", exc_info=errors[0])
+        raise Fault(describe(errors[0])) from errors[0]
     return results[0]
+
+
+def _ask_to_end(thread: threading.Thread) -> None:
+    """Raise an exception in a thread, so that a loop without end does not take memory and time from the run."""
+    import ctypes
+
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
 
 
 def _cpu_wait_s(thread: threading.Thread) -> float:
@@ -195,36 +204,28 @@ def _cpu_wait_s(thread: threading.Thread) -> float:
         return 0.0
 
 
-def _describe_error(error: BaseException) -> str:
-    """Return an exception as one line for the user."""
-    if isinstance(error, SyntaxError):
-        return f"{error.msg} in {error.filename}, line {error.lineno}."
-    message = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {message}." if message else f"{type(error).__name__}."
-
-
 def _import_source(source: str) -> ModuleType:
     """Import a plugin that the user names: a module, or a file as a module with the file's name.
 
-    :raises _Fault: when it cannot be imported.
+    :raises Fault: when it cannot be imported.
     """
     path = Path(source)
     if path.suffix != ".py":
-        return _call_with_timeout(lambda: importlib.import_module(source))  # type: ignore[no-any-return]
+        return call_with_timeout(lambda: importlib.import_module(source))
     if not path.is_file():
-        raise _Fault("there is no such file. Check the path.")
+        raise Fault("there is no such file. Check the path.")
     loaded_module = sys.modules.get(path.stem)
     if loaded_module is not None and not hasattr(loaded_module, _PLUGIN_FILE_ATTRIBUTE):
-        raise _Fault(f"there is already a module named '{path.stem}'; rename the file.")
+        raise Fault(f"there is already a module named '{path.stem}'; rename the file.")
     spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
     if spec is None or spec.loader is None:
-        raise _Fault("it is not a Python file.")
+        raise Fault("it is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     setattr(module, _PLUGIN_FILE_ATTRIBUTE, True)
     sys.modules[path.stem] = module
     try:
-        _call_with_timeout(lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
-    except _Fault:
+        call_with_timeout(lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+    except (Fault, AnyAnomalyError):
         del sys.modules[path.stem]
         raise
     return module

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anyanomaly.builtin.opencv import opencv
+from anyanomaly.builtin.opencv import opencv, opencv_path
 from anyanomaly.core.labels import Labels
 from anyanomaly.errors import OutputError
 from anyanomaly.types import ImageArray
@@ -124,7 +124,7 @@ def _background(size: tuple[int, int]) -> ImageArray:
 
 def _write_video(path: str | Path, pictures: Iterator[ImageArray], size: tuple[int, int], fps: float) -> None:
     cv2 = opencv()
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+    writer = cv2.VideoWriter(opencv_path(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
     if not writer.isOpened():
         raise OutputError(f"Cannot write {path}. Check that its folder exists and that its name ends in .mp4.")
     try:

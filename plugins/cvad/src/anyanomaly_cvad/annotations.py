@@ -270,7 +270,7 @@ def _parse_frame_numbers(fields: list[str], count: int, path: Path) -> list[int]
     """Return ``count`` frame numbers; some files write them as 12.0."""
     try:
         numbers = [int(float(field)) for field in fields]
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise DatasetError(f"{path}: {' '.join(fields)!r} must be frame numbers.") from error
     if len(numbers) != count:
         raise DatasetError(f"{path}: {' '.join(fields)!r} must be {count} frame numbers.")

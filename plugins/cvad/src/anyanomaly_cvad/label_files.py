@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
@@ -14,7 +15,9 @@ import h5py
 import numpy as np
 
 from anyanomaly.errors import DatasetError
-from anyanomaly_cvad.matlab import read_mat
+from anyanomaly.outside_files import open_regular, read_bounded
+from anyanomaly_cvad.hdf5 import MAX_BYTES, datasets, read_array
+from anyanomaly_cvad.matlab import read_mat, rehearse_labels
 from anyanomaly_cvad.names import name_key
 from anyanomaly_cvad.spans import Labels, Spans, parse_labels, parse_spans
 
@@ -51,10 +54,18 @@ def read_h5(path: Path) -> dict[str, Labels]:
 
     :raises DatasetError: when it is no HDF5 file, is incomplete, or holds no labels.
     """
+    rehearse_labels("anyanomaly_cvad.label_files:read_h5_here", path)
+    return read_h5_here(path)
+
+
+def read_h5_here(path: str | Path) -> dict[str, Labels]:
+    """Return the labels of an HDF5 file as `read_h5` does, in this process at once."""
     try:
         with h5py.File(path, "r") as file:
-            values = {name: item[()] for name, item in sorted(file.items()) if isinstance(item, h5py.Dataset)}
-    except (OSError, RuntimeError, KeyError) as error:
+            values = {name: read_array(item) for name, item in datasets(file).items()}
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}.") from error
+    except (OSError, RuntimeError, KeyError, MemoryError) as error:
         raise DatasetError(
             f"{path} cannot be read as HDF5: it is incomplete or has another format. Download it again."
         ) from error
@@ -70,7 +81,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(read_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"{path} is no valid JSON: {error}.") from error
 
 
@@ -80,7 +91,7 @@ def read_text(path: Path) -> str:
     :raises DatasetError: when it cannot be read.
     """
     try:
-        content = path.read_bytes()
+        content = read_bounded(path)
         return content.decode("utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read as text: {error}.") from error
@@ -103,12 +114,18 @@ def _find_key(keys: Collection[str], key: str) -> str | None:
 def read_npy(path: Path) -> Any:
     """Return the array of an npy file.
 
-    :raises DatasetError: when it cannot be read, or holds Python objects.
+    :raises DatasetError: when it cannot be read, declares more than it holds, or holds Python objects.
     """
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        if "allow_pickle" in str(error):
+        open_regular(path).close()
+        array = np.load(path, mmap_mode="r", allow_pickle=False)  # checks the declared size against the file's
+        if not isinstance(array, np.ndarray):
+            raise TypeError("an archive of arrays")
+        if array.nbytes > MAX_BYTES:  # a sparse file can hold any number of zeros
+            raise ValueError("too large")
+        return np.array(array) if array.dtype.kind in "buif" else array
+    except Exception as error:  # numpy raises many types for a damaged header
+        if "Python objects" in str(error) or "allow_pickle" in str(error):
             raise DatasetError(
                 f"{path} holds pickled Python objects, which could run code, so it is not read. "
                 f"Save it as a plain array of 0 and 1."
@@ -138,7 +155,12 @@ def _parse_json(value: Any, key: str, where: str) -> Labels | Spans:
 
 def _read_csv(path: Path) -> Labels | Spans:
     """Read one column of 0 and 1, or columns start and stop (frames), or start_s and stop_s (seconds)."""
-    rows = [row for row in csv.reader(read_text(path).splitlines()) if any(cell.strip() for cell in row)]
+    try:
+        rows = [
+            row for row in csv.reader(io.StringIO(read_text(path), newline="")) if any(cell.strip() for cell in row)
+        ]
+    except csv.Error as error:
+        raise DatasetError(f"{path} cannot be read as CSV: {error}.") from error
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
     for columns, unit in ((["start", "stop"], "frames"), (["start_s", "stop_s"], "seconds")):
         if head == columns:

@@ -13,13 +13,14 @@ HDF5 or JSON (the key is the video's name, or ``FILE#KEY``), npy, MATLAB (``FILE
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from anyanomaly.api import Finding, Survey
 from anyanomaly.errors import DatasetError, DatasetNotFound
-from anyanomaly.types import LabelledVideo, Span, SpanUnit
+from anyanomaly.types import LabelledVideo
 from anyanomaly_cvad.base import SurveyedDataset
 from anyanomaly_cvad.label_files import read_json, read_labels, read_text
 from anyanomaly_cvad.names import video_name
@@ -37,8 +38,7 @@ class ManifestVideo:
     path: Path
     entry: str  # the video as the manifest writes it
     labels: dict[str, Labels] = field(default_factory=dict)
-    spans: dict[str, tuple[Span, ...]] = field(default_factory=dict)
-    units: set[SpanUnit] = field(default_factory=set)  # of spans; at most one
+    spans: dict[str, Spans] = field(default_factory=dict)
 
 
 class Folder(SurveyedDataset[FolderOptions]):
@@ -61,8 +61,8 @@ class Folder(SurveyedDataset[FolderOptions]):
                 name,
                 (*video.labels, *video.spans),
                 video.labels,
-                spans=video.spans,
-                unit=next(iter(video.units), "frames"),
+                spans={text: spans.spans for text, spans in video.spans.items()},
+                units={text: spans.unit for text, spans in video.spans.items()},
                 label_file=str(manifest),
             )
             for name, video in videos.items()
@@ -114,9 +114,14 @@ class Folder(SurveyedDataset[FolderOptions]):
         else:
             try:
                 unit = str(row.get("unit") or "frames")
-                _add_labels(video, text, _parse_labels_entry(labels, unit, root, name, where))
+                parsed = _parse_labels_entry(labels, unit, root, name, where)
             except DatasetError as error:
                 findings.append(Finding("error", name, str(error)))
+            else:
+                if isinstance(parsed, Spans):
+                    video.spans[text] = parsed
+                else:
+                    video.labels[text] = parsed
 
 
 def _read_rows(manifest: Path) -> list[dict[str, Any]]:
@@ -126,8 +131,11 @@ def _read_rows(manifest: Path) -> list[dict[str, Any]]:
             raise DatasetError(f"{manifest} is no list of rows with {', '.join(COLUMNS)}.")
         columns = {column for row in rows for column in row}
     else:
-        reader = csv.DictReader(read_text(manifest).splitlines())
-        rows = [{str(key).strip(): (value or "").strip() for key, value in row.items() if key} for row in reader]
+        reader = csv.DictReader(io.StringIO(read_text(manifest), newline=""))
+        try:
+            rows = [{str(key).strip(): (value or "").strip() for key, value in row.items() if key} for row in reader]
+        except csv.Error as error:
+            raise DatasetError(f"{manifest} cannot be read as CSV: {error}.") from error
         columns = {name.strip() for name in reader.fieldnames or ()}
     if missing_columns := [column for column in COLUMNS if column not in columns]:
         raise DatasetError(f"{manifest} has no column '{missing_columns[0]}'. It needs {', '.join(COLUMNS)}.")
@@ -148,17 +156,6 @@ def _parse_labels_entry(labels: Any, unit: str, root: Path, video: str, where: s
     if not (root / file).exists():
         file, _, key = file.partition("#")
     return read_labels(root / file, Path(video).name, key)
-
-
-def _add_labels(video: ManifestVideo, text: str, labels: Labels | Spans) -> None:
-    if not isinstance(labels, Spans):
-        video.labels[text] = labels
-        return
-    if labels.spans:
-        video.units.add(labels.unit)
-    if len(video.units) > 1:
-        raise DatasetError(f"Video '{video.entry}' has spans in {' and '.join(sorted(video.units))}. Use one unit.")
-    video.spans[text] = labels.spans
 
 
 _LAYOUT_HINT = "A manifest has the columns video, text, labels: a.mp4,running,labels/running.h5"

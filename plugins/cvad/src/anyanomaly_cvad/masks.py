@@ -70,7 +70,7 @@ class MaskDataset(SurveyedDataset[LabelledOptions]):
                 continue
             video = LabelledVideo(str(path), name, texts, classes={ANOMALY: texts}, label_file=str(used.place))
             if isinstance(labels, Spans):
-                videos.append(replace(video, spans={ANOMALY: labels.spans}))
+                videos.append(replace(video, spans={ANOMALY: labels.spans}, unit=labels.unit))
             else:
                 videos.append(replace(video, labels={ANOMALY: labels}))
         return Survey(tuple(videos), tuple(findings), labels=_describe(sources))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import unicodedata
 from collections.abc import Collection
@@ -48,7 +49,7 @@ def list_lines(text: str) -> list[list[str]]:
 
     Empty lines, comments, and a first line of headings are skipped.
     """
-    lines = [line for line in text.splitlines() if line.strip() and not line.strip().startswith(_COMMENT)]
+    lines = [line for line in io.StringIO(text, newline=None) if line.strip() and not line.strip().startswith(_COMMENT)]
     rows = [fields for line in lines if (fields := [field for field in re.split(r"[\s,;]+", line) if field])]
     if rows and re.sub(r"[^a-z]", "", rows[0][0].lower()) in _HEADINGS:
         del rows[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +33,10 @@ def parse_labels(values: Any, where: str) -> Labels:
     :param where: the file and key that they come from, for the message.
     :raises DatasetError: for another shape or another value.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DatasetError(f"{where}: labels must be one list of 0 and 1, not lists of different lengths.") from error
     if array.dtype.kind not in "buif":
         raise DatasetError(f"{where}: labels must be numbers 0 and 1, but their type is {array.dtype}.")
     if array.ndim > 1 and max(array.shape, default=0) == array.size:
@@ -59,9 +64,9 @@ def parse_spans(pairs: Iterable[Any], unit: str, where: str) -> Spans:
     for pair in pairs:
         try:
             start, stop = (float(value) for value in pair)
-        except (TypeError, ValueError) as error:
-            raise DatasetError(f"{where}: a span must be a start and a stop, but one is {pair!r}.") from error
-        if not 0 <= start < stop:  # NaN too
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DatasetError(f"{where}: a span must be a start and a stop, not {reprlib.repr(pair)}.") from error
+        if not 0 <= start < stop < math.inf:  # NaN too
             raise DatasetError(f"{where}: the span {start:g} to {stop:g} {unit} does not stop after its start.")
         spans.append((start, stop))
     return Spans(tuple(sorted(spans)), unit)  # type: ignore[arg-type]  # checked above

@@ -21,6 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from anyanomaly.builtin.opencv import opencv_path
 from anyanomaly.errors import OutputError
 from anyanomaly_demo.scenes import FPS, SIZE, VERSION, Scene
 
@@ -34,7 +35,7 @@ def write_video(scene: Scene, path: Path) -> None:
     """
     partial = path.with_name(f"{path.stem}.{os.getpid()}.partial{path.suffix}")  # another process may write this clip
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(partial), cv2.VideoWriter.fourcc(*"mp4v"), FPS, SIZE)
+    writer = cv2.VideoWriter(opencv_path(partial), cv2.VideoWriter.fourcc(*"mp4v"), FPS, SIZE)
     if not writer.isOpened():
         raise OutputError(
             f"Cannot write {path}: check that OpenCV has an mp4v encoder and that the folder is writable."
@@ -56,7 +57,7 @@ def write_frames(scene: Scene, folder: Path, quality: int = JPEG_QUALITY) -> Non
     for index in range(scene.n_frames):
         picture = cv2.cvtColor(scene.frame(index), cv2.COLOR_RGB2BGR)
         path = folder / f"{index:05d}.jpg"
-        if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, quality]):
+        if not cv2.imwrite(opencv_path(path), picture, [cv2.IMWRITE_JPEG_QUALITY, quality]):
             raise OutputError(f"Cannot write {path}: check that the disk has room and that the folder is writable.")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from anyanomaly.outside_text import terminal_text
 from anyanomaly_demo.search_settings import CONTEXTS, MIXES, SELECTOR, SMOOTH_S, THRESHOLD, WEIGHTS
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def run_demo(folder: Path, seed: int, backend: str, scoring: str) -> None:
     from anyanomaly_demo.clip_files import describe, write_json, write_labels, write_video
     from anyanomaly_demo.scenes import CLASSES, make_scene
 
-    typer.echo("Drawing two clips that are not in the training set ...")
+    _print("Drawing two clips that are not in the training set ...")
     clips = []
     for flavour, events in EVENTS.items():
         scene = make_scene(seed, flavour=flavour, n_frames=N_FRAMES, events=events)
@@ -65,7 +66,7 @@ def run_demo(folder: Path, seed: int, backend: str, scoring: str) -> None:
         folder / "truth.json", [{key: value for key, value in record.items() if key != "labels"} for record in records]
     )
 
-    typer.echo("Loading a tiny CLIP and a tiny Qwen2.5-VL ...\n")
+    _print("Loading a tiny CLIP and a tiny Qwen2.5-VL ...\n")
     results: list[tuple[str, list[Timeline], Labels]] = []
     start = time.perf_counter()
     for flavour, scene in clips:
@@ -73,8 +74,12 @@ def run_demo(folder: Path, seed: int, backend: str, scoring: str) -> None:
         results.append((flavour, _search_clip(folder, flavour, scene, backend, scoring), labels))
     seconds = time.perf_counter() - start
     _print_auc(results, seconds)
-    typer.echo(f"\nClips, CSV, JSON and labels are in {folder}/")
-    typer.echo(NEXT_STEPS)
+    _print(f"\nClips, CSV, JSON and labels are in {folder}/")
+    _print(NEXT_STEPS)
+
+
+def _print(text: str) -> None:
+    typer.echo(terminal_text(text))
 
 
 def _search_clip(folder: Path, flavour: str, scene: Scene, backend: str, scoring: str) -> list[Timeline]:
@@ -82,8 +87,8 @@ def _search_clip(folder: Path, flavour: str, scene: Scene, backend: str, scoring
     import anyanomaly
     from anyanomaly_demo.scenes import CLASSES
 
-    typer.echo(f"{flavour}.mp4   searched for: {', '.join(CLASSES[flavour])}")
-    typer.echo(f"  {'detected':<17}{'peak':<7}{'event':<12}{'truth':<17}reason")
+    _print(f"{flavour}.mp4   searched for: {', '.join(CLASSES[flavour])}")
+    _print(f"  {'detected':<17}{'peak':<7}{'event':<12}{'truth':<17}reason")
     timelines, overlapped_spans = [], []
     tables: dict[str, Any] = {
         "encoder": "demo-clip",
@@ -101,11 +106,11 @@ def _search_clip(folder: Path, flavour: str, scene: Scene, backend: str, scoring
         overlapped_spans += true_spans
         truth = ", ".join(f"{start:.1f}-{stop:.1f} s" for _, start, stop in true_spans) or "none"
         span = f"{outcome.start_s:.1f}-{outcome.stop_s:.1f} s"
-        typer.echo(f"  {span:<17}{outcome.peak:<7.2f}{outcome.text:<12}{truth:<17}{outcome.rationale}")
+        _print(f"  {span:<17}{outcome.peak:<7.2f}{outcome.text:<12}{truth:<17}{outcome.rationale}")
     for name, start, stop in _event_spans(scene):
         if (name, start, stop) not in overlapped_spans:
-            typer.echo(f"  {'missed':<17}{'':<7}{name:<12}{start:.1f}-{stop:.1f} s")
-    typer.echo("")
+            _print(f"  {'missed':<17}{'':<7}{name:<12}{start:.1f}-{stop:.1f} s")
+    _print("")
     return timelines
 
 
@@ -128,14 +133,14 @@ def _overlapping_spans(scene: Scene, event: Event) -> list[tuple[str, float, flo
 def _print_auc(results: Sequence[tuple[str, list[Timeline], Labels]], seconds: float) -> None:
     from anyanomaly_demo.measure import auc
 
-    typer.echo(f"Frame-level AUC     {''.join(f'{flavour:>12}' for flavour, _, _ in results)}")
+    _print(f"Frame-level AUC     {''.join(f'{flavour:>12}' for flavour, _, _ in results)}")
     for title, names in MIXES.items():
         weights = {name: WEIGHTS[name] for name in names}
         row = "".join(f"{auc(timelines, labels, weights):>12.3f}" for _, timelines, labels in results)
-        typer.echo(f"  {title:<18}{row}")
+        _print(f"  {title:<18}{row}")
     n_frames = sum(len(timeline.times_s) for _, timelines, _ in results for timeline in timelines[:1])
     n_texts = len(results[0][1])
-    typer.echo(
+    _print(
         f"\n{n_frames} frames, {n_texts} event texts each, in {seconds:.0f} s including loading: "
         f"{n_frames / seconds:.1f} frames/s for {n_texts} texts, {n_frames * n_texts / seconds:.0f} frames/s per text"
     )

@@ -14,7 +14,9 @@ class DemoClipOptions(OpenClipOptions):
     """The options of the engine; the model is that of this plugin unless another is named."""
 
     model: str = Field(default="", description="Folder of another model of this kind; empty: the model of this plugin.")
-    batch_size: int = Field(default=0, ge=0, description="Crops per forward pass; 0: 128 on a CPU, 512 on a GPU.")
+    batch_size: int = Field(
+        default=0, ge=0, le=65_536, description="Crops per forward pass; 0: 128 on a CPU, 512 on a GPU."
+    )
 
     def named_files(self) -> list[Path]:
         """Return the files that the options name, and the model of this plugin where they name no other."""

@@ -14,7 +14,7 @@ class DemoHfOptions(TransformersOptions):
     """The options of the engine; the model is that of this plugin unless another is named."""
 
     model: str = Field("", description="folder of another model of this kind; empty: the model of this plugin")
-    batch_size: int = Field(16, ge=1, description="queries in one forward pass")
+    batch_size: int = Field(16, ge=1, le=65_536, description="queries in one forward pass")
 
     def named_files(self) -> list[Path]:
         """Return the files that the options name, and the model of this plugin where they name no other."""

@@ -15,7 +15,7 @@ from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from anyanomaly.errors import MissingRequirement, UsageError
-from anyanomaly.kit import local_path
+from anyanomaly.kit import first_line, local_path
 from anyanomaly_imagebind.keys import tower_weights
 from anyanomaly_imagebind.options import ImageBindOptions
 
@@ -83,7 +83,7 @@ def _read_state(path: Path) -> dict[str, Any]:
         ) from error
     except (RuntimeError, OSError, ValueError) as error:
         raise UsageError(
-            f"The file {path} cannot be read as weights: {str(error).splitlines()[0]}. Download {URL} again."
+            f"The file {path} cannot be read as weights: {first_line(error)}. Download {URL} again."
         ) from error
     if not isinstance(state, dict):
         raise UsageError(f"The file {path} holds no named weights. Give ImageBind's {NAME}.pth.")

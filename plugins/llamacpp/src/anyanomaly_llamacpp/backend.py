@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 import llama_cpp
@@ -27,18 +30,21 @@ from anyanomaly_llamacpp.chunks import Chunk, open_prompt
 from anyanomaly_llamacpp.decoder import Decoder
 from anyanomaly_llamacpp.engine import NativeModel, StopFlag, load_native_model
 from anyanomaly_llamacpp.generation import penalise, token_chooser
-from anyanomaly_llamacpp.header import read_header
+from anyanomaly_llamacpp.header import header_errors, read_header
 from anyanomaly_llamacpp.images import IMAGE, ImageLayout
 from anyanomaly_llamacpp.layouts import read_layout
 from anyanomaly_llamacpp.machine import usable_cores
 from anyanomaly_llamacpp.options import GgufOptions
 from anyanomaly_llamacpp.prompts import Chat
+from anyanomaly_llamacpp.trial import try_model
 
 T = TypeVar("T")
 
 
 class GgufBackend(Backend[GgufOptions]):
     """Answers in words, or with the exact log-probability of each allowed answer."""
+
+    forms_batches = False  # numbers do not depend on the queries before: see `Decoder`
 
     def __init__(self, options: GgufOptions) -> None:
         super().__init__(options)
@@ -53,6 +59,13 @@ class GgufBackend(Backend[GgufOptions]):
 
         :raises AnyAnomalyError: when the model cannot be loaded; the message says why and what to do.
         """
+        model, mmproj = find_files(self.options)
+        check_headers(model.path, mmproj.path)
+        try_model(model.path, mmproj.path)
+        self.load_here()
+
+    def load_here(self) -> None:
+        """Load as `load` does, without a trial in a child process."""
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="llama.cpp")
         try:
             self._run_in_worker(self._load)
@@ -62,17 +75,18 @@ class GgufBackend(Backend[GgufOptions]):
 
     def _load(self) -> None:
         model, mmproj = find_files(self.options)
-        text, vision = read_header(model.path), read_header(mmproj.path)
-        check_pair(text, vision, model.path.name, mmproj.path.name)
-        chat = Chat(text, model.path.name, ChatThinking(self.options.thinking, f"Model {model.path.name!r}"))
-        thinking = chat.thinking_fingerprint()
-        layout = read_layout(vision, self.options)
+        text, vision = check_headers(model.path, mmproj.path)
+        with header_errors(model.path.name, mmproj.path.name):
+            chat = Chat(text, model.path.name, ChatThinking(self.options.thinking, f"Model {model.path.name!r}"))
+            thinking = chat.thinking_fingerprint()
+            layout = read_layout(vision, self.options)
+            sizes = read_cache_sizes(text)
         threads = self.options.threads or usable_cores()
         native = load_native_model(model.path, mmproj.path, self.options, layout, threads)
         decoder = Decoder(
             native,
             self._stop,
-            read_cache_sizes(text),
+            sizes,
             threads=threads,
             chunk_tokens=self.options.chunk_tokens,
             context_size=self.options.context_size,
@@ -112,10 +126,20 @@ class GgufBackend(Backend[GgufOptions]):
         :raises UsageError: when a question holds a special token of the model, does not fit the context, or asks for
             log-probabilities while thinking is on.
         """
+        return answer_in_groups(queries, _prefix_key, lambda group: map(self._answer, group))
+
+    def answer(self, queries: Iterable[Query]) -> Iterator[Answer]:
+        """Yield answers one by one, those to queries about the same images one after the other.
+
+        :raises BackendError: as `answer_batch`. :raises UsageError: as `answer_batch`.
+        """
+        stream = iter(queries)
+        while batch := list(islice(stream, self.batch_size)):
+            yield from map(self._answer, sorted(batch, key=_prefix_key))
+
+    def _answer(self, query: Query) -> Answer:
         running = require_loaded(self._running)
-        return self._run_in_worker(
-            lambda: answer_in_groups(queries, _prefix_key, lambda group: [running.answer(query) for query in group])
-        )
+        return self._run_in_worker(lambda: running.answer(query))
 
     def _run_in_worker(self, work: Callable[[], T]) -> T:
         """Return the result of ``work``, run in the thread of llama.cpp, so that this thread takes Ctrl-C.
@@ -131,6 +155,17 @@ class GgufBackend(Backend[GgufOptions]):
             self._stop.set(True)
             future.exception()  # waits for the end of that operation
             raise
+
+
+def check_headers(model: Path, mmproj: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the headers of a model and its projector.
+
+    :raises AnyAnomalyError: when one is damaged, or they do not fit each other.
+    """
+    text, vision = read_header(model), read_header(mmproj)
+    with header_errors(model.name, mmproj.name):
+        check_pair(text, vision, model.name, mmproj.name)
+    return text, vision
 
 
 class _RunningModel:
@@ -192,5 +227,6 @@ def _count_tokens(chunks: Sequence[Chunk]) -> int:
 
 def _prefix_key(query: Query) -> tuple[Any, ...]:
     """Return a key by which queries with the same beginning become neighbours, to share their prefill."""
-    images = tuple(hash(image.tobytes()) for image in query.images)
+    # not hash(), which differs from process to process: the order of queries decides the last bits of scores
+    images = tuple(hashlib.blake2b(image.data, digest_size=16).digest() for image in query.images)
     return (query.text_first, query.system, images, query.prompt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+MAX_LAYERS = 10_000
 HALF, SINGLE = 2, 4  # bytes of a number: keys and values are stored in half precision, recurrent states in single
 
 
@@ -18,6 +19,8 @@ class CacheSizes(NamedTuple):
 def read_cache_sizes(header: Mapping[str, Any]) -> CacheSizes:
     """Return the sizes for the model that ``header`` describes; never less than llama.cpp allocates.
 
+    :raises ValueError: for a number of layers that no model has.
+
     Layers that share keys and values, or have smaller heads, count as the others.
     """
     architecture = header.get("general.architecture")
@@ -26,6 +29,8 @@ def read_cache_sizes(header: Mapping[str, Any]) -> CacheSizes:
         return header.get(f"{architecture}.{name}", default)
 
     n_layers, width = value("block_count"), value("embedding_length")
+    if not 0 < n_layers <= MAX_LAYERS:
+        raise ValueError(f"{n_layers} layers")
     heads = _per_layer(value("attention.head_count", 1), n_layers)
     kv_heads = _per_layer(value("attention.head_count_kv", heads), n_layers)
     head_width = width // max(1, *heads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ def _keep_error(level: int, text: bytes, _data: Any) -> None:
 
 def take_error() -> str:
     """Return the first error that llama.cpp logged since the last call, and clear the log."""
-    line = _error_lines[0].splitlines()[0] if _error_lines else "llama.cpp gives no reason"
+    line = _error_lines[0].partition("\n")[0] if _error_lines else "llama.cpp gives no reason"
     _error_lines.clear()
     return line.rpartition(": ")[2].strip() or line
 
@@ -118,10 +119,10 @@ def load_native_model(
     if options.device.startswith("cuda:"):
         settings.main_gpu = int(options.device.partition(":")[2])
         settings.split_mode = llama_cpp.LLAMA_SPLIT_MODE_NONE
-    handle = llama_cpp.llama_model_load_from_file(str(model).encode(), settings)
+    handle = llama_cpp.llama_model_load_from_file(os.fsencode(model), settings)
     if not handle:
         raise BackendError(f"The model {model.name!r} cannot be loaded: {take_error()}.")
-    vision = mtmd_cpp.mtmd_init_from_file(str(mmproj).encode(), handle, _vision_settings(on_gpu, layout, threads))
+    vision = mtmd_cpp.mtmd_init_from_file(os.fsencode(mmproj), handle, _vision_settings(on_gpu, layout, threads))
     if not vision:
         llama_cpp.llama_model_free(handle)
         if any("mismatch" in line for line in _error_lines):

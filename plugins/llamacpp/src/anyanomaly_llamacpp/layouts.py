@@ -51,12 +51,17 @@ class _Values:
     def __call__(self, name: str, published: Any = None) -> Any:
         """Return the value ``name``; the published one where the file lacks it.
 
-        :raises BackendError: when both are missing.
+        :raises BackendError: when both are missing, or the value is no positive number.
         """
         value = self._header.get(f"clip.vision.{name}", published)
         if value is None:
             raise BackendError(
                 f"The projector has no value 'clip.vision.{name}', so its images cannot be sized. "
+                "Give another mmproj file of the model as --backend.mmproj."
+            )
+        if not (isinstance(value, int) and 0 < value < 2**31):
+            raise BackendError(
+                f"The projector has the value {value!r} for 'clip.vision.{name}', so its images cannot be sized. "
                 "Give another mmproj file of the model as --backend.mmproj."
             )
         return value

@@ -18,16 +18,19 @@ class GgufOptions(ThinkingOptions, PixelOptions, HubModelOptions):
         "", description="the model's projector (mmproj), named like the model; empty: the one beside the model"
     )
     device: Device = "auto"
-    gpu_layers: int = Field(-1, ge=-1, description="layers of the language model on the GPU; -1: all")
-    threads: int = Field(0, ge=0, description="CPU threads; 0: one per core that this process may use")
+    gpu_layers: int = Field(-1, ge=-1, le=10_000, description="layers of the language model on the GPU; -1: all")
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0: one per core that this process may use")
     context_size: int = Field(
         0, ge=0, description="most tokens of one question with its images and answer; 0: as many as the questions need"
     )
     chunk_tokens: int = Field(
-        512, ge=128, description="tokens of a question that are decoded in one batch; more take more memory"
+        512, ge=128, le=65_536, description="tokens of a question that are decoded in one batch; more take more memory"
     )
     batch_size: int = Field(
-        16, ge=1, description="questions sorted together, so that those about the same images share their prefill"
+        16,
+        ge=1,
+        le=65_536,
+        description="questions sorted together, so that those about the same images share their prefill",
     )
 
     def downloads(self) -> tuple[Download, ...]:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from jinja2 import Template, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from anyanomaly.errors import UsageError
-from anyanomaly.kit import ChatThinking, Switches, check_special_tokens, full_prompt, text_part
+from anyanomaly.kit import ChatThinking, Switches, check_special_tokens, full_prompt, render_chat, text_part
 from anyanomaly.types import Query, QueryId
 from anyanomaly_llamacpp.images import IMAGE
 
@@ -36,7 +31,7 @@ class Chat:
 
     :param header: metadata of its GGUF file. :param model: name of the file, for messages.
     :param thinking: of the template; None: thinking off.
-    :raises UsageError: when the file has no chat template, or none that jinja reads.
+    :raises UsageError: when the file has no chat template.
     """
 
     def __init__(self, header: Mapping[str, Any], model: str, thinking: ChatThinking | None = None) -> None:
@@ -55,7 +50,7 @@ class Chat:
         typed_tokens = zip(tokens, token_types, strict=False)
         self._special_tokens = [IMAGE, *(token for token, token_type in typed_tokens if token_type == _CONTROL)]
         self._numbers_images = "<image_id>" in tokens and header.get("general.architecture") in {None, NUMBERED}
-        self._template = _compile_template(source)
+        self._source = source
         self.thinking = thinking or ChatThinking("off")
 
     def render(self, query: Query) -> str:
@@ -80,20 +75,18 @@ class Chat:
     def _render(self, query: Query, switches: Switches) -> str:
         for system, prompt in ((query.system, query.prompt), ("", full_prompt(query))):
             for content in (self._list_parts(query, prompt), self._write_lines(query, prompt)):
-                try:
-                    text = self._apply_template(system, content, switches)
-                except (TemplateError, TypeError):
-                    continue
-                if _is_complete(text, query, prompt, system):
+                text = self._apply_template(system, content, switches)
+                if text is not None and _is_complete(text, query, prompt, system):
                     return text if text.startswith(self._bos_token) else self._bos_token + text
         raise UsageError("The chat template of this model does not take a question with images. Use another model.")
 
-    def _apply_template(self, system: str, content: str | list[dict[str, str]], switches: Switches) -> str:
+    def _apply_template(self, system: str, content: str | list[dict[str, str]], switches: Switches) -> str | None:
         system_content = system if isinstance(content, str) else [text_part(system)]
         turns = [{"role": "system", "content": system_content}] if system else []
         messages = [*turns, {"role": "user", "content": content}]
         values = {**switches, **self._named_tokens}
-        text = self._template.render(messages=messages, add_generation_prompt=True, **values)
+        if (text := render_chat(self._source, messages, values)) is None:
+            return None
         placeholder = next((name for name in PLACEHOLDERS if name in text), None)
         return text.replace(placeholder, IMAGE) if placeholder else text
 
@@ -111,24 +104,3 @@ def _is_complete(text: str, query: Query, prompt: str, system: str) -> bool:
     """Return whether a template wrote all of the question, and no list as a string."""
     has_texts = prompt.strip() in text and system.strip() in text and "'type': 'text'" not in text
     return has_texts and text.count(IMAGE) == len(query.images)
-
-
-def _compile_template(source: str) -> Template:
-    """Compile as transformers does; the template comes with the model, so it runs in jinja's sandbox."""
-
-    def raise_exception(message: str) -> None:
-        raise TemplateError(message)
-
-    def to_json(value: Any, indent: int | None = None, **settings: Any) -> str:
-        return json.dumps(value, ensure_ascii=settings.get("ensure_ascii", False), indent=indent)
-
-    sandbox = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    sandbox.filters["tojson"] = to_json
-    sandbox.globals["raise_exception"] = raise_exception
-    sandbox.globals["strftime_now"] = lambda date_format: datetime.now().strftime(date_format)
-    try:
-        return sandbox.from_string(source)
-    except TemplateError as error:
-        raise UsageError(f"The chat template of this model cannot be read: {error}.") from error

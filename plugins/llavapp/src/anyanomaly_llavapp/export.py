@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from anyanomaly_transformers.api import check_weights, clip_processor, quiet_logs, rename_tensors, translate_errors
 
 from anyanomaly.errors import AnyAnomalyError, OutputError, UsageError
+from anyanomaly.outside_text import terminal_line
 from anyanomaly_llavapp.checkpoint import Checkpoint, read_checkpoint
 from anyanomaly_llavapp.model import load_tokenizer
 from anyanomaly_llavapp.options import LlavaPpOptions
@@ -156,7 +157,7 @@ def main() -> int:
     try:
         export(arguments.source, arguments.target, revision=arguments.revision, tower=arguments.tower)
     except AnyAnomalyError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(terminal_line(f"error: {error}"), file=sys.stderr)
         return error.exit_code
     return 0
 

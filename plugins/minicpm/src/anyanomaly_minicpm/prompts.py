@@ -8,6 +8,7 @@ from typing import Any
 from anyanomaly_transformers.api import ImageSlot, translate_errors
 
 from anyanomaly.errors import BackendError
+from anyanomaly.kit import check_chat
 from anyanomaly.types import Query
 from anyanomaly_minicpm.checkpoint import Checkpoint
 from anyanomaly_minicpm.images import Size, slice_grid
@@ -43,6 +44,7 @@ def build_prompt(tokenizer: Any, checkpoint: Checkpoint, query: Query) -> list[l
     turns = [{"role": "user", "content": "\n".join(parts)}]
     if query.system:
         turns.insert(0, {"role": "system", "content": query.system})
+    check_chat(tokenizer.chat_template, turns, {})
     text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     ids = tokenizer(text)["input_ids"]
     if checkpoint.version.drops_token_zero:  # the original masks it, and gives it no position

@@ -10,11 +10,13 @@ from anyanomaly.api import Backend
 from anyanomaly.errors import UsageError
 from anyanomaly.kit import ThinkingGuard, check_scoring, require_loaded
 from anyanomaly.types import Answer, Query
+from anyanomaly_openai.address import is_loopback, read_address
 from anyanomaly_openai.options import Kind, OpenAiOptions
 from anyanomaly_openai.pool import map_in_threads
 from anyanomaly_openai.prompts import messages
-from anyanomaly_openai.scoring import Scorer, first_choice
-from anyanomaly_openai.server import Server, is_loopback
+from anyanomaly_openai.responses import Completion, Usage
+from anyanomaly_openai.scoring import Scorer
+from anyanomaly_openai.server import Server
 from anyanomaly_openai.thinking import CUT_OFF, AnswerStart, find_answer_start, read_words, request_fields
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,8 @@ class _Connection(NamedTuple):
 class OpenAiBackend(Backend[OpenAiOptions]):
     """Answers in words, or with log-probabilities of the allowed answers as far as the server gives them."""
 
+    forms_batches = False  # the server schedules the requests
+
     def __init__(self, options: OpenAiOptions) -> None:
         super().__init__(options)
         self.batch_size = options.max_inflight
@@ -42,13 +46,16 @@ class OpenAiBackend(Backend[OpenAiOptions]):
 
     @property
     def leaves_machine(self) -> bool:
-        """Whether images leave this machine: for every address that is no loopback address."""
-        return not is_loopback(self.options.base_url)
+        """Whether images leave this machine: for every address that is no loopback address.
+
+        :raises UsageError: when the address cannot be read.
+        """
+        return not is_loopback(read_address(self.options.base_url))
 
     def load(self) -> None:
         """Connect to the server, get its list of models, and find out how its model is kept from thinking.
 
-        :raises UsageError: when the user must name the model, or the key is missing.
+        :raises UsageError: when the user must name the model, the key is missing, or the address cannot be read.
         :raises BackendError: when the server does not answer, refuses access, or cannot keep its model from thinking.
         """
         server = Server(self.options)
@@ -71,7 +78,7 @@ class OpenAiBackend(Backend[OpenAiOptions]):
 
     @property
     def fingerprint(self) -> str:
-        """Address, model's name and settings; which weights a server has under that name is unknown.
+        """Address without secrets, model's name and settings; which weights a server has under that name is unknown.
 
         :raises BackendError: before `load`.
         """
@@ -121,10 +128,9 @@ class OpenAiBackend(Backend[OpenAiOptions]):
             **_penalty(kind, sampling.repetition_penalty),
             **request_fields(kind, start, conversation),
         }
-        response = server.post("chat/completions", content)
-        choice = first_choice(server.url, response)
-        usage = response.get("usage") or {}
-        text = read_words(choice, start)
+        response = server.post("chat/completions", content, Completion)
+        usage = response.usage or Usage()
+        text = read_words(response.choices[0], start)
         if text == CUT_OFF and not self._has_warned:
             self._has_warned = True
             log.warning(
@@ -134,8 +140,8 @@ class OpenAiBackend(Backend[OpenAiOptions]):
         return Answer(
             query.id,
             text=text,
-            prompt_tokens=usage.get("prompt_tokens"),
-            output_tokens=usage.get("completion_tokens"),
+            prompt_tokens=usage.prompt_tokens,
+            output_tokens=usage.completion_tokens,
         )
 
 

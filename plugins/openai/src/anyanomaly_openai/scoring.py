@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
@@ -17,12 +18,15 @@ from typing import Any
 from anyanomaly.core.trie import Tokens, choice_tokens, path_logprobs, steps
 from anyanomaly.errors import BackendError
 from anyanomaly_openai.options import Kind
+from anyanomaly_openai.responses import Choice, Completion, Position, TokenList
 from anyanomaly_openai.server import Server
 from anyanomaly_openai.thinking import AnswerStart, Messages, request_fields
 from anyanomaly_openai.top_tokens import NEGLIGIBLE, Step, choice_logprobs
 
 MAX_REQUESTS = 2
 """Requests per query to a server that gives the likeliest tokens: scores start with 0 or with 1."""
+
+_TOKEN_ID = re.compile(r"token_id:(\d{1,10})", re.ASCII)
 
 
 class Scorer:
@@ -70,18 +74,27 @@ class Scorer:
                 return_tokens_as_token_ids=True,
             )
             for step in generated:
-                logprobs[path] = {_token_id(token): logprob for token, logprob in step.top.items()}
-                path = (*path, _token_id(step.token))
+                logprobs[path] = self._by_id(step, tokens_after[path])
+                path = (*path, self._token_id(step.token))
                 if path not in tokens_after:
                     break
             logprobs.setdefault(prefix, dict.fromkeys(tokens, -math.inf))  # the server generated something else
-        try:
-            return dict(zip(choices, path_logprobs(answers, logprobs), strict=True))
-        except (KeyError, ValueError) as error:
+        return dict(zip(choices, path_logprobs(answers, logprobs), strict=True))
+
+    def _by_id(self, step: Step, requested: Sequence[int]) -> dict[int, float]:
+        """Return the log-probability of each requested token."""
+        logprobs = {self._token_id(token): logprob for token, logprob in step.top.items()}
+        if not logprobs.keys() >= {*requested}:
             raise BackendError(
                 f"The server at {self._server.url} gives no log-probability for some of the requested tokens. "
                 f"Use --backend.server other."
-            ) from error
+            )
+        return logprobs
+
+    def _token_id(self, token: str) -> int:
+        if match := _TOKEN_ID.fullmatch(token):
+            return int(match[1])
+        raise self._server.odd("log-probabilities", "tokens are named by their text, where ids were requested")
 
     def _request_tokens(self, choices: tuple[str, ...]) -> tuple[tuple[Tokens, ...], dict[Tokens, str]]:
         """Return each choice's token ids after the server's chat template, and the text of each of their prefixes."""
@@ -95,14 +108,14 @@ class Scorer:
                 content = {"prompt": answer, "add_special_tokens": False}
             else:
                 return ()
-            tokens = self._server.post("/tokenize", {"model": self._model, **content}).get("tokens")
-            if not isinstance(tokens, list):
-                raise BackendError(
-                    f"The server at {self._server.url} does not give its tokens. Use --backend.server other."
-                )
-            return tuple(tokens)
+            return tuple(self._server.post("/tokenize", {"model": self._model, **content}, TokenList).tokens)
 
-        answers = choice_tokens(encode, "", choices)
+        try:
+            answers = choice_tokens(encode, "", choices)
+        except ValueError:  # an answer adds no token
+            answers = ()
+        if not answers:
+            raise self._no_continuation()
         if any(len(tokens) > len(choice.encode()) for choice, tokens in zip(choices, answers, strict=True)):
             raise self._no_continuation()  # these are tokens of the question
         texts: dict[Tokens, str] = {(): ""}
@@ -141,23 +154,26 @@ class Scorer:
         """Return the tokens that the server generates after ``messages``, with the log-probabilities of each."""
         settings |= request_fields(self._kind, self._start, messages)
         content = {"model": self._model, "messages": messages, "temperature": 0, "logprobs": True, **settings}
-        choice = first_choice(self._server.url, self._server.post("chat/completions", content))
-        entries = (choice.get("logprobs") or {}).get("content")
-        if not entries:
+        (choice,) = self._server.post("chat/completions", content, Completion).choices
+        positions = (choice.logprobs and choice.logprobs.content) or []
+        if not any(position.top_logprobs for position in positions):
             raise BackendError(
                 f"The server at {self._server.url} gives no log-probabilities with model {self._model!r}, which "
                 f"--scoring expected and yes-no need. Use --scoring words, or a server that gives them."
             )
-        try:
-            return [Step(entry["token"], _top_tokens(entry)) for entry in entries]
-        except (KeyError, TypeError, ValueError) as error:
-            raise BackendError(
-                f"The log-probabilities of the server at {self._server.url} cannot be read. Use --scoring words."
-            ) from error
+        if self._kind != "vllm" and not _spell(positions, choice):
+            raise self._server.odd("log-probabilities", "their tokens do not spell the answer")
+        return [Step(position.token, position.top()) for position in positions]
 
 
-def _top_tokens(entry: dict[str, Any]) -> dict[str, float]:
-    return {candidate["token"]: float(candidate["logprob"]) for candidate in entry["top_logprobs"]}
+def _spell(positions: Sequence[Position], choice: Choice) -> bool:
+    """Return whether tokens are those of the answer's text, which may lack thoughts, or hold the requested beginning.
+
+    A token that is a part of a character has no text of its own.
+    """
+    tokens = "".join(position.token for position in positions).strip()
+    text = (choice.message.content or "").strip()
+    return not text or text in tokens or (bool(tokens) and tokens in text) or "\ufffd" in tokens
 
 
 def _is_negligible(prefix: Tokens, answers: Sequence[Tokens], logprobs: dict[Tokens, dict[int, float]]) -> bool:
@@ -168,21 +184,3 @@ def _is_negligible(prefix: Tokens, answers: Sequence[Tokens], logprobs: dict[Tok
 
     mass = sum(probability(answer) for answer in answers if answer[:-1] in logprobs)
     return probability(prefix) < NEGLIGIBLE * mass
-
-
-def first_choice(url: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer in a response.
-
-    :raises BackendError: when there is none.
-    """
-    choices = content.get("choices")
-    if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
-        raise BackendError(
-            f"The response of the server at {url} holds no answer, so it is not OpenAI-compatible. "
-            f"Check --backend.base-url."
-        )
-    return choices[0]
-
-
-def _token_id(token: str) -> int:
-    return int(token.removeprefix("token_id:"))

@@ -14,6 +14,7 @@ from anyanomaly.core.thinking import MARKERS, strip_thinking
 from anyanomaly.errors import BackendError
 from anyanomaly.kit import ChatThinking, Switches, Thinking
 from anyanomaly_openai.options import Kind
+from anyanomaly_openai.responses import Choice, Prompt, TokenList
 from anyanomaly_openai.server import Server
 
 Messages = list[dict[str, Any]]
@@ -93,15 +94,14 @@ def request_fields(kind: Kind, start: AnswerStart, messages: Messages) -> dict[s
     return {**start.fields, **(CONTINUATION if is_continued else {})}
 
 
-def read_words(choice: Mapping[str, Any], start: AnswerStart) -> str:
+def read_words(choice: Choice, start: AnswerStart) -> str:
     """Return the words of an answer; nothing is read from its reasoning.
 
     Where the answer is missing because the model only thought, or perhaps only thought, the text is `CUT_OFF`.
     """
-    message = choice.get("message") or {}
-    text = str(message.get("content") or "").strip()
-    is_cut_off = choice.get("finish_reason") == "length"
-    if message.get("reasoning_content") or message.get("reasoning") or (is_cut_off and not text):
+    text = (choice.message.content or "").strip()
+    is_cut_off = choice.finish_reason == "length"
+    if choice.message.thoughts or (is_cut_off and not text):
         return text or CUT_OFF  # some services show neither their thoughts nor a field for them
     if start.opening is None:
         return CUT_OFF if is_cut_off and strip_thinking(text) == text else text
@@ -114,10 +114,6 @@ def _template_fields(switches: Switches) -> dict[str, Any]:
 
 def _assistant(turn: str) -> dict[str, str]:
     return {"role": "assistant", "content": turn}
-
-
-def _no_prompts(server: Server) -> BackendError:
-    return BackendError(f"The server at {server.url} does not show its prompts.")
 
 
 class _LlamaCppPrompts:
@@ -133,10 +129,7 @@ class _LlamaCppPrompts:
         """
         messages = [{"role": "user", "content": _QUESTION}]
         content = {"model": self._model, "messages": messages, **_template_fields(switches)}
-        prompt = self._server.post("/apply-template", content).get("prompt")
-        if not isinstance(prompt, str):
-            raise _no_prompts(self._server)
-        return prompt
+        return self._server.post("/apply-template", content, Prompt).prompt
 
     def find_turn(self, switches: Switches, closing: str) -> str | None:
         """Return what the assistant's turn starts with so that the thoughts are closed."""
@@ -181,17 +174,11 @@ class _VllmPrompts:
 
     def _write(self, turns: Messages, switches: Switches) -> str:
         tokens = self._tokens(turns, switches)
-        prompt = self._server.post("/detokenize", {"model": self._model, "tokens": tokens}).get("prompt")
-        if not isinstance(prompt, str):
-            raise _no_prompts(self._server)
-        return prompt
+        return self._server.post("/detokenize", {"model": self._model, "tokens": tokens}, Prompt).prompt
 
     def _tokens(self, turns: Messages, switches: Switches) -> list[int]:
         messages = [{"role": "user", "content": _QUESTION}, *turns]
         content = {"model": self._model, "messages": messages, **_template_fields(switches)}
         if turns:
             content |= CONTINUATION
-        tokens = self._server.post("/tokenize", content).get("tokens")
-        if not isinstance(tokens, list):
-            raise _no_prompts(self._server)
-        return tokens
+        return self._server.post("/tokenize", content, TokenList).tokens

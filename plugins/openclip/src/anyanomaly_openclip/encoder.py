@@ -14,6 +14,7 @@ from PIL import Image
 
 from anyanomaly.api import Encoder
 from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.kit import first_line
 from anyanomaly.types import Crop, FloatArray, ImageArray
 from anyanomaly_openclip.images import speed_up
 from anyanomaly_openclip.loading import LoadedModel, load_model
@@ -201,7 +202,7 @@ def _explain_torch_errors(options: TowerOptions) -> Iterator[None]:
             "The encoder ran out of memory. Lower --encoder.batch-size, or use --encoder.dtype bfloat16."
         ) from error
     except RuntimeError as error:
-        raise BackendError(f"The encoder {options.model} failed: {str(error).strip().splitlines()[0]}") from error
+        raise BackendError(f"The encoder {options.model} failed: {first_line(error)}") from error
 
 
 def _size(crop: Crop) -> tuple[int, int]:

@@ -25,7 +25,9 @@ class TowerOptions(Options):
     model: str = Field(default="", description="Which weights.")
     device: str = Field(default="auto", description="auto, cuda, cuda:N, mps or cpu.")
     dtype: Literal["float32", "bfloat16", "float16"] = Field(default="float32", description="Precision.")
-    batch_size: int = Field(default=0, ge=0, description="Crops per forward pass; 0: 16 on a CPU, 512 on a GPU.")
+    batch_size: int = Field(
+        default=0, ge=0, le=65_536, description="Crops per forward pass; 0: 16 on a CPU, 512 on a GPU."
+    )
     normalize_windows: bool = Field(
         default=False, description="Apply the model's mean and std to windows too; the published code does not."
     )

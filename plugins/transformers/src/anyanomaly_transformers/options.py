@@ -17,7 +17,7 @@ class WeightsOptions(HubModelOptions):
     device_map: str = Field(
         "", description="spread the weights over several devices, for example auto; needs accelerate; empty: one device"
     )
-    batch_size: int = Field(8, ge=1, description="queries in one forward pass")
+    batch_size: int = Field(8, ge=1, le=65_536, description="queries in one forward pass")
     quantization: Literal["", "4bit", "8bit"] = Field(
         "", description="quantise the weights while loading; needs bitsandbytes; empty: no quantisation"
     )

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from anyanomaly.kit import ChatThinking, Switches, chat_messages, check_special_tokens, thinks_in_special_tokens
+from anyanomaly.kit import (
+    ChatThinking,
+    Switches,
+    chat_messages,
+    check_chat,
+    check_special_tokens,
+    thinks_in_special_tokens,
+)
 from anyanomaly.types import Query, QueryId
 
 
@@ -17,7 +24,7 @@ def render_prompt(processor: Any, query: Query, thinking: ChatThinking | None = 
     For a template without a system turn the system text goes before the question.
 
     :param thinking: of this processor's template; None: thinking off.
-    :raises UsageError: when the question holds a special token of the model.
+    :raises UsageError: when the question holds a special token of the model, or the template expands without end.
     """
     refuse_special_tokens(processor.tokenizer, query)
     thinking = thinking or ChatThinking("off")
@@ -63,6 +70,7 @@ def _apply_template(processor: Any, query: Query, switches: Switches, *, system_
     messages = chat_messages(query, [{"type": "image"} for _ in query.images], system_turn=system_turn)
     words = set(re.findall(r"\w+", str(processor.chat_template)))
     variables = {name: value for name, value in switches.items() if name in words}  # transformers warns of others
+    check_chat(processor.chat_template, messages, variables)
     return str(processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **variables))
 
 

@@ -12,12 +12,14 @@ from anyanomaly.kit import (
     MODEL,
     ChatThinking,
     ChoiceEncoder,
+    check_chat,
     fingerprint,
     folder_or_hub_id,
     model_identity,
     own_code_error,
     release,
     require_model,
+    text_part,
 )
 from anyanomaly_vllm.engine import quiet
 from anyanomaly_vllm.errors import translate_errors
@@ -134,6 +136,7 @@ def _load_processor(name: str, options: VllmOptions) -> tuple[Any, Any]:
 
     source = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
     processor = AutoProcessor.from_pretrained(name, **source)
+    check_chat(getattr(processor, "chat_template", None), [{"role": "user", "content": [text_part("?")]}], {})
     if getattr(processor, "image_processor", None) is None or not getattr(processor, "chat_template", None):
         return None, AutoTokenizer.from_pretrained(name, **source)
     return processor, processor.tokenizer

@@ -19,7 +19,7 @@ class VllmOptions(ThinkingOptions, PixelOptions, HubModelOptions):
     quantization: str = Field(
         "", description="quantisation as vLLM names it, such as fp8 or bitsandbytes; empty: that of the checkpoint"
     )
-    tensor_parallel: int = Field(1, ge=1, description="number of GPUs that share the weights")
+    tensor_parallel: int = Field(1, ge=1, le=1024, description="number of GPUs that share the weights")
     memory_share: float = Field(0.9, gt=0, le=1, description="fraction of the GPU's memory that the engine may use")
     kv_cache_gib: float | None = Field(
         None, gt=0, description="GiB for the key-value cache; none: what memory_share leaves on a GPU, 2 on a CPU"
@@ -27,7 +27,7 @@ class VllmOptions(ThinkingOptions, PixelOptions, HubModelOptions):
     max_model_len: int | None = Field(
         None, ge=1, description="longest query with its answer, in tokens; none: computed from the queries"
     )
-    batch_size: int = Field(256, ge=1, description="queries in the engine at once")
+    batch_size: int = Field(256, ge=1, le=65_536, description="queries in the engine at once")
     eager: bool | None = Field(
         None, description="start without compilation: faster start, slower answers; none: yes on a CPU, no on a GPU"
     )

@@ -75,6 +75,17 @@ class BackendContract(ComponentContract):
             (answer,) = loaded.answer([query])
             assert _content(answer) == _content(batch_answers[query.id])
 
+    def test_s7_exactly_the_same_answer_in_any_order_without_batches(
+        self, loaded: Backend[Options], spec: BackendSpec
+    ) -> None:
+        if loaded.forms_batches or not spec.deterministic:
+            return
+        for sampling in [Sampling()] * spec.words + [Sampling(choices=SCORES)] * spec.logprobs:
+            queries = self.queries(N_QUERIES, sampling=sampling)
+            answers = {answer.id: answer for answer in loaded.answer(queries)}
+            for query in reversed(queries):
+                assert list(loaded.answer([query])) == [answers[query.id]]
+
     def test_s9_log_probabilities_of_every_choice(self, loaded: Backend[Options], spec: BackendSpec) -> None:
         if not spec.logprobs:
             return

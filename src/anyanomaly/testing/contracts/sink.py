@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anyanomaly.api import Sink, SinkOptions
+from anyanomaly.api import RunEnd, Sink, SinkOptions
+from anyanomaly.api.sink import RunStatus
 from anyanomaly.specs import SinkSpec
 from anyanomaly.testing.contracts.component import ComponentContract
 from anyanomaly.types import Event, Notice, QueryId, Score, SegmentScore, Timeline, Video
@@ -35,10 +36,10 @@ class SinkContract(ComponentContract):
         component.begin({"config": {}})
         _write(component, "v")
         on_disk = "".join(file.read_text() for file in path.parent.glob(f"{path.name}*"))
-        component.close()
+        _end(component)
         if spec.streams:
             assert on_disk
-            assert path.read_text() == on_disk
+            assert path.read_text().startswith(on_disk)
 
     def test_k2_k3_videos_follow_each_other_and_missing_scores_survive(
         self, component: Sink[SinkOptions], path: Path
@@ -47,7 +48,7 @@ class SinkContract(ComponentContract):
         component.begin({"config": {}})
         _write(component, "first")
         _write(component, "second", value=math.nan)
-        component.close()
+        _end(component)
         content = path.read_text()
         assert "NaN" not in content
         assert content.index("first") < content.index("second")
@@ -56,8 +57,24 @@ class SinkContract(ComponentContract):
         path.write_text("of an earlier run")
         component.load()
         component.begin({"config": {}})
-        component.close()
+        _end(component, "interrupted")
         assert path.read_text() == "of an earlier run"
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_k5_results_of_a_run_that_did_not_complete_replace_no_older_file(
+        self, component: Sink[SinkOptions], path: Path
+    ) -> None:
+        path.write_text("of an earlier run")
+        component.load()
+        component.begin({"config": {}})
+        _write(component, "v")
+        _end(component, "failed")
+        assert path.read_text() == "of an earlier run"
+
+
+def _end(sink: Sink[SinkOptions], status: RunStatus = "complete") -> None:
+    sink.end(RunEnd(status, 1, 1, 1, "The engine died." if status == "failed" else ""))
+    sink.close()
 
 
 def _write(sink: Sink[SinkOptions], name: str, value: float = 0.75) -> None:

@@ -149,7 +149,7 @@ def _embed_prompts(model: PrefixModel, queries: Sequence[Query], prompts: Sequen
     keys: list[dict[tuple[int, ...], tuple[bytes, ...]]] = []  # per prompt: images of a slot to their group
     for query, pieces in zip(queries, prompts, strict=True):
         digests = [_digest(image) for image in query.images]
-        slots = {piece.images for piece in pieces if isinstance(piece, ImageSlot)}
+        slots = dict.fromkeys(piece.images for piece in pieces if isinstance(piece, ImageSlot))
         keys.append({images: tuple(digests[index] for index in images) for images in slots})
         for images, key in keys[-1].items():
             if key not in groups:

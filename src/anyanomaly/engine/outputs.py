@@ -1,0 +1,115 @@
+"""The sinks of a run: when they begin and end, and which results they get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from anyanomaly import interrupts
+from anyanomaly.api.sink import RunEnd, RunStatus, Sink, SinkOptions
+from anyanomaly.types import Event, Notice, SegmentScore, Timeline
+
+LoadedSink = Sink[SinkOptions]
+
+
+class Outputs:
+    """Writes results to sinks. A sink that fails gets no further results, so that the others still get all of them.
+
+    A run may go over its videos in several parts, and repeat one that failed: a segment is written once.
+    """
+
+    def __init__(self, sinks: Sequence[LoadedSink]) -> None:
+        self._sinks = list(sinks)
+        self._has_begun = False
+        self._is_cut_short = False
+        self._segments: dict[tuple[str, str], int] = {}  # last segment of each video and text
+        self._n_segments, self._n_events, self._n_notices = 0, 0, 0
+
+    def begin(self, header: Mapping[str, Any]) -> None:
+        """Describe the run to the sinks, once.
+
+        :raises OutputError: when one cannot write.
+        """
+        if not self._has_begun:
+            self._has_begun = True
+            self._for_each(lambda sink: sink.begin(header))
+
+    def cut_short(self) -> None:
+        """Remember that the run was left before its end."""
+        self._is_cut_short = True
+
+    def write(self, outcome: SegmentScore | Timeline | Event) -> None:
+        """Write a result.
+
+        :raises OutputError: when a sink cannot write.
+        """
+        match outcome:
+            case SegmentScore():
+                key = (outcome.video.id, outcome.text)
+                if outcome.segment <= self._segments.get(key, -1):
+                    return
+                self._segments[key] = outcome.segment
+                self._n_segments += 1
+                self._for_each(lambda sink: sink.write_segment(outcome))
+            case Timeline():
+                self._for_each(lambda sink: sink.write_timeline(outcome))
+            case Event():
+                self._n_events += 1
+                self._for_each(lambda sink: sink.write_event(outcome))
+
+    def write_notices(self, notices: Iterable[Notice]) -> None:
+        """Write what was unusual about videos, or could not be read of them.
+
+        :raises OutputError: when a sink cannot write.
+        """
+        for notice in notices:
+            self._n_notices += 1
+            self._for_each(lambda sink: sink.write_notice(notice))  # noqa: B023
+
+    def end(self, error: BaseException | None, unopened: Sequence[Notice]) -> None:
+        """Tell the sinks how the run ended; nothing, if it did not begin.
+
+        :param error: that ended it; None: nothing did. :param unopened: a notice for each video that cannot be opened.
+        :raises OutputError: when a sink cannot write, and no error ended the run.
+        """
+        if not self._has_begun:
+            return
+        failure: Exception | None = None
+        if self._n_segments or _status(error, self._is_cut_short) == "complete":
+            try:
+                self.write_notices(unopened)
+            except Exception as output_error:
+                failure = output_error
+        status = _status(error or failure, self._is_cut_short)
+        message = _describe(error or failure) if status == "failed" else ""
+        run_end = RunEnd(status, self._n_segments, self._n_events, self._n_notices, message)
+        try:
+            self._for_each(lambda sink: sink.end(run_end))
+        except Exception as output_error:
+            failure = failure or output_error
+        if failure is not None and error is None:
+            raise failure
+
+    def _for_each(self, write: Callable[[LoadedSink], None]) -> None:
+        """Give a result to all sinks, then raise the first error."""
+        first_error: Exception | None = None
+        with interrupts.Deferred():  # otherwise the second sink lacks what the first one has
+            for sink in list(self._sinks):
+                try:
+                    write(sink)
+                except Exception as error:
+                    self._sinks.remove(sink)
+                    first_error = first_error or error
+            if first_error is not None:
+                raise first_error
+
+
+def _status(error: BaseException | None, is_cut_short: bool) -> RunStatus:
+    if error is None:
+        return "interrupted" if is_cut_short else "complete"
+    is_failure = isinstance(error, Exception) and not isinstance(error, BrokenPipeError)  # whose reader wants no more
+    return "failed" if is_failure else "interrupted"
+
+
+def _describe(error: BaseException | None) -> str:
+    return str(error) or type(error).__name__

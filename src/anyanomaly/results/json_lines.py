@@ -1,0 +1,135 @@
+"""Read .jsonl files line by line, so that their size does not matter."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, BinaryIO, NamedTuple
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from anyanomaly.errors import InputError
+from anyanomaly.results.files import MAX_LINE, check_format, describe, open_results
+from anyanomaly.results.records import EndRecord, Record, RunRecord, SegmentRecord
+
+_ADAPTER: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
+_TAIL = 1 << 16
+"""Bytes that are read first to find the last line."""
+
+
+class LastLine(NamedTuple):
+    """What the end of a file says about its run."""
+
+    end: EndRecord | None  # None: the run is still writing, or was killed
+    is_cut: bool  # the last line is not whole
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Yield the records of a file. A last line that is not whole, as a killed run leaves it, is left out.
+
+    :raises InputError: when the file cannot be read or is not of a run, with the number of the line.
+    """
+    with open_results(path) as file:
+        check = _OrderCheck()
+        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
+            if len(line) > MAX_LINE:
+                raise InputError(f"Line {number} of {path} has more than {MAX_LINE >> 20} MiB; give a .jsonl file.")
+            record = _parse(line, number, path)
+            if record is not None:
+                check.add(record, number, path)
+                yield record
+        check.check_run(path)
+
+
+def read_run(path: Path) -> RunRecord:
+    """Return the first line of a file. Errors as `read_records`."""
+    for record in read_records(path):
+        if isinstance(record, RunRecord):
+            return record
+    raise InputError(f"{path} does not describe its run; give a file that `run -o FILE.jsonl` wrote.")
+
+
+def read_last_line(path: Path) -> LastLine:
+    """Return what the last line of a file says, without reading the others. Errors as `read_records`."""
+    with open_results(path) as file:
+        line = _find_last_line(file)
+    if not line:
+        return LastLine(None, False)
+    try:
+        record = _ADAPTER.validate_json(line)
+    except ValidationError:
+        return LastLine(None, not line.endswith(b"\n"))
+    return LastLine(record if isinstance(record, EndRecord) else None, False)
+
+
+def _parse(line: bytes, number: int, path: Path) -> Record | None:
+    """Return the record of a line; None for the beginning of one."""
+    try:
+        return _ADAPTER.validate_json(line)
+    except ValidationError as error:
+        if error.errors(include_url=False)[0]["type"] != "json_invalid":
+            raise InputError(
+                f"Line {number} of {path} is not a result of a run ({describe(error)}); give a file that "
+                f"`run -o FILE.jsonl` wrote."
+            ) from error
+        if number > 1 and not line.endswith(b"\n"):
+            return None
+        raise InputError(
+            f"{path} has a line that is not JSON (line {number}: {describe(error)}); give a .jsonl file that "
+            f"`anyanomaly run` wrote."
+        ) from error
+
+
+class _OrderCheck:
+    """Checks that records follow each other as a run writes them."""
+
+    def __init__(self) -> None:
+        self._run: RunRecord | None = None
+        self._has_ended = False
+        self._stops: dict[tuple[str, str], int] = {}  # last frame of each video and event text
+
+    def add(self, record: Record, number: int, path: Path) -> None:
+        """:raises InputError: for a record that cannot be at its place."""
+        if self._has_ended:
+            raise InputError(f"Line {number} of {path} comes after the end of the run. Give the file of one run.")
+        if isinstance(record, RunRecord):
+            check_format(record.format, path)
+            if self._run and record.format is not None:
+                raise InputError(
+                    f"Line {number} of {path} begins a second run. Give the files of several runs one by one."
+                )
+            self._run = record
+        elif self._run is None:
+            self.check_run(path)
+        elif isinstance(record, EndRecord):
+            self._has_ended = True
+        elif isinstance(record, SegmentRecord) and self._run.format is not None:
+            key = (record.video, record.text)
+            if record.start < self._stops.get(key, 0):
+                raise InputError(
+                    f"Line {number} of {path} repeats frame {record.start} of video '{record.video}' for "
+                    f"'{record.text}'. Remove one of the lines, or make the scores again."
+                )
+            self._stops[key] = record.stop
+
+    def check_run(self, path: Path) -> None:
+        """:raises InputError: when no run was described."""
+        if self._run is None:
+            raise InputError(f"{path} does not describe its run; give a file that `run -o FILE.jsonl` wrote.")
+
+
+def _find_last_line(file: BinaryIO) -> bytes:
+    """Return the last line with its end; empty for an empty file, and for a line that is too long."""
+    size = file.seek(0, os.SEEK_END)
+    length = _TAIL
+    while True:
+        start = max(0, size - length)
+        file.seek(start)
+        tail = file.read(size - start)
+        _, line_end, last_line = tail.removesuffix(b"\n").rpartition(b"\n")
+        if start == 0 or line_end:
+            return last_line + (b"\n" if tail.endswith(b"\n") else b"")
+        if length > MAX_LINE:
+            return b""
+        length *= 2

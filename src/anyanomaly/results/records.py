@@ -1,0 +1,166 @@
+"""What result files hold: the fields of every record, with their types and ranges.
+
+Times are presentation times in seconds, frames are numbered from 0, and ``null`` is a score that could not be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from anyanomaly.api.sink import RunEnd, RunStatus
+from anyanomaly.types import Event, Notice
+
+FORMAT = 1
+"""Version of the formats; it grows when a field is removed or changes its meaning, not when one is added."""
+
+MAX_FRAME = 2**40
+"""The highest number of a frame: 1000 frames per second for 34 years."""
+
+Number: TypeAlias = Annotated[FiniteFloat, Field(strict=True)]
+Frame: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=MAX_FRAME)]
+Count: TypeAlias = Annotated[int, Field(strict=True, ge=0)]
+Fraction: TypeAlias = Annotated[FiniteFloat, Field(strict=True, ge=0, le=1)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class RunRecord(_Record):
+    """How the results were made."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: Literal["run"] = Field("run", description="first line")
+    format: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        None, description="version of the format; absent in files of older versions"
+    )
+    config: Mapping[str, Any] = Field(description="all settings, as in a config file")
+    readers: list[Any] = Field([], description="readers of the videos, with their options")
+    prompt: Mapping[str, Any] | None = Field(None, description="template of the questions, with its hash")
+    reason_prompt: Mapping[str, Any] | None = Field(
+        None, description="template of the questions for reasons; null: none are asked"
+    )
+    versions: Mapping[str, str] = Field({}, description="versions of anyanomaly, plugins and engines")
+    encoder: str | None = Field(None, description="fingerprint of the encoder; null: there is none")
+    backend: str | None = Field(None, description="fingerprint of the backend")
+    revisions: Mapping[str, Any] = Field({}, description="versions of the weights of encoder and backend")
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """All fields of the run apart from ``type`` and ``format``."""
+        return self.model_dump(exclude={"type", "format"})
+
+
+class ContextScore(_Record):
+    """The score that one context gave a segment."""
+
+    value: Number | None = Field(
+        description="score, 0 to 1 (`published` scoring: any number); null: no score could be read"
+    )
+    answer: str = Field("", description="the model's words")
+    mass: Fraction | None = Field(
+        None, description="probability of all allowed answers, 0 to 1; absent: the score was read from words"
+    )
+
+
+class SegmentRecord(_Record):
+    """The scores of one segment for one event text."""
+
+    type: Literal["segment"] = Field("segment", description="kind of the line")
+    video: str = Field(description="id of the video")
+    segment: Count = Field(description="number of the segment in the video, from 0")
+    start: Frame = Field(description="first frame")
+    stop: Frame = Field(description="frame after the last")
+    start_s: Number = Field(description="time of the first frame, seconds")
+    stop_s: Number = Field(description="end of the last frame, seconds")
+    text: str = Field(description="event text")
+    value: Number | None = Field(None, description="fused score; null: no context has a score")
+    scores: Mapping[str, ContextScore] = Field(description="the score of each context, by its name")
+
+    @model_validator(mode="after")
+    def _check_frames(self) -> Self:
+        if not self.start < self.stop:
+            raise ValueError(f"frames {self.start} to {self.stop}")
+        return self
+
+
+class EventRecord(_Record):
+    """A part of a video in which the smoothed score reaches the threshold."""
+
+    type: Literal["event"] = Field("event", description="only in .jsonl")
+    video: str = Field(description="id of the video")
+    text: str = Field(description="event text")
+    start_s: Number = Field(description="start, seconds")
+    stop_s: Number = Field(description="end, seconds")
+    peak: Number = Field(description="highest smoothed score")
+    peak_s: Number = Field(description="time of the peak, seconds")
+    rationale: str = Field("", description="the model's reason at the peak; empty: none")
+    start_time: str | None = Field(None, description="start as h:mm:ss.mmm; only in .json")
+    stop_time: str | None = Field(None, description="end as h:mm:ss.mmm; only in .json")
+
+    @property
+    def event(self) -> Event:
+        """The event as `anyanomaly.run` yields it."""
+        return Event(**self.model_dump(exclude={"type", "start_time", "stop_time"}))
+
+
+class NoticeRecord(_Record):
+    """What is unusual about a video, or could not be read of it."""
+
+    type: Literal["notice"] = Field("notice", description="only in .jsonl")
+    video: str = Field(description="id of the video; the path or address of one that cannot be opened")
+    message: str = Field(description="one sentence")
+
+    @property
+    def notice(self) -> Notice:
+        """The notice as sinks receive it."""
+        return Notice(self.video, self.message)
+
+
+class EndRecord(_Record):
+    """How the run ended."""
+
+    type: Literal["end"] = Field("end", description="last line; only in .jsonl")
+    status: RunStatus = Field(description="complete, interrupted (by the user or a signal) or failed")
+    segments: Count = Field(description="number of segment scores")
+    events: Count = Field(description="number of events")
+    notices: Count = Field(description="number of notices")
+    error: str = Field("", description="message of a failed run; absent otherwise")
+
+    @property
+    def run_end(self) -> RunEnd:
+        """The end as sinks receive it."""
+        return RunEnd(self.status, self.segments, self.events, self.notices, self.error)
+
+
+Record: TypeAlias = RunRecord | SegmentRecord | EventRecord | NoticeRecord | EndRecord
+
+
+class EventsDocument(_Record):
+    """The content of a .json file."""
+
+    format: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        None, description="version of the format; absent in files of older versions"
+    )
+    run: Mapping[str, Any] = Field(description="how the results were made: the fields of `run` in .jsonl")
+    events: list[EventRecord] = Field(description="the events, in the order in which they ended")
+    notices: list[NoticeRecord] = Field([], description="the notices")
+    end: EndRecord | None = Field(None, description="how the run ended; null: it is not complete")
+
+
+class FrameScore(_Record):
+    """The scores of one frame for one event text: a row of a .csv file."""
+
+    video: str = Field(description="id of the video")
+    frame: Frame = Field(description="number of the frame")
+    time_s: Number = Field(description="presentation time, seconds")
+    text: str = Field(description="event text")
+    contexts: Mapping[str, float | None] = Field(
+        description="a column per context, with its name: its score; empty: it could not be read"
+    )
+    raw: float | None = Field(description="fused score; empty: no context has a score")
+    score: float | None = Field(description="smoothed score; empty: no frame of the video has a score")
