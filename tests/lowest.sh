@@ -5,6 +5,7 @@ python=${PYTHON:-python3.11}
 folder=${LOWEST_VENV:-.venv-lowest}
 test -x "$folder/bin/uv" || { "$python" -m venv "$folder"; "$folder/bin/python" -m pip install -q uv; }
 "$folder/bin/uv" pip install -q --python "$folder/bin/python" --resolution lowest-direct \
-  -e '.[eval,testing]' -e ./plugins/cvad -e ./plugins/openai hypothesis
+  -e '.[eval,testing]' -e ./plugins/cvad -e ./plugins/openai
+"$folder/bin/uv" pip install -q --python "$folder/bin/python" --constraint constraints.txt hypothesis jinja2  # no part of the package
 "$folder/bin/python" -m pytest -q -m "not engine" tests/assemble tests/builtin tests/cli tests/config tests/core \
   tests/engine tests/evaluation tests/kit tests/metrics tests/registry plugins/cvad plugins/openai

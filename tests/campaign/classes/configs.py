@@ -113,7 +113,7 @@ def _by_grammar(stage: Stage) -> str:
 def _damaged(stage: Stage) -> str:
     """A file that is damaged, foreign or endless."""
     rng = stage.random
-    settings, wrong = _choose_settings(stage)
+    settings, _ = _choose_settings(stage)
     content = f"# é 日本\n{_file_of(settings)}".encode()
     kinds = {
         "noise": rng.randbytes(300),
@@ -207,7 +207,8 @@ def _planted(stage: Stage) -> str:
         planted = {
             "sink": '[[sink]]\nname = "jsonl"\npath = "precious.txt"\n',
             "output": '[[sink]]\npath = "precious.txt"\n',
-            "server": f'run.allow_network = true\n[backend]\nname = "openai"\nbase_url = "{url}"\napi_key_env = "CAMPAIGN_KEY"\n',
+            "server": "run.allow_network = true\n[backend]\n"
+            f'name = "openai"\nbase_url = "{url}"\napi_key_env = "CAMPAIGN_KEY"\n',
             "remote code": '[backend]\nname = "transformers"\nmodel = "."\ntrust_remote_code = true\n',
             "videos": f'videos = ["{url}/x.mp4", "/etc/passwd"]\n',
             "prompt": '[prompt]\nname = "/etc/passwd"\n',

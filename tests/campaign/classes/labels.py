@@ -6,20 +6,17 @@ import csv
 import io
 import json
 import os
-import pickle
-import random
-import struct
 from typing import Any
 
 import h5py
 import numpy as np
 
-from tests.campaign.hostile import hostile_text, mutate
+from tests.campaign.hostile import mutate
+from tests.campaign.label_files import LABEL_FORMS, hostile_label_file, write_labels
 from tests.campaign.plugin import SEGMENT, level
 from tests.campaign.stage import PLAIN_RUN, PLUGIN, Stage
 
 _N_FRAMES = 6 * SEGMENT
-_FPS = 8
 _TEXTS = ("red", "a fall", "人", "é", "a, b", 'say "no"')
 
 
@@ -56,59 +53,8 @@ def _evaluate(stage: Stage, codes: set[int], *flags: str) -> dict[str, Any]:
     return json.loads(path.read_text()) if stage.outcomes[-1].code == 0 and path.exists() else {}
 
 
-def _spans_of(labels: np.ndarray) -> list[tuple[int, int]]:
-    """Return the runs of true labels as (start, stop), in frames."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], labels.astype(int), [0]))))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
-
-
-def _write_labels(stage: Stage, name: str, labels: np.ndarray, form: str) -> dict[str, Any]:
-    """Write the labels of video ``name`` in a form, and return the columns of its row but the first two."""
-    rng = stage.random
-    spans = _spans_of(labels)
-    file = f"l-{name}-{rng.randrange(10**9)}"
-    match form:
-        case "spans in frames":
-            return {"labels": [list(span) for span in spans] or "none", "unit": "frames"}
-        case "spans in seconds":
-            return {"labels": [[start / _FPS, stop / _FPS] for start, stop in spans] or "none", "unit": "seconds"}
-        case "npy":
-            path = stage.work / f"{file}.npy"
-            np.save(
-                path,
-                labels.astype(rng.choice(("bool", "uint8", "int64", "float32"))).reshape(
-                    rng.choice(((-1,), (1, -1), (-1, 1)))
-                ),
-            )
-        case "h5":
-            path = stage.work / f"{file}.h5"
-            with h5py.File(path, "w") as target:
-                target[name] = labels.astype("uint8")
-                target["other"] = np.zeros(5)
-        case "json list":
-            path = stage.write(f"{file}.json", json.dumps({name: labels.astype(int).tolist(), "other": [0]}))
-        case "json spans":
-            unit, factor = rng.choice((("frames", 1), ("seconds", _FPS)))
-            value = {"spans": [[start / factor, stop / factor] for start, stop in spans], "unit": unit}
-            path = stage.write(f"{file}.json", json.dumps({name: value}))
-        case "csv column":
-            head = rng.choice(("", "label\n"))
-            path = stage.write(f"{file}.csv", head + "\n".join(map(str, labels.astype(int))) + rng.choice(("", "\n")))
-        case "csv spans":
-            columns, factor = rng.choice((("start,stop", 1), ("start_s,stop_s", _FPS)))
-            rows = "".join(
-                f"{start / factor:g},{stop / factor:g}{rng.choice((chr(10), chr(13) + chr(10)))}"
-                for start, stop in spans
-            )
-            path = stage.write(f"{file}.csv", f"{columns}\n{rows}")
-    return {"labels": path.name}
-
-
-_FORMS = ("spans in frames", "spans in seconds", "npy", "h5", "json list", "json spans", "csv column", "csv spans")
-
-
 def _auc(scores: list[float], labels: list[bool]) -> float:
-    """Return the fraction of pairs of a positive and a negative frame that the scores order rightly; ties count half."""
+    """Return the fraction of pairs of a positive and a negative frame that the scores order; ties count half."""
     positive = [score for score, label in zip(scores, labels, strict=True) if label]
     negative = [score for score, label in zip(scores, labels, strict=True) if not label]
     wins = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
@@ -127,7 +73,7 @@ def _dataset(stage: Stage, forms: list[str]) -> tuple[list[dict[str, Any]], dict
         for text in texts:
             labels = np.array([rng.random() < 0.4 for _ in range(_N_FRAMES // 4)]).repeat(4)
             labels[0], labels[-1] = True, False
-            rows.append({"video": name, "text": text, **_write_labels(stage, name, labels, rng.choice(forms))})
+            rows.append({"video": name, "text": text, **write_labels(stage, name, labels, rng.choice(forms))})
             scores, truths = frames.setdefault(text, ([], []))
             scores += [level(index // SEGMENT, seed) for index in range(_N_FRAMES)]
             truths += [bool(label) for label in labels]
@@ -136,7 +82,7 @@ def _dataset(stage: Stage, forms: list[str]) -> tuple[list[dict[str, Any]], dict
 
 def _right(stage: Stage) -> str:
     """Right labels, whatever their formats and units side by side, give the AUC that counting pairs gives."""
-    forms = stage.random.sample(_FORMS, stage.random.choice((1, 2, 3)))
+    forms = stage.random.sample(LABEL_FORMS, stage.random.choice((1, 2, 3)))
     rows, frames = _dataset(stage, forms)
     stage.random.shuffle(rows)
     has_inline = any(isinstance(row["labels"], list) or "unit" in row for row in rows)
@@ -267,22 +213,11 @@ def _damaged(stage: Stage) -> str:
     return f"damaged {'manifest' if target.name == 'manifest.json' else form}: {kind}"
 
 
-class _Canary:
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return os.system, ("touch canary",)
-
-
-def _npy(shape: str, description: str = "|u1", size: int = 10) -> bytes:
-    head = f"{{'descr': '{description}', 'fortran_order': False, 'shape': {shape}, }}".encode()
-    head += b" " * (-(len(head) + 11) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + bytes(size)
-
-
 def _hostile_file(stage: Stage) -> str:
     """A label file that runs code, never ends, or declares more than it holds: 4, and nothing happens."""
     rng = stage.random
     rows, _ = _dataset(stage, ["json list"])
-    suffix, content = _hostile_content(rng)
+    suffix, content = hostile_label_file(rng)
     kind = rng.choice(("content", "content", "content", "fifo", "device", "folder", "loop", "h5 huge", "h5 link"))
     name = f"evil{suffix if kind == 'content' else rng.choice(('.npy', '.json', '.csv', '.h5', '.mat'))}"
     path = stage.work / name
@@ -316,37 +251,3 @@ def _hostile_file(stage: Stage) -> str:
     _evaluate(stage, {4})
     stage.check(not (stage.work / "canary").exists(), "code in a label file was run")
     return f"hostile file: {kind}"
-
-
-def _hostile_content(rng: random.Random) -> tuple[str, bytes]:
-    return rng.choice(
-        (
-            (".npy", pickle.dumps(_Canary())),
-            (".npy", _npy("(1,)", "|O") + pickle.dumps(_Canary())),
-            (".npy", _npy(f"({10**12},)")),
-            (".npy", _npy("(-1,)")),
-            (".npy", _npy("(2**99,)")),
-            (".npy", _npy("(10,)", "|V1000000000")),
-            (".npy", _npy("__import__('os').system('touch canary')")),
-            (".npy", _npy("(" * 300)),
-            (".npy", b"\x93NUMPY\x03\x00" + struct.pack("<I", 2**32 - 1)),
-            (".json", b"[" * 100_000),
-            (".json", b'{"v0.clip": ' + b"9" * 10_000 + b"}"),
-            (".json", b'{"v0.clip": [' + b"0," * 3_000_000 + b"0]}"),
-            (".json", b'{"v0.clip": [[0, 1e999]], "v0.clip": [2]}'),
-            (".json", b"\xff\xfe["),
-            (".csv", b"0\n1\0\n"),
-            (".csv", b'"' + b"0" * 5_000_000),
-            (".csv", b"0," * 1_000_000),
-            (".csv", hostile_text(rng).encode("utf-8", "surrogatepass")),
-            (".csv", b"start,stop\n=1+1,5\n"),
-            (".csv", b"1e999\n"),
-            (".h5", b"\x89HDF\r\n\x1a\n" + rng.randbytes(500)),
-            (".mat", b"MATLAB 5.0 MAT-file" + rng.randbytes(500)),
-            (".mat", b""),
-            (".h5", b""),
-            (".npy", b""),
-            (".json", b""),
-            (".csv", b""),
-        )
-    )

@@ -2,68 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from textwrap import indent
 
-from tests.campaign.hostile import hostile_text, mutate
+from tests.campaign.hostile import mutate
 from tests.campaign.plugin import SEGMENT, level
+from tests.campaign.plugin_code import HEAD, ODD_RETURNS, ROLES, component, failure
 from tests.campaign.results import read_lines
 from tests.campaign.stage import PLAIN_RUN, PLUGIN, Stage
-
-_FAILURES = {
-    "exception": "raise ValueError('broken: ' + {words!r})",
-    "sys.exit": "import sys; sys.exit({number})",
-    "SystemExit of words": "raise SystemExit({words!r})",
-    "KeyError": "raise KeyError({words!r})",
-    "odd exception": "raise type('Odd', (Exception,), {{'__str__': lambda self: 1 / 0}})()",
-    "BaseException": "raise BaseException({words!r})",
-    "GeneratorExit": "raise GeneratorExit",
-    "StopIteration": "raise StopIteration({words!r})",
-    "recursion": "f = lambda: f(); f()",
-    "assertion": "assert False, {words!r}",
-    "memory": "raise MemoryError()",
-    "own error": "from anyanomaly.errors import BackendError; raise BackendError({words!r})",
-    "not implemented": "raise NotImplementedError",
-    "unicode": "b'\\xff'.decode()",
-    "missing module": "import no_such_module_{number}",
-    "missing attribute": "None.attribute",
-}
-_HEAD = """
-from anyanomaly import *
-from anyanomaly import hookimpl, BackendSpec, ReaderSpec, EncoderSpec, SelectorSpec, SinkSpec, ContextSpec, DatasetSpec
-from anyanomaly.api import *
-from anyanomaly.types import *
-import numpy as np
-"""
-_ROLES = {
-    "reader": ("Reader", "ReaderSpec", "anyanomaly_register_readers"),
-    "encoder": ("Encoder", "EncoderSpec", "anyanomaly_register_encoders"),
-    "backend": ("Backend", "BackendSpec", "anyanomaly_register_backends"),
-    "sink": ("Sink", "SinkSpec", "anyanomaly_register_sinks"),
-    "selector": ("Selector", "SelectorSpec", "anyanomaly_register_selectors"),
-    "context": ("Context", "ContextSpec", "anyanomaly_register_contexts"),
-    "dataset": ("Dataset", "DatasetSpec", "anyanomaly_register_datasets"),
-}
-_ODD_RETURNS = (
-    "None",
-    "5",
-    "'words'",
-    "[None]",
-    "[5]",
-    "{{}}",
-    "object()",
-    "[object()]",
-    "iter([])",
-    "(x for x in [1, 2])",
-    "lambda: 1",
-    "[[]]",
-    "b'x'",
-    "type",
-    "Ellipsis",
-    "float('nan')",
-    "np.zeros(3)",
-    "[BackendSpec]",
-)
 
 
 def play(stage: Stage) -> str:
@@ -72,13 +17,6 @@ def play(stage: Stage) -> str:
     (kind,) = stage.random.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])
     stage.write("a.clip", f"{2 * SEGMENT} 1")
     return kind(stage)
-
-
-def _failure(rng: random.Random) -> tuple[str, str]:
-    name = rng.choice(list(_FAILURES))
-    return name, _FAILURES[name].format(
-        words=hostile_text(rng).replace("\0", "")[:200], number=rng.choice((0, 1, 5, 130, 256))
-    )
 
 
 def _loading(stage: Stage) -> str:
@@ -94,7 +32,7 @@ def _loading(stage: Stage) -> str:
         "hangs": "while True: pass\n",
         "sleeps": "import time; time.sleep(1000)\n",
         "unknown hook": "from anyanomaly import hookimpl\n@hookimpl\ndef anyanomaly_register_things(): return []\n",
-        "wrong arguments": "from anyanomaly import hookimpl\n@hookimpl\ndef anyanomaly_register_backends(a, b): return []\n",
+        "wrong arguments": f"{HEAD}@hookimpl\ndef anyanomaly_register_backends(a, b): return []\n",
         "deep": "x = " + "(" * 5000 + ")" * 5000,
         "missing": "",
         "folder": "",
@@ -105,7 +43,7 @@ def _loading(stage: Stage) -> str:
     path = stage.work / "broken.py"
     match kind:
         case "failure":
-            name, code = _failure(rng)
+            name, code = failure(rng)
             stage.write("broken.py", f"{code}\n")
             kind = f"failure {name}"
         case "no UTF-8" | "noise":
@@ -134,10 +72,10 @@ def _loading(stage: Stage) -> str:
 def _hook(stage: Stage) -> str:
     """A hook that fails or returns something odd loses its components; others work on."""
     rng = stage.random
-    role = rng.choice(list(_ROLES))
-    hook = _ROLES[role][2]
+    role = rng.choice(list(ROLES))
+    hook = ROLES[role][2]
     if rng.random() < 0.5:
-        kind, body = _failure(rng)
+        kind, body = failure(rng)
     elif rng.random() < 0.2:
         kind, body = rng.choice(
             (
@@ -148,9 +86,9 @@ def _hook(stage: Stage) -> str:
             )
         )
     else:
-        value = rng.choice(_ODD_RETURNS).replace("{{}}", "{}")
+        value = rng.choice(ODD_RETURNS).replace("{{}}", "{}")
         kind, body = f"returns {value}", f"return {value}"
-    stage.write("broken.py", f"{_HEAD}\n@hookimpl\ndef {hook}():\n{indent(body, '    ')}\n")
+    stage.write("broken.py", f"{HEAD}\n@hookimpl\ndef {hook}():\n{indent(body, '    ')}\n")
     if rng.random() < 0.3:
         stage.run("-p", str(PLUGIN), "-p", "broken.py", "plugins")
     else:
@@ -172,25 +110,16 @@ def _hook(stage: Stage) -> str:
         )
         values = [line["value"] for line in read_lines(stage, "out.jsonl") if line["type"] == "segment"]
         stage.check(values == [level(0, 1), level(1, 1)], f"scores {values} beside a broken hook")
-    if not kind.startswith(("returns iter", "returns (x", "returns []", "returns {}")):
+    if not kind.startswith(("returns iter", "returns (x", "returns []", "returns {}", "returns None")):
         stage.check(b"broken" in stage.outcomes[-1].err + stage.outcomes[-1].out, "the plugin is not named")
     return f"hook of {role}: {kind}"
-
-
-def _component(role: str, name: str, methods: str) -> str:
-    base, spec, hook = _ROLES[role]
-    suffixes = ", suffixes=frozenset({'.odd'})" if role == "reader" else ""
-    return (
-        f"{_HEAD}\nclass Odd({base}[Options]):\n{indent(methods, '    ')}\n"
-        f"@hookimpl\ndef {hook}():\n    return [{spec}(name='{name}', summary='Odd', target=f'{{__name__}}:Odd'{suffixes})]\n"
-    )
 
 
 def _backend(stage: Stage) -> str:
     """A backend that fails or answers wrongly ends the run with 5; what was answered before is kept."""
     rng = stage.random
     where = rng.choice(("__init__", "load", "fingerprint", "answer_batch", "close", "answers", "answers", "answers"))
-    kind, body = _failure(rng)
+    kind, body = failure(rng)
     codes = {5}
     parts = {
         "load": "def load(self): pass",
@@ -229,7 +158,7 @@ def _backend(stage: Stage) -> str:
         codes = {0, 5}
     if kind in ("missing module", "own error"):
         codes |= {3}
-    stage.write("odd.py", _component("backend", "odd", "\n".join(parts.values())))
+    stage.write("odd.py", component("backend", "odd", "\n".join(parts.values())))
     stage.run(
         "-p",
         str(PLUGIN),
@@ -256,11 +185,14 @@ def _backend(stage: Stage) -> str:
 def _reader(stage: Stage) -> str:
     """A reader that fails or gives odd frames costs its video: 4; the other video keeps its scores."""
     rng = stage.random
-    kind, body = _failure(rng)
+    kind, body = failure(rng)
     where = rng.choice(("probe", "frames", "frames late", "images", "images", "probed"))
     probe = "def probe(self, uri): return Video('odd', uri, 8.0, 16, 16, 16)"
     image = "np.zeros((16, 16, 3), np.uint8)"
-    frames = "def frames(self, video, *, start=0, every=1):\n    for i in range(start, 16, every):\n        yield Frame(video, i, i / 8, {image})\n{late}"
+    frames = (
+        "def frames(self, video, *, start=0, every=1):\n"
+        "    for i in range(start, 16, every):\n        yield Frame(video, i, i / 8, {image})\n{late}"
+    )
     if where == "probe":
         probe = f"def probe(self, uri):\n{indent(body, '    ')}"
         frames = frames.format(image=image, late="")
@@ -297,7 +229,7 @@ def _reader(stage: Stage) -> str:
         kind = rng.choice(videos)
         probe = f"def probe(self, uri): return {kind}"
         frames = frames.format(image=image, late="")
-    stage.write("odd.py", _component("reader", "odd", f"{probe}\n{frames}"))
+    stage.write("odd.py", component("reader", "odd", f"{probe}\n{frames}"))
     stage.write("b.odd", "x")
     codes = {4} if where in ("probe", "frames", "frames late") else {0, 4}
     names = ["a.clip", "b.odd"]

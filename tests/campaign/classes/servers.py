@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import random
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from tests.campaign.hostile import hostile_text, mutate
 from tests.campaign.plugin import SEGMENT
 from tests.campaign.results import read_lines
 from tests.campaign.server import MODELS, Reply, serve, text_answer
+from tests.campaign.server_replies import compressed, raw_bytes
 from tests.campaign.stage import PLAIN_RUN, PLUGIN, Stage
 
 _ODD_VALUES: tuple[Any, ...] = (
@@ -52,8 +52,8 @@ def play(stage: Stage) -> str:
         _sound: 8,
         _odd_models: 8,
         _redirect: 6,
-        _compressed: 5,
-        _raw: 8,
+        compressed: 5,
+        raw_bytes: 8,
     }
     (make,) = stage.random.choices(list(kinds), list(kinds.values()))
     kind, reply, models, codes = make(stage)
@@ -269,44 +269,3 @@ def _redirect(stage: Stage) -> tuple[str, Reply, Reply, set[int]]:
     )
     headers = {"Location": target.format(stage.secret)}
     return "redirect", Reply(b"", rng.choice((301, 302, 303, 307, 308, 300)), headers), MODELS, {5}
-
-
-def _compressed(stage: Stage) -> tuple[str, Reply, Reply, set[int]]:
-    """A small answer that unpacks to a huge one is refused, and what is no gzip is an error."""
-    kind = stage.random.choice(("bomb", "nested bomb", "no gzip", "unknown encoding"))
-    bomb = _bomb(stage.random)
-    replies = {
-        "bomb": Reply(bomb, headers={"Content-Encoding": "gzip"}),
-        "nested bomb": Reply(gzip.compress(bomb), headers={"Content-Encoding": "gzip, gzip"}),
-        "no gzip": Reply(b"{}", headers={"Content-Encoding": "gzip"}),
-        "unknown encoding": Reply(stage.random.randbytes(50), headers={"Content-Encoding": "br"}),
-    }
-    return f"compressed: {kind}", replies[kind], MODELS, {5}
-
-
-def _bomb(rng: random.Random) -> bytes:
-    """Return gzip of 3 GiB of one byte, without making them."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    piece = rng.choice((b" ", b"0", b"[")) * (1 << 24)
-    return b"".join(packer.compress(piece) for _ in range(192)) + packer.flush()
-
-
-def _raw(stage: Stage) -> tuple[str, Reply, Reply, set[int]]:
-    """Bytes that are no HTTP, or break its rules."""
-    rng = stage.random
-    kinds = {
-        "closed": b"\n",
-        "noise": rng.randbytes(200),
-        "ssh": b"SSH-2.0-OpenSSH_9.2\r\n",
-        "no status": b"HTTP/1.1\r\n\r\n",
-        "endless header": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 2_000_000,
-        "many headers": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000,
-        "bad chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n",
-        "huge chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nabc",
-        "continue": b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000,
-        "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\nhello",
-        "negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
-        "status 999": b"HTTP/1.1 999 \x1b[31m\r\nContent-Length: 0\r\n\r\n",
-    }
-    kind = rng.choice(list(kinds))
-    return f"raw {kind}", Reply(b"", raw=kinds[kind]), MODELS, {5}
