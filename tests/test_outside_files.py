@@ -15,7 +15,7 @@ from anyanomaly.builtin.backends import ReplayBackend
 from anyanomaly.builtin.read_images import ImageReader
 from anyanomaly.builtin.read_video import VideoReader
 from anyanomaly.builtin.reader_options import ImageReaderOptions, VideoReaderOptions
-from anyanomaly.config.load import read_toml
+from anyanomaly.config.files import read_toml
 from anyanomaly.errors import AnyAnomalyError, VideoError
 from anyanomaly.outside_files import open_regular, read_bounded
 

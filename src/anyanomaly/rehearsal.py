@@ -123,29 +123,26 @@ def _serve() -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, user_limit = resource.getrlimit(resource.RLIMIT_DATA)  # `ulimit -d` of the user: it cannot be raised
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no reply
     for request in sys.stdin.buffer:
         folder, max_bytes, limit_s, target, *arguments = json.loads(request)
-        _limit_memory(_used_bytes() + max_bytes)
         with suppress(OSError):
             os.chdir(folder)
+        module, _, function = target.partition(":")
+        with suppress(Exception):  # imported without limits: libraries start threads, and expect memory for them
+            import_module(module)
+        n_bytes = _used_bytes() + max_bytes
+        limit = n_bytes if user_limit == resource.RLIM_INFINITY else min(n_bytes, user_limit)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, user_limit))
         signal.alarm(limit_s)  # ends the process, also in the middle of native code
-        reply = _reply(target, arguments)
+        reply = _reply(module, function, arguments)
         signal.alarm(0)
+        resource.setrlimit(resource.RLIMIT_DATA, (user_limit, user_limit))
         with suppress(BrokenPipeError):
             replies.write(json.dumps(reply, default=lambda _: None).encode() + b"\n")
             replies.flush()
-
-
-def _limit_memory(n_bytes: int) -> None:
-    """Limit the data of this process, within the limit that the user has set for all processes (``ulimit -d``)."""
-    import resource
-
-    _, user_limit = resource.getrlimit(resource.RLIMIT_DATA)
-    if user_limit != resource.RLIM_INFINITY:
-        n_bytes = min(n_bytes, user_limit)
-    resource.setrlimit(resource.RLIMIT_DATA, (n_bytes, user_limit))
 
 
 def _used_bytes() -> int:
@@ -157,8 +154,7 @@ def _used_bytes() -> int:
         return 0
 
 
-def _reply(target: str, arguments: list[Any]) -> tuple[str, Any]:
-    module, _, function = target.partition(":")
+def _reply(module: str, function: str, arguments: list[Any]) -> tuple[str, Any]:
     try:
         return "result", getattr(import_module(module), function)(*arguments)
     except AnyAnomalyError as error:

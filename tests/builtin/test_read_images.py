@@ -148,7 +148,6 @@ def test_links_are_followed_and_folders_with_suffixes_are_no_images(tmp_path: Pa
     folder.mkdir()
     (folder / "1.png").symlink_to(tmp_path / "real" / "1.png")
     (folder / "2.png").mkdir()
-    os.mkfifo(folder / "3.png")
     frames: list[Frame] = []
     read(str(folder), frames)
     assert [int(frame.image[0, 0, 0]) for frame in frames] == [50]

@@ -13,6 +13,8 @@ from anyanomaly.isolation import child_environment, program_output, python_comma
 
 MODULES = ("json", "torch", "typing_extensions", "multiprocessing", "sitecustomize", "numpy", "pickle", "pydantic")
 SPAWN = """
+import sys
+del sys.path[0]  # as in a program that is no -c
 import multiprocessing
 from anyanomaly.isolation import isolate_children
 isolate_children()
@@ -48,7 +50,7 @@ def test_the_folder_of_these_tests_is_hostile(hostile: Path) -> None:
         [str(Path(sys.executable).with_name("anyanomaly")), "doctor"],
         [sys.executable, "-m", "anyanomaly", "plugins"],
         python_command("-m", "anyanomaly.bench.worker", "--help"),
-        python_command("-c", SPAWN),
+        [sys.executable, "-c", SPAWN],
     ],
     ids=["doctor", "python -m", "worker", "a spawned process"],
 )

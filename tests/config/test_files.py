@@ -15,12 +15,12 @@ from anyanomaly.errors import InvalidOption, UsageError
 from anyanomaly.registry import Registry, load
 
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a folder": (Path.mkdir, "cannot be read: Is a directory"),
-    "a named pipe": (os.mkfifo, "is no regular file"),
-    "a device": (lambda path: path.symlink_to("/dev/zero"), "is no regular file"),
+    "a folder": (Path.mkdir, "cannot be read: "),
+    "a named pipe": (os.mkfifo, "cannot be read: "),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "cannot be read: "),
     "a link to nothing": (lambda path: path.symlink_to("gone"), "cannot be read: No such file"),
     "a link to itself": (lambda path: path.symlink_to(path), "cannot be read: Too many levels"),
-    "a huge file": (lambda path: path.write_bytes(b"#" * ((1 << 18) + 1)), "is larger than 256 KiB"),
+    "a huge file": (lambda path: path.write_bytes(b"#" * ((1 << 18) + 1)), "cannot be read: Larger than 256 KiB"),
     "no text": (lambda path: path.write_bytes(b"\xff\xfe\x00"), "is not valid TOML"),
     "no TOML": (lambda path: path.write_text("[run\n"), "is not valid TOML"),
     "a number too long": (lambda path: path.write_text(f"a = {'9' * 5000}"), "is not valid TOML"),

@@ -47,3 +47,11 @@ def test_the_causal_smoother_approaches_a_step_with_its_time_constant() -> None:
     assert levels == sorted(levels)
     assert levels[-1] == pytest.approx(1 - math.exp(-1))
     assert smoother.push(math.nan, 1.0) == levels[-1]
+
+
+def test_a_long_convolution_equals_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+    series = np.random.default_rng(0).random(500).astype(np.float32)
+    monkeypatch.setattr("anyanomaly.core.smooth.MAX_PRODUCTS", 0)
+    for sigma in (1.0, 40.0, 700.0, 5000.0):
+        expected = gaussian_filter1d(series.astype(float), sigma)
+        np.testing.assert_allclose(gaussian_smooth(series, sigma), expected, atol=1e-6)

@@ -28,11 +28,13 @@ USES: dict[str, Any] = {
     "sink": lambda sink: (sink.write_event(None), sink.close()),
 }
 WRONG_RESULTS = {
-    "reader": "none,no speed,nan speed,words,no iterator,of nothing,descending,twice,half,off,back,nan time,late exit,growing",
+    "reader": "none,no speed,nan speed,words,no iterator,of nothing,descending,twice,half,off,back,nan time,late exit,"
+    "growing",
     "encoder": "none,list,double,flat,one more,nan,long,zero",
     "selector": "none,outside,empty,descending,words",
     "context": "none,nothing,words,endless,another name,many images",
-    "backend": "none,number,words,numbers,too few,twice,unknown,nan,infinite,above one,no words,unasked logprobs,greedy,silent,repeated,"
+    "backend": "none,number,words,numbers,too few,twice,unknown,nan,infinite,above one,no words,"
+    "unasked logprobs,greedy,silent,repeated,"
     "early,fingerprint,batch size",
     "dataset": "none,words,endless,numbers,backwards",
     "sink": "close",

@@ -13,6 +13,7 @@ from anyanomaly_openclip.hub import hub_paths
 from anyanomaly_openclip.options import OpenClipOptions
 
 from anyanomaly.api import Download
+from anyanomaly.errors import UsageError
 
 DEFAULT = Download("timm/vit_base_patch32_clip_224.openai", file="open_clip_model.safetensors")
 SOURCE = """
@@ -88,3 +89,13 @@ def test_a_source_of_another_form_declares_nothing(package: Path, source: str | 
     table = package / "pretrained.py"
     table.unlink() if source is None else table.write_text(source)
     assert OpenClipOptions(model="B").downloads() == ()
+
+
+@with_open_clip
+@pytest.mark.parametrize("model", ["ViT-B-32-quickgelu", "hf-hub:owner/name"])
+def test_a_folder_here_never_stands_in_for_a_model(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / model).mkdir(parents=True)
+    with pytest.raises(UsageError, match=f"'{model}' is the name of a model"):
+        OpenClipOptions(model=model).downloads()
+    assert OpenClipOptions(model=f"./{model}").downloads() == ()

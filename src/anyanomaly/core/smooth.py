@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from anyanomaly.types import FloatArray
+
+DoubleArray: TypeAlias = npt.NDArray[np.float64]
 
 MAX_SIGMA = 1_000_000
 MAX_PRODUCTS = 2**28
@@ -40,16 +44,16 @@ def gaussian_smooth(values: FloatArray, sigma: float) -> FloatArray:
     return np.clip(_fill_nearest(smooth.astype(np.float32)), values[present].min(), values[present].max())
 
 
-def _convolve_mirrored(series: FloatArray, kernel: FloatArray) -> FloatArray:
+def _convolve_mirrored(series: DoubleArray, kernel: DoubleArray) -> DoubleArray:
     """Return a series (n_frames,), mirrored at its ends, convolved with a symmetric kernel of odd length."""
     n_frames, radius = len(series), len(kernel) // 2
     if n_frames * len(kernel) <= MAX_PRODUCTS:
-        direct: FloatArray = np.convolve(np.pad(series, radius, mode="symmetric"), kernel, mode="valid")
-        return direct
+        padded = np.pad(series, radius, mode="symmetric")
+        return np.convolve(padded, kernel, mode="valid").astype(np.float64, copy=False)
     period = 2 * n_frames
     folded = np.bincount(np.arange(-radius, radius + 1) % period, weights=kernel, minlength=period)
     spectrum = np.fft.rfft(np.concatenate([series, series[::-1]])) * np.fft.rfft(folded)
-    transformed: FloatArray = np.fft.irfft(spectrum, period)[:n_frames]
+    transformed: DoubleArray = np.fft.irfft(spectrum, period)[:n_frames]
     return transformed
 
 

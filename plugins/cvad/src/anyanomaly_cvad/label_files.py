@@ -117,10 +117,10 @@ def read_npy(path: Path) -> Any:
     :raises DatasetError: when it cannot be read, declares more than it holds, or holds Python objects.
     """
     try:
-        open_regular(path).close()
+        with open_regular(path) as file:
+            if file.read(2) == b"PK":
+                raise ValueError("an archive of arrays")
         array = np.load(path, mmap_mode="r", allow_pickle=False)  # checks the declared size against the file's
-        if not isinstance(array, np.ndarray):
-            raise TypeError("an archive of arrays")
         if array.nbytes > MAX_BYTES:  # a sparse file can hold any number of zeros
             raise ValueError("too large")
         return np.array(array) if array.dtype.kind in "buif" else array

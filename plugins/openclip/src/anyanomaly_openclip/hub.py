@@ -14,12 +14,11 @@ _QUICK_GELU = "-quickgelu"
 """open_clip gives weights that need QuickGELU a second model name, with this ending."""
 
 
-@cache
 def is_model_name(model: str) -> bool:
     """Return whether open_clip has a configuration of this name."""
     package = find_spec("open_clip")
     folder = Path(package.origin).parent / "model_configs" if package and package.origin else None
-    return folder is not None and f"{model}.json" in {path.name for path in folder.iterdir()}
+    return folder is not None and model in {path.stem for path in folder.glob("*.json")}
 
 
 @cache
