@@ -95,7 +95,9 @@ class Options(BaseModel):
         reason = first["msg"].removeprefix("Value error, ")
         reason = f"{reason[:1].lower()}{reason[1:]}."
         return (
-            f"{owner}: option '{name}' cannot be {_mask_input(first['input'])}: {reason}" if name else f"{owner}: {reason}"
+            f"{owner}: option '{name}' cannot be {_mask_input(first['input'])}: {reason}"
+            if name
+            else f"{owner}: {reason}"
         )
 
 
