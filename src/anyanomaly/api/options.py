@@ -94,11 +94,9 @@ class Options(BaseModel):
             return f"{owner} has no option '{name}'.{hint} Its options: {', '.join(names) or 'none'}."
         reason = first["msg"].removeprefix("Value error, ")
         reason = f"{reason[:1].lower()}{reason[1:]}."
-        return (
-            f"{owner}: option '{name}' cannot be {_mask_input(first['input'])}: {reason}"
-            if name
-            else f"{owner}: {reason}"
-        )
+        if not name:
+            return f"{owner}: {reason}"
+        return f"{owner}: option '{name}' cannot be {_mask_input(first['input'])}: {reason}"
 
 
 def _mask_input(value: object) -> str:
