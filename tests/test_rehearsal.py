@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -21,7 +23,7 @@ def call(target: str, *arguments: object, **limits: int) -> object:
     [
         ("os:abort", (), {}, r"a\.bin crashes the library that reads it \(SIGABRT\)"),
         ("ctypes:string_at", (0,), {}, r"a\.bin crashes the library that reads it \(SIGSEGV\)"),
-        ("os:_exit", (3,), {}, r"a\.bin crashes the library that reads it \(exit code 3\)"),
+        ("os:_exit", (3,), {}, r"a\.bin ended the process that tried to read it \(exit code 3\)"),
         ("time:sleep", (60,), {"limit_s": 1}, r"a\.bin takes more than 1 s"),
         ("builtins:bytearray", (2**31,), {"max_bytes": 2**28}, r"a\.bin takes more than 0\.25 GiB of memory"),
     ],
@@ -32,6 +34,16 @@ def test_a_child_that_ends_is_an_error_and_the_next_call_works(
     with pytest.raises(BackendError, match=message):
         call(target, *arguments, **limits)
     assert call("math:sqrt", 9) == 3
+
+
+def test_a_memory_limit_of_the_user_holds_in_the_child() -> None:
+    code = (
+        "import resource; from anyanomaly.rehearsal import rehearse\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (2**33, 2**34))\n"
+        "limits = rehearse('resource:getrlimit', resource.RLIMIT_DATA, name='a', error=OSError, max_bytes=2**36)\n"
+        "assert limits == [2**33, 2**34], limits"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_our_errors_keep_their_class_and_others_are_left_to_the_caller(tmp_path: Path) -> None:

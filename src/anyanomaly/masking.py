@@ -12,7 +12,7 @@ from typing import Any
 MASK = "***"
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
-_AUTHORITY = re.compile(r"[^/?#\\]*")
+_AUTHORITY_END = re.compile(r"[/?#\\]")
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 _QUERY_VALUE = re.compile(r"([?&;#])([^=&;#]*=)?([^&;#]*)")
 
@@ -23,7 +23,7 @@ def mask_url(url: str) -> str:
     An address whose host cannot be read is masked up to its last ``@``: passwords are not always escaped.
     """
     scheme, separator, after_scheme = url.partition("://") if "://" in url else ("", "", url)
-    authority = _AUTHORITY.match(after_scheme)[0]  # type: ignore[index]  # it matches any text
+    authority = _AUTHORITY_END.split(after_scheme, maxsplit=1)[0]
     if "@" in authority:
         after_scheme = f"{MASK}@{authority.rpartition('@')[2]}{after_scheme[len(authority) :]}"
     elif "@" in after_scheme and ":" in authority and not _HOST.fullmatch(authority):

@@ -19,6 +19,7 @@ from typing import Any
 
 from anyanomaly import errors
 from anyanomaly.errors import AnyAnomalyError
+from anyanomaly.isolation import child_environment, python_command
 
 LIMIT_S = 30
 DECODER_BYTES = 3 * 2**29
@@ -75,9 +76,9 @@ def _running_child() -> subprocess.Popen[bytes]:
     if _child is not None and _child.poll() is not None:
         _stop()
     if _child is None or _owner != os.getpid():
-        environment = {**os.environ, "GGML_NO_BACKTRACE": "1"}  # else an abort waits for a debugger
+        environment = {**child_environment(), "GGML_NO_BACKTRACE": "1"}  # else an abort waits for a debugger
         _child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "anyanomaly.rehearsal"],
+            python_command("-m", "anyanomaly.rehearsal"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -111,8 +112,9 @@ def _describe_end(exit_code: int, limit_s: int) -> str:
         return f"takes more than {limit_s} s to read"
     if exit_code == -signal.SIGKILL:
         return "ended the process that tried to read it (possibly out of memory)"
-    reason = signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
-    return f"crashes the library that reads it ({reason}), so it is damaged"
+    if exit_code >= 0:
+        return f"ended the process that tried to read it (exit code {exit_code})"
+    return f"crashes the library that reads it ({signal.Signals(-exit_code).name}), so it is damaged"
 
 
 def _serve() -> None:
@@ -123,7 +125,7 @@ def _serve() -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, user_limit = resource.getrlimit(resource.RLIMIT_DATA)  # `ulimit -d` of the user: it cannot be raised
+    own_limit, highest_limit = resource.getrlimit(resource.RLIMIT_DATA)  # `ulimit -d` of the user
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no reply
     for request in sys.stdin.buffer:
@@ -133,13 +135,12 @@ def _serve() -> None:
         module, _, function = target.partition(":")
         with suppress(Exception):  # imported without limits: libraries start threads, and expect memory for them
             import_module(module)
-        n_bytes = _used_bytes() + max_bytes
-        limit = n_bytes if user_limit == resource.RLIM_INFINITY else min(n_bytes, user_limit)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, user_limit))
+        limits = (limit for limit in (_used_bytes() + max_bytes, own_limit) if limit != resource.RLIM_INFINITY)
+        resource.setrlimit(resource.RLIMIT_DATA, (min(limits), highest_limit))
         signal.alarm(limit_s)  # ends the process, also in the middle of native code
         reply = _reply(module, function, arguments)
         signal.alarm(0)
-        resource.setrlimit(resource.RLIMIT_DATA, (user_limit, user_limit))
+        resource.setrlimit(resource.RLIMIT_DATA, (own_limit, highest_limit))
         with suppress(BrokenPipeError):
             replies.write(json.dumps(reply, default=lambda _: None).encode() + b"\n")
             replies.flush()

@@ -55,11 +55,11 @@ def test_show_counts_answers_by_backend_and_lists_the_rest_of_the_folder(cli: Cl
     assert (content["path"], content["answers"], content["problem"]) == (str(store), 4, None)
     assert content["bytes"] == store.stat().st_size
     assert {(each["backend"], each["n_answers"]) for each in content["backends"]} == {("red ", 2), ("red 0.5", 2)}  # type: ignore[attr-defined]
-    assert content["others"] == [{"path": str(store.parent / "demo"), "exists": True, "mib": 1.0}]
+    assert content["others"] == [{"path": str(store.parent / "demo"), "bytes": 2**20}]
     assert str(content["last_used"]).startswith(time.strftime("%Y-", time.gmtime()))
     text = cli("cache", "show").out
     assert "red 0.5" in text
-    assert "demo  1.0 MiB" in text
+    assert "demo  1.0 MB" in text
 
 
 def test_show_says_what_is_wrong_with_a_damaged_store(cli: Cli, store: Path) -> None:

@@ -47,12 +47,8 @@ class Answers:
         assert ask("run", VIDEO, *words, "-o", "run.jsonl").code == 0
         self.header = json.loads(Path("run.jsonl").read_text().splitlines()[0])
         self.show = ask("show", VIDEO, *words, "--segment", "1", "-d", "page").err
-        assert (
-            ask(
-                "eval", "scenes", "--root", "scenes", "-t", "red", *common, "--protocol", "fixed", "-o", "eval.json"
-            ).code
-            == 0
-        )
+        dataset = ["scenes", "--root", "scenes", "--protocol", "fixed"]
+        assert ask("eval", *dataset, *words, "-o", "eval.json").code == 0
         self.result = json.loads(Path("eval.json").read_text())
 
     def backends(self) -> set[str]:
@@ -168,7 +164,6 @@ def test_every_command_refuses_the_same_reader(ask: Callable[..., Result], setti
         ["config", "show", VIDEO, "-t", "red"],
         ["config", "show"],
         ["eval", "scenes", "--root", "scenes", "--check"],
-        ["eval", "scenes", "--root", "scenes", "--check"],
         ["eval", "scenes", "--root", "scenes"],
     )
     results = [ask(*words) for words in commands]
@@ -183,27 +178,16 @@ def test_show_asks_nothing_that_a_run_asked(ask: Callable[..., Result]) -> None:
 
 
 def test_show_gives_the_scores_and_reasons_of_a_run(ask: Callable[..., Result]) -> None:
-    words = [
-        VIDEO,
-        "-t",
-        "red",
-        "-t",
-        "green",
-        "--encoder",
-        "colour",
-        "--segment-frames",
-        "8",
-        "--backend",
-        "engine-cpu",
-    ]
+    texts, backend = ["-t", "red", "-t", "green"], ["--backend", "engine-cpu"]
+    words = [VIDEO, *texts, "--encoder", "colour", "--segment-frames", "8", *backend]
     weights = ["--context.key.weight", "0.1", "--context.temporal.weight", "0.8", "--context.temporal.windows", "3"]
     assert ask("run", *words, *weights, "-o", "run.jsonl").code == 0
     lines = [json.loads(line) for line in Path("run.jsonl").read_text().splitlines()]
     assert ask("show", *words, *weights, "--segment", "1", "-d", "page").code == 0
-    texts = {text["text"]: text for text in json.loads(Path("page/answers.json").read_text())["texts"]}
+    answers = {text["text"]: text for text in json.loads(Path("page/answers.json").read_text())["texts"]}
     for line in lines:
         if line["type"] == "segment" and line["segment"] == 1:
-            text = texts[line["text"]]
+            text = answers[line["text"]]
             assert text["score"] == pytest.approx(line["value"], abs=1e-6)
             best: dict[str, float] = {}
             for part in text["contexts"]:

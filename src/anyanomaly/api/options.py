@@ -94,11 +94,11 @@ class Options(BaseModel):
             return f"{owner} has no option '{name}'.{hint} Its options: {', '.join(names) or 'none'}."
         reason = first["msg"].removeprefix("Value error, ")
         reason = f"{reason[:1].lower()}{reason[1:]}."
-        return (
-            f"{owner}: option '{name}' cannot be {_shown(first['input'])}: {reason}" if name else f"{owner}: {reason}"
-        )
+        if not name:
+            return f"{owner}: {reason}"
+        return f"{owner}: option '{name}' cannot be {_mask_input(first['input'])}: {reason}"
 
 
-def _shown(value: object) -> str:
+def _mask_input(value: object) -> str:
     """Return a value for a message: a password in an address is masked, also in one without its beginning."""
     return repr(mask_url(value) if isinstance(value, str) and ("://" in value or "@" in value) else value)

@@ -126,9 +126,7 @@ class Bench:
             )
             os.close(write_end)
             try:
-                assert (
-                    process.stdin is not None
-                )  # stdin=PIPE; it stays open, so that the worker ends when this one does
+                assert process.stdin is not None  # a pipe; it stays open, so that the worker ends when this one does
                 with contextlib.suppress(BrokenPipeError):
                     process.stdin.write(json.dumps(job).encode() + b"\n")
                     process.stdin.flush()

@@ -31,6 +31,7 @@ from anyanomaly.errors import BUG, DISK_FULL, AnyAnomalyError, BackendError, Out
 from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
 from anyanomaly.evaluation.measurement import measure
 from anyanomaly.isolation import isolate_children
+from anyanomaly.kit import first_line
 from anyanomaly.registry import Registry
 from anyanomaly.specs import ComponentSpec
 from anyanomaly.types import SegmentScore
@@ -144,8 +145,7 @@ def _run_job(job: Mapping[str, Any], registry: SharingRegistry, send: SendMessag
                 return
             with contextlib.suppress(OSError):  # the log may be on a full disk
                 traceback.print_exc()
-            first_line = str(error).strip().partition("\n")[0]
-            reason = f"{type(error).__name__}: {first_line}"
+            reason = f"{type(error).__name__}: {first_line(error)}"
             code = BackendError.exit_code if isinstance(error, MemoryError) else BUG
             send({"cell": number, "failed": reason, "code": code})
             return

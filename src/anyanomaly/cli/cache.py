@@ -79,7 +79,10 @@ def describe() -> dict[str, Any]:
         "last_used": _date(summary.used_at),
         "backends": [{**asdict(backend), "used_at": _date(backend.used_at)} for backend in summary.backends],
         "limits": {"bytes": limits.max_bytes, "days": limits.max_age_s and limits.max_age_s / 86_400},
-        "others": [measure_size(other) for other in _list_others(cache_folder(), path)],
+        "others": [
+            {"path": str(neighbour), "bytes": measure_size(neighbour)}
+            for neighbour in _list_others(cache_folder(), path)
+        ],
         "problem": summary.problem or None,
     }
 
@@ -165,7 +168,7 @@ def _print(report: dict[str, Any]) -> None:
     if report["others"]:
         print_line("")
         print_line("Also in this folder; `cache prune` and `cache clear` do not touch it")
-        print_table([(Path(other["path"]).name, f"{other['mib']} MiB") for other in report["others"]], "  ")
+        print_table([(Path(entry["path"]).name, _size_text(entry["bytes"])) for entry in report["others"]], "  ")
 
 
 def _size_text(n_bytes: int) -> str:

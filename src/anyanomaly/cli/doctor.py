@@ -92,7 +92,7 @@ def examine(call: Call) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), "platform": platform.platform(), **registry.versions()},
         "libraries": {name: number for name in LIBRARIES if (number := _version(name))},
         "devices": devices,
-        "caches": [measure_size(path) for path in _list_caches()],
+        "caches": [_describe_cache(path) for path in _list_caches()],
         "variables": {name: os.environ[name] for name in (*OWN_VARIABLES, *VARIABLES) if name in os.environ},
         "config": {
             "file": str(file.path) if file else None,
@@ -153,6 +153,10 @@ def _list_caches() -> list[Path]:
     from anyanomaly.assemble.downloads import hub_cache
 
     return [store_path(), hub_cache()]
+
+
+def _describe_cache(path: Path) -> dict[str, Any]:
+    return {"path": str(path), "exists": path.exists(), "mib": round(measure_size(path) / 2**20, 1)}
 
 
 def _describe_component(component: ResolvedComponent) -> dict[str, Any]:

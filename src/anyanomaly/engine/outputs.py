@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -64,7 +65,7 @@ class Outputs:
         """
         for notice in notices:
             self._n_notices += 1
-            self._for_each(lambda sink: sink.write_notice(notice))  # noqa: B023
+            self._for_each(functools.partial(_write_notice, notice))
 
     def end(self, error: BaseException | None, unopened: Sequence[Notice]) -> None:
         """Tell the sinks how the run ended; nothing, if it did not begin.
@@ -102,6 +103,10 @@ class Outputs:
                     first_error = first_error or error
             if first_error is not None:
                 raise first_error
+
+
+def _write_notice(notice: Notice, sink: LoadedSink) -> None:
+    sink.write_notice(notice)
 
 
 def _status(error: BaseException | None, is_cut_short: bool) -> RunStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -84,4 +85,8 @@ def _check_attributes(component: Component[Options], base: type[Component[Option
     """Check the attributes that ``load`` may set; properties are checked when they are read."""
     for name in results.ATTRIBUTES:
         if hasattr(base, name) and not isinstance(inspect.getattr_static(component, name), property):
-            origin.check(name, lambda name=name: results.check_attribute(name, getattr(component, name)))  # type: ignore[misc]
+            origin.check(name, functools.partial(_check_attribute, component, name))
+
+
+def _check_attribute(component: Component[Options], name: str) -> None:
+    results.check_attribute(name, getattr(component, name))

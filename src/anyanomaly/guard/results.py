@@ -7,9 +7,9 @@ traceback far from the plugin.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from anyanomaly.api.dataset import Finding, Survey
 from anyanomaly.guard.failures import WrongResult
 from anyanomaly.specs import ComponentSpec, ContextSpec
 from anyanomaly.types import Answer, Context, Crop, Frame, KeyFrames, LabelledVideo, Query, Segment, Video
+
+T = TypeVar("T")
 
 UNIT_TOLERANCE = 0.02
 """Allowed difference from 1 of a vector's length: half precision is near 1e-3."""
@@ -30,25 +32,38 @@ def require(holds: object, problem: str) -> None:
         raise WrongResult(problem)
 
 
-def require_type(value: object, kind: type | tuple[type, ...], expected: str) -> None:
-    """:raises WrongResult: when ``value`` is not of a type; ``expected`` names the type with its article."""
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+def require_type(value: object, kind: type[T], expected: str) -> T:
+    """Return a value of a type.
+
+    :param expected: the type in words, with its article. :raises WrongResult: when the value is not of that type.
+    """
+    if not isinstance(value, kind):
         raise WrongResult(f"returned {_describe(value)}, not {expected}")
+    return value
 
 
-def require_items(values: object, kind: type, expected: str) -> None:
-    """:raises WrongResult: when ``values`` is no list or tuple of a type; ``expected`` names the type in the plural."""
+def require_items(values: object, kind: type[T], expected: str) -> Sequence[T]:
+    """Return a list or tuple of values of a type.
+
+    :param expected: the type in words, in the plural. :raises WrongResult: when it is none, or has another value.
+    """
     if not isinstance(values, Sequence) or isinstance(values, str | bytes):
         raise WrongResult(f"returned {_describe(values)}, not a list of {expected}")
     for value in values:
         if not isinstance(value, kind):
             raise WrongResult(f"returned a list with {_describe(value)}, not of {expected}")
+    return values
 
 
-def probe(video: object, spec: ComponentSpec, uri: str) -> None:
+def require_iterable(value: object) -> None:
+    """:raises WrongResult: when ``value`` cannot be iterated."""
+    if not isinstance(value, Iterable):
+        raise WrongResult(f"returned {_describe(value)}, not an iterator")
+
+
+def probe(result: object, spec: ComponentSpec, uri: str) -> None:
     """Check the description of a video."""
-    require_type(video, Video, "a Video")
-    assert isinstance(video, Video)
+    video = require_type(result, Video, "a Video")
     require(isinstance(video.id, str) and video.id and isinstance(video.uri, str), "returned a Video without id or URI")
     require(_is_number(video.fps) and video.fps > 0, f"returned a Video of {video.fps!r} frames per second")
     n_frames = video.n_frames
@@ -61,10 +76,9 @@ def frame_check(video: Video, start: int, every: int) -> Callable[[object], None
     """Return the check of the frames of one iteration, one after the other."""
     last_index, last_s = start - every, -math.inf
 
-    def check(frame: object) -> None:
+    def check(item: object) -> None:
         nonlocal last_index, last_s
-        require_type(frame, Frame, "a Frame")
-        assert isinstance(frame, Frame)
+        frame = require_type(item, Frame, "a Frame")
         index, time_s = frame.index, frame.time_s
         shape = frame.image.shape[:2]
         require(
@@ -102,10 +116,9 @@ def crops(values: object, spec: ComponentSpec, *_: object) -> None:
     require_items(values, Crop, "Crops")
 
 
-def select(key_frames: object, spec: ComponentSpec, segment: Segment, *_: object) -> None:
+def select(result: object, spec: ComponentSpec, segment: Segment, *_: object) -> None:
     """Check the key frames of a segment."""
-    require_type(key_frames, KeyFrames, "KeyFrames")
-    assert isinstance(key_frames, KeyFrames)
+    key_frames = require_type(result, KeyFrames, "KeyFrames")
     n_frames = len(segment.frames)
     require(isinstance(key_frames.sequence, tuple), f"returned {_describe(key_frames.sequence)} as sequence")
     positions = [key_frames.primary, *key_frames.sequence]
@@ -115,10 +128,9 @@ def select(key_frames: object, spec: ComponentSpec, segment: Segment, *_: object
     require(key_frames.sequence and ascends, f"returned {key_frames}, whose sequence is empty or does not ascend")
 
 
-def build(contexts: object, spec: ContextSpec, segment: Segment, *_: object) -> None:
+def build(result: object, spec: ContextSpec, segment: Segment, *_: object) -> None:
     """Check the contexts of a segment."""
-    require_items(contexts, Context, "Contexts")
-    assert isinstance(contexts, Sequence)
+    contexts = require_items(result, Context, "Contexts")
     require(contexts, f"returned no context for segment {segment.index}; it must return one")
     for context in contexts:
         require(context.name == spec.name, f"returned a context named {context.name!r}, not '{spec.name}'")
@@ -127,10 +139,9 @@ def build(contexts: object, spec: ContextSpec, segment: Segment, *_: object) -> 
         require(n_images <= spec.images, f"returned a context of {n_images} images; its spec says {spec.images}")
 
 
-def answer_batch(answers: object, spec: ComponentSpec, queries: Sequence[Query]) -> None:
+def answer_batch(result: object, spec: ComponentSpec, queries: Sequence[Query]) -> None:
     """Check the answers to a batch of queries: one each, in order."""
-    require_items(answers, Answer, "Answers")
-    assert isinstance(answers, Sequence)
+    answers = require_items(result, Answer, "Answers")
     require(len(answers) == len(queries), f"returned {len(answers)} answers to {len(queries)} queries")
     for answer, query in zip(answers, queries, strict=True):
         require(answer.id == query.id, f"returned an answer to {answer.id} in the place of that to {query.id}")
@@ -148,8 +159,8 @@ def check_answer(answer: Answer, query: Query) -> None:
         require(logprobs is None, "returned log-probabilities, though no choices were asked for")
     if not choices or value is not None:
         return
-    require(isinstance(logprobs, Mapping), f"returned {_describe(logprobs)} as log-probabilities of the choices")
-    assert logprobs is not None
+    if not isinstance(logprobs, Mapping):
+        raise WrongResult(f"returned {_describe(logprobs)} as log-probabilities of the choices")
     require(
         set(logprobs) == set(choices),
         f"returned log-probabilities of {sorted(map(str, logprobs))[:8]}, not of the choices {', '.join(choices)[:80]}",
@@ -162,18 +173,15 @@ def check_answer(answer: Answer, query: Query) -> None:
 
 def survey(result: object, spec: ComponentSpec) -> None:
     """Check the survey of a dataset; `check_labelled_video` has seen its videos only if it iterates ``videos``."""
-    require_type(result, Survey, "a Survey")
-    assert isinstance(result, Survey)
-    require_items(result.videos, LabelledVideo, "LabelledVideos")
-    require_items(result.findings, Finding, "Findings")
-    for video in result.videos:
+    surveyed = require_type(result, Survey, "a Survey")
+    require_items(surveyed.findings, Finding, "Findings")
+    for video in require_items(surveyed.videos, LabelledVideo, "LabelledVideos"):
         check_labelled_video(video)
 
 
-def check_labelled_video(video: object) -> None:
+def check_labelled_video(item: object) -> None:
     """Check one video of a dataset."""
-    require_type(video, LabelledVideo, "a LabelledVideo")
-    assert isinstance(video, LabelledVideo)
+    video = require_type(item, LabelledVideo, "a LabelledVideo")
     require(isinstance(video.id, str) and video.id and isinstance(video.uri, str), "returned a video without id or URI")
     place = f"for video '{video.id}'"
     texts = [*video.texts, *(text for texts in video.classes.values() for text in texts)]
@@ -192,9 +200,8 @@ def check_labelled_video(video: object) -> None:
             )
 
 
-def _check_rows(rows: object, n_rows: int, unit: bool) -> None:
-    require_type(rows, np.ndarray, "an array")
-    assert isinstance(rows, np.ndarray)
+def _check_rows(result: object, n_rows: int, unit: bool) -> None:
+    rows: np.ndarray[Any, Any] = require_type(result, np.ndarray, "an array")
     require(rows.dtype == np.float32, f"returned an array of {rows.dtype}, not float32")
     require(rows.ndim == 2 and len(rows) == n_rows, f"returned an array of shape {rows.shape} for {n_rows} inputs")
     require(np.isfinite(rows).all(), "returned vectors with NaN or infinite numbers")

@@ -26,7 +26,7 @@ class _Stream(Iterator[T], Generic[T]):
         self._origin = origin
         self._name = name
         returned = origin.call(name, items)
-        origin.check(name, lambda: results.require_type(returned, Iterable, "an iterator"))
+        origin.check(name, lambda: results.require_iterable(returned))
         self._items = origin.call(name, lambda: iter(returned))
 
     def __next__(self) -> T:
@@ -66,8 +66,11 @@ class _Frames(_Stream[Frame]):
         start: int = 0,
         every: int = 1,
     ) -> None:
-        self._check = results.frame_check(video, start, every)  # type: ignore[assignment, method-assign]
+        self._check_frame = results.frame_check(video, start, every)
         super().__init__(origin, name, lambda: method(video, start=start, every=every))
+
+    def _check(self, item: Frame) -> None:
+        self._check_frame(item)
 
 
 class _Videos(_Stream[LabelledVideo]):

@@ -224,7 +224,7 @@ def _import_source(source: str) -> ModuleType:
     setattr(module, _PLUGIN_FILE_ATTRIBUTE, True)
     sys.modules[path.stem] = module
     try:
-        call_with_timeout(lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+        call_with_timeout(functools.partial(spec.loader.exec_module, module))
     except (Fault, AnyAnomalyError):
         del sys.modules[path.stem]
         raise

@@ -44,10 +44,7 @@ def read_records(path: Path) -> Iterator[Record]:
 
 def read_run(path: Path) -> RunRecord:
     """Return the first line of a file. Errors as `read_records`."""
-    for record in read_records(path):
-        if isinstance(record, RunRecord):
-            return record
-    raise InputError(f"{path} does not describe its run; give a file that `run -o FILE.jsonl` wrote.")
+    return next(record for record in read_records(path) if isinstance(record, RunRecord))
 
 
 def read_last_line(path: Path) -> LastLine:
