@@ -125,7 +125,7 @@ def _serve() -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    own_limit, highest_limit = resource.getrlimit(resource.RLIMIT_DATA)
+    own_limit, highest_limit = resource.getrlimit(resource.RLIMIT_DATA)  # `ulimit -d` of the user
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no reply
     for request in sys.stdin.buffer:

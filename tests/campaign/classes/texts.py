@@ -213,7 +213,7 @@ def _output_name(stage: Stage) -> str:
     suffix = name.rpartition(".")[2]
     is_allowed = suffix in ("jsonl", "csv", "json")
     is_utf8 = _is_utf8(os.fsencode(name))
-    codes = ({0} if is_utf8 else {0, 2, 6}) if is_allowed else {2, 6}
+    codes = ({0} if is_utf8 else {0, 2, 6}) if is_allowed else {0, 2, 6} if suffix.endswith("/") else {2, 6}
     stage.engine_run("a.clip", "-t", "red", "-o", f"./{name}", codes=codes, writes=[name.rstrip("/")])
     stage.check(not (stage.work / "canary").exists(), "the words in a file name were run")
     return f"output {suffix if is_allowed else 'refused'} {_character_kinds(name)}"
