@@ -130,3 +130,12 @@ ROLE_ERRORS: Mapping[str, type[AnyAnomalyError]] = {
     "sink": OutputError,
 }
 """The error when a component of a role raises something else than an error of anyanomaly, or returns a wrong value."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an exception's message that is not empty; its type's name when there is none."""
+    try:
+        lines = str(error).split("\n")
+    except Exception:  # its own __str__ fails
+        lines = []
+    return next((line.strip() for line in lines if line.strip()), type(error).__name__)

@@ -26,7 +26,7 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
 
 
 def png_text(kind: bytes) -> bytes:
-    text = chunk(kind, b"a\0\0" + zlib.compress(bytes(2**28), 9))
+    text = chunk(kind, b"a\0\0" + zlib.compress(bytes(2**26), 1))
     return png(1, 1, text, chunk(b"PLTE", bytes(3)), chunk(b"IDAT", zlib.compress(bytes(2))))
 
 
@@ -37,12 +37,13 @@ def gif(width: int, height: int, n_frames: int) -> bytes:
 
 def tiff(n_pages: int, size: int = 16) -> bytes:
     tags = ((256, size), (257, size), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, size), (279, size**2))
-    content, page_bytes = b"II*\0" + struct.pack("<I", 8), 2 + 12 * len(tags) + 4
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    page_bytes = 2 + len(entries) + 4
+    parts = [b"II*\0", struct.pack("<I", 8)]
     for page in range(1, n_pages + 1):
         following = 8 + page * page_bytes if page < n_pages else 0
-        entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
-        content += struct.pack("<H", len(tags)) + entries + struct.pack("<I", following)
-    return content + bytes(300)
+        parts += [struct.pack("<H", len(tags)), entries, struct.pack("<I", following)]
+    return b"".join([*parts, bytes(300)])
 
 
 def jpeg_of_many_scans() -> bytes:

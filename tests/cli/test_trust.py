@@ -20,6 +20,12 @@ COMMANDS = (
 )
 
 
+@pytest.fixture(autouse=True)
+def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `doctor` list no devices: importing torch takes longer than all of these tests."""
+    monkeypatch.setattr("anyanomaly.cli.doctor.DEVICES", "print('[]')")
+
+
 @pytest.mark.parametrize("command", [*COMMANDS, ("doctor",)], ids=" ".join)
 def test_a_file_of_the_folder_is_announced_once(cli: Cli, folder: Path, command: tuple[str, ...]) -> None:
     (folder / "anyanomaly.toml").write_text(PLAIN)

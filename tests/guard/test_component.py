@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from anyanomaly import registry
 from anyanomaly.cli import main
 from anyanomaly.errors import ROLE_ERRORS, BackendError, PluginError, PluginLoadError
-from anyanomaly.guard import slow_calls
+from anyanomaly.guard import slow_calls, streams
 from anyanomaly.testing.samples import TEXT, sample_queries, sample_segment
 from anyanomaly.types import Crop, KeyFrames, Query
 
@@ -58,8 +59,9 @@ def create(plugins: registry.Registry, role: str, fault: str) -> Any:
 
 @pytest.mark.parametrize(("role", "fault"), FAULTS)
 def test_each_fault_is_an_error_of_the_role_that_names_the_component(
-    plugins: registry.Registry, role: str, fault: str
+    plugins: registry.Registry, role: str, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(streams, "MAX_VIDEOS", 1000)
     with pytest.raises(ROLE_ERRORS[role], match=f"^{role.capitalize()} 'faulty' of faulty_plugin") as caught:
         USES[role](create(plugins, role, fault))
     message = str(caught.value)
@@ -98,7 +100,7 @@ def test_a_component_that_takes_long_is_named(
     monkeypatch.setattr(slow_calls, "NOTICE_S", 0.05)
     with slow_calls.reported("Backend 'slow' of plugin", "load"):
         while not caplog.messages:
-            pass
+            time.sleep(0.01)
     assert caplog.messages[0].startswith("Backend 'slow' of plugin: load has taken 0 s so far")
 
 

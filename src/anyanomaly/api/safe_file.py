@@ -89,6 +89,15 @@ class SafeFile:
             output.close(complete)
 
 
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file completely, or keep its old content.
+
+    :raises OutputError: when it cannot be written.
+    """
+    with SafeFile(str(path)) as file:
+        file.write(content)
+
+
 def is_standard_output(path: str) -> bool:
     """Return whether a path stands for standard output: ``-``, ``/dev/stdout``, or a link to that."""
     return STDOUT in (path, _follow_links(path)[0])

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from anyanomaly.api.safe_file import SafeFile
+from anyanomaly.api.safe_file import SafeFile, write_file
 from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell
 from anyanomaly.errors import InputError, OutputError
@@ -56,15 +56,6 @@ class Ledger:
     def path(self, stem: str) -> Path:
         """Return the file of a cell."""
         return self.folder / "cells" / f"{stem}.json"
-
-
-def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file completely, or keep its old content.
-
-    :raises OutputError: when it cannot be written.
-    """
-    with SafeFile(str(path)) as file:
-        file.write(content)
 
 
 def to_json(value: Any) -> str:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from anyanomaly.isolation import program_output
+from anyanomaly.processes import descendants
 
 
 def reset_peak() -> None:
@@ -45,12 +46,7 @@ def gpu_mib() -> float | None:
 
 def _process_ids() -> list[int]:
     """Return the ids of this process and of all its descendants."""
-    pids = [os.getpid()]
-    for pid in pids:  # the list grows while it is iterated
-        with contextlib.suppress(OSError):
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                pids += [int(child) for child in (task / "children").read_text(encoding="ascii").split()]
-    return pids
+    return [os.getpid(), *descendants(os.getpid())]
 
 
 def _high_water_kib(pid: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyanomaly.bench.ledger import write_file
+from anyanomaly.api.safe_file import write_file
 from anyanomaly.bench.results import ORACLE, ClassEntry, Results
 from anyanomaly.errors import MissingRequirement
 from anyanomaly.install import install_command

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from anyanomaly.api.safe_file import write_file
 from anyanomaly.bench.bench import Bench
 from anyanomaly.bench.facts import Facts
-from anyanomaly.bench.ledger import to_json, write_file
+from anyanomaly.bench.ledger import to_json
 from anyanomaly.bench.plot import draw
 from anyanomaly.bench.recipe import Improvement, Recipe
 from anyanomaly.bench.render import comma_separated, escape_markdown, latex, markdown, markdown_rows

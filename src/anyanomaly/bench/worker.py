@@ -27,11 +27,10 @@ from anyanomaly.bench.cells import Cell, make_cells
 from anyanomaly.bench.recipe import Recipe
 from anyanomaly.bench.speed import SegmentCounts, SpeedResult, measure_speed
 from anyanomaly.config.model import RunConfig
-from anyanomaly.errors import BUG, DISK_FULL, AnyAnomalyError, BackendError, OutputError
+from anyanomaly.errors import BUG, DISK_FULL, AnyAnomalyError, BackendError, OutputError, first_line
 from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
 from anyanomaly.evaluation.measurement import measure
 from anyanomaly.isolation import isolate_children
-from anyanomaly.kit import first_line
 from anyanomaly.registry import Registry
 from anyanomaly.specs import ComponentSpec
 from anyanomaly.types import SegmentScore

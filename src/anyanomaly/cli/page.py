@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyanomaly.api.safe_file import SafeFile
+from anyanomaly.api.safe_file import write_file
 from anyanomaly.cli.output import format_score
 from anyanomaly.core.reason import reason_text
 from anyanomaly.outside_text import json_text, terminal_text
@@ -43,9 +43,9 @@ def write_page(inspection: Inspection, folder: Path) -> Path:
     sections = [
         _write_text(inspection.segment, result, folder, f"{number}-") for number, result in enumerate(inspection.texts)
     ]
-    _write_file(folder / "answers.json", json_text(_to_json(inspection), indent=2))
+    write_file(folder / "answers.json", json_text(_to_json(inspection), indent=2))
     page = folder / "index.html"
-    _write_file(page, _html(inspection.segment, sections))
+    write_file(page, _html(inspection.segment, sections))
     return page
 
 
@@ -114,7 +114,7 @@ def _write(folder: Path, name: str, image: ImageArray, caption: str) -> Picture:
     import cv2
 
     _, encoded = cv2.imencode(".png", image[..., ::-1])  # OpenCV expects BGR; cv2.imwrite does not report errors
-    _write_file(folder / name, encoded.tobytes())
+    write_file(folder / name, encoded.tobytes())
     return name, caption
 
 
@@ -122,11 +122,6 @@ def _file_stem(name: str, number: int) -> str:
     """Return the start of the file names of a context: its name, or its number where the name is long or unusual."""
     stem = name.replace(" ", "_")
     return stem if re.fullmatch(r"[\w-]{1,60}", stem, re.ASCII) else f"context-{number}"
-
-
-def _write_file(path: Path, content: str | bytes) -> None:
-    with SafeFile(str(path)) as file:
-        file.write(content)
 
 
 def _caption(segment: Segment, position: int) -> str:

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TypeVar
 
 from anyanomaly import interrupts
-from anyanomaly.errors import AnyAnomalyError
+from anyanomaly.errors import AnyAnomalyError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -81,18 +81,9 @@ def describe(error: BaseException, module: str = "") -> str:
     """
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.msg} in {error.filename}, line {error.lineno}."
-    message = _first_line(error)
-    head = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    name, message = type(error).__name__, first_line(error)[:MAX_MESSAGE].rstrip(".")
+    head = name if message == name else f"{name}: {message}"
     return f"{head}{_describe_place(error, module)}."
-
-
-def _first_line(error: BaseException) -> str:
-    """Return the beginning of an exception's message; empty when it has none, or none that can be printed."""
-    try:
-        lines = str(error).strip().splitlines()
-    except Exception:  # its own __str__ fails
-        return ""
-    return lines[0][:MAX_MESSAGE].rstrip(".") if lines else ""
 
 
 def own_frames(error: BaseException, module: str) -> list[tuple[FrameType, int]]:

@@ -14,6 +14,7 @@
     errors     require_loaded, translate_exceptions, first_line     errors that all backends can raise
 """
 
+from anyanomaly.errors import first_line
 from anyanomaly.kit.batches import answer_in_groups
 from anyanomaly.kit.chat_templates import check_chat, render_chat
 from anyanomaly.kit.choices import WIDER_PRECISION, ChoiceEncoder, answer_logprobs
@@ -26,7 +27,7 @@ from anyanomaly.kit.digests import (
     sampled_digest,
     weights_digest,
 )
-from anyanomaly.kit.errors import download_error, first_line, own_code_error, require_loaded, translate_exceptions
+from anyanomaly.kit.errors import download_error, own_code_error, require_loaded, translate_exceptions
 from anyanomaly.kit.hub import (
     EXAMPLE,
     HubFile,

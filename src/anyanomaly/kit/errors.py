@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement, UsageError
+from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement, UsageError, first_line
 
 T = TypeVar("T")
 
@@ -34,11 +34,6 @@ def translate_exceptions(translate: Callable[[Exception], AnyAnomalyError]) -> I
         raise
     except Exception as error:
         raise translate(error) from error
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an exception's message that is not empty; its type's name when all are."""
-    return next((line.strip() for line in str(error).split("\n") if line.strip()), type(error).__name__)
 
 
 def download_error(model: str, error: BaseException, local: str = "folder") -> MissingRequirement:

@@ -17,7 +17,7 @@ _GUARD = re.compile(_CELL_START + "'")
 def csv_text(rows: Iterable[Sequence[str | float | None]]) -> str:
     """Return rows as lines of CSV; None is an empty cell, and texts are guarded by `guard_cell`."""
     lines: list[str] = []
-    writer = csv.writer(_Lines(lines), lineterminator="\r\n")  # then cells with either character are quoted
+    writer = csv.writer(_LineCollector(lines), lineterminator="\r\n")  # then cells with either character are quoted
     writer.writerows([[guard_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows])
     return "".join(f"{line.removesuffix(chr(13) + chr(10))}\n" for line in lines)
 
@@ -35,7 +35,7 @@ def unguard_cell(cell: str) -> str:
     return _GUARD.sub(r"\1", cell)
 
 
-class _Lines:
+class _LineCollector:
     """Collects the lines of a writer."""
 
     def __init__(self, lines: list[str]) -> None:

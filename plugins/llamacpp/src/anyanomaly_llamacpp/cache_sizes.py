@@ -19,9 +19,9 @@ class CacheSizes(NamedTuple):
 def read_cache_sizes(header: Mapping[str, Any]) -> CacheSizes:
     """Return the sizes for the model that ``header`` describes; never less than llama.cpp allocates.
 
-    :raises ValueError: for a number of layers that no model has.
-
     Layers that share keys and values, or have smaller heads, count as the others.
+
+    :raises ValueError: for a number of layers that no model has.
     """
     architecture = header.get("general.architecture")
 

@@ -130,7 +130,7 @@ class Server:
         content = self._loop.run(self._answer(method, path, body, n_retries))
         if self._credentials.appear_in(json.dumps(content, ensure_ascii=False)):
             raise self.odd(
-                kind.subject, "it repeats the key or password of the request, which does not belong into results"
+                kind.subject, "it repeats the key or password of the request, which does not belong in results"
             )
         try:
             return kind.model_validate(content)
