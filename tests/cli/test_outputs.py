@@ -179,3 +179,25 @@ def test_scores_of_a_run_that_did_not_complete_are_noted(
     )
     assert measured.code == 0
     assert "killed.jsonl has no end, because its run was killed or is still writing; its scores so far" in measured.err
+
+
+@pytest.mark.parametrize(
+    "flags", [("--sink.csv.path", "street.scene"), ("--sink.csv.path", "./p.toml", "--prompt", "p.toml")]
+)
+def test_results_replace_no_input_of_a_run(red: Cli, folder: Path, flags: tuple[str, ...]) -> None:
+    (folder / "p.toml").write_text("")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    refused = red("--sink", "csv", *flags)
+    assert refused.code == 2
+    assert f"would replace {flags[1]}, which this command reads" in refused.err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_figures_replace_no_input_of_an_evaluation(evaluate: Callable[..., Result], folder: Path) -> None:
+    assert evaluate("-o", "s.jsonl").code == 0
+    (folder / "s.jsonl").rename(folder / "s.json")
+    (folder / "s.jsonl").symlink_to("s.json")
+    before = (folder / "s.json").read_bytes()
+    refused = evaluate("-o", "s.json", "--against", "s.jsonl")
+    assert (refused.code, (folder / "s.json").read_bytes()) == (2, before)
+    assert "would replace s.json, which this command reads" in refused.err

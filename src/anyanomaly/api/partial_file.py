@@ -84,9 +84,8 @@ class PartialFile:
 
         :raises OSError: when that fails; then call ``keep``.
         """
+        self._restore()
         os.fsync(self._descriptor)
-        if not _is_same(self._descriptor, self.path):
-            raise FileNotFoundError(0, "its partial file was removed or replaced", str(self.path))
         if sys.platform == "win32":  # an open file cannot be renamed there
             release_lock(self._descriptor)
             os.replace(self.path, self._target)
@@ -100,19 +99,43 @@ class PartialFile:
             finally:
                 os.close(folder)
 
-    def keep(self) -> None:
-        """Leave the file under the name of a partial file; an empty one is removed."""
-        if self.is_empty and _is_same(self._descriptor, self.path):
-            with contextlib.suppress(OSError):
+    def keep(self) -> bool:
+        """Leave the file under the name of a partial file; an empty one is removed.
+
+        :return: False when it was removed and cannot be written again: its data are lost.
+        """
+        try:
+            if not self.is_empty:
+                self._restore()
+            elif _is_same(self._descriptor, self.path):
                 self.path.unlink()
+        except OSError:
+            return False
+        finally:
+            release_lock(self._descriptor)
+        return True
+
+    def _restore(self) -> None:
+        """Write the data again, under another name if necessary, when somebody has removed or replaced the file."""
+        if _is_same(self._descriptor, self.path):
+            return
+        if os.path.lexists(self.path):
+            self.path = self._free_path()
+        descriptor = os.open(self.path, _OPEN_FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
+        take_lock(descriptor)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        while data := os.read(self._descriptor, 1 << 20):
+            write_fully(descriptor, data)
         release_lock(self._descriptor)
+        self._descriptor = descriptor
+        self._copy_permissions()
 
     def _open_locked(self) -> int:
         for _ in range(_MAX_TRIES):
-            try:
-                descriptor, is_new = self._open()
-            except FileNotFoundError:  # the run that had it has just ended
+            opened = self._open()
+            if opened is None:
                 continue
+            descriptor, is_new = opened
             with contextlib.ExitStack() as stack:
                 stack.callback(release_lock, descriptor)
                 state = self._lock(descriptor)
@@ -127,12 +150,14 @@ class PartialFile:
                     return descriptor
         raise OutputError(f"Cannot write {self._target}: other runs keep writing it. Use another path.")
 
-    def _open(self) -> tuple[int, bool]:
-        """Return the open partial file, and whether it is new."""
+    def _open(self) -> tuple[int, bool] | None:
+        """Return the open partial file, and whether it is new; None: the run that had it has just ended."""
         try:
             return os.open(self.path, _OPEN_FLAGS | os.O_CREAT | os.O_EXCL, 0o666), True
         except FileExistsError:
-            return os.open(self.path, _OPEN_FLAGS), False
+            with contextlib.suppress(FileNotFoundError):
+                return os.open(self.path, _OPEN_FLAGS), False
+        return None
 
     def _lock(self, descriptor: int) -> LockState:
         """Lock the partial file and return how that went.

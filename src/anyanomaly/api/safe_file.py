@@ -7,7 +7,7 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -103,16 +103,21 @@ def is_standard_output(path: str) -> bool:
     return STDOUT in (path, _follow_links(path)[0])
 
 
-def check_distinct(paths: Sequence[str]) -> None:
-    """Check that each path is another file, also behind symbolic links; the null device may be named twice.
+def check_distinct(paths: Sequence[str], inputs: Iterable[str] = ()) -> None:
+    """Check that each path is another file, also behind symbolic links, and none is a file that is read.
 
-    :raises UsageError: when two paths are the same file.
+    The null device may be named twice. ``inputs``: paths of files that are read; those that do not exist do not count.
+
+    :raises UsageError: when two paths are the same file, or one is an input.
     """
     targets = [STDOUT if path == STDOUT else _follow_links(path)[0] for path in paths]
-    for target in targets:
+    input_files = {os.path.realpath(name) for name in inputs if os.path.isfile(name)}
+    for path, target in zip(paths, targets, strict=True):
         if targets.count(target) > 1 and target != os.devnull:
             place = "standard output" if target == STDOUT else f"the file {target}"
             raise UsageError(f"Two results would go to {place}. Name another file for one of them.")
+        if target in input_files:
+            raise UsageError(f"The results would replace {path}, which this command reads. Name another file for them.")
 
 
 class _Output(Protocol):
@@ -187,17 +192,20 @@ class _File:
     def close(self, complete: bool) -> None:
         partial = self._partial
         if not complete or self._failed or partial.is_empty:
-            if not (self._failed or partial.is_empty):
-                logging.getLogger(__name__).error("The results so far are kept in %s.", partial.path)
-            partial.keep()
+            is_told = self._failed or partial.is_empty
+            is_kept = partial.keep()
+            if not is_told:
+                place = f"The results so far are kept in {partial.path}." if is_kept else self._loss()
+                logging.getLogger(__name__).error("%s", place)
             return
         try:
             partial.commit()
         except OSError as error:
-            partial.keep()
-            raise OutputError(
-                f"Cannot write {self._path}: {error.strerror}. The results are in {partial.path}."
-            ) from error
+            place = f"The results are in {partial.path}." if partial.keep() else self._loss()
+            raise OutputError(f"Cannot write {self._path}: {error.strerror}. {place}") from error
+
+    def _loss(self) -> str:
+        return f"{self._partial.path} was removed, and cannot be written again. Run again; stored answers are reused."
 
 
 def _encode(text: str | bytes) -> bytes:

@@ -244,7 +244,9 @@ def resolve_sinks(config: RunConfig, registry: Registry) -> tuple[ResolvedCompon
     for table in config.sink:
         name = registry.sink_for(str(table.options.get("path", "-"))).name if table.name == "auto" else table.name
         sinks.append(resolve_component(config, registry, "sink", name, table.options))
-    check_distinct([path for sink in sinks if (path := getattr(sink.options, "path", None)) is not None])
+    options = [value for table in (config.reader, config.encoder, config.backend) for value in table.options.values()]
+    paths = [path for sink in sinks if (path := getattr(sink.options, "path", None)) is not None]
+    check_distinct(paths, [*config.videos, config.prompt.name, *map(str, options)])
     return tuple(sinks)
 
 

@@ -160,10 +160,11 @@ def _evaluate(
     protocols = check_protocols(protocol_names)
     sklearn_metrics()  # fail now, not after hours of inference
     outputs = flag_values.get(("output",), [])
-    check_distinct(outputs)
+    check_distinct(outputs, [*scores, *against])
     result_files = [stack.enter_context(SafeFile(path)) for path in outputs if path.endswith(".json")]
     selection = _select(flag_values, name)
     survey = load_survey(selection, call.registry)
+    check_distinct(outputs, [path for video in survey.videos for path in (video.uri, video.label_file)])
     baseline = read_scores(against) if against else None
     start = time.perf_counter()
     dataset_run = None
