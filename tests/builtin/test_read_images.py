@@ -288,6 +288,6 @@ def test_names_that_are_no_utf_8_are_printed_and_written(tmp_path: Path) -> None
         capture_output=True,
         check=True,
     )
-    assert json.loads(run.stdout)["video"] == "caf\udce9"
+    assert json.loads(run.stdout)["video"] == r"caf\udce9"
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert {line["video"] for line in lines if "video" in line} == {"caf\udce9"}
+    assert {line["video"] for line in lines if "video" in line} == {r"caf\udce9"}

@@ -91,7 +91,7 @@ def test_result_files_say_what_could_not_be_read(red: Cli, tmp_path: Path) -> No
     assert result.code == 4
     message = result.err.splitlines()[-1].removeprefix("anyanomaly: ")
     assert "1 of the 8 images" in message
-    assert json.loads(Path("r.jsonl").read_text().splitlines()[-1])["message"] == message
+    assert json.loads(Path("r.jsonl").read_text().splitlines()[-2])["message"] == message
     assert json.loads(Path("r.json").read_text())["notices"] == [{"video": "cam", "message": message}]
 
 

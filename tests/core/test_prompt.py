@@ -1,5 +1,7 @@
 """From templates to questions."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,3 +42,19 @@ def test_slots_inside_a_text_are_not_filled() -> None:
 def test_a_template_without_the_text_is_refused() -> None:
     with pytest.raises(ValueError, match="no slot"):
         PromptTemplate("t", "Is there a car?")
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"question": ["{text}"]}, "question must be a text"),
+        ({"system": ["a"]}, "system must be a text"),
+        ({"output_word": 5}, "output_word must be a text"),
+        ({"text_first": "yes"}, "text_first must be true or false"),
+        ({"question": "{text}" + "{output}" * 100_000}, "question has 800,006 characters"),
+        ({"output_word": "a" * 10_000}, "output_word has 10,000 characters"),
+    ],
+)
+def test_a_field_of_another_type_or_without_end_is_refused(fields: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        PromptTemplate(**{"name": "own", "question": "Is there {text}?", **fields})

@@ -42,3 +42,15 @@ def test_damage_of_any_byte_changes_no_answer(
     summarise(path)
     clear(path)
     assert run_twice(path, caplog) == ([12, 0], ["", ""])
+
+
+@pytest.mark.parametrize("word", [b"stored_answers", b"_autoindex", b"CREATE TABLE"])
+def test_a_schema_that_is_not_utf8_costs_a_warning(tmp_path: Path, caplog: Logs, intact: Path, word: bytes) -> None:
+    path = tmp_path / "answers.sqlite"
+    path.write_bytes(intact.read_bytes().replace(word, b"\xa3" + word[1:]))
+    n_asked, warnings = run_twice(path, caplog)
+    assert n_asked == [12, 12]
+    assert all("answers.sqlite" in warning and "anyanomaly cache clear" in warning for warning in warnings)
+    assert "answers.sqlite" in summarise(path).problem
+    clear(path)
+    assert run_twice(path, caplog) == ([12, 0], ["", ""])

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,51 @@ def test_a_damaged_row_is_named_with_its_file(tmp_path: Path, row: str, reason: 
         list(anyanomaly.read_results(path).frames)
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".json"])
+@pytest.mark.parametrize(("kind", "count"), [("segments", 1), ("events", 2), ("notices", 0), ("notices", 2)])
+def test_records_that_were_removed_or_added_are_noticed(tmp_path: Path, suffix: str, kind: str, count: int) -> None:
+    path = write_results(tmp_path / f"r{suffix}")
+    path.write_text(re.sub(rf'("{kind}": )\d', rf"\g<1>{count}", path.read_text()))
+    if (suffix, kind) == (".json", "segments"):  # which this format does not hold
+        assert anyanomaly.read_results(path).status == "complete"
+        return
+    with pytest.raises(InputError, match=rf"r{suffix} has \d records of the type '{kind[:-1]}', but its end counts"):
+        list(anyanomaly.read_results(path).segments)
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.json"])
+def test_a_newer_format_is_named_whatever_its_fields(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"type": "run", "format": 2, "settings": {}}\n')
+    with pytest.raises(InputError, match=rf"{name} has format 2; this anyanomaly reads formats up to 1"):
+        anyanomaly.read_results(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("r.csv", "cam,0,0.0,a car,LONG,0.5,0.5"),
+        ("r.csv", "cam,LONG,0.0,a car,0.5,0.5,0.5"),
+        ("r.jsonl", '{"type": "LONG"}'),
+        ("r.jsonl", '{"type": "notice", "LONG'),
+    ],
+)
+def test_messages_do_not_grow_with_what_they_quote(tmp_path: Path, name: str, line: str) -> None:
+    path = write_results(tmp_path / name)
+    head = path.read_text().splitlines()[0]
+    path.write_text(f"{head}\n{line.replace('LONG', 'x9' * 30_000)}\n")
+    with pytest.raises(InputError, match="ine 2") as caught:
+        list(anyanomaly.read_results(path).records)
+    assert len(str(caught.value)) < 500 + len(str(tmp_path))
+
+
+def test_a_row_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    rows = b"".join(b"cam,%d,0.0,a car,0.5,0.5,0.5\n" % frame for frame in range(50))
+    path.write_bytes(b"video,frame,time_s,text,key,raw,score\n" + rows.replace(b"cam,40", b"c\xffm,40"))
+    with pytest.raises(InputError, match=r"Line 42 of .*r\.csv .*it is not UTF-8"):
+        list(anyanomaly.read_results(path).frames)
+
+
 def test_files_that_are_no_results_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jsonl")
     (tmp_path / "folder.jsonl").mkdir()
@@ -223,13 +269,13 @@ def test_files_without_a_version_are_read(tmp_path: Path) -> None:
 
 def test_a_large_file_needs_little_memory(tmp_path: Path) -> None:
     path = write_results(tmp_path / "r.jsonl")
-    run, line, *_ = path.read_bytes().split(b"\n")
-    segment = json.loads(line)
+    run, line, *_, end_line, _ = path.read_bytes().split(b"\n")
+    segment, end = json.loads(line), json.loads(end_line)
     with path.open("wb") as file:
         file.write(run + b"\n")
         for number in range(20_000):
             file.write(json.dumps(segment | {"segment": number, "start": number, "stop": number + 1}).encode() + b"\n")
-        file.write(json.dumps({"type": "end", "status": "complete", "segments": 1, "events": 0, "notices": 0}).encode())
+        file.write(json.dumps(end | {"segments": 20_000, "events": 0, "notices": 0}).encode())
     results = anyanomaly.read_results(path)
     tracemalloc.start()
     assert (sum(1 for _ in results.segments), results.status) == (20_000, "complete")

@@ -262,7 +262,7 @@ def test_a_server_that_dies_ends_the_run_and_a_second_run_completes(tmp_path: Pa
             _, err = process.communicate(timeout=120)
         assert process.returncode == 5
         assert "closed the connection" in err.splitlines()[-1]
-        assert (tmp_path / "r.jsonl").read_text().count('"type": "segment"') == 5
+        assert (tmp_path / "r.jsonl.partial").read_text().count('"type": "segment"') == 5
         server.script = answer_correctly
         with start(command, tmp_path) as process:
             _, err = process.communicate(timeout=120)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+MAX_LENGTH = 20_000
+"""Characters of a question or a system message; a template of a stranger must not fill the memory when it is filled."""
+MAX_WORD_LENGTH = 500
 
 _SLOT = re.compile(r"\{(text|hint|output)\}")
 
@@ -12,7 +16,7 @@ _SLOT = re.compile(r"\{(text|hint|output)\}")
 class PromptTemplate:
     """A question with slots. A line that holds only ``{hint}`` is removed when the context has no hint.
 
-    :raises ValueError: when a question has no slot ``{text}``.
+    :raises ValueError: when a question has no slot ``{text}``, or a field has another type or is too long.
     """
 
     name: str
@@ -24,9 +28,21 @@ class PromptTemplate:
     keep_line_breaks: bool = False  # at the start and at the end of the question
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            _check_field(field.name, getattr(self, field.name), is_switch=isinstance(field.default, bool))
         for question in filter(None, (self.question, self.question_with_hint)):
             if "{text}" not in question:
                 raise ValueError(f"prompt template '{self.name}' has no slot {{text}}")
+
+
+def _check_field(name: str, value: object, *, is_switch: bool) -> None:
+    if is_switch and not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false")
+    if not is_switch and not isinstance(value, str):
+        raise ValueError(f"{name} must be a text")
+    limit = MAX_WORD_LENGTH if name == "output_word" else MAX_LENGTH
+    if isinstance(value, str) and len(value) > limit:
+        raise ValueError(f"{name} has {len(value):,} characters; use at most {limit:,}")
 
 
 def build_prompt(template: PromptTemplate, text: str, hint: str = "") -> str:

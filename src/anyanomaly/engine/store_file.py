@@ -78,14 +78,15 @@ def translate_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (sqlite3.Error, OSError, MemoryError) as error:
+    except (sqlite3.Error, OSError, MemoryError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise StoreLocked(
                 f"{_name(path)} is locked by another process. Run again when that process has ended."
             ) from error
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        is_garbled = isinstance(error, UnicodeDecodeError)  # the schema, or a message that quotes it, is not UTF-8
+        if is_garbled or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise InputError(f"{_name(path)} is damaged ({reason}). {_CLEAR}") from error
         raise InputError(
             f"{_name(path)} cannot be used ({reason}). Set ANYANOMALY_CACHE_DIR to a writable folder with free space, "

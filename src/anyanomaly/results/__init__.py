@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from anyanomaly.api.sink import RunEnd
 from anyanomaly.errors import InputError
 from anyanomaly.results.csv_rows import CsvRows
-from anyanomaly.results.files import check_format, describe, open_results
+from anyanomaly.results.files import check_counts, check_format, check_format_of, describe, open_results
 from anyanomaly.results.json_lines import read_last_line, read_records, read_run
 from anyanomaly.results.records import (
     EventRecord,
@@ -130,11 +130,14 @@ def _read_events(path: Path) -> Results:
     try:
         document = EventsDocument.model_validate_json(content)
     except ValidationError as error:
+        check_format_of(content, path)
         raise InputError(
             f"{path} is not a file of events ({describe(error)}); give a file that `run -o FILE.json` wrote."
         ) from error
     check_format(document.format, path)
     end = document.end.run_end if document.end else None
+    if end:
+        check_counts({"event": len(document.events), "notice": len(document.notices)}, end, path)
     records: tuple[Record, ...] = (*document.events, *document.notices)
     status = _status(end, document.format)
     return Results(path, document.run, document.format, status, end, False, Lazy(lambda: records))

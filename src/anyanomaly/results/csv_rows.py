@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import ValidationError
 
 from anyanomaly.errors import InputError
 from anyanomaly.results.csv_cells import unguard_cell
-from anyanomaly.results.files import MAX_LINE, describe, open_results
+from anyanomaly.results.files import MAX_LINE, describe, open_results, shorten
 from anyanomaly.results.records import FrameScore
 
 FIRST_COLUMNS = ("video", "frame", "time_s", "text")
@@ -38,7 +38,7 @@ class CsvRows:
         :raises InputError: when the file cannot be read or is not of a run, with the number of the line.
         """
         with open_results(self._path) as file:
-            lines = _Lines(io.TextIOWrapper(file, encoding="utf-8", newline="\n"), self._path)
+            lines = _Lines(file, self._path)
             rows = csv.reader(lines)
             contexts: list[str] | None = None
             stops: dict[tuple[str, str], int] = {}  # last frame of each video and event text
@@ -90,14 +90,15 @@ class CsvRows:
 
     def _failure(self, number: int, reason: str) -> InputError:
         return InputError(
-            f"Line {number} of {self._path} is not a row of scores ({reason}); give a file of `run -o FILE.csv`."
+            f"Line {number} of {self._path} is not a row of scores ({shorten(reason)}); give a file that "
+            f"`run -o FILE.csv` wrote."
         )
 
 
 class _Lines:
     """The lines of a file, and whether the last one that was read has an end."""
 
-    def __init__(self, file: io.TextIOWrapper, path: Path) -> None:
+    def __init__(self, file: BinaryIO, path: Path) -> None:
         self._file = file
         self._path = path
         self.is_whole = True
@@ -111,8 +112,8 @@ class _Lines:
             raise StopIteration
         if len(line) == MAX_LINE:
             raise InputError(f"{self._path} has a line of more than {MAX_LINE >> 20} MiB; give a .csv file of a run.")
-        self.is_whole = line.endswith("\n")
-        return line
+        self.is_whole = line.endswith(b"\n")
+        return line.decode()
 
 
 def _number(cell: str) -> float | None:

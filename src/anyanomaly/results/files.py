@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from pydantic import ValidationError
 
+from anyanomaly.api.sink import RunEnd
 from anyanomaly.errors import InputError
 from anyanomaly.outside_files import open_regular
 from anyanomaly.results.records import FORMAT
 
 MAX_LINE = 1 << 26
 """Bytes of a line: a file without line ends must not fill the memory."""
+
+
+COUNTED = ("segment", "event", "notice")
+"""Types of records whose number the end of a file has."""
+_MAX_REASON = 200  # characters of a message that quotes a damaged file
 
 
 @contextlib.contextmanager
@@ -38,8 +45,40 @@ def check_format(version: int | None, path: Path) -> None:
         )
 
 
+def check_format_of(content: bytes, path: Path) -> None:
+    """Check the format of a record that cannot be read: a newer format may have other fields.
+
+    :raises InputError: when it is newer than this version of anyanomaly.
+    """
+    try:
+        version = json.loads(content)["format"]
+    except (ValueError, TypeError, KeyError, RecursionError):  # it has no format
+        return
+    if isinstance(version, int):
+        check_format(version, path)
+
+
+def check_counts(counts: Mapping[str, int], end: RunEnd, path: Path) -> None:
+    """Check that a file has as many records as its end says. ``counts``: number of records by type.
+
+    :raises InputError: when some were removed or added.
+    """
+    for kind, count in counts.items():
+        expected = {"segment": end.n_segments, "event": end.n_events, "notice": end.n_notices}[kind]
+        if count != expected:
+            raise InputError(
+                f"{path} has {count} records of the type '{kind}', but its end counts {expected}: some were removed or "
+                f"added. Get the file again, or remove its end to read it as unfinished."
+            )
+
+
 def describe(error: ValidationError) -> str:
     """Return what is wrong with a record, in a few words: "scores.key.value: Input should be a finite number"."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"]
+    return shorten(f"{place}: {first['msg']}" if place else first["msg"])
+
+
+def shorten(reason: str) -> str:
+    """Return a reason that may quote a damaged file, at a length that a message can have."""
+    return reason if len(reason) <= _MAX_REASON else f"{reason[:_MAX_REASON]}..."

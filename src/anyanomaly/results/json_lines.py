@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO, NamedTuple
@@ -10,7 +11,15 @@ from typing import Annotated, BinaryIO, NamedTuple
 from pydantic import Field, TypeAdapter, ValidationError
 
 from anyanomaly.errors import InputError
-from anyanomaly.results.files import MAX_LINE, check_format, describe, open_results
+from anyanomaly.results.files import (
+    COUNTED,
+    MAX_LINE,
+    check_counts,
+    check_format,
+    check_format_of,
+    describe,
+    open_results,
+)
 from anyanomaly.results.records import EndRecord, Record, RunRecord, SegmentRecord
 
 _ADAPTER: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
@@ -66,6 +75,8 @@ def _parse(line: bytes, number: int, path: Path) -> Record | None:
         return _ADAPTER.validate_json(line)
     except ValidationError as error:
         if error.errors(include_url=False)[0]["type"] != "json_invalid":
+            if number == 1:
+                check_format_of(line, path)
             raise InputError(
                 f"Line {number} of {path} is not a result of a run ({describe(error)}); give a file that "
                 f"`run -o FILE.jsonl` wrote."
@@ -84,12 +95,14 @@ class _OrderCheck:
     def __init__(self) -> None:
         self._run: RunRecord | None = None
         self._has_ended = False
+        self._counts: Counter[str] = Counter()  # records of each type
         self._stops: dict[tuple[str, str], int] = {}  # last frame of each video and event text
 
     def add(self, record: Record, number: int, path: Path) -> None:
         """:raises InputError: for a record that cannot be at its place."""
         if self._has_ended:
             raise InputError(f"Line {number} of {path} comes after the end of the run. Give the file of one run.")
+        self._counts[record.type] += 1
         if isinstance(record, RunRecord):
             check_format(record.format, path)
             if self._run and record.format is not None:
@@ -101,6 +114,7 @@ class _OrderCheck:
             self.check_run(path)
         elif isinstance(record, EndRecord):
             self._has_ended = True
+            check_counts({kind: self._counts[kind] for kind in COUNTED}, record.run_end, path)
         elif isinstance(record, SegmentRecord) and self._run.format is not None:
             key = (record.video, record.text)
             if record.start < self._stops.get(key, 0):
