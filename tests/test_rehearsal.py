@@ -36,6 +36,16 @@ def test_a_child_that_ends_is_an_error_and_the_next_call_works(
     assert call("math:sqrt", 9) == 3
 
 
+def test_the_child_finds_modules_where_the_program_does(tmp_path: Path) -> None:
+    """A program may have put the packages on its module search path itself."""
+    (tmp_path / "extra.py").write_text("def answer():\n    return 42\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from anyanomaly.rehearsal import rehearse\n"
+        "assert rehearse('extra:answer', name='a', error=OSError) == 42"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_memory_limit_of_the_user_holds_in_the_child() -> None:
     code = (
         "import resource; from anyanomaly.rehearsal import rehearse\n"

@@ -25,6 +25,8 @@ LIMIT_S = 30
 DECODER_BYTES = 3 * 2**29
 """Enough for a decoder of 8K video."""
 
+_PROGRAM = "from anyanomaly.rehearsal import _serve; _serve()"
+
 _lock = threading.Lock()
 _child: subprocess.Popen[bytes] | None = None
 _owner = 0  # process that started the child: a fork must not use its pipes
@@ -78,7 +80,7 @@ def _running_child() -> subprocess.Popen[bytes]:
     if _child is None or _owner != os.getpid():
         environment = {**child_environment(), "GGML_NO_BACKTRACE": "1"}  # else an abort waits for a debugger
         _child = subprocess.Popen(
-            python_command("-m", "anyanomaly.rehearsal"),
+            python_command("-c", f"import sys; sys.path[:] = {_module_folders()!a}; {_PROGRAM}"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -87,6 +89,11 @@ def _running_child() -> subprocess.Popen[bytes]:
         )
         _owner = os.getpid()
     return _child
+
+
+def _module_folders() -> list[str]:
+    """Return where this process finds modules, also what a program has added, but never the current folder as such."""
+    return [folder for folder in sys.path if os.path.isabs(folder)]
 
 
 def _current_folder() -> str:
@@ -164,7 +171,3 @@ def _reply(module: str, function: str, arguments: list[Any]) -> tuple[str, Any]:
         return "memory", None
     except Exception:  # the caller meets it again, where its traceback helps
         return "result", None
-
-
-if __name__ == "__main__":
-    _serve()

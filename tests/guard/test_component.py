@@ -119,20 +119,8 @@ def test_exit_codes(
     flags: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run = [
-        "run",
-        "a.faulty",
-        "-t",
-        "red",
-        "--backend",
-        "faulty",
-        "--selector",
-        "faulty",
-        "--context",
-        "faulty",
-        "--segment-frames",
-        "8",
-    ]
+    parts = ["--backend", "faulty", "--selector", "faulty", "--context", "faulty"]
+    run = ["run", "a.faulty", "-t", "red", *parts, "--segment-frames", "8"]
     assert main(["-p", PLUGIN, *run, *flags.split()]) == code
     error = capsys.readouterr().err
     assert "'faulty' of faulty_plugin" in error.splitlines()[-1]
