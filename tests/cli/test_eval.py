@@ -171,7 +171,7 @@ def test_a_file_without_scores_is_named(evaluate: Callable[..., Result], cli: Cl
         )
     assert (
         cli(*command, "gone.jsonl").error
-        == "anyanomaly: Cannot read the results gone.jsonl: No such file or directory."
+        == "anyanomaly: Cannot read the results gone.jsonl: No such file or directory. Check the path."
     )
 
 

@@ -34,7 +34,7 @@ def open_results(path: Path) -> Iterator[BinaryIO]:
         with open_regular(path) as file:
             yield file
     except OSError as error:
-        raise InputError(f"Cannot read the results {path}: {error.strerror}. Give a file.") from error
+        raise InputError(f"Cannot read the results {path}: {error.strerror}. Check the path.") from error
 
 
 def check_format(version: int | None, path: Path) -> None:
