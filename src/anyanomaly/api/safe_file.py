@@ -89,6 +89,15 @@ class SafeFile:
             output.close(complete)
 
 
+def check_plain(path: Path) -> None:
+    """Check a file whose name the user did not choose: in a stranger's folder a link there may lead to any file.
+
+    :raises OutputError: when it is a link, a pipe or anything else than a regular file; a new name is allowed.
+    """
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        raise OutputError(f"Cannot write {path}: it is a link, or no regular file. Remove it, or use another folder.")
+
+
 def is_standard_output(path: str) -> bool:
     """Return whether a path stands for standard output: ``-``, ``/dev/stdout``, or a link to that."""
     return STDOUT in (path, _follow_links(path)[0])

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyanomaly.api.safe_file import SafeFile
+from anyanomaly.api.safe_file import SafeFile, check_plain
 from anyanomaly.cli.output import format_score
 from anyanomaly.core.reason import reason_text
 from anyanomaly.outside_text import json_text, terminal_text
@@ -125,6 +125,7 @@ def _file_stem(name: str, number: int) -> str:
 
 
 def _write_file(path: Path, content: str | bytes) -> None:
+    check_plain(path)
     with SafeFile(str(path)) as file:
         file.write(content)
 
