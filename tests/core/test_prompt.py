@@ -52,7 +52,7 @@ def test_a_template_without_the_text_is_refused() -> None:
         ({"output_word": 5}, "output_word must be a text"),
         ({"text_first": "yes"}, "text_first must be true or false"),
         ({"question": "{text}" + "{output}" * 100_000}, "question has 800,006 characters"),
-        ({"output_word": "a" * 10_000}, "output_word has 10,000 characters"),
+        ({"output_word": "a" * 100_000}, "output_word has 100,000 characters"),
     ],
 )
 def test_a_field_of_another_type_or_without_end_is_refused(fields: dict[str, Any], reason: str) -> None:

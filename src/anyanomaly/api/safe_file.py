@@ -90,12 +90,22 @@ class SafeFile:
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file completely, or keep its old content.
+    """Write a file whose name the user did not choose completely, or keep its old content.
 
-    :raises OutputError: when it cannot be written.
+    :raises OutputError: when it cannot be written, or its name is a link, a pipe or a device.
     """
+    check_plain(path)
     with SafeFile(str(path)) as file:
         file.write(content)
+
+
+def check_plain(path: Path) -> None:
+    """Check a file whose name the user did not choose: in a stranger's folder a link there may lead to any file.
+
+    :raises OutputError: when it is a link, a pipe or anything else than a regular file; a new name is allowed.
+    """
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        raise OutputError(f"Cannot write {path}: it is a link, or no regular file. Remove it, or use another folder.")
 
 
 def is_standard_output(path: str) -> bool:

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from anyanomaly.api.safe_file import SafeFile, write_file
+from anyanomaly.api.safe_file import check_plain, write_file
 from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell
 from anyanomaly.errors import InputError, OutputError
+from anyanomaly.outside_files import read_bounded
 from anyanomaly.outside_text import json_text
 
 
@@ -22,13 +23,12 @@ class Ledger:
 
     def check(self) -> None:
         """:raises OutputError: when the folder cannot be written to."""
-        with SafeFile(str(self.path("check"))):
-            pass
+        write_file(self.path("check"), "")
 
     def get(self, cell: Cell) -> CellResult | None:
         """Return the result of a cell; None when there is none, or one of another configuration or version."""
         try:
-            content = json.loads(self.path(cell.file_stem).read_text(encoding="utf-8"))
+            content = json.loads(read_bounded(self.path(cell.file_stem)))
             return CellResult.from_json(content) if content["key"] == cell.key else None
         except (OSError, ValueError, KeyError, TypeError, InputError):  # no result: the cell runs again
             return None
@@ -46,6 +46,7 @@ class Ledger:
         :raises OutputError: when it cannot be written.
         """
         path = self.path(cell.file_stem).with_suffix(".log")
+        check_plain(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"")

@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass, fields
 
 MAX_LENGTH = 20_000
-"""Characters of a question or a system message; a template of a stranger must not fill the memory when it is filled."""
-MAX_WORD_LENGTH = 500
+"""Characters of a field; a template of a stranger must not fill the memory when it is filled."""
 
 _SLOT = re.compile(r"\{(text|hint|output)\}")
 
@@ -40,9 +39,8 @@ def _check_field(name: str, value: object, *, is_switch: bool) -> None:
         raise ValueError(f"{name} must be true or false")
     if not is_switch and not isinstance(value, str):
         raise ValueError(f"{name} must be a text")
-    limit = MAX_WORD_LENGTH if name == "output_word" else MAX_LENGTH
-    if isinstance(value, str) and len(value) > limit:
-        raise ValueError(f"{name} has {len(value):,} characters; use at most {limit:,}")
+    if isinstance(value, str) and len(value) > MAX_LENGTH:
+        raise ValueError(f"{name} has {len(value):,} characters; use at most {MAX_LENGTH:,}")
 
 
 def build_prompt(template: PromptTemplate, text: str, hint: str = "") -> str:

@@ -81,16 +81,21 @@ def frame_check(video: Video, start: int, every: int) -> Callable[[object], None
         frame = require_type(item, Frame, "a Frame")
         index, time_s = frame.index, frame.time_s
         shape = frame.image.shape[:2]
-        require(
-            shape == (video.height, video.width),
-            f"yielded a frame of {shape[1]} x {shape[0]} pixels, though its video is {video.width} x {video.height}",
-        )
-        require(_is_whole(index), f"yielded a frame with the number {index!r}")
-        require(index > last_index, f"yielded frame {index} after frame {last_index}")
-        require((index - start) % every == 0, f"yielded frame {index}, though it was asked for every {every}th")
-        require(_is_number(time_s), f"yielded frame {index} with the time {time_s!r}")
-        require(time_s >= last_s, f"yielded frame {index} at {time_s:g} s, after one at {last_s:g} s")
-        require(frame.end is None or _is_whole(frame.end), f"yielded frame {index} with the end {frame.end!r}")
+        if shape != (video.height, video.width):
+            size = f"{video.width} x {video.height}"
+            raise WrongResult(f"yielded a frame of {shape[1]} x {shape[0]} pixels, though its video is {size}")
+        if not _is_whole(index):
+            raise WrongResult(f"yielded a frame with the number {index!r}")
+        if index <= last_index:
+            raise WrongResult(f"yielded frame {index} after frame {last_index}")
+        if (index - start) % every:
+            raise WrongResult(f"yielded frame {index}, though it was asked for every {every}th")
+        if not _is_number(time_s):
+            raise WrongResult(f"yielded frame {index} with the time {time_s!r}")
+        if time_s < last_s:
+            raise WrongResult(f"yielded frame {index} at {time_s:g} s, after one at {last_s:g} s")
+        if frame.end is not None and not _is_whole(frame.end):
+            raise WrongResult(f"yielded frame {index} with the end {frame.end!r}")
         last_index, last_s = index, time_s
 
     return check
@@ -144,7 +149,8 @@ def answer_batch(result: object, spec: ComponentSpec, queries: Sequence[Query]) 
     answers = require_items(result, Answer, "Answers")
     require(len(answers) == len(queries), f"returned {len(answers)} answers to {len(queries)} queries")
     for answer, query in zip(answers, queries, strict=True):
-        require(answer.id == query.id, f"returned an answer to {answer.id} in the place of that to {query.id}")
+        if answer.id != query.id:  # the message is made only then: here every answer passes, below every frame
+            raise WrongResult(f"returned an answer to {answer.id} in the place of that to {query.id}")
 
 
 def check_answer(answer: Answer, query: Query) -> None:

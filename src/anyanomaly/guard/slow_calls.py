@@ -8,8 +8,7 @@ from __future__ import annotations
 import _thread
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 log = logging.getLogger(__name__)
 
@@ -19,14 +18,32 @@ POLL_S = 1.0
 
 
 class _Call:
-    """A call that is open, or a part of one that waits for others and is not reported."""
+    """A ``with`` block: a call of a component, or a part of one that waits for others and is not reported.
 
-    __slots__ = ("label", "notice_s", "start_s")
+    A class, because a generator with ``contextmanager`` costs more, and every segment passes through several.
+    """
 
-    def __init__(self, label: str, notice_s: float) -> None:
-        self.label = label
-        self.start_s = time.monotonic()
+    __slots__ = ("_calls", "_label", "_method", "notice_s", "start_s")
+
+    def __init__(self, label: str, method: str, notice_s: float) -> None:
+        self._label = label
+        self._method = method
         self.notice_s = notice_s
+
+    @property
+    def name(self) -> str:
+        """Component and method."""
+        return f"{self._label}: {self._method}"
+
+    def __enter__(self) -> None:
+        if _lock.acquire(blocking=False):
+            _thread.start_new_thread(_report, ())
+        self.start_s = time.monotonic()
+        self._calls = _open_calls.setdefault(_thread.get_ident(), [])
+        self._calls.append(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._calls.pop()
 
 
 _open_calls: dict[int, list[_Call]] = {}
@@ -34,30 +51,14 @@ _open_calls: dict[int, list[_Call]] = {}
 _lock = _thread.allocate_lock()  # held by the thread that reports, from the first call until the process ends
 
 
-@contextmanager
-def reported(label: str, method: str) -> Iterator[None]:
-    """Report this block, in which ``method`` of a component runs, when it takes long. ``label`` names the component."""
-    with _opened(_Call(f"{label}: {method}", NOTICE_S)):
-        yield
+def reported(label: str, method: str) -> AbstractContextManager[None]:
+    """Report a block, in which ``method`` of a component runs, when it takes long. ``label`` names the component."""
+    return _Call(label, method, NOTICE_S)
 
 
-@contextmanager
-def not_reported() -> Iterator[None]:
-    """Leave out this block within a reported one: here a component waits for others."""
-    with _opened(_Call("", float("inf"))):
-        yield
-
-
-@contextmanager
-def _opened(call: _Call) -> Iterator[None]:
-    if _lock.acquire(blocking=False):
-        _thread.start_new_thread(_report, ())
-    calls = _open_calls.setdefault(_thread.get_ident(), [])
-    calls.append(call)
-    try:
-        yield
-    finally:
-        calls.pop()
+def not_reported() -> AbstractContextManager[None]:
+    """Leave out a block within a reported one: here a component waits for others."""
+    return _Call("", "", float("inf"))
 
 
 def _report() -> None:
@@ -66,5 +67,5 @@ def _report() -> None:
         for calls in list(_open_calls.values()):
             for call in calls[-1:]:  # a copy: its thread goes on
                 if time.monotonic() - call.start_s >= call.notice_s:
-                    log.warning("%s has taken %.0f s so far; waiting.", call.label, call.notice_s)
+                    log.warning("%s has taken %.0f s so far; waiting.", call.name, call.notice_s)
                     call.notice_s *= 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 
+from anyanomaly.config.toml import toml_value
 from tests.campaign.hostile import TEMPLATE_TRAPS, hostile_text, mutate
 from tests.campaign.plugin import SEGMENT
 from tests.campaign.stage import Stage
@@ -43,11 +44,6 @@ def _ask(stage: Stage, text: str, *flags: str, codes: set[int]) -> str | None:
     log = stage.work / "log.txt"
     questions = log.read_text().splitlines() if log.exists() else []
     return json.loads(questions[0])[2] if questions else None
-
-
-def _quoted(text: str) -> str:
-    """Return a text as a string of TOML."""
-    return json.dumps(text, ensure_ascii=True).replace("\\u007f", "\x7f")
 
 
 def _fill(question: str, text: str, word: str) -> str:
@@ -92,7 +88,7 @@ def _by_grammar(stage: Stage) -> str:
     question, text, word = _question(rng), rng.choice(_TEXTS), rng.choice(("Response", "Reply", "{text}", "é"))
     if rng.random() < 0.8:
         question = f"{rng.choice(('Q', '{text} or', '{'))} {question} {{text}} ."
-    stage.write("p.toml", f"question = {_quoted(question)}\noutput_word = {_quoted(word)}\n")
+    stage.write("p.toml", f"question = {toml_value(question)}\noutput_word = {toml_value(word)}\n")
     is_valid = "{text}" in question
     asked = _ask(stage, text, "--prompt", "p.toml", codes={0} if is_valid else {2})
     wanted = _fill(question, text, word)
@@ -110,8 +106,8 @@ def _expanding(stage: Stage) -> str:
     slot = rng.choice(("{text}", "{output}"))
     stage.write(
         "p.toml",
-        f"question = {_quoted('{text}' + slot * count)}\n"
-        + f"output_word = {_quoted('w' * rng.choice((1, 10_000)))}\n",
+        f"question = {toml_value('{text}' + slot * count)}\n"
+        + f"output_word = {toml_value('w' * rng.choice((1, 10_000)))}\n",
     )
     asked = _ask(stage, "x" * 400, "--prompt", "p.toml", codes={0} if count == 5 else {2})
     stage.check(asked is None or len(asked) < 10_000_000, "a question of more than 10 MB was asked")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from anyanomaly.api.safe_file import check_plain
 from anyanomaly.outside_text import terminal_text
 from anyanomaly_demo.search_settings import CONTEXTS, MIXES, SELECTOR, SMOOTH_S, THRESHOLD, WEIGHTS
 
@@ -54,6 +55,9 @@ def run_demo(folder: Path, seed: int, backend: str, scoring: str) -> None:
     from anyanomaly_demo.clip_files import describe, write_json, write_labels, write_video
     from anyanomaly_demo.scenes import CLASSES, make_scene
 
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not path.is_dir():
+            check_plain(path)
     _print("Drawing two clips that are not in the training set ...")
     clips = []
     for flavour, events in EVENTS.items():
