@@ -106,8 +106,8 @@ def _backend_name(config: Mapping[str, Any]) -> str:
 
 
 def _parse_value(text: str) -> Any:
-    """Return a value as in a config file; anything that is not valid TOML is a string."""
+    """Return a value as in a config file; anything that the parser does not read as TOML is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, a number of too many digits, or nested too deeply
         return text
