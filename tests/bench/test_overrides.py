@@ -46,6 +46,8 @@ def test_a_dataset_setting_is_an_option_of_every_dataset(tmp_path: Path) -> None
         (["dataset=demo"], "--dataset names another one"),
         (["run.max_tokns=3"], "In --set: There is no setting 'run.max_tokns'"),
         (["videos=['a.mp4']"], "'videos' cannot be set in a recipe"),
+        ([f"run.seed={'9' * 5000}"], "run.seed cannot be"),
+        ([f"run.seed={'[' * 5000}"], "run.seed cannot be"),
     ],
 )
 def test_settings_that_do_not_exist_are_refused(tmp_path: Path, pairs: list[str], message: str) -> None:
