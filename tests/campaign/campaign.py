@@ -25,9 +25,9 @@ from tests.campaign.stage import Stage
 CLASSES = {
     "signals": 300,
     "store": 600,
-    "media": 2500,
+    "media": 1800,
     "labels": 1200,
-    "configs": 1300,
+    "configs": 2100,
     "recipes": 400,
     "prompts": 400,
     "answers": 1500,
