@@ -195,6 +195,7 @@ def _statements(
     columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
     column = rng.choice(columns)
     words = "answer" if "answer" in columns else columns[-1]
+    key = "key" if "key" in columns else columns[0]
     where = rng.choice(("", f' WHERE "{columns[0]}" = (SELECT max("{columns[0]}") FROM "{table}")'))
     match fault:
         case "row value":
@@ -205,7 +206,7 @@ def _statements(
             yield f'UPDATE OR IGNORE "{table}" SET "{words}" = zeroblob(?){where}', (rng.choice((0, 10, 30_000_000)),)
         case "key":
             yield (
-                f'UPDATE OR IGNORE "{table}" SET "{columns[0]}" = ?{where}',
+                f'UPDATE OR IGNORE "{table}" SET "{key}" = ?{where}',
                 (rng.choice((b"\xff\xfe", 5, "x", "\0")),),
             )
         case "newer version":
