@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -142,3 +143,10 @@ def test_downloads_are_declared_for_hub_names_alone(tmp_path: Path) -> None:
     assert hub_downloads("a/b:c/d.gguf", "", "mmproj") == (Download("a/b", "main", "c/d.gguf", "mmproj"),)
     assert hub_file("a/b:d.gguf") == HubFile("a/b", "d.gguf")
     assert hub_file("a/b") is None
+
+
+def test_no_library_waits_for_a_pipe_in_a_folder_of_weights(folder: Path) -> None:
+    os.mkfifo(folder / "tokenizer.json")
+    for name in (str(folder), str(folder / "tokenizer.json")):
+        with pytest.raises(UsageError, match=r"tokenizer\.json is a pipe or a device\. Remove it\."):
+            folder_or_hub_id(name)

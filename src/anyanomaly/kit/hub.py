@@ -31,8 +31,9 @@ def local_path(name: str, *, is_name: bool) -> Path | None:
     """Return the file or folder that an option's value names, ``~`` expanded; None: there is none.
 
     :param is_name: whether the value also names something else, for example a model on the hub.
-    :raises UsageError: when it names both: a file that lies in the current folder must not stand in for the model; and
-        when the name is not UTF-8, which the libraries that load weights cannot open.
+    :raises UsageError: when it names both: a file that lies in the current folder must not stand in for the model; when
+        the name is not UTF-8, which the libraries that load weights cannot open; for a pipe or a device, also in the
+        folder.
     """
     path = Path(name).expanduser()
     if not os.path.exists(path):  # False, not an error, for a name that is no path
@@ -44,6 +45,9 @@ def local_path(name: str, *, is_name: bool) -> Path | None:
         )
     if storable_text(name) != name:
         raise UsageError(f"Weights cannot be loaded from {name}, because the name is not UTF-8. Rename it.")
+    for file in path.iterdir() if path.is_dir() else (path,):
+        if file.exists() and not (file.is_file() or file.is_dir()):  # a library that opens a pipe waits for ever
+            raise UsageError(f"Weights cannot be loaded from {name}: {file.name} is a pipe or a device. Remove it.")
     return path
 
 

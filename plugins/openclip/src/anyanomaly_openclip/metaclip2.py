@@ -14,6 +14,7 @@ from open_clip.transform import PreprocessCfg
 from safetensors.torch import load_file
 
 from anyanomaly.errors import UsageError
+from anyanomaly.outside_files import read_bounded
 
 MODEL_TYPE = "metaclip_2"
 CONFIG = "config.json"
@@ -52,7 +53,7 @@ UNUSED = re.compile(r".*\.position_ids$")
 def is_metaclip2(folder: Path) -> bool:
     """Return whether a folder holds MetaCLIP 2 in transformers' layout."""
     try:
-        return bool(json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("model_type") == MODEL_TYPE)
+        return bool(json.loads(read_bounded(folder / CONFIG)).get("model_type") == MODEL_TYPE)
     except (OSError, ValueError, AttributeError):
         return False
 
@@ -62,7 +63,7 @@ def load_towers(folder: Path) -> tuple[CLIP, PreprocessCfg]:
 
     :raises UsageError: when the weights are not those of the configuration, or the activation is not known.
     """
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    config = json.loads(read_bounded(folder / CONFIG))
     files = sorted(folder.glob("model*.safetensors"))
     if not files:
         raise UsageError(f"The folder {folder} holds no model.safetensors. Copy the complete repository of the model.")
@@ -141,7 +142,7 @@ def _build_model(config: Mapping[str, Any], state: Mapping[str, torch.Tensor], s
 def _preprocessing(folder: Path, side: int) -> PreprocessCfg:
     """Return the preprocessing of ``preprocessor_config.json``; CLIP's without that file."""
     try:
-        config = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
+        config = json.loads(read_bounded(folder / "preprocessor_config.json"))
     except FileNotFoundError:
         return PreprocessCfg(size=side)
     default = PreprocessCfg()

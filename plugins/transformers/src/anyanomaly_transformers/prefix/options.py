@@ -10,6 +10,7 @@ from pydantic import Field
 
 from anyanomaly.api import Download
 from anyanomaly.kit import hub_downloads
+from anyanomaly.outside_files import read_bounded
 from anyanomaly_transformers.options import WeightsOptions
 
 
@@ -43,7 +44,7 @@ class ClipTowerOptions(PrefixOptions):
         if not folder.is_dir():
             return self.published_tower if self.model == type(self).model_fields["model"].default else ""
         try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            config = json.loads(read_bounded(folder / "config.json"))
             name = str(config.get("mm_vision_tower", ""))
         except (OSError, ValueError, AttributeError):
             return ""  # `load` reports what is wrong with the file
