@@ -59,3 +59,10 @@ def test_no_setting_of_a_run_takes_a_number_beyond_sense() -> None:
 def test_times_beyond_sense_are_refused(time: object) -> None:
     with pytest.raises(ValueError, match=r"time|late"):
         parse_time(time)
+
+
+@pytest.mark.parametrize("setting", ["threshold", "segment_frames", "seed", "segment_seconds"])
+def test_a_number_is_not_given_as_a_switch(setting: str) -> None:
+    with pytest.raises(InvalidOption, match=f"{setting} must be a number, not true"):
+        RunConfig.model_validate({"run": {setting: True}})
+    assert RunConfig.model_validate({"run": {"keep_tail": False}}).run.keep_tail is False

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from difflib import get_close_matches
 from os.path import expanduser, isdir, isfile
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
 
@@ -30,6 +30,17 @@ def check_numbers(settings: BaseModel) -> None:
             raise ValueError(f"{name} must be between -{MAX_NUMBER:,} and {MAX_NUMBER:,}")
 
 
+def check_switches(model: type[BaseModel], values: Any) -> None:
+    """Check that no number is given as true or false, which pydantic takes for 1 and 0.
+
+    :raises ValueError: for such a value.
+    """
+    for name, field in model.model_fields.items() if isinstance(values, Mapping) else ():
+        kinds = set(get_args(field.annotation) or (field.annotation,))
+        if isinstance(values.get(name), bool) and kinds & {int, float} and bool not in kinds:
+            raise ValueError(f"{name} must be a number, not {str(values[name]).lower()}")
+
+
 class Options(BaseModel):
     """Options of a component. Immutable; options that no field declares are refused.
 
@@ -38,6 +49,12 @@ class Options(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_switches(cls, values: Any) -> Any:
+        check_switches(cls, values)
+        return values
 
     @model_validator(mode="after")
     def _check_numbers(self) -> Self:

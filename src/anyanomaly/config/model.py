@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from anyanomaly.api.options import check_numbers
+from anyanomaly.api.options import check_numbers, check_switches
 from anyanomaly.config.explain import explain
 from anyanomaly.config.times import parse_time
 from anyanomaly.errors import InvalidOption, UsageError
@@ -83,6 +83,12 @@ class Table(BaseModel):
             return handler(data)
         except ValidationError as error:
             raise InvalidOption(explain(error, cls, cls.table)) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_switches(cls, values: Any) -> Any:
+        check_switches(cls, values)
+        return values
 
     @model_validator(mode="after")
     def _check_numbers(self) -> Self:

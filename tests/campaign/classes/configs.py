@@ -16,7 +16,7 @@ _NOT_NEGATIVE: tuple[list[Any], list[Any]] = ([0, 0.5, 3, 1e3], [-1, -0.001, "x"
 _FLAG: tuple[list[Any], list[Any]] = ([True, False], [2, -1, "x", [], {}, 0.5])
 _SETTINGS: dict[str, tuple[list[Any], list[Any]]] = {
     "run.segment_frames": _COUNT,
-    "run.every": _COUNT,
+    "run.every": ([1], _COUNT[1]),  # at most the frames of a segment
     "run.max_tokens": _COUNT,
     "run.lookahead_mib": _COUNT,
     "run.seed": ([0, 1, 5], [-1, 1.5, "x", [], {}]),
@@ -25,7 +25,7 @@ _SETTINGS: dict[str, tuple[list[Any], list[Any]]] = {
     "run.smooth_seconds": _NOT_NEGATIVE,
     "run.merge_seconds": _NOT_NEGATIVE,
     "run.min_event_seconds": _NOT_NEGATIVE,
-    "run.temperature": _NOT_NEGATIVE,
+    "run.temperature": ([0, 0.5, 100], _NOT_NEGATIVE[1]),
     "run.top_p": ([0.5, 1, 1.0], [0, -1, 1.5, "x", []]),
     "run.repetition_penalty": ([1, 1.5], [0, -1, "x", []]),
     "run.keep_tail": _FLAG,
