@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from difflib import get_close_matches
 from os.path import expanduser, isdir, isfile
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Annotated, Any, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
 
@@ -36,7 +36,8 @@ def check_switches(model: type[BaseModel], values: Any) -> None:
     :raises ValueError: for such a value.
     """
     for name, field in model.model_fields.items() if isinstance(values, Mapping) else ():
-        kinds = set(get_args(field.annotation) or (field.annotation,))
+        annotations = get_args(field.annotation) or (field.annotation,)
+        kinds = {get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in annotations}
         if isinstance(values.get(name), bool) and kinds & {int, float} and bool not in kinds:
             raise ValueError(f"{name} must be a number, not {str(values[name]).lower()}")
 
