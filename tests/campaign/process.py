@@ -49,6 +49,8 @@ def start(action: Callable[[], object], folder: Path, environment: Mapping[str, 
 
     Its output goes to ``folder/stdout`` and ``folder/stderr``; its exit code is what Python would give.
     """
+    for name in ("stdout", "stderr"):
+        (folder / name).touch()  # a signal may end the process before it opens them
     process_id = os.fork()
     if process_id:
         return process_id

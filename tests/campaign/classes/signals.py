@@ -99,10 +99,8 @@ def _partial(stage: Stage) -> str:
     if outcome.code:
         now = (stage.work / output).read_bytes() if (stage.work / output).exists() else None
         stage.check(now == before, f"an interrupted run replaced {output}")
-        if output == "out.jsonl":
-            for path in stage.work.iterdir():
-                if path.name not in ("a.clip", output) and path.suffix == ".jsonl":
-                    read_lines(stage, path.name)
+        for path in stage.work.glob("out.jsonl?*"):
+            read_lines(stage, path.name)
     return f"partial {output}: {name}{' over a complete one' if has_result else ''}"
 
 
