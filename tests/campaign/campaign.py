@@ -25,9 +25,9 @@ from tests.campaign.stage import Stage
 CLASSES = {
     "signals": 300,
     "store": 600,
-    "media": 1800,
+    "media": 1000,
     "labels": 1200,
-    "configs": 2100,
+    "configs": 4000,
     "recipes": 400,
     "prompts": 400,
     "answers": 1500,
