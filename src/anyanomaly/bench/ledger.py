@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from anyanomaly.api.safe_file import check_plain, write_file
+from anyanomaly.api.safe_file import SafeFile, check_plain, write_file
 from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell
 from anyanomaly.errors import InputError, OutputError
@@ -23,7 +23,10 @@ class Ledger:
 
     def check(self) -> None:
         """:raises OutputError: when the folder cannot be written to."""
-        write_file(self.path("check"), "")
+        path = self.path("check")
+        check_plain(path)
+        with SafeFile(str(path)):
+            pass
 
     def get(self, cell: Cell) -> CellResult | None:
         """Return the result of a cell; None when there is none, or one of another configuration or version."""

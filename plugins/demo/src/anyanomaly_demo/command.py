@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anyanomaly.api.safe_file import check_plain
 from anyanomaly.outside_text import terminal_text
 from anyanomaly_demo.search_settings import CONTEXTS, MIXES, SELECTOR, SMOOTH_S, THRESHOLD, WEIGHTS
 
@@ -52,6 +51,7 @@ def run_demo(folder: Path, seed: int, backend: str, scoring: str) -> None:
 
     :raises AnyAnomalyError: when the run fails or a file cannot be written.
     """
+    from anyanomaly.api.safe_file import check_plain
     from anyanomaly_demo.clip_files import describe, write_json, write_labels, write_video
     from anyanomaly_demo.scenes import CLASSES, make_scene
 
