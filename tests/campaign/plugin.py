@@ -88,7 +88,7 @@ class LevelBackend(Backend[LevelOptions]):
             return f"{zlib.crc32(b''.join(image.tobytes() for image in query.images)) % 11 / 10:.1f}."
         if self._answers:
             return self._answers[query.id.segment % len(self._answers)]
-        return f"{(int(query.images[0][8, 8, 0]) - 1) / 25:.1f}. It has that level."
+        return f"{max(0, int(query.images[0][8, 8, 0]) - 1) / 25:.1f}. It has that level."
 
 
 class ClipOptions(Options):
