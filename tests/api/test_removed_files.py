@@ -14,15 +14,6 @@ from anyanomaly.errors import OutputError, UsageError
 from tests.api.test_safe_file import contents
 
 
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    """Return the path of a complete result in its own folder."""
-    path = tmp_path / "folder" / "r.jsonl"
-    path.parent.mkdir()
-    path.write_text("complete\n")
-    return path
-
-
 def test_a_partial_file_that_was_removed_is_written_again(target: Path) -> None:
     for complete in (True, False):
         file = SafeFile(str(target))

@@ -19,15 +19,6 @@ from anyanomaly.api.safe_file import check_distinct
 from anyanomaly.errors import OutputError, UsageError
 
 
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    """Return the path of a complete result in its own folder."""
-    path = tmp_path / "folder" / "r.jsonl"
-    path.parent.mkdir()
-    path.write_text("complete\n")
-    return path
-
-
 def contents(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.iterdir()}
 

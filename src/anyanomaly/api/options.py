@@ -18,31 +18,33 @@ MAX_NUMBER = 10**9
 """Largest number, up or down, of a setting that states no bound of its own."""
 
 
-def check_numbers(settings: BaseModel) -> None:
-    """Check that no number is beyond sense, whatever its field allows.
+class CheckedNumbers(BaseModel):
+    """A model that takes only sensible numbers, whatever its fields allow.
 
-    :raises ValueError: for a number beyond `MAX_NUMBER` in a field without an upper bound.
+    pydantic takes true and false for 1 and 0, and a field without an upper bound for any number: both are refused.
     """
-    for name, field in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        has_bound = any(hasattr(rule, "le") or hasattr(rule, "lt") for rule in field.metadata)
-        if isinstance(value, int | float) and not has_bound and not -MAX_NUMBER <= value <= MAX_NUMBER:
-            raise ValueError(f"{name} must be between -{MAX_NUMBER:,} and {MAX_NUMBER:,}")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_switches(cls, values: Any) -> Any:
+        for name, field in cls.model_fields.items() if isinstance(values, Mapping) else ():
+            annotations = get_args(field.annotation) or (field.annotation,)
+            kinds = {get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in annotations}
+            if isinstance(values.get(name), bool) and kinds & {int, float} and bool not in kinds:
+                raise ValueError(f"{name} must be a number, not {str(values[name]).lower()}")
+        return values
+
+    @model_validator(mode="after")
+    def _refuse_extremes(self) -> Self:
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            has_bound = any(hasattr(rule, "le") or hasattr(rule, "lt") for rule in field.metadata)
+            if isinstance(value, int | float) and not has_bound and not -MAX_NUMBER <= value <= MAX_NUMBER:
+                raise ValueError(f"{name} must be between -{MAX_NUMBER:,} and {MAX_NUMBER:,}")
+        return self
 
 
-def check_switches(model: type[BaseModel], values: Any) -> None:
-    """Check that no number is given as true or false, which pydantic takes for 1 and 0.
-
-    :raises ValueError: for such a value.
-    """
-    for name, field in model.model_fields.items() if isinstance(values, Mapping) else ():
-        annotations = get_args(field.annotation) or (field.annotation,)
-        kinds = {get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in annotations}
-        if isinstance(values.get(name), bool) and kinds & {int, float} and bool not in kinds:
-            raise ValueError(f"{name} must be a number, not {str(values[name]).lower()}")
-
-
-class Options(BaseModel):
+class Options(CheckedNumbers):
     """Options of a component. Immutable; options that no field declares are refused.
 
     Every field needs a default and a description: both appear in ``--help``. Numbers are finite, because JSON, the
@@ -50,17 +52,6 @@ class Options(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_switches(cls, values: Any) -> Any:
-        check_switches(cls, values)
-        return values
-
-    @model_validator(mode="after")
-    def _check_numbers(self) -> Self:
-        check_numbers(self)
-        return self
 
     @classmethod
     def validate_values(cls, values: Mapping[str, Any], owner: str) -> Self:

@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from anyanomaly.api.options import check_numbers, check_switches
+from anyanomaly.api.options import CheckedNumbers
 from anyanomaly.config.explain import explain
 from anyanomaly.config.times import parse_time
 from anyanomaly.errors import InvalidOption, UsageError
@@ -70,7 +70,7 @@ def check_texts(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(checked)
 
 
-class Table(BaseModel):
+class Table(CheckedNumbers):
     """An immutable table of settings. Unknown settings and values that are not allowed raise ``InvalidOption``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,17 +83,6 @@ class Table(BaseModel):
             return handler(data)
         except ValidationError as error:
             raise InvalidOption(explain(error, cls, cls.table)) from None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_switches(cls, values: Any) -> Any:
-        check_switches(cls, values)
-        return values
-
-    @model_validator(mode="after")
-    def _check_numbers(self) -> Self:
-        check_numbers(self)
-        return self
 
 
 class ComponentChoice(BaseModel):
