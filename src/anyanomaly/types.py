@@ -230,11 +230,13 @@ class SegmentScore:
     text: str  # the event text
     scores: Mapping[str, Score]  # context name to score, in the run's order
     value: float  # the fused score; NaN when no context has a score
+    key_frame: int | None = None  # number of the frame that is shown alone; None: unknown
+    sequence: tuple[int, ...] = ()  # numbers of the frames that show motion, ascending
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timeline:
-    """Scores per frame of one video for one event text; a live video gives one piece per segment.
+    """Scores per frame of a piece of a video, for one event text; pieces follow each other as scores become final.
 
     :raises ValueError: when the series differ in length.
     """

@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field
 
 from anyanomaly.api.component import Component
 from anyanomaly.api.options import Options
-from anyanomaly.types import Event, Notice, SegmentScore, Timeline
+from anyanomaly.evidence import Evidence, Truth
+from anyanomaly.types import Event, Notice, SegmentScore, Timeline, Video
 
 
 def _path_text(value: Any) -> Any:
@@ -52,13 +53,25 @@ S_co = TypeVar("S_co", bound=SinkOptions, covariant=True)
 class Sink(Component[S_co]):
     """Writes results as they come, video by video. Override the methods for the results it writes.
 
+    Of one video they come in this order: the video; segments, timelines, evidence and events, each in the order of
+    time; the ground truth; notices.
+
     ``load`` checks that the output can be written, and keeps other runs from writing it. Every method raises
     ``OutputError`` when it cannot write. A run that did not complete must not replace the results of one that did:
     `SafeFile` sees to that.
     """
 
+    wants_evidence: bool = False
+    """Whether it needs evidence, which costs some milliseconds per segment and text; set in the constructor or here."""
+
     def begin(self, run: Mapping[str, Any]) -> None:
         """Receive the resolved run once, before any result: settings, versions and fingerprints, JSON-ready.
+
+        :raises OutputError: when it cannot be written.
+        """
+
+    def write_video(self, video: Video) -> None:
+        """Receive a video before its results.
 
         :raises OutputError: when it cannot be written.
         """
@@ -70,13 +83,27 @@ class Sink(Component[S_co]):
         """
 
     def write_timeline(self, timeline: Timeline) -> None:
-        """Receive a timeline: of a complete video, or of one segment of a live video.
+        """Receive the scores per frame of a piece of a video, as soon as they are final.
+
+        :raises OutputError: when it cannot be written.
+        """
+
+    def write_evidence(self, evidence: Evidence) -> None:
+        """Receive what the model saw and answered at the peak of an event, before the event.
+
+        At the end of a video also for the highest segment of each event text without an event.
 
         :raises OutputError: when it cannot be written.
         """
 
     def write_event(self, event: Event) -> None:
-        """Receive an event after its end.
+        """Receive an event as soon as it is certain that it has ended.
+
+        :raises OutputError: when it cannot be written.
+        """
+
+    def write_truth(self, truth: Truth) -> None:
+        """Receive the ground truth of a video for one event text, where it is known, after the video's events.
 
         :raises OutputError: when it cannot be written.
         """

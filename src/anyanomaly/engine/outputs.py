@@ -8,7 +8,8 @@ from typing import Any
 
 from anyanomaly import interrupts
 from anyanomaly.api.sink import RunEnd, RunStatus, Sink, SinkOptions
-from anyanomaly.types import Event, Notice, SegmentScore, Timeline
+from anyanomaly.evidence import Evidence, Truth
+from anyanomaly.types import Event, Notice, SegmentScore, Timeline, Video
 
 LoadedSink = Sink[SinkOptions]
 
@@ -26,6 +27,11 @@ class Outputs:
         self._segments: dict[tuple[str, str], int] = {}  # last segment of each video and text
         self._n_segments, self._n_events, self._n_notices = 0, 0, 0
 
+    @property
+    def want_evidence(self) -> bool:
+        """Whether any sink needs evidence."""
+        return any(sink.wants_evidence for sink in self._sinks)
+
     def begin(self, header: Mapping[str, Any]) -> None:
         """Describe the run to the sinks, once.
 
@@ -39,12 +45,14 @@ class Outputs:
         """Remember that the run was left before its end."""
         self._is_cut_short = True
 
-    def write(self, outcome: SegmentScore | Timeline | Event) -> None:
+    def write(self, outcome: Video | SegmentScore | Timeline | Evidence | Event | Truth) -> None:
         """Write a result.
 
         :raises OutputError: when a sink cannot write.
         """
         match outcome:
+            case Video():
+                self._for_each(lambda sink: sink.write_video(outcome))
             case SegmentScore():
                 key = (outcome.video.id, outcome.text)
                 if outcome.segment <= self._segments.get(key, -1):
@@ -54,6 +62,10 @@ class Outputs:
                 self._for_each(lambda sink: sink.write_segment(outcome))
             case Timeline():
                 self._for_each(lambda sink: sink.write_timeline(outcome))
+            case Evidence():
+                self._for_each(lambda sink: sink.write_evidence(outcome))
+            case Truth():
+                self._for_each(lambda sink: sink.write_truth(outcome))
             case Event():
                 self._n_events += 1
                 self._for_each(lambda sink: sink.write_event(outcome))

@@ -1,0 +1,1 @@
+"""Videos that a run writes: an annotated copy of the source, and a clip per event."""

@@ -1,0 +1,1 @@
+"""Timelines as images: PNG, SVG and PDF."""
