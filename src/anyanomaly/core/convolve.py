@@ -58,8 +58,9 @@ class GaussianKernel:
         if self._sigma == 0:
             return np.ones(1)
         steps = np.arange(-self.radius, self.radius + 1)
-        taps = np.exp(-0.5 * (steps / self._sigma) ** 2)
-        return taps / taps.sum()
+        taps: DoubleArray = np.exp(-0.5 * (steps / self._sigma) ** 2)
+        taps /= taps.sum()
+        return taps
 
     @cached_property
     def _transform_length(self) -> int:

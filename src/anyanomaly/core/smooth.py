@@ -96,7 +96,8 @@ class GaussianSmoother:
             self._extend_range(window[: 2 * radius])
         lows, highs = self._extend_range(window[2 * radius :])
         self._n_convolved = stop
-        return np.clip(smooth, lows, highs)
+        clipped: FloatArray = np.clip(smooth, lows, highs)
+        return clipped
 
     def _extend_range(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the lowest and the highest value up to each of the next values (n,).

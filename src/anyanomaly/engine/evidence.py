@@ -197,7 +197,8 @@ def _shrink(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
     rows, columns = values.shape
     size = min(columns, VIEW_SIDE), min(rows, VIEW_SIDE)
-    return cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+    small: npt.NDArray[np.float32] = cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return small.reshape(size[::-1])
 
 
 def _evenly_spaced(positions: Sequence[int]) -> list[int]:

@@ -104,9 +104,7 @@ class Planner:
         self._observer = observer or Observer()
         self._texts = [EventText(text, settings.texts) for text in settings.texts]
 
-    def plan(
-        self, sources: Iterable[Source], *, with_evidence: bool = False
-    ) -> Iterator[PlannedSegment | VideoEnd]:
+    def plan(self, sources: Iterable[Source], *, with_evidence: bool = False) -> Iterator[PlannedSegment | VideoEnd]:
         """Yield the planned segments of each video in order, then its end. A video that cannot be read ends early.
 
         :param with_evidence: draft the evidence of every segment.
