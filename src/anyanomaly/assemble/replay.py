@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from anyanomaly.api.sink import RunStatus
-from anyanomaly.assemble.stored_runs import StoredRun, distinct_ids
+from anyanomaly.assemble.stored_runs import StoredRun, distinct_ids, engine_settings
 from anyanomaly.engine.outputs import LoadedSink, Outputs
 from anyanomaly.engine.track import Tracker
 from anyanomaly.evidence import Evidence, Picture, Truth
@@ -91,7 +91,7 @@ class _RunReplay:
         name = record.video
         if name not in self._trackers:
             video = self._run.videos[name]
-            self._trackers[name] = Tracker(video.video, self._run.settings(video))
+            self._trackers[name] = Tracker(video.video, engine_settings(self._run.config, video.texts))
         self._current = name
         self._n_left[name] -= 1
         for outcome in self._trackers[name].push(self._run.score(record)):

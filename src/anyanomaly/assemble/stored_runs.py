@@ -47,18 +47,6 @@ class StoredRun:
     videos: Mapping[str, StoredVideo]  # by the id in the results
     is_changed: bool = False  # `config` is not that of the results
 
-    def settings(self, video: StoredVideo) -> RunSettings:
-        """Return the settings by which the scores of a video become timelines and events."""
-        run = self.config.run
-        return RunSettings(
-            texts=video.texts,
-            template=_NO_QUESTION,
-            weights=stored_weights(self.config),
-            smooth_seconds=run.smooth_seconds,
-            smooth_frames=run.smooth_frames,
-            rule=event_rule(run),
-        )
-
     def new_id(self, stored_id: str) -> str:
         """Return the id of a video whose id in the results is ``stored_id``; that of a notice may be a path."""
         video = self.videos.get(stored_id)
@@ -137,6 +125,18 @@ def read_stored_run(results: Results, config: RunConfig | None = None) -> Stored
     is_changed = config != own_config
     header = {**results.header, "config": config.model_dump(mode="json", exclude={"sink"})} if is_changed else None
     return StoredRun(results, config, header or results.header, stored, is_changed)
+
+
+def engine_settings(config: RunConfig, texts: tuple[str, ...]) -> RunSettings:
+    """Return the settings by which the scores of a video become timelines and events. ``texts``: of that video."""
+    return RunSettings(
+        texts=texts,
+        template=_NO_QUESTION,
+        weights=stored_weights(config),
+        smooth_seconds=config.run.smooth_seconds,
+        smooth_frames=config.run.smooth_frames,
+        rule=event_rule(config.run),
+    )
 
 
 def distinct_ids(runs: Sequence[StoredRun]) -> list[StoredRun]:
