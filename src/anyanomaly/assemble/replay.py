@@ -6,14 +6,18 @@ Smoothing and events are made by the same code as during a run, so each sink get
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from anyanomaly.api.sink import RunStatus
+from anyanomaly.assemble.resolve import resolve_sinks
 from anyanomaly.assemble.stored_runs import StoredRun, distinct_ids, engine_settings
+from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.outputs import LoadedSink, Outputs
 from anyanomaly.engine.track import Tracker
 from anyanomaly.evidence import Evidence, Picture, Truth
+from anyanomaly.registry import Registry
 from anyanomaly.results.evidence_records import EvidenceRecord
 from anyanomaly.results.records import EventRecord, NoticeRecord, Record, SegmentRecord, TruthRecord, VideoRecord
 from anyanomaly.types import Event, Notice, SegmentScore, Timeline, Video
@@ -23,6 +27,20 @@ Outcome: TypeAlias = Video | SegmentScore | Timeline | Evidence | Event | Truth 
 MAX_WAITING = 64 << 20
 """Bytes of pictures that wait for their events; more of them pass at once."""
 _WORST_FIRST: tuple[RunStatus, ...] = ("failed", "interrupted", "unfinished", "complete")
+
+
+def open_sinks(config: RunConfig, registry: Registry, stack: ExitStack) -> list[LoadedSink]:
+    """Return the sinks of a configuration, loaded; ``stack`` closes them.
+
+    :param config: its videos are files that no sink may write.
+    :raises UsageError: for a sink or an option that does not exist or is invalid, and an output that is also read.
+    :raises MissingRequirement: when something that a sink requires is not installed.
+    :raises OutputError: when an output cannot be written.
+    """
+    sinks = [cast(LoadedSink, registry.create(sink.spec, sink.options)) for sink in resolve_sinks(config, registry)]
+    for sink in sinks:
+        stack.enter_context(sink)
+    return sinks
 
 
 def replay(runs: Sequence[StoredRun], sinks: Sequence[LoadedSink]) -> Iterator[Outcome]:
@@ -91,6 +109,8 @@ class _RunReplay:
         name = record.video
         if name not in self._trackers:
             video = self._run.videos[name]
+            if not video.is_described:
+                yield video.video
             self._trackers[name] = Tracker(video.video, engine_settings(self._run.config, video.texts))
         self._current = name
         self._n_left[name] -= 1
