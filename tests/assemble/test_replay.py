@@ -88,6 +88,7 @@ class MadeRun:
                 }
                 value = fuse({name: score.value for name, score in scores.items()}, run_settings.weights)
                 score = SegmentScore(video, number, start, stop, times, text, scores, value, start, (start, start + 2))
+                yield score
                 yield from tracker.push(score)
         yield from tracker.finish()
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anyanomaly.assemble.pipeline import Pipeline
-from anyanomaly.engine.collect import read_score
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.plan import TextContexts, read_notices
+from anyanomaly.engine.read_score import read_score
 from anyanomaly.types import Answer, Notice, Query, QueryId, Score, Segment, SegmentScore
 
 

@@ -15,7 +15,7 @@ from anyanomaly.assemble.resolve import resolve_sinks
 from anyanomaly.assemble.stored_runs import StoredRun, distinct_ids, engine_settings
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.outputs import LoadedSink, Outputs
-from anyanomaly.engine.track import Tracker
+from anyanomaly.engine.track import Tracked, Tracker
 from anyanomaly.evidence import Evidence, Picture, Truth
 from anyanomaly.registry import Registry
 from anyanomaly.results.evidence_records import EvidenceRecord
@@ -77,7 +77,7 @@ class _RunReplay:
         self._trackers: dict[str, Tracker] = {}  # of the videos that have begun and not ended, by stored id
         self._n_left = {name: video.n_scores for name, video in run.videos.items()}
         self._current = ""  # stored id of the video of the last segment
-        self._completed: list[Timeline | Event] = []  # what that segment completed
+        self._completed: list[Tracked] = []  # what that segment completed
         self._evidence: list[Evidence] = []  # what came after that segment
         self._n_bytes = 0  # of its pictures
         self._late_events: dict[str, list[Event]] = {}  # by stored id of the video
@@ -114,11 +114,9 @@ class _RunReplay:
             self._trackers[name] = Tracker(video.video, engine_settings(self._run.config, video.texts))
         self._current = name
         self._n_left[name] -= 1
-        for outcome in self._trackers[name].push(self._run.score(record)):
-            if isinstance(outcome, SegmentScore):
-                yield outcome
-            else:
-                self._completed.append(outcome)
+        score = self._run.score(record)
+        self._completed = self._trackers[name].push(score)
+        yield score
 
     def _add_evidence(self, record: EvidenceRecord) -> Iterator[Outcome]:
         """Keep evidence until the event at whose peak it is; too much of it passes at once."""
