@@ -49,7 +49,7 @@ class LiveArea:
         self._reflows = "XTERM_VERSION" not in os.environ and "STY" not in os.environ  # xterm and screen do not
 
     def __enter__(self) -> Self:
-        self._draw()
+        self.draw()
         threading.Thread(target=self._keep_drawing, name="live display", daemon=True).start()
         return self
 
@@ -69,14 +69,15 @@ class LiveArea:
                 self._write(self._erasure())
             yield
             if time.monotonic() - self._drawn_s > REFRESH_S:  # otherwise the thread draws them soon
-                self._draw()
+                self.draw()
 
     def _keep_drawing(self) -> None:
         while not self._end.wait(REFRESH_S):
-            self._draw()
+            self.draw()
 
-    def _draw(self) -> None:
-        with interrupts.Deferred(), self._lock:
+    def draw(self) -> None:
+        """Draw the lines as they are now."""
+        with interrupts.Deferred(), self._lock, contextlib.suppress(OSError):  # the terminal is gone; the run goes on
             if self._end.is_set():
                 return
             columns, rows = self._console.size
@@ -103,6 +104,6 @@ class LiveArea:
         return f"\r\x1b[{n_rows}A" if n_rows else "\r"
 
     def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # the terminal is gone; the run goes on
+        with contextlib.suppress(OSError):
             self._console.file.write(text)
             self._console.file.flush()

@@ -44,8 +44,8 @@ class Glyphs:
         """Return a clean text in at most ``width`` cells; one that is cut ends with an ellipsis."""
         if cell_len(text) <= width:
             return text
-        kept = max(0, width - len(self.ellipsis))
-        return set_cell_size(text, kept).rstrip() + self.ellipsis[: width - kept]
+        text_width = max(0, width - len(self.ellipsis))
+        return set_cell_size(text, text_width).rstrip() + self.ellipsis[: width - text_width]
 
     def pad(self, text: str, width: int) -> str:
         """Return a clean text in exactly ``width`` cells."""
@@ -60,7 +60,7 @@ class Glyphs:
         """Return a line with a progress bar, the percentage and the time left, where it is known."""
         time_left = f"  {format_time(left_s)} left" if left_s is not None else ""
         figures = f" {math.floor(100 * min(fraction, 1.0)):3d} %{time_left}"
-        return self.draw_bar(fraction, max(0, min(width - len(figures), 60))) + figures
+        return self.cut(self.draw_bar(fraction, max(0, min(width - len(figures), 60))) + figures, width)
 
 
 def format_time(seconds: float, n_digits: int = 0) -> str:
@@ -71,6 +71,11 @@ def format_time(seconds: float, n_digits: int = 0) -> str:
     hours, minutes = divmod(minutes, 60)
     text = f"{ticks / unit:0{3 + n_digits if n_digits else 2}.{n_digits}f}"
     return f"{hours}:{minutes:02d}:{text}" if hours else f"{minutes}:{text}"
+
+
+def format_rate(value: float) -> str:
+    """Return a number with about three digits, without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def pack(parts: Iterable[str], width: int) -> Iterator[str]:

@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from anyanomaly.cli.live import LiveArea
-from anyanomaly.cli.live_text import Glyphs, format_time, pack
+from anyanomaly.cli.live_text import Glyphs, format_rate, format_time, pack
 from anyanomaly.cli.sparkline import PeakSeries, draw_sparkline
 from anyanomaly.engine.clock import StageClock
 from anyanomaly.types import Event, SegmentScore, Timeline, Video
@@ -94,15 +95,15 @@ class RunDisplay:
             for series in self._peaks.values()
         ]
         peak_width = max(map(len, peaks))
-        name_width = min(max(map(len, names)), max(8, (width - peak_width) // 3))
+        name_width = min(max(map(cell_len, names)), max(8, (width - peak_width) // 3))
         line_width = min(72, width - name_width - peak_width - 2)
         rule = f"{glyphs.levels[half]} and higher reach the threshold {self._threshold:g}"
         lines = [glyphs.cut(f"Scores over time ({rule}):", width)]
         for name, peak, series in zip(names, peaks, self._peaks.values(), strict=True):
-            spark = draw_sparkline(series.resample(line_width), self._threshold, glyphs.levels)
-            lines.append(glyphs.cut(f"{glyphs.pad(name, name_width)} {spark:{max(0, line_width)}} {peak}", width))
+            sparkline = draw_sparkline(series.resample(line_width), self._threshold, glyphs.levels)
+            lines.append(glyphs.cut(f"{glyphs.pad(name, name_width)} {peak:{peak_width}} {sparkline}", width))
         if self._n_dropped:
-            lines.append(f"{self._n_dropped} more, with lower peaks, are not shown.")
+            lines.append(glyphs.cut(f"{self._n_dropped} more, with lower peaks, are not shown.", width))
         return lines
 
     def _add_score(self, score: SegmentScore) -> None:
@@ -140,8 +141,8 @@ class RunDisplay:
         if duration_s > 0:
             waiting = min(1.0, self.clock.seconds()["answer"] / (self._last_s - self._start_s))
             rates = [
-                f"{(self._n_frames - n_frames) / duration_s:.3g} frames/s",
-                f"{(self._video_s - video_s) / duration_s:.3g} times real time",
+                f"{format_rate((self._n_frames - n_frames) / duration_s)} frames/s",
+                f"{format_rate((self._video_s - video_s) / duration_s)} times real time",
                 f"{waiting:.0%} waiting for the model",
             ]
         if self._n_expected:
@@ -162,9 +163,9 @@ class RunDisplay:
         """Yield a line per event text of the present video: its last score, and the ones before."""
         names = {text: self._glyphs.clean(text) for text in self._scores}
         n_hidden = len(names) - n_lines
-        shown = list(names)[: max(0, n_lines - 1) if n_hidden > 0 else len(names)]
-        name_width = min(max((len(names[text]) for text in shown), default=0), width // 3)
-        for text in shown:
+        listed = list(names)[: max(0, n_lines - 1) if n_hidden > 0 else len(names)]
+        name_width = min(max((cell_len(names[text]) for text in listed), default=0), width // 3)
+        for text in listed:
             scores = self._scores[text]
             value = " -- " if math.isnan(scores[-1]) else f"{scores[-1]:.2f}"
             line = Text(f"{self._glyphs.pad(names[text], name_width)} {value} ")
@@ -173,7 +174,7 @@ class RunDisplay:
                 line.append(draw_sparkline(group, self._threshold, self._glyphs.levels), _ABOVE if is_above else _BELOW)
             yield line
         if n_hidden > 0:
-            yield Text(self._glyphs.cut(f"and {len(names) - len(shown)} more event texts", width), _FAINT)
+            yield Text(self._glyphs.cut(f"and {len(names) - len(listed)} more event texts", width), _FAINT)
 
     def _list_events(self, width: int, n_events: int) -> Iterator[Text]:
         for event in list(self._events)[len(self._events) - n_events :]:

@@ -43,8 +43,8 @@ class PeakSeries:
     def resample(self, width: int) -> FloatArray:
         """Return the highest score in each of at most ``width`` equally long parts, NaN where there is none."""
         n_peaks = -(-self._n_frames // self._frames_per_peak)
-        edges = np.linspace(0, n_peaks, min(width, n_peaks) + 1).astype(int)
-        return np.fmax.reduceat(self._peaks, edges[:-1]) if width > 0 < n_peaks else np.empty(0, dtype=np.float32)
+        starts = np.linspace(0, n_peaks, max(0, min(width, n_peaks)), endpoint=False).astype(int)
+        return np.fmax.reduceat(self._peaks, starts) if len(starts) else np.empty(0, dtype=np.float32)
 
     def _halve(self) -> None:
         half = MAX_PEAKS // 2
