@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.output import print_fields, print_message, print_text
+from anyanomaly.cli.output import open_live_console, print_fields, print_message, print_text, show_live
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement, OutputError, UsageError
 from anyanomaly.install import install_command
-from anyanomaly.outside_text import terminal_line
 
 if TYPE_CHECKING:
     from anyanomaly.bench.bench import Bench, Step
@@ -138,20 +136,21 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
 
 
 def _run(bench: Bench, call: Call) -> None:
-    """Run the cells, with a progress bar on a terminal, and a line per cell on standard error."""
-    from tqdm import tqdm
+    """Run the cells, with a line per cell on standard error, and a progress bar below them on a terminal."""
+    console = None if call.quiet else open_live_console([])
+    with contextlib.ExitStack() as stack:
+        display = None
+        if console is not None:
+            from anyanomaly.cli.bench_display import BenchDisplay  # rich is imported only when it is used
 
-    is_terminal = sys.stderr.isatty() and not call.quiet
-    layout = "{desc}: {percentage:3.0f}% |{bar}| {n:.2f}/{total} cells [{elapsed}<{remaining}]"
-    with tqdm(total=len(bench.cells), disable=not is_terminal, file=sys.stderr, leave=False, bar_format=layout) as bar:
+            display = BenchDisplay(console, len(bench.cells))
+            stack.enter_context(show_live(display.area))
         for step in bench.run():
-            bar.set_description_str(terminal_line(step.cell.label), refresh=False)
             n_finished = len(bench.results) + len(bench.failures)
-            bar.n = n_finished + (step.fraction if step.state == "running" else 0)
-            bar.refresh()
+            if display is not None:
+                display.update(step.cell.label, n_finished + (step.fraction if step.state == "running" else 0))
             if step.state != "running" and not call.quiet:
-                with tqdm.external_write_mode(file=sys.stderr):
-                    print_message(_describe_step(bench, step, n_finished))
+                print_message(_describe_step(bench, step, n_finished))
 
 
 def _describe_step(bench: Bench, step: Step, n_finished: int) -> str:
