@@ -50,10 +50,10 @@ class AudioCopy:
         outputs: dict[int, _Copied | _Encoded] = {}
         muxer = target.format.name.split(",")[0]
         for stream in self._source.streams.audio:
-            name = stream.codec_context.name if stream.codec_context else ""
             try:
-                if name in _COPIED[muxer]:
-                    outputs[stream.index] = _Copied(target.add_stream_from_template(stream))
+                name = stream.codec_context.codec.canonical_name
+                if name in _COPIED[muxer] and (muxer == "mp4" or not _has_packet_headers(stream)):
+                    outputs[stream.index] = _Copied(target, stream)
                 else:
                     outputs[stream.index] = _Encoded(target.add_stream("aac", rate=stream.rate), stream)
             except (av.FFmpegError, ValueError, TypeError, AttributeError):
@@ -96,12 +96,20 @@ class AudioCopy:
 class _Copied:
     """An audio stream whose packets stay as they are."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, target: OutputContainer, source: Any) -> None:
+        self._filter: Any = None
+        if _has_packet_headers(source):
+            self._filter = av.BitStreamFilterContext("aac_adtstoasc", source)
+        self._stream: Any = target.add_stream_from_template(source)
+        self._cannot_be_negative = target.format.name == "matroska"  # it would delay the video, too
 
     def push(self, packet: Any) -> list[Any]:
-        packet.stream = self._stream
-        return [packet]
+        if self._cannot_be_negative and packet.pts < 0:
+            return []
+        packets = [packet] if self._filter is None else self._filter.filter(packet)
+        for copied in packets:
+            copied.stream = self._stream
+        return packets
 
     def finish(self) -> list[Any]:
         return []
@@ -129,6 +137,11 @@ class _Encoded:
             *(p for frame in self._resampler.resample(None) for p in self._stream.encode(frame)),
             *self._stream.encode(None),
         ]
+
+
+def _has_packet_headers(stream: Any) -> bool:
+    """Whether AAC has a header in each packet, as in MPEG streams (ADTS); Matroska needs one in front of all."""
+    return stream.codec_context.codec.canonical_name == "aac" and not stream.codec_context.extradata
 
 
 def _begin_s(packet: Any) -> float:

@@ -126,8 +126,8 @@ def _open_file(video: Video, max_side: int, stream_number: int | None, stack: Ex
             if frame.time_s >= video.section[1]:
                 return
             stamp = origin + round(frame.time_s / time_base) - shift
-            step = _duration(frame, time_base, file.fps)
-            end_stamp = origin + round(following[0].time_s / time_base) - shift if following else stamp + step
+            following_s = following[0].time_s if following else file.end_s(frame, origin)
+            end_stamp = origin + round(following_s / time_base) - shift
             yield SourceFrame(frame.time_s, stamp, end_stamp, picture.result())
 
     def open_audio() -> AudioCopy:
@@ -182,15 +182,21 @@ class _DecodedFile:
             return 0
         return round(Fraction(self._container.start_time, av.time_base) / self.time_base)
 
+    def end_s(self, last: ShownFrame, origin: int) -> float:
+        """Return when the last frame ends, seconds: where the stream ends, if it says so.
+
+        :param origin: stamp at which results count 0 s.
+        """
+        if self.stream.duration and self.stream.start_time is not None:
+            end_s = float((self.stream.start_time + self.stream.duration - origin) * self.time_base)
+            if last.time_s < end_s <= last.time_s + MAX_FRAME_S:
+                return end_s
+        duration_s = float((last.picture.duration or 0) * self.time_base)
+        return last.time_s + (duration_s if 0 < duration_s <= MAX_FRAME_S else 1 / self.fps)
+
 
 def _readable_size(width: int, height: int, max_side: int) -> tuple[int, int]:
     """Return (width, height) in pixels, enlarged where text below the picture would be too small."""
     limit = max(max_side or MIN_WIDTH, MIN_WIDTH)
     factor = min(MIN_WIDTH / width, limit / max(width, height))
     return (round(width * factor), round(height * factor)) if factor > 1 else (width, height)
-
-
-def _duration(frame: ShownFrame, time_base: Fraction, fps: float) -> int:
-    """Return for how many ticks the last frame is shown."""
-    duration = frame.picture.duration or 0
-    return duration if 0 < duration * time_base <= MAX_FRAME_S else max(1, round(1 / fps / time_base))

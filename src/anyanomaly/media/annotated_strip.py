@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from anyanomaly.builtin.opencv import opencv
 from anyanomaly.media.annotated_scores import Span, TextScores
-from anyanomaly.media.text_painter import TextPainter, blend
+from anyanomaly.media.text_painter import Alpha, TextPainter, blend
 from anyanomaly.types import ImageArray
 
 Colour = tuple[int, int, int]
@@ -21,6 +23,7 @@ COLOURS: tuple[Colour, ...] = (
 
 _GROUND: Colour = (20, 23, 29)
 _PLOT: Colour = (30, 34, 42)
+_EVENT: Colour = (58, 62, 72)
 _GRID: Colour = (52, 58, 70)
 _LINE: Colour = (205, 210, 220)
 _DIM: Colour = (150, 157, 170)
@@ -30,8 +33,20 @@ MIN_FONT, MAX_FONT = 13, 26
 MAX_LEGEND = 8
 """Event texts that are named above the plot; the others are counted."""
 
+_EDGE = 3
+"""Rows of the line below the picture that has the colour of the event."""
+
 _SUBPIXEL = 4  # bits of cv2's fractions
 _TICKS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """Where an event text is named."""
+
+    left: int  # pixels
+    row: int  # line of the legend
+    name: Alpha
 
 
 class Strip:
@@ -50,10 +65,12 @@ class Strip:
         self._text = TextPainter(size)
         self._small = TextPainter(max(MIN_FONT - 2, round(size * 0.8)))
         self._pad = size // 2
-        self._time_width = self._text.line("0:00:00.000", width).shape[1]
-        self._columns, self._rows = self._legend_grid()
+        self._clock_width = self._text.line("0:00:00.000", width).shape[1]
+        self._value_width = round(3.2 * size)
+        self._cells = self._legend_cells()
+        n_rows = self._cells[-1].row + 1 if self._cells else 1
         line = self._text.line_height
-        self._plot_top = self._pad + self._rows * line + self._pad // 2
+        self._plot_top = self._pad + n_rows * line + self._pad // 2
         self._plot_height = round(4.2 * size)
         self._axis_top = self._plot_top + self._plot_height + 2
         self._event_top = self._axis_top + self._small.line_height + self._pad // 2
@@ -75,26 +92,28 @@ class Strip:
         values = [self._paint_curve(plot, time_s, begin_s, end_s, number, scores[number]) for number in self._order()]
         self._paint_cursor(image)
         self._paint_legend(image, dict(zip(self._order(), values, strict=True)))
-        clock = self._text.line(format_clock(time_s), self._time_width + self._pad)
-        blend(image, clock, self._width - self._pad - self._time_width, self._pad, _WHITE)
+        self._paint_clock(image, format_clock(time_s))
         self._paint_events(image, time_s, spans)
 
     def _order(self) -> list[int]:
         """Return the numbers of the texts: the first is painted last, on top."""
         return list(range(len(self._texts)))[::-1]
 
-    def _legend_grid(self) -> tuple[int, int]:
-        """Return columns and rows of the legend."""
-        n_texts = min(len(self._texts), MAX_LEGEND)
-        available = self._width - 2 * self._pad - self._time_width
-        columns = max(1, min(n_texts, available // (self._text.size * 15)))
-        return columns, -(-n_texts // columns)
-
-    def _cell(self, number: int) -> tuple[int, int, int]:
-        """Return left, top and width of a text in the legend, pixels."""
-        width = (self._width - 3 * self._pad - self._time_width) // self._columns
-        row, column = divmod(number, self._columns)
-        return self._pad + column * width, self._pad + row * self._text.line_height, width
+    def _legend_cells(self) -> list[_Cell]:
+        """Return where the texts are named, as words flow in lines; the clock is at the end of the first."""
+        cells: list[_Cell] = []
+        left, row = self._pad, 0
+        for number, text in enumerate(self._texts[:MAX_LEGEND]):
+            n_more = len(self._texts) - MAX_LEGEND
+            name = f"{text} (+{n_more} more)" if number == MAX_LEGEND - 1 and n_more > 0 else text
+            limit = self._width - self._pad - (0 if row else self._clock_width + self._pad)
+            extra = self._text.size + self._pad // 2 + self._value_width
+            alpha = self._text.line(name, max(self._text.size, limit - self._pad - extra))
+            if left > self._pad and left + alpha.shape[1] + extra > limit:
+                left, row = self._pad, row + 1
+            cells.append(_Cell(left, row, alpha))
+            left += alpha.shape[1] + extra
+        return cells
 
     def _paint_background(self) -> ImageArray:
         image = np.full((self.height, self._width, 3), _GROUND, np.uint8)
@@ -106,29 +125,27 @@ class Strip:
                 label = self._small.line(f"{value:.0f}", 99)
                 top = y - self._small.line_height // 2 if value else y - self._small.line_height + 4
                 blend(image, label, self._plot_left - label.shape[1] - 4, top, _DIM)
-        for number, text in enumerate(self._texts[:MAX_LEGEND]):
-            left, top, width = self._cell(number)
-            side = self._text.size * 2 // 3
+        side = self._text.size * 2 // 3
+        for number, cell in enumerate(self._cells):
+            top = self._pad + cell.row * self._text.line_height
             swatch_top = top + self._text.size - side
-            image[swatch_top : swatch_top + side, left : left + side] = COLOURS[number % len(COLOURS)]
-            left += side + self._pad // 2
-            is_last = number == MAX_LEGEND - 1 and len(self._texts) > MAX_LEGEND
-            name = f"{text} (+{len(self._texts) - MAX_LEGEND} more)" if is_last else text
-            blend(image, self._text.line(name, max(1, width - side - self._value_width())), left, top, _LINE)
+            image[swatch_top : swatch_top + side, cell.left : cell.left + side] = COLOURS[number % len(COLOURS)]
+            blend(image, cell.name, cell.left + self._text.size, top, _LINE)
         return image
 
-    def _value_width(self) -> int:
-        return round(3.4 * self._text.size)
+    def _paint_clock(self, image: ImageArray, clock: str) -> None:
+        """Paint the time so that it does not tremble: the place depends on the number of digits only."""
+        width = self._text.line(re.sub(r"\d", "0", clock), self._width).shape[1]
+        alpha = self._text.line(clock, self._width)
+        blend(image, alpha, self._width - self._pad - width, self._pad, _WHITE)
 
     def _paint_legend(self, image: ImageArray, values: dict[int, float]) -> None:
         """Paint the present scores behind their texts."""
-        for number, text in enumerate(self._texts[:MAX_LEGEND]):
-            left, top, width = self._cell(number)
-            side = self._text.size * 2 // 3
-            name_width = self._text.line(text, max(1, width - side - self._value_width())).shape[1]
+        for number, cell in enumerate(self._cells):
             value = "–" if np.isnan(values[number]) else f"{values[number]:.2f}"
-            left += side + self._pad // 2 + name_width + self._pad
-            blend(image, self._text.line(value, width), left, top, COLOURS[number % len(COLOURS)])
+            left = cell.left + self._text.size + cell.name.shape[1] + self._pad // 2
+            top = self._pad + cell.row * self._text.line_height
+            blend(image, self._text.line(value, self._value_width), left, top, COLOURS[number % len(COLOURS)])
 
     def _x(self, seconds: float) -> float:
         """Return the column in the plot of a time since its left edge."""
@@ -141,16 +158,22 @@ class Strip:
         return 4 + round((1 - min(max(value, 0.0), 1.0)) * (inner - 1))
 
     def _paint_spans(self, plot: ImageArray, begin_s: float, spans: Sequence[Sequence[Span]]) -> None:
-        """Shade the events, and draw a bar for each at the top edge."""
+        """Lighten the ground of events, and draw a bar in the colour of each text at the bottom edge."""
+        for span in (span for text_spans in spans for span in text_spans):
+            left, right = self._columns(span, begin_s)
+            plot[:, left:right] = _EVENT
+        bar = max(2, self._text.size // 5)
         for number, text_spans in enumerate(spans):
-            colour = np.array(COLOURS[number % len(COLOURS)], np.float32)
+            bottom = plot.shape[0] - (bar + 1) * number
             for span in text_spans:
-                left = max(0, round(self._x(span.start_s - begin_s)))
-                right = max(left + 1, round(min(self._x(span.stop_s - begin_s), plot.shape[1])))
-                part = plot[:, left:right]
-                part[:] = (part * 0.76 + colour * 0.24).astype(np.uint8)
-                bar_top = min(3 * number, plot.shape[0] - 3)
-                plot[bar_top : bar_top + 2, left:right] = colour
+                left, right = self._columns(span, begin_s)
+                plot[max(0, bottom - bar) : max(bar, bottom), left:right] = COLOURS[number % len(COLOURS)]
+
+    def _columns(self, span: Span, begin_s: float) -> tuple[int, int]:
+        """Return the columns of the plot that an event covers."""
+        n_columns = self._plot_right - self._plot_left
+        left = min(max(0, round(self._x(span.start_s - begin_s))), n_columns - 1)
+        return left, max(left + 1, round(min(self._x(span.stop_s - begin_s), n_columns)))
 
     def _paint_ticks(self, image: ImageArray, begin_s: float, end_s: float) -> None:
         label_width = self._small.line("00:00:00", 999).shape[1] * 1.6
@@ -205,7 +228,6 @@ class Strip:
         _, number, span = max(current, key=lambda item: (item[0], -item[1]))
         colour = COLOURS[number % len(COLOURS)]
         others = [self._texts[other] for _, other, _ in current if other != number]
-        title = " · ".join([self._texts[number], *others])
         top = self._event_top
         image[top : self.height - self._pad, self._pad : self._pad + 4] = colour
         left = self._pad + 4 + self._pad
@@ -213,7 +235,19 @@ class Strip:
         stop = "" if np.isinf(span.stop_s) else f"–{format_clock(span.stop_s, milliseconds=False)}"
         when = self._small.line(f"{format_clock(span.start_s, milliseconds=False)}{stop}", width // 3)
         blend(image, when, self._width - self._pad - when.shape[1], top + 2, _DIM)
-        blend(image, self._text.line(title, width - when.shape[1] - self._pad), left, top, colour)
+        image[:_EDGE] = colour
+        available = width - when.shape[1] - self._pad
+        title = self._text.line(self._texts[number], available)
+        blend(image, title, left, top, colour)
+        available -= title.shape[1] + self._pad
+        if others and available > 4 * self._text.size:
+            blend(
+                image,
+                self._text.line(f"+ {', '.join(others)}", available),
+                left + title.shape[1] + self._pad,
+                top,
+                _DIM,
+            )
         for row, line in enumerate(self._text.wrap(span.reason, width, 2), 1):
             blend(image, self._text.line(line, width), left, top + row * self._text.line_height, _WHITE)
 
