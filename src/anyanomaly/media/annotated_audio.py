@@ -75,14 +75,16 @@ class AudioCopy:
 
     def _read(self, source: InputContainer, outputs: dict[int, _Copied | _Encoded]) -> Iterator[Any]:
         """Yield packets for the target. Damage ends the audio, not the video."""
+        last_dts: dict[int, int] = {}
         with suppress(av.FFmpegError):
             for packet in source.demux([source.streams[index] for index in outputs]):
                 output = outputs[packet.stream.index]
                 if packet.dts is None or packet.pts is None:
                     continue
                 begin_s = _begin_s(packet)
-                if begin_s < self._begin_s:
-                    continue
+                if begin_s < self._begin_s or packet.dts <= last_dts.get(packet.stream.index, -math.inf):
+                    continue  # before the section, or the clock of the source was set back
+                last_dts[packet.stream.index] = packet.dts
                 if begin_s >= self._end_s:
                     break
                 shift = round(self._shift_s / packet.time_base)

@@ -10,7 +10,7 @@ import logging
 import math
 import os
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -76,16 +76,30 @@ class AnnotatedFile:
         self._stamps: list[int] = []  # of the frames that the encoder holds
         self._n_frames = 0
         self._end_stamp = 0
-        self._container = av.open(
-            cast("Any", _Writer(file)), "w", format=self._muxer, options={**_GROWING[self._muxer], **self._timescale()}
-        )
         try:
+            self._begin(audio)
+        except av.FFmpegError:
+            _LOG.warning("%s has no audio: FFmpeg cannot put that of the source into it.", name)
+            self._open_audio = AudioCopy
+            try:
+                self._begin(AudioCopy)
+            except av.FFmpegError as error:
+                raise OutputError(f"Cannot write {name}: {error.strerror}.") from error
+
+    def _begin(self, open_audio: Callable[[], AudioCopy]) -> None:
+        """Open encoder and muxer.
+
+        :raises av.FFmpegError: when the muxer refuses the streams. :raises OutputError: when no encoder works.
+        """
+        options = {**_GROWING[self._muxer], **self._timescale()}
+        with ExitStack() as stack:
+            self._container = av.open(cast("Any", _Writer(self._file)), "w", format=self._muxer, options=options)
+            stack.callback(self._container.close)
             self._stream = self._add_video_stream()
-            self._audio = audio()
+            self._audio = stack.enter_context(closing(open_audio()))
             self._audio.add_streams(self._container)
-        except BaseException:
-            self._container.close()
-            raise
+            self._container.start_encoding()
+            stack.pop_all()
 
     def write(self, image: ImageArray, stamp: int, end_stamp: int) -> None:
         """Encode a frame.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -108,7 +107,7 @@ class TextScores:
         spans += [Span(stretch.start_s, stretch.stop_s, _reason(stretch.best)) for stretch in self._awaited]
         stretch = self._open
         if stretch and self.rule and stretch.stop_s - stretch.start_s >= self.rule.min_s - _TOLERANCE_S:
-            spans.append(Span(stretch.start_s, stretch.stop_s, _reason(stretch.best)))
+            spans.append(Span(stretch.start_s, math.inf, _reason(stretch.best)))
         return [span for span in spans if span.start_s < end_s and span.stop_s > begin_s]
 
     def forget(self, time_s: float) -> None:
@@ -137,11 +136,6 @@ class TextScores:
                 continue
             if self._open.best is None or score.value > self._open.best.value:
                 self._open.best = score
-
-
-def certain_until(scores: Sequence[TextScores]) -> float:
-    """Return the time before which nothing of any event text can change, seconds."""
-    return min(text_scores.certain_s for text_scores in scores)
 
 
 def _reason(score: SegmentScore | None) -> str:
