@@ -150,4 +150,11 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
             options="anyanomaly.api.sink:SinkOptions",
             suffixes=frozenset({".json"}),
         ),
+        SinkSpec(
+            name="annotated",
+            summary="The video with scores, events and reasons below the picture",
+            target="anyanomaly.media.annotated:AnnotatedSink",
+            options="anyanomaly.media.annotated:AnnotatedOptions",
+            suffixes=frozenset({".mp4", ".mkv"}),
+        ),
     ]
