@@ -150,4 +150,19 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
             options="anyanomaly.api.sink:SinkOptions",
             suffixes=frozenset({".json"}),
         ),
+        SinkSpec(
+            name="clips",
+            summary="A folder with a video clip per event",
+            target="anyanomaly.media.clips:ClipsSink",
+            options="anyanomaly.media.clip_options:ClipsOptions",
+        ),
+        SinkSpec(
+            name="plot",
+            summary="The scores over time as an image",
+            target="anyanomaly.plots.plot_sink:PlotSink",
+            options="anyanomaly.plots.plot_options:PlotOptions",
+            suffixes=frozenset({".png", ".svg", ".pdf"}),
+            requires=("matplotlib>=3.8",),
+            install="anyanomaly[report]",
+        ),
     ]
