@@ -25,7 +25,7 @@ _TIME_BASE = Fraction(1, 90_000)
 """Ticks of the encoder: fine enough for every frame rate."""
 
 _ENCODERS = ("libx264", "libopenh264", "mpeg4")
-_OPTIONS: dict[str, dict[str, str]] = {"libx264": {"preset": "veryfast", "crf": "20"}, "mpeg4": {"qscale": "3"}}
+_OPTIONS: dict[str, dict[str, object]] = {"libx264": {"preset": "veryfast", "crf": "20"}, "mpeg4": {"qscale": "3"}}
 _BT709 = 1
 """FFmpeg's number of the colours of HD video: of its matrix, primaries and transfer function."""
 
