@@ -157,4 +157,19 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
             options="anyanomaly.media.annotated:AnnotatedOptions",
             suffixes=frozenset({".mp4", ".mkv"}),
         ),
+        SinkSpec(
+            name="clips",
+            summary="A folder with a video clip per event",
+            target="anyanomaly.media.clips:ClipsSink",
+            options="anyanomaly.media.clip_options:ClipsOptions",
+        ),
+        SinkSpec(
+            name="plot",
+            summary="The scores over time as an image",
+            target="anyanomaly.plots.plot_sink:PlotSink",
+            options="anyanomaly.plots.plot_options:PlotOptions",
+            suffixes=frozenset({".png", ".svg", ".pdf"}),
+            requires=("matplotlib>=3.8",),
+            install="anyanomaly[report]",
+        ),
     ]
