@@ -60,7 +60,7 @@ class EvidenceView:
 def evidence_view(
     evidence: Evidence, source_of: Callable[[Picture], str] | None = None, notes: Sequence[str] = ()
 ) -> EvidenceView:
-    """Return what a page shows of evidence.
+    """Return what a page shows of evidence; pictures without data are left out.
 
     :param source_of: returns the file name of a picture; None: pictures are data URIs, so that the page is one file.
     :param notes: sentences about what is missing.
@@ -73,7 +73,7 @@ def evidence_view(
         value=exact_score(evidence.value),
         place=f"{evidence.video}, segment {evidence.segment}: {evidence.start_s:.2f} s to {evidence.stop_s:.2f} s, "
         f"frames {evidence.start} to {evidence.stop - 1}",
-        key_frame=_key_figure(evidence.key_frame, pictures),
+        key_frame=_key_figure(evidence.key_frame, pictures) if evidence.key_frame.jpeg else None,
         sequence=sequence_figures(evidence.frames, pictures, windows[0] if windows else None),
         exchanges=tuple(_exchange_views(evidence, counted, pictures)),
         fusion=fusion_view(
