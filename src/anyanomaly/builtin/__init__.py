@@ -130,8 +130,8 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
         SinkSpec(
             name="jsonl",
             summary="Segments, answers and events as JSON lines",
-            target=f"{_HERE}.sinks:JsonLinesSink",
-            options="anyanomaly.api.sink:SinkOptions",
+            target=f"{_HERE}.json_lines:JsonLinesSink",
+            options=f"{_HERE}.sink_options:JsonLinesOptions",
             suffixes=frozenset({".jsonl"}),
             streams=True,
         ),
