@@ -172,4 +172,13 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
             requires=("matplotlib>=3.8",),
             install="anyanomaly[report]",
         ),
+        SinkSpec(
+            name="html",
+            summary="A report to look at: timelines, events with pictures and answers, and a player, in one file",
+            target="anyanomaly.report.sink:HtmlReportSink",
+            options="anyanomaly.report.sink:HtmlReportOptions",
+            suffixes=frozenset({".html", ".htm"}),
+            requires=("bokeh>=3.6",),
+            install="anyanomaly[report]",
+        ),
     ]
