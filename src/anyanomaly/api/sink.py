@@ -54,7 +54,7 @@ class Sink(Component[S_co]):
     """Writes results as they come, video by video. Override the methods for the results it writes.
 
     Of one video they come in this order: the video; segments, timelines, evidence and events, each in the order of
-    time; the ground truth; notices.
+    time; notices.
 
     ``load`` checks that the output can be written, and keeps other runs from writing it. Every method raises
     ``OutputError`` when it cannot write. A run that did not complete must not replace the results of one that did:
@@ -103,7 +103,7 @@ class Sink(Component[S_co]):
         """
 
     def write_truth(self, truth: Truth) -> None:
-        """Receive the ground truth of a video for one event text, where it is known, after the video's events.
+        """Receive the ground truth of a video for one event text, where it is known, at any time before ``end``.
 
         :raises OutputError: when it cannot be written.
         """

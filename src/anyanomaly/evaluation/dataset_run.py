@@ -16,6 +16,7 @@ from anyanomaly.errors import BackendError, DatasetError, UsageError
 from anyanomaly.evaluation.alignment import select_classes, texts_of
 from anyanomaly.evaluation.result import AnswerCounts, DatasetSelection
 from anyanomaly.evaluation.scores import ScoredRun, ScoreTable
+from anyanomaly.evaluation.truth import ground_truth
 from anyanomaly.registry import Registry
 from anyanomaly.types import LabelledVideo, Notice, SegmentScore, Timeline
 
@@ -65,7 +66,7 @@ class DatasetRun:
             )
         names = select_classes(videos, classes)
         self._texts = {video.id: texts for video in videos if (texts := texts_of(video, names))}
-        selected = [video for video in videos if video.id in self._texts]
+        self._videos = selected = [video for video in videos if video.id in self._texts]
         uris = tuple(video.uri for video in selected)
         if len(set(uris)) < len(uris):
             duplicate = next(uri for uri in uris if uris.count(uri) > 1)
@@ -106,6 +107,8 @@ class DatasetRun:
                 groups.setdefault(self._texts[source[1].id], []).append(source)
             for texts, sources in groups.items():
                 yield from self._run_group(texts, sources)
+            for truth in ground_truth(self._table, self._videos):
+                self.pipeline.outputs.write(truth)
             messages = [problem.message for problem in self.pipeline.report.problems]
             self._problems = list(dict.fromkeys([*messages, *self._problems]))
 
