@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from hypothesis import given
@@ -53,6 +54,6 @@ def test_no_other_segment_is_a_worse_mistake(values: list[float], truth: list[tu
     if alarms:
         assert alarms[0].value == max(part.value for part in outside)
     starts = sorted(alarm.start_s for alarm in alarms)
-    assert all(later - earlier >= MIN_DISTANCE_S for earlier, later in zip(starts, starts[1:], strict=False))
+    assert all(later - earlier >= MIN_DISTANCE_S for earlier, later in itertools.pairwise(starts))
     bests = [miss.best.value for miss in worst_misses(run, truth, 5)]
     assert bests == sorted(bests)

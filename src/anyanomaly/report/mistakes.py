@@ -71,5 +71,5 @@ def _overlap(segment: ScoredSegment, span: Span) -> bool:
     return segment.start_s < span[1] and span[0] < segment.stop_s
 
 
-def _distance(one: ScoredSegment, other: ScoredSegment) -> float:
-    return max(one.start_s - other.stop_s, other.start_s - one.stop_s)
+def _distance(first: ScoredSegment, second: ScoredSegment) -> float:
+    return max(first.start_s - second.stop_s, second.start_s - first.stop_s)
