@@ -103,6 +103,14 @@ class Outputs:
         if failure is not None and error is None:
             raise failure
 
+    def end_stored(self, status: RunStatus, error: str) -> None:
+        """Tell the sinks how a stored run ended, all of whose results they have.
+
+        :param error: the message of a failed run; otherwise empty. :raises OutputError: when a sink cannot write.
+        """
+        run_end = RunEnd(status, self._n_segments, self._n_events, self._n_notices, error, is_stored=True)
+        self._for_each(lambda sink: sink.end(run_end))
+
     def _is_new(self, outcome: Result) -> bool:
         """Return whether a result is behind the last one of its kind, video and text, and remember it."""
         key, position = _position(outcome)
