@@ -35,11 +35,11 @@ def run_flags(call: Call, *, with_outputs: bool = True, with_file: bool = True) 
     outputs = _output_flags(call)
     return [
         Flag(("texts",), ("-t", "--text"), "what to find, in plain words (repeatable)", "list", "TEXT"),
-        *(outputs[:1] if with_outputs else []),
+        *(outputs[:-1] if with_outputs else []),
         Flag(("preset",), ("--preset",), f"settings to start from [default: {base.preset}]", choices=_list_presets),
         *(_name_flag(call, role, getattr(base, role).name) for role in SINGLE_ROLES),
         _name_flag(call, "context", ", ".join(base.contexts), ("contexts",)),
-        *(outputs[1:] if with_outputs else []),
+        *(outputs[-1:] if with_outputs else []),
         Flag(
             ("prompt", "name"), ("--prompt",), f"question template [default: {base.prompt.name}]", metavar="NAME|FILE"
         ),
@@ -72,10 +72,12 @@ def _output_flags(call: Call) -> list[Flag]:
         Flag(
             ("output",),
             ("-o", "--output"),
-            "write results to a .jsonl, .csv or .json file (repeatable)",
+            "write .html (report), .mp4 (annotated video), .png, .svg, .pdf (timeline), .jsonl, .csv, .json, .parquet "
+            "(repeatable)",
             "list",
             "FILE",
         ),
+        *_clip_flags(),
         _name_flag(call, "sink", "", ("sink",)),
     ]
 
@@ -130,9 +132,15 @@ def read_settings(call: Call, flag_values: FlagValues) -> Settings:
 
 
 def config_tables(flag_values: FlagValues) -> dict[str, Any]:
-    """Return the values of flags as tables of a config file."""
+    """Return the values of flags as tables of a config file.
+
+    :raises UsageError: when clips are to be exact, and there are none.
+    """
     tables: dict[str, Any] = {}
-    sinks: dict[str, dict[str, Any]] = {name: {"name": name} for name in flag_values.get(("sink",), [])}
+    names = [*flag_values.get(("sink",), []), *(["clips"] if ("sink", "clips", "path") in flag_values else [])]
+    sinks: dict[str, dict[str, Any]] = {name: {"name": name} for name in names}
+    if ("sink", "clips", "exact") in flag_values and "clips" not in sinks:
+        raise UsageError("--clips-exact needs the folder of the clips. Name one: --clips DIR --clips-exact")
     for path, value in flag_values.items():
         if path[0] == "sink":
             if len(path) == 3:
@@ -161,6 +169,19 @@ def _name_flag(call: Call, role: str, default: str, path: tuple[str, ...] = ()) 
         return [("auto", "What this machine runs best"), *names] if role == "backend" else names
 
     return Flag(path or (role, "name"), (f"--{role}",), help_text, "list" if path else "value", choices=list_names)
+
+
+def _clip_flags() -> list[Flag]:
+    """Return the short flags of the sink `clips`."""
+    return [
+        Flag(("sink", "clips", "path"), ("--clips",), "cut a clip per event into this folder", metavar="DIR"),
+        Flag(
+            ("sink", "clips", "exact"),
+            ("--clips-exact",),
+            "encode the clips again: they start at the right frame, and not at the key frame before",
+            "switch",
+        ),
+    ]
 
 
 def _cache_flag(base: RunConfig) -> Flag:

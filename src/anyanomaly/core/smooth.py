@@ -114,13 +114,16 @@ class GaussianSmoother:
 
         :param smooth: the convolved values that follow those of the last call.
         """
+        if not at_end and np.isnan(smooth).all():
+            self._n_unfilled += len(smooth)
+            return _NOTHING
         n_returned = len(self._last)
-        series = np.concatenate([self._last, np.full(self._n_unfilled, np.nan, dtype=np.float32), smooth])
+        series: FloatArray = np.concatenate([self._last, np.full(self._n_unfilled, np.nan, dtype=np.float32), smooth])
         present = np.flatnonzero(~np.isnan(series))
-        n_final = len(series) if at_end else int(present[-1]) + 1 if len(present) else 0
-        self._n_unfilled = len(series) - n_final
         if not len(present):
-            return series[:n_final]
+            return series
+        n_final = len(series) if at_end else int(present[-1]) + 1
+        self._n_unfilled = len(series) - n_final
         self._last = series[present[-1] : present[-1] + 1]
         return _fill_nearest(series)[n_returned:n_final]
 

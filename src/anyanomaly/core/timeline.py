@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,16 @@ RATE_TOLERANCE = 0.01
 """Largest relative difference between the measured and the nominal frame rate at which the nominal one is taken."""
 MAX_MEASURED = 10
 """The frame rate is measured on at most this many times the frames that the nominal rate would need."""
+
+
+_NOTHING: FloatArray = np.empty(0, dtype=np.float32)
+
+
+class _Frames(NamedTuple):
+    """Consecutive frames."""
+
+    times_s: TimeArray  # (n_frames,)
+    series: FloatArray  # (1 + n_contexts, n_frames): fused scores, then those of each context; NaN: missing
 
 
 class RecordedTimeline:
@@ -33,9 +44,8 @@ class RecordedTimeline:
         self._measure_s = measure_s
         self._smoother: GaussianSmoother | None = None  # once the frame rate is known
         self._last: SegmentScore | None = None
-        self._times_s: TimeArray = np.empty(0)  # of the frames that are not final
-        self._series: FloatArray = np.empty((0, 0), dtype=np.float32)  # of the same frames: raw, then each context
-        self._start = 0  # number of the first of them
+        self._pending: list[_Frames] = []  # frames that are not final
+        self._start, self._start_s = 0, 0.0  # number of the first of them, and time of the first of all
 
     @property
     def expected_final(self) -> int:
@@ -44,56 +54,44 @@ class RecordedTimeline:
 
     def push(self, score: SegmentScore) -> Timeline | None:
         """Add the next segment, and return the frames that become final; None: no frame does."""
-        times_s, series = _frame_series(score, self._last)
+        frames = _frames_of(score, self._last)
         if self._last is None:
-            self._start, self._series = score.start, series[:, :0]
+            self._start, self._start_s = score.start, float(score.times_s[0])
         self._last = score
-        self._times_s = np.concatenate([self._times_s, times_s])
-        self._series = np.concatenate([self._series, series], axis=1)
+        self._pending.append(frames)
         if self._smoother:
-            return self._take(self._smoother.push(series[0]))
-        if not self._is_measured():
+            return self._take(score, self._smoother.push(frames.series[0]))
+        n_frames, span_s = score.stop - self._start, float(score.times_s[-1]) - self._start_s
+        if span_s < self._measure_s and n_frames < MAX_MEASURED * self._measure_s * score.video.fps:
             return None
-        self._smoother = GaussianSmoother(self._sigma(self._frame_rate(score.video.fps)))
-        return self._take(self._smoother.push(self._series[0]))
+        self._smoother, smooth = self._begin_smoothing(score)
+        return self._take(score, smooth)
 
     def finish(self) -> Timeline | None:
         """Return the frames that become final at the end of the video; None: no frame does."""
         if self._last is None:
             return None
-        if self._smoother:
-            return self._take(self._smoother.finish())
-        smoother = GaussianSmoother(self._sigma(self._frame_rate(self._last.video.fps)))
-        return self._take(np.concatenate([smoother.push(self._series[0]), smoother.finish()]))
+        smoother, smooth = (self._smoother, _NOTHING) if self._smoother else self._begin_smoothing(self._last)
+        return self._take(self._last, np.concatenate([smooth, smoother.finish()]))
 
-    def _is_measured(self) -> bool:
-        assert self._last is not None
-        span_s = float(self._times_s[-1] - self._times_s[0])
-        return span_s >= self._measure_s or len(self._times_s) > MAX_MEASURED * self._measure_s * self._last.video.fps
+    def _begin_smoothing(self, last: SegmentScore) -> tuple[GaussianSmoother, FloatArray]:
+        """Return a smoother, and the values that are final once all pending frames are pushed to it."""
+        times_s, (raw, *_) = _concatenate(self._pending)
+        nominal = last.video.fps
+        measured = frame_rate(times_s, nominal) if self._measure_s > 0 else nominal
+        is_nominal = abs(measured - nominal) <= RATE_TOLERANCE * nominal
+        smoother = GaussianSmoother(self._sigma(nominal if is_nominal else measured))
+        return smoother, smoother.push(raw)
 
-    def _frame_rate(self, nominal: float) -> float:
-        """Return the nominal frame rate where the frames so far agree with it, otherwise their mean rate."""
-        measured = frame_rate(self._times_s, nominal) if self._measure_s > 0 else nominal
-        return nominal if abs(measured - nominal) <= RATE_TOLERANCE * nominal else measured
-
-    def _take(self, smooth: FloatArray) -> Timeline | None:
+    def _take(self, last: SegmentScore, smooth: FloatArray) -> Timeline | None:
         """Return the first pending frames, as many as there are smoothed values (n_frames,)."""
         n_frames = len(smooth)
-        if not n_frames or self._last is None:
+        if not n_frames:
             return None
-        raw, *contexts = self._series[:, :n_frames].copy()
-        timeline = Timeline(
-            video=self._last.video,
-            text=self._last.text,
-            start=self._start,
-            times_s=self._times_s[:n_frames].copy(),
-            raw=raw,
-            smooth=smooth,
-            contexts=dict(zip(self._last.scores, contexts, strict=True)),
-        )
-        self._start += n_frames
-        self._times_s, self._series = self._times_s[n_frames:], self._series[:, n_frames:]
-        return timeline
+        times_s, series = _concatenate(self._pending)
+        self._pending = [_Frames(times_s[n_frames:].copy(), series[:, n_frames:].copy())]
+        start, self._start = self._start, self._start + n_frames
+        return _make_timeline(last, start, times_s[:n_frames].copy(), series[:, :n_frames].copy(), smooth)
 
 
 class LiveTimeline:
@@ -108,11 +106,10 @@ class LiveTimeline:
 
     def push(self, score: SegmentScore) -> Timeline:
         """Return the timeline of the next segment."""
-        times_s, (raw, *contexts) = _frame_series(score, None)
+        times_s, series = _frames_of(score, None)
         duration_s = 1 / frame_rate(times_s, score.video.fps)
-        smooth = np.array([self._smoother.push(float(value), duration_s) for value in raw], dtype=np.float32)
-        names = dict(zip(score.scores, contexts, strict=True))
-        return Timeline(score.video, score.text, score.start, times_s, raw, smooth, names)
+        smooth = np.array([self._smoother.push(float(value), duration_s) for value in series[0]], dtype=np.float32)
+        return _make_timeline(score, score.start, times_s, series, smooth)
 
     def finish(self) -> None:
         """Return None: all frames are final."""
@@ -151,13 +148,29 @@ def frame_rate(times_s: TimeArray, nominal: float) -> float:
     return (len(times_s) - 1) / span_s if span_s > 0 else nominal
 
 
-def _frame_series(score: SegmentScore, previous: SegmentScore | None) -> tuple[TimeArray, FloatArray]:
-    """Return times (n_frames,) and scores (1 + n_contexts, n_frames), raw first, of a segment and the gap before it."""
+def _frames_of(score: SegmentScore, previous: SegmentScore | None) -> _Frames:
+    """Return the frames of a segment, and those of the gap between it and the previous one."""
     n_missing = score.start - previous.stop if previous else 0
     series = np.full((1 + len(score.scores), n_missing + score.stop - score.start), np.nan, dtype=np.float32)
     series[:, n_missing:] = np.array([score.value, *(part.value for part in score.scores.values())])[:, None]
     if previous is None or not n_missing:
-        return score.times_s, series
+        return _Frames(score.times_s, series)
     ends_s = float(previous.times_s[-1]), float(score.times_s[0])
     gap_s = np.interp(np.arange(1, n_missing + 1), [0, n_missing + 1], ends_s)
-    return np.concatenate([gap_s, score.times_s]), series
+    return _Frames(np.concatenate([gap_s, score.times_s]), series)
+
+
+def _concatenate(parts: Sequence[_Frames]) -> _Frames:
+    return _Frames(
+        np.concatenate([part.times_s for part in parts]), np.concatenate([part.series for part in parts], axis=1)
+    )
+
+
+def _make_timeline(
+    score: SegmentScore, start: int, times_s: TimeArray, series: FloatArray, smooth: FloatArray
+) -> Timeline:
+    """Return a timeline of the video, text and contexts of a segment."""
+    raw, *contexts = series
+    return Timeline(
+        score.video, score.text, start, times_s, raw, smooth, dict(zip(score.scores, contexts, strict=True))
+    )

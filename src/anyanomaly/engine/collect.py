@@ -119,7 +119,7 @@ class Collector:
             self._note(score)
         for text, parts in by_text.items():
             scores = per_context(parts)
-            shown = segment.shown[text]
+            numbers = segment.frame_numbers[text]
             yield SegmentScore(
                 video=segment.video,
                 segment=segment.index,
@@ -129,6 +129,6 @@ class Collector:
                 text=text,
                 scores=scores,
                 value=fuse({name: score.value for name, score in scores.items()}, self._weights),
-                key_frame=shown.key_frame,
-                sequence=shown.sequence,
+                key_frame=numbers.key_frame,
+                sequence=numbers.sequence,
             )

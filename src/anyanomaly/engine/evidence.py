@@ -46,8 +46,8 @@ class DraftEvidence:
     @property
     def nbytes(self) -> int:
         """Bytes of its pictures; a picture that is shown twice counts once."""
-        shown = (self.key_frame, *self.frames, *(picture for entry in self.questions for picture in entry.pictures))
-        return sum(len(jpeg) for jpeg in {id(picture.jpeg): picture.jpeg for picture in shown}.values())
+        pictures = (self.key_frame, *self.frames, *(picture for entry in self.questions for picture in entry.pictures))
+        return sum(len(jpeg) for jpeg in {id(picture.jpeg): picture.jpeg for picture in pictures}.values())
 
     def complete(self, score: SegmentScore, settings: RunSettings) -> Evidence:
         """Return the evidence of a segment whose answers are known."""
@@ -108,8 +108,8 @@ def draft_evidence(
     contexts = [context for entry in text_contexts for context in entry.contexts]
     questions: dict[str, list[_Question]] = {}
     for query, context in zip(queries, contexts, strict=True):
-        seen = tuple(pictures.encode(image, IMAGE_SIDE) for image in query.images)
-        question = _Question(query.id, query.prompt, query.system, seen, small_views(context.views))
+        seen_pictures = tuple(pictures.encode(image, IMAGE_SIDE) for image in query.images)
+        question = _Question(query.id, query.prompt, query.system, seen_pictures, small_views(context.views))
         questions.setdefault(query.id.text, []).append(question)
     return {
         entry.text.text: DraftEvidence(

@@ -38,7 +38,7 @@ from anyanomaly.types import (
 Source: TypeAlias = tuple[Reader[Options], Video]
 
 
-class ShownFrames(NamedTuple):
+class FrameNumbers(NamedTuple):
     """Numbers of the frames that the contexts of one event text show."""
 
     key_frame: int  # the frame that is shown alone
@@ -56,7 +56,7 @@ class PlannedSegment:
     times_s: TimeArray  # (stop - start,), seconds
     queries: tuple[Query, ...]
     reason_queries: tuple[Query, ...] = ()  # under the ids of `queries`; asked where the score is high
-    shown: Mapping[str, ShownFrames] = field(default_factory=dict)  # by event text
+    frame_numbers: Mapping[str, FrameNumbers] = field(default_factory=dict)  # by event text
     drafts: Mapping[str, DraftEvidence] = field(default_factory=dict)  # by event text; empty: no sink needs evidence
 
     @property
@@ -215,7 +215,7 @@ class Planner:
                 times_s=segment.times_s,
                 queries=queries,
                 reason_queries=self.make_reason_queries(segment, text_contexts),
-                shown={entry.text.text: _shown_frames(segment, entry.key_frames) for entry in text_contexts},
+                frame_numbers={entry.text.text: _frame_numbers(segment, entry.key_frames) for entry in text_contexts},
                 drafts=draft_evidence(segment, text_contexts, queries) if with_evidence else {},
             )
 
@@ -241,9 +241,9 @@ def read_notices(reader: Reader[Options], video: Video) -> tuple[Notice, ...]:
     return tuple(Notice(video.id, message) for message in reader.notices(video))
 
 
-def _shown_frames(segment: Segment, key_frames: KeyFrames) -> ShownFrames:
+def _frame_numbers(segment: Segment, key_frames: KeyFrames) -> FrameNumbers:
     sequence = tuple(segment.frames[position].index for position in key_frames.sequence)
-    return ShownFrames(segment.frames[key_frames.primary].index, sequence)
+    return FrameNumbers(segment.frames[key_frames.primary].index, sequence)
 
 
 def _make_queries(
