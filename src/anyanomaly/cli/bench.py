@@ -114,7 +114,9 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
         _announce_settings(recipe, call)
     sklearn_metrics()  # fail now, not after hours of inference
     if recipe.speed and not call.quiet:
-        _warn_without_matplotlib()
+        _warn_without("matplotlib", "no plot")
+    if not call.quiet:
+        _warn_without("bokeh", "no pages with the worst mistakes")
     suppressed: tuple[type[AnyAnomalyError], ...] = (MissingRequirement,)  # without matplotlib: the user was warned
     with locked_folder(folder):
         try:
@@ -180,10 +182,10 @@ def _announce_settings(recipe: Recipe, call: Call) -> None:
         )
 
 
-def _warn_without_matplotlib() -> None:
+def _warn_without(library: str, consequence: str) -> None:
     from importlib.util import find_spec
 
-    if find_spec("matplotlib") is None:
+    if find_spec(library) is None:
         print_message(
-            f"anyanomaly: there will be no plot without matplotlib. Run: {install_command('anyanomaly[bench]')}"
+            f"anyanomaly: there will be {consequence} without {library}. Run: {install_command('anyanomaly[bench]')}"
         )

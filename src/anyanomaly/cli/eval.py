@@ -15,7 +15,7 @@ from anyanomaly.cli.figures import print_comparison, print_figures
 from anyanomaly.cli.flags import Flag, field_flags, with_flags
 from anyanomaly.cli.notices import open_run_display, print_start_notices
 from anyanomaly.cli.output import print_message, show_live
-from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags
+from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags, weight_flags
 from anyanomaly.config.files import find_file, read_file
 from anyanomaly.errors import DatasetError, InputError, MissingRequirement, UsageError
 from anyanomaly.outside_text import json_text
@@ -123,19 +123,10 @@ def _weight_flags(call: Call, flags: Sequence[Flag]) -> list[Flag]:
     files = option_values(call.arguments, "--scores")
     if not files:
         return []
-    from anyanomaly.api.context import ContextOptions
     from anyanomaly.evaluation.scores import read_config
 
-    config = read_config(files[0])
     present = {flag.path for flag in flags}
-    return [
-        flag
-        for context in config.get("contexts", ())
-        for flag in field_flags(
-            ContextOptions, ("context", context), config.get("context", {}).get(context, {}), f"context.{context}."
-        )
-        if flag.path not in present
-    ]
+    return [flag for flag in weight_flags(read_config(files[0])) if flag.path not in present]
 
 
 def _evaluate(

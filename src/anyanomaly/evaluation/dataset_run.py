@@ -19,7 +19,7 @@ from anyanomaly.evaluation.result import AnswerCounts, DatasetSelection
 from anyanomaly.evaluation.scores import ScoredRun, ScoreTable
 from anyanomaly.evaluation.truth import ground_truth
 from anyanomaly.registry import Registry
-from anyanomaly.types import LabelledVideo, Notice, SegmentScore, Timeline
+from anyanomaly.types import LabelledVideo, Notice, SegmentScore
 
 MAX_FAILURES = 2
 """After failures at this many videos in a row, the backend is taken to be broken, and the run fails."""
@@ -133,12 +133,11 @@ class DatasetRun:
                 for outcome in self.pipeline.run(batch, settings, is_repeatable=True):
                     if isinstance(outcome, SegmentScore):
                         self._table.add_score(outcome)
-                    elif isinstance(outcome, Timeline):
-                        finished.add(outcome.video.id)
                     yield outcome
                 finished = {video.id for _, video in batch}
                 n_failures = 0
             except BackendError as error:
+                finished = set(self.pipeline.report.finished_videos)
                 if one_by_one:
                     n_failures += 1
                     if n_failures == MAX_FAILURES:
