@@ -67,12 +67,12 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
     if not call.quiet:
         for problem in call.registry.problems:
             print_message(f"anyanomaly: {problem.message}")
-    outputs = [str(choice.options.get("path", "-")) for choice in config.sink]
-    print_events = not any(map(is_standard_output, outputs))  # a program that reads results reads nothing else
-    display = open_run_display(config, call)
-    clock = display.clock if display else StageClock() if call.verbose else None
+    clock = StageClock()
     pipeline = build(config, call.registry, clock)
     print_start_notices(pipeline.resolved, call)
+    outputs = [str(choice.options.get("path", "-")) for choice in config.sink]
+    print_events = not any(map(is_standard_output, outputs))  # a program that reads results reads nothing else
+    display = open_run_display(config, call, clock)
     try:
         with pipeline, contextlib.closing(_follow(pipeline, display)) as outcomes:
             for outcome in outcomes:
