@@ -12,7 +12,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -84,6 +84,7 @@ def test_hostile_texts_are_text_in_json_and_safe_in_names(source: Path, tmp_path
         assert "\x1b" not in path.read_bytes().decode(errors="replace") or path.suffix != ".json"
 
 
+@settings(max_examples=50)
 @given(st.text(), st.text(), st.integers(1, 10**6), st.floats(0, 1e6))
 def test_names_are_short_distinct_and_of_safe_characters(video: str, text: str, number: int, start_s: float) -> None:
     stem = clip_stem(number, video, start_s, text)
@@ -155,7 +156,7 @@ def test_a_damaged_source_is_a_sentence(source: Path, tmp_path: Path) -> None:
 def test_a_full_disk_is_an_output_error_and_leaves_no_part(source: Path, tmp_path: Path) -> None:
     program = (
         "import resource, signal\nfrom pathlib import Path\nfrom tests.media.clipping import *\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"make_clips(Path({str(tmp_path)!r}), {str(source)!r}, [event(1.0, 2.0)])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
