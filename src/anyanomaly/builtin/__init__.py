@@ -130,8 +130,8 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
         SinkSpec(
             name="jsonl",
             summary="Segments, answers and events as JSON lines",
-            target=f"{_HERE}.sinks:JsonLinesSink",
-            options="anyanomaly.api.sink:SinkOptions",
+            target=f"{_HERE}.json_lines:JsonLinesSink",
+            options=f"{_HERE}.sink_options:JsonLinesOptions",
             suffixes=frozenset({".jsonl"}),
             streams=True,
         ),
@@ -151,6 +151,13 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
             suffixes=frozenset({".json"}),
         ),
         SinkSpec(
+            name="annotated",
+            summary="The video with scores, events and reasons below the picture",
+            target="anyanomaly.media.annotated:AnnotatedSink",
+            options="anyanomaly.media.annotated:AnnotatedOptions",
+            suffixes=frozenset({".mp4", ".mkv"}),
+        ),
+        SinkSpec(
             name="clips",
             summary="A folder with a video clip per event",
             target="anyanomaly.media.clips:ClipsSink",
@@ -163,6 +170,15 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
             options="anyanomaly.plots.plot_options:PlotOptions",
             suffixes=frozenset({".png", ".svg", ".pdf"}),
             requires=("matplotlib>=3.8",),
+            install="anyanomaly[report]",
+        ),
+        SinkSpec(
+            name="html",
+            summary="A report to look at: timelines, events with pictures and answers, and a player, in one file",
+            target="anyanomaly.report.sink:HtmlReportSink",
+            options="anyanomaly.report.sink:HtmlReportOptions",
+            suffixes=frozenset({".html", ".htm"}),
+            requires=("bokeh>=3.6",),
             install="anyanomaly[report]",
         ),
     ]

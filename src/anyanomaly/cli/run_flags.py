@@ -32,17 +32,7 @@ def run_flags(call: Call, *, with_outputs: bool = True, with_file: bool = True) 
     """
     base = _read_base_config(call, with_file)
     prompt = base.prompt.model_dump()
-    outputs = [
-        Flag(
-            ("output",),
-            ("-o", "--output"),
-            "write results to a .jsonl, .csv or .json file (repeatable)",
-            "list",
-            "FILE",
-        ),
-        *_clip_flags(),
-        _name_flag(call, "sink", "", ("sink",)),
-    ]
+    outputs = _output_flags(call)
     return [
         Flag(("texts",), ("-t", "--text"), "what to find, in plain words (repeatable)", "list", "TEXT"),
         *(outputs[:-1] if with_outputs else []),
@@ -57,6 +47,38 @@ def run_flags(call: Call, *, with_outputs: bool = True, with_file: bool = True) 
         _cache_flag(base),
         *field_flags(PromptChoice, ("prompt",), prompt, "prompt.", exclude=["name"]),
         *_component_flags(call, base, with_outputs),
+    ]
+
+
+def output_flags(call: Call) -> list[Flag]:
+    """Return the flags of what is written: files, sinks, and the options of the sinks that the command line names."""
+    return [*_output_flags(call), *_sink_option_flags(call, RunConfig())]
+
+
+def weight_flags(config: Mapping[str, Any]) -> list[Flag]:
+    """Return the flags of the weights of the contexts of stored results. ``config``: their settings, as tables."""
+    from anyanomaly.api.context import ContextOptions
+
+    options = config.get("context", {})
+    return [
+        flag
+        for context in config.get("contexts", ())
+        for flag in field_flags(ContextOptions, ("context", context), options.get(context, {}), f"context.{context}.")
+    ]
+
+
+def _output_flags(call: Call) -> list[Flag]:
+    return [
+        Flag(
+            ("output",),
+            ("-o", "--output"),
+            "write .html (report), .mp4 (annotated video), .png, .svg, .pdf (timeline), .jsonl, .csv, .json, .parquet "
+            "(repeatable)",
+            "list",
+            "FILE",
+        ),
+        *_clip_flags(),
+        _name_flag(call, "sink", "", ("sink",)),
     ]
 
 
@@ -187,8 +209,12 @@ def _component_flags(call: Call, base: RunConfig, with_outputs: bool) -> Iterato
                 yield from _option_flags(call, base, role, name, (role,), table.options)
     for name in base.contexts:
         yield from _option_flags(call, base, "context", name, ("context", name), base.context.get(name, {}))
-    sinks = [*option_values(call.arguments, "--sink"), *(["clips"] if option_values(call.arguments, "--clips") else [])]
-    for name in dict.fromkeys(sinks if with_outputs else ()):
+    if with_outputs:
+        yield from _sink_option_flags(call, base)
+
+
+def _sink_option_flags(call: Call, base: RunConfig) -> Iterator[Flag]:
+    for name in dict.fromkeys(option_values(call.arguments, "--sink")):
         yield from _option_flags(call, base, "sink", name, ("sink", name), {})
 
 
