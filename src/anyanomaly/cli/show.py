@@ -141,8 +141,8 @@ def _show_stored(
     _print(stored.uri, [result.evidence for result in stored.texts])
     print_line(str(page))
     if not call.quiet:
-        for note in dict.fromkeys(note for result in stored.texts for note in result.notes):
-            print_message(f"anyanomaly: {note}")
+        for line in dict.fromkeys(line for result in stored.texts for line in (*result.notes, result.command) if line):
+            print_message(f"anyanomaly: {line}")
 
 
 def _progress(first_text: str, call: Call) -> Watch:
@@ -171,8 +171,12 @@ def _print(uri: str, evidence: Sequence[Evidence]) -> None:
         print_text(f"\n{entry.text}: {format_score(entry.value)}")
         for exchange in entry.exchanges:
             print_text(f"\n  {exchange.context}: {format_score(exchange.score)}")
-            for title, text in (("question", exchange.question), ("answer", exchange.answer)):
-                lines = (text or "(no words)").replace("\n", "\n      ")
-                print_text(f"    {title}: {lines}")
+            if exchange.question:
+                print_text(f"    question: {_indent(exchange.question)}")
+            print_text(f"    answer: {_indent(exchange.answer or '(no words)')}")
             if exchange.reason:
                 print_line(f"    reason: {exchange.reason}")
+
+
+def _indent(text: str) -> str:
+    return text.replace("\n", "\n      ")
