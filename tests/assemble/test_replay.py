@@ -19,6 +19,8 @@ from anyanomaly.assemble.replay import replay
 from anyanomaly.assemble.stored_runs import engine_settings, read_stored_run
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.fuse import fuse
+from anyanomaly.engine.evidence import DraftEvidence
+from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.track import Tracker
 from anyanomaly.evidence import Evidence, Truth
 from anyanomaly.types import Event, Notice, QueryId, Score, SegmentScore, Timeline, Video
@@ -52,7 +54,6 @@ class MadeRun:
             match outcome:
                 case Event():
                     counts["n_events"] += 1
-                    write(self.evidence(outcome.video, outcome.text, outcome.peak_s))
                 case SegmentScore():
                     counts["n_segments"] += 1
                 case Notice():
@@ -64,7 +65,6 @@ class MadeRun:
             write(video)
             for outcome in self.outcomes(video):
                 write(outcome)
-            write(self.evidence(video.id, TEXTS[0], 0.0))
             write(Truth(video.id, TEXTS[0], ((0.25, 0.75),)))
             write(Notice(video.id, "It is odd."))
         for sink in sinks:
@@ -88,11 +88,21 @@ class MadeRun:
                 }
                 value = fuse({name: score.value for name, score in scores.items()}, run_settings.weights)
                 score = SegmentScore(video, number, start, stop, times, text, scores, value, start, (start, start + 2))
-                yield from tracker.push(score)
+                yield score
+                yield from tracker.push(score, Draft())
         yield from tracker.finish()
 
-    def evidence(self, video: str, text: str, time_s: float) -> Evidence:
-        return replace(evidence(text, video=video), start_s=time_s, stop_s=time_s + 0.01)
+
+class Draft(DraftEvidence):
+    """Evidence whose pictures are made up."""
+
+    def __init__(self) -> None:
+        pass
+
+    def complete(self, score: SegmentScore, settings: RunSettings) -> Evidence:
+        start_s, stop_s = float(score.times_s[0]), float(score.times_s[-1]) + 1 / score.video.fps
+        made = evidence(score.text, video=score.video.id)
+        return replace(made, segment=score.segment, start_s=start_s, stop_s=stop_s, weights=settings.weights)
 
 
 METHODS = {

@@ -20,12 +20,14 @@ def _path_text(value: Any) -> Any:
     return str(value) if isinstance(value, PurePath) else value
 
 
+PathText: TypeAlias = Annotated[str, BeforeValidator(_path_text)]
+"""The path of an output; a path of pathlib becomes text."""
+
+
 class SinkOptions(Options):
     """Options of every sink."""
 
-    path: Annotated[str, BeforeValidator(_path_text)] = Field(
-        default="-", description="File to write; `-` is standard output."
-    )
+    path: PathText = Field(default="-", description="File to write; `-` is standard output.")
 
 
 RunStatus: TypeAlias = Literal["complete", "interrupted", "failed", "unfinished"]

@@ -6,14 +6,18 @@ Smoothing and events are made by the same code as during a run, so each sink get
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from anyanomaly.api.sink import RunStatus
+from anyanomaly.assemble.resolve import resolve_sinks
 from anyanomaly.assemble.stored_runs import StoredRun, distinct_ids, engine_settings
+from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.outputs import LoadedSink, Outputs
-from anyanomaly.engine.track import Tracker
+from anyanomaly.engine.track import Tracked, Tracker
 from anyanomaly.evidence import Evidence, Picture, Truth
+from anyanomaly.registry import Registry
 from anyanomaly.results.evidence_records import EvidenceRecord
 from anyanomaly.results.records import EventRecord, NoticeRecord, Record, SegmentRecord, TruthRecord, VideoRecord
 from anyanomaly.types import Event, Notice, SegmentScore, Timeline, Video
@@ -23,6 +27,20 @@ Outcome: TypeAlias = Video | SegmentScore | Timeline | Evidence | Event | Truth 
 MAX_WAITING = 64 << 20
 """Bytes of pictures that wait for their events; more of them pass at once."""
 _WORST_FIRST: tuple[RunStatus, ...] = ("failed", "interrupted", "unfinished", "complete")
+
+
+def open_sinks(config: RunConfig, registry: Registry, stack: ExitStack) -> list[LoadedSink]:
+    """Return the sinks of a configuration, loaded; ``stack`` closes them.
+
+    :param config: its videos are files that no sink may write.
+    :raises UsageError: for a sink or an option that does not exist or is invalid, and an output that is also read.
+    :raises MissingRequirement: when something that a sink requires is not installed.
+    :raises OutputError: when an output cannot be written.
+    """
+    sinks = [cast(LoadedSink, registry.create(sink.spec, sink.options)) for sink in resolve_sinks(config, registry)]
+    for sink in sinks:
+        stack.enter_context(sink)
+    return sinks
 
 
 def replay(runs: Sequence[StoredRun], sinks: Sequence[LoadedSink]) -> Iterator[Outcome]:
@@ -59,7 +77,7 @@ class _RunReplay:
         self._trackers: dict[str, Tracker] = {}  # of the videos that have begun and not ended, by stored id
         self._n_left = {name: video.n_scores for name, video in run.videos.items()}
         self._current = ""  # stored id of the video of the last segment
-        self._completed: list[Timeline | Event] = []  # what that segment completed
+        self._completed: list[Tracked] = []  # what that segment completed
         self._evidence: list[Evidence] = []  # what came after that segment
         self._n_bytes = 0  # of its pictures
         self._late_events: dict[str, list[Event]] = {}  # by stored id of the video
@@ -91,14 +109,14 @@ class _RunReplay:
         name = record.video
         if name not in self._trackers:
             video = self._run.videos[name]
+            if not video.is_described:
+                yield video.video
             self._trackers[name] = Tracker(video.video, engine_settings(self._run.config, video.texts))
         self._current = name
         self._n_left[name] -= 1
-        for outcome in self._trackers[name].push(self._run.score(record)):
-            if isinstance(outcome, SegmentScore):
-                yield outcome
-            else:
-                self._completed.append(outcome)
+        score = self._run.score(record)
+        self._completed = self._trackers[name].push(score)
+        yield score
 
     def _add_evidence(self, record: EvidenceRecord) -> Iterator[Outcome]:
         """Keep evidence until the event at whose peak it is; too much of it passes at once."""

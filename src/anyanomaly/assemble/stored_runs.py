@@ -17,7 +17,7 @@ from anyanomaly.core.fuse import fuse
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import InputError, UsageError
-from anyanomaly.results import Results
+from anyanomaly.results import Results, results_suffix
 from anyanomaly.results.fields import read_number
 from anyanomaly.results.frame_times import even_times
 from anyanomaly.results.records import Record, SegmentRecord, VideoRecord
@@ -35,6 +35,7 @@ class StoredVideo:
     video: Video
     texts: tuple[str, ...]  # event texts with scores, in the order of the run
     n_scores: int  # scores of a segment for one event text
+    is_described: bool  # False: in results of format 1, which do not describe their videos
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +62,8 @@ class StoredRun:
 
     def score(self, record: SegmentRecord) -> SegmentScore:
         """Return the scores of a segment as the run had them."""
-        video = self.videos[record.video].video
+        stored = self.videos[record.video]
+        video = stored.video
         weights = stored_weights(self.config)
         scores = {
             name: Score(
@@ -77,7 +79,7 @@ class StoredRun:
             segment=record.segment,
             start=record.start,
             stop=record.stop,
-            times_s=_frame_times(record, video, has_exact_times=(self.results.format or 1) > 1),
+            times_s=_frame_times(record, video, has_exact_times=stored.is_described),
             text=record.text,
             scores=scores,
             value=fuse(
@@ -112,13 +114,17 @@ def read_stored_run(results: Results, config: RunConfig | None = None) -> Stored
             texts[record.video][record.text] = record
             first.setdefault(record.video, record)
             counts[record.video] = counts.get(record.video, 0) + 1
+    described = set(videos)
     for name, start in first.items():
-        if name not in videos:
+        if name not in described:
             videos[name] = _guess_video(name, start, list(texts[name].values())[-1], own_config)
     folder = results.path.parent
     stored = {
         name: StoredVideo(
-            replace(video, uri=_find_source(video.uri, folder)), tuple(texts.get(name, ())), counts.get(name, 0)
+            replace(video, uri=_find_source(video.uri, folder)),
+            tuple(texts.get(name, ())),
+            counts.get(name, 0),
+            name in described,
         )
         for name, video in videos.items()
     }
@@ -169,8 +175,10 @@ def distinct_ids(runs: Sequence[StoredRun]) -> list[StoredRun]:
 def stored_config(results: Results) -> RunConfig:
     """Return the settings of the run that made results.
 
-    :raises InputError: when this version cannot read them.
+    :raises InputError: when this version cannot read them, and for a file without scores of segments.
     """
+    if results_suffix(results.path) in (".json", ".csv"):
+        raise InputError(f"{results.path} has no scores of segments. Give a file that `run -o FILE.jsonl` wrote.")
     try:
         return RunConfig.model_validate(
             {key: value for key, value in results.header["config"].items() if key != "sink"}
@@ -205,7 +213,7 @@ def _check_sequence(record: SegmentRecord, last: SegmentRecord | None, path: Pat
 
 
 def _frame_times(record: SegmentRecord, video: Video, *, has_exact_times: bool) -> TimeArray:
-    """Return the times (n_frames,) of a segment's frames; files of format 1 have those of its start and end only."""
+    """Return the times (n_frames,) of a segment's frames; without a description of the video they are even."""
     if record.times is not None:
         return np.array(record.times, dtype=np.float64)
     if has_exact_times:

@@ -133,10 +133,15 @@ def read_results(path: str | Path) -> Results:
     """
     path = Path(path)
     readers = {".jsonl": _read_json_lines, ".json": _read_events, ".csv": _read_csv}
-    suffix = Path(_NUMBERED_PARTIAL.sub("", path.name)).suffix.lower()
+    suffix = results_suffix(path)
     if suffix not in readers:
         raise InputError(f"Cannot read the results {path}: its name does not end in {', '.join(readers)}.")
     return readers[suffix](path)
+
+
+def results_suffix(path: Path) -> str:
+    """Return the suffix of a result file, which names its format, in lower case; without ``.partial``."""
+    return Path(_NUMBERED_PARTIAL.sub("", path.name)).suffix.lower()
 
 
 def _read_json_lines(path: Path) -> Results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class SinkContract(ComponentContract):
         _write(component, "first")
         _write(component, "second", value=math.nan)
         _end(component)
-        content = path.read_text()
+        content = re.sub(r"(?s)<script>.*?</script>", "", path.read_text())  # a page's programs may say NaN
         assert "NaN" not in content
         assert content.index("first") < content.index("second")
 
