@@ -58,6 +58,11 @@ def _memory(folder: Path) -> list[str]:
     return [str(folder / "clip.mp4"), *_recorded(folder)]
 
 
+def _outputs(folder: Path) -> list[str]:
+    synthetic_video(folder / "clip.mp4", n_frames=24)
+    return [str(folder / "clip.mp4"), "--latency", "0", "--repeats", "1", "--texts", "car", *_recorded(folder)]
+
+
 def _bench_folder(folder: Path) -> list[str]:
     (folder / "table-0").mkdir()
     (folder / "table-0" / "table.md").write_text("# Table 0\n\n| a |\n| --- |\n| 1 |\n")
@@ -100,6 +105,7 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
     ),
     "benchmarks/speed/evaluation.py": lambda folder: [str(_write_labels(folder)), "--seeds", "2", *_recorded(folder)],
     "benchmarks/speed/memory.py": _memory,
+    "benchmarks/speed/outputs.py": _outputs,
     "benchmarks/speed/presets.py": lambda folder: (
         ["--families", "lfm2", "--engines", "transformers", "llama.cpp", *_recorded(folder)]
     ),
