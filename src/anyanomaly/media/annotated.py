@@ -43,7 +43,7 @@ class AnnotatedOptions(SinkOptions):
     )
     max_side: int = Field(default=1280, ge=0, description="Scale larger frames down to this side, in pixels; 0: never.")
     window_s: float = Field(
-        default=20.0, ge=1.0, le=3600.0, description="Part of the video that the curve shows, in seconds."
+        default=15.0, ge=1.0, le=3600.0, description="Part of the video that the curve shows, in seconds."
     )
 
 
