@@ -54,7 +54,7 @@ def render_page(
         .get_template(template)
         .render(
             policy=content_security_policy(scripts, reads_pictures=reads_pictures),
-            style=Markup(read_asset("style.css")),
+            style=Markup(read_asset("style.css") + read_asset("evidence.css")),
             scripts=[Markup(script) for script in scripts],
             **values,
         )

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from anyanomaly.evidence import Evidence, Exchange, Picture
-from anyanomaly.outside_text import terminal_text
 from anyanomaly.pages.figures import (
     Figure,
     PictureList,
@@ -20,7 +19,7 @@ from anyanomaly.pages.figures import (
     sequence_figures,
     window_mark,
 )
-from anyanomaly.pages.scores import Bar, Fusion, fusion_view, percent_text, probability_bars, score_text
+from anyanomaly.pages.scores import Bar, Fusion, exact_score, fusion_view, percent_text, probability_bars
 from anyanomaly.pages.similarity import Scale, attention_overlay, heat_tables, similarity_maps
 
 
@@ -45,7 +44,7 @@ class ExchangeView:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceView:
-    """What a page shows of one segment and event text, JSON-ready. Its texts are not escaped for HTML."""
+    """What a page shows of one segment and event text, JSON-ready. The templates make its texts safe."""
 
     text: str
     value: str
@@ -70,18 +69,18 @@ def evidence_view(
     counted = counted_exchanges(evidence.exchanges)
     windows = [window for exchange in counted if (window := window_mark(exchange.views))]
     return EvidenceView(
-        text=terminal_text(evidence.text),
-        value=score_text(evidence.value),
-        place=terminal_text(
-            f"{evidence.video}, segment {evidence.segment}: {evidence.start_s:.2f} s to {evidence.stop_s:.2f} s, frames "
-            f"{evidence.start} to {evidence.stop - 1}"
-        ),
+        text=evidence.text,
+        value=exact_score(evidence.value),
+        place=f"{evidence.video}, segment {evidence.segment}: {evidence.start_s:.2f} s to {evidence.stop_s:.2f} s, "
+        f"frames {evidence.start} to {evidence.stop - 1}",
         key_frame=_key_figure(evidence.key_frame, pictures),
         sequence=sequence_figures(evidence.frames, pictures, windows[0] if windows else None),
         exchanges=tuple(_exchange_views(evidence, counted, pictures)),
-        fusion=fusion_view({exchange.context: exchange.score for exchange in counted}, evidence.weights, evidence.value),
+        fusion=fusion_view(
+            {exchange.context: exchange.score for exchange in counted}, evidence.weights, evidence.value
+        ),
         pictures=pictures.views,
-        notes=tuple(map(terminal_text, notes)),
+        notes=tuple(notes),
     )
 
 
@@ -107,7 +106,7 @@ def _exchange_views(evidence: Evidence, counted: Sequence[Exchange], pictures: P
 def _exchange_view(
     evidence: Evidence, exchange: Exchange, pictures: PictureList, is_one_of_several: bool, is_counted: bool
 ) -> ExchangeView:
-    title = terminal_text(exchange.context) + (f" {exchange.index + 1}" if is_one_of_several else "")
+    title = exchange.context + (f" {exchange.index + 1}" if is_one_of_several else "")
     maps = similarity_maps(exchange.views)
     overlay = attention_overlay(maps)
     window = window_mark(exchange.views)
@@ -118,7 +117,7 @@ def _exchange_view(
     n_images = len(exchange.pictures)
     return ExchangeView(
         title=title,
-        score=score_text(exchange.score),
+        score=exact_score(exchange.score),
         is_counted=is_counted,
         figures=tuple(
             Figure(
@@ -131,10 +130,10 @@ def _exchange_view(
         attention=attention,
         sequence=sequence_figures(evidence.frames, pictures, window) if window else (),
         scales=heat_tables(maps),
-        system=terminal_text(exchange.system),
-        question=terminal_text(exchange.question),
-        answer=terminal_text(exchange.answer),
-        reason=terminal_text(exchange.reason),
+        system=exchange.system,
+        question=exchange.question,
+        answer=exchange.answer,
+        reason=exchange.reason,
         bars=probability_bars(exchange.logprobs),
         mass="" if exchange.mass is None else percent_text(exchange.mass),
     )

@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from anyanomaly.outside_text import terminal_text
-
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -15,7 +13,7 @@ class Bar:
 
     label: str
     percent: float  # 0 to 100
-    text: str  # "12.3 %"
+    text: str  # "64%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Fusion:
     value: str
 
 
-def score_text(value: float) -> str:
+def exact_score(value: float) -> str:
     """Return a score as text; NaN is "unreadable"."""
     return "unreadable" if math.isnan(value) else f"{value:.3f}"
 
@@ -60,7 +58,7 @@ def probability_bars(logprobs: Mapping[str, float] | None) -> tuple[Bar, ...]:
         for answer, logprob in (logprobs or {}).items()
     }
     return tuple(
-        Bar(terminal_text(answer), round(100 * probability, 2), percent_text(probability))
+        Bar(answer, round(100 * probability, 2), percent_text(probability))
         for answer, probability in probabilities.items()
     )
 
@@ -76,9 +74,9 @@ def fusion_view(scores: Mapping[str, float], weights: Mapping[str, float], value
     return Fusion(
         rows=tuple(
             FusionRow(
-                context=terminal_text(name),
+                context=name,
                 weight=f"{weights.get(name, 0.0):.3g}",
-                score=score_text(score),
+                score=exact_score(score),
                 product=f"{products[name]:.3f}" if name in products else "",
                 percent=_part(products.get(name, 0.0), weight_sum),
                 is_missing=name not in available,
@@ -87,7 +85,7 @@ def fusion_view(scores: Mapping[str, float], weights: Mapping[str, float], value
         ),
         weight_sum=f"{weight_sum:.3g}",
         product_sum=f"{math.fsum(products.values()):.3f}",
-        value=score_text(value),
+        value=exact_score(value),
     )
 
 

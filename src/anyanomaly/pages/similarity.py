@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from anyanomaly.outside_text import terminal_text
-
 PREFIX = "similarity_"
 """Of the names of `Context.views` that hold a map (rows, columns) of the windows of one size."""
 
@@ -62,11 +60,13 @@ def heat_tables(maps: Mapping[str, npt.NDArray[np.float32]]) -> tuple[Scale, ...
     spread = max(float(similarity.max()) for similarity in maps.values()) - lowest
     return tuple(
         Scale(
-            terminal_text(name),
+            name,
             tuple(
                 tuple(
                     Cell(
-                        f"{value:.3f}", round((value - lowest) / spread, 3) if spread else 0.0, value == similarity.max()
+                        f"{value:.3f}",
+                        round((value - lowest) / spread, 3) if spread else 0.0,
+                        value == float(similarity.max()),
                     )
                     for value in row
                 )
@@ -87,7 +87,9 @@ def attention_overlay(maps: Mapping[str, npt.NDArray[np.float32]]) -> Overlay | 
     import cv2
 
     size = (_OVERLAY_SIDE, _OVERLAY_SIDE)
-    mean = np.mean([cv2.resize(similarity, size, interpolation=cv2.INTER_LINEAR) for similarity in maps.values()], axis=0)
+    mean = np.mean(
+        [cv2.resize(similarity, size, interpolation=cv2.INTER_LINEAR) for similarity in maps.values()], axis=0
+    )
     lowest, highest = float(mean.min()), float(mean.max())
     if highest - lowest <= 1e-7:  # as in `core.grid.attention_mask`
         return None
