@@ -60,6 +60,8 @@ def _memory(folder: Path) -> list[str]:
 
 def _evidence(folder: Path) -> list[str]:
     return [*_memory(folder), "--texts", "1", "--rounds", "1", "--latency-ms", "1"]
+
+
 def _outputs(folder: Path) -> list[str]:
     synthetic_video(folder / "clip.mp4", n_frames=24)
     return [str(folder / "clip.mp4"), "--latency", "0", "--repeats", "1", "--texts", "car", *_recorded(folder)]
