@@ -105,9 +105,11 @@ def _show_video(video: str, choice: SegmentChoice, flag_values: FlagValues, fold
     from anyanomaly.api.file_lock import locked_folder
     from anyanomaly.assemble import build, inspect
     from anyanomaly.cli.page import write_inspection
+    from anyanomaly.engine.clock import StageClock
 
-    display = open_run_display(config, call) if choice.needs_search else None
-    pipeline = build(config, call.registry, display.clock if display else None)
+    clock = StageClock()
+    display = open_run_display(config, call, clock) if choice.needs_search else None
+    pipeline = build(config, call.registry, clock)
     print_start_notices(pipeline.resolved, call)
     with locked_folder(folder):
         inspection = inspect(pipeline, choice, partial(follow_run, pipeline, display))
