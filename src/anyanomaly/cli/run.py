@@ -11,8 +11,9 @@ import typer
 
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
-from anyanomaly.cli.notices import open_run_display, print_start_notices
+from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import print_fields, print_json, print_message, show_live
+from anyanomaly.cli.progress import open_run_display
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.expected import LOW_MASS

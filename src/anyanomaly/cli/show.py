@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import Flag, with_flags
 from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import format_score, print_line, print_message, print_text
+from anyanomaly.cli.progress import show_bar
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.times import parse_time
 from anyanomaly.errors import UsageError
@@ -149,16 +149,14 @@ def _progress(first_text: str, call: Call) -> Watch:
     """Return what shows the progress of a search in frames, while standard error is a terminal."""
 
     def watch(outcomes: Iterator[Outcome]) -> Iterable[Outcome]:
-        from tqdm import tqdm
-
         from anyanomaly.types import SegmentScore
 
-        hidden = call.quiet or not sys.stderr.isatty()
-        with tqdm(unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar:
+        n_frames = 0
+        with show_bar(call, "frames") as update:
             for outcome in outcomes:
                 if isinstance(outcome, SegmentScore) and outcome.text == first_text:
-                    bar.total = outcome.video.n_frames
-                    bar.update(outcome.stop - outcome.start)
+                    n_frames += outcome.stop - outcome.start
+                    update(outcome.video.id, n_frames, outcome.video.n_frames)
                 yield outcome
 
     return watch

@@ -1,0 +1,49 @@
+"""Live displays of the commands, on standard error while that is a terminal. rich is imported only when it is used."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+from anyanomaly.cli.call import Call
+from anyanomaly.cli.output import open_live_console, show_live
+
+if TYPE_CHECKING:
+    from anyanomaly.cli.run_display import RunDisplay
+    from anyanomaly.config.model import RunConfig
+    from anyanomaly.engine.clock import Clock
+
+UpdateBar: TypeAlias = Callable[[str, float, float | None], None]
+"""Receives the name of what is worked on, how much is done, and how much there is (None: unknown)."""
+
+
+def open_run_display(config: RunConfig, call: Call, clock: Clock) -> RunDisplay | None:
+    """Return the live display of a run; None with ``--quiet``, and where lines of a terminal cannot change.
+
+    :param clock: of the run.
+    """
+    outputs = [str(sink.options.get("path", "-")) for sink in config.sink]
+    console = None if call.quiet else open_live_console(outputs)
+    if console is None:
+        return None
+    from anyanomaly.cli.run_display import RunDisplay
+
+    return RunDisplay(console, config.run.threshold, clock)
+
+
+@contextlib.contextmanager
+def show_bar(call: Call, unit: str) -> Iterator[UpdateBar]:
+    """Show a progress bar until the end of the block, where `open_run_display` would show a run.
+
+    :param unit: what is counted, in the plural. :returns: the function that moves the bar.
+    """
+    console = None if call.quiet else open_live_console([])
+    if console is None:
+        yield lambda name, n_done, n_total: None
+        return
+    from anyanomaly.cli.bar_display import BarDisplay
+
+    display = BarDisplay(console, unit)
+    with show_live(display.area):
+        yield display.update
