@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.output import open_live_console, show_live
 
 if TYPE_CHECKING:
+    from anyanomaly.assemble import Pipeline
     from anyanomaly.cli.run_display import RunDisplay
     from anyanomaly.config.model import RunConfig
     from anyanomaly.engine.clock import Clock
+    from anyanomaly.engine.run import Outcome
+    from anyanomaly.types import Video
 
 UpdateBar: TypeAlias = Callable[[str, float, float | None], None]
 """Receives the name of what is worked on, how much is done, and how much there is (None: unknown)."""
@@ -30,6 +34,32 @@ def open_run_display(config: RunConfig, call: Call, clock: Clock) -> RunDisplay 
     from anyanomaly.cli.run_display import RunDisplay
 
     return RunDisplay(console, config.run.threshold, clock)
+
+
+def follow_run(
+    pipeline: Pipeline, display: RunDisplay | None, outcomes: Iterable[Outcome]
+) -> Generator[Outcome, None, None]:
+    """Yield the outcomes of a run over all videos, and show them on the terminal if there is a display."""
+    if display is None:
+        yield from outcomes
+        return
+    videos = [video for _, video in pipeline.sources]
+    lengths = [_expected_frames(video) for video in videos]
+    n_frames = None if None in lengths else sum(length for length in lengths if length is not None)
+    display.begin(videos, n_frames and n_frames * len(pipeline.config.texts))
+    with show_live(display.area):
+        for outcome in outcomes:
+            display.add(outcome)
+            yield outcome
+
+
+def _expected_frames(video: Video) -> int | None:
+    """Return about how many frames of a video or of its section will be read; None: unknown."""
+    start_s, stop_s = video.section
+    n_frames = video.n_frames if math.isinf(stop_s) else round(stop_s * video.fps)
+    if n_frames is None:
+        return None
+    return max(0, min(n_frames, video.n_frames or n_frames) - round(start_s * video.fps))
 
 
 @contextlib.contextmanager
