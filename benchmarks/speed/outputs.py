@@ -2,8 +2,9 @@
 
     python benchmarks/speed/outputs.py VIDEO [--outputs annotated.mp4] [--latency 0.3] [--repeats 3] [--record]
 
-The backend sleeps for each question, as a server or a GPU leaves the CPUs free. Its answers rise and fall, so that there
-are events with reasons. Runs with and without the outputs alternate, each in a process of its own; medians are compared.
+The backend sleeps for each question, as a server or a GPU leaves the CPUs free. Its answers rise and fall, so that
+there are events with reasons. Runs with and without the outputs alternate, each in a process of its own; medians are
+compared.
 """
 
 from __future__ import annotations
@@ -92,8 +93,8 @@ def main() -> None:
     print(table([rows]))
     if arguments.record:
         about = (
-            f"Wall time of a run over {Path(arguments.video).name} with {len(arguments.texts)} event texts and a backend "
-            f"that sleeps for each question, with and without other outputs than JSON lines; median of "
+            f"Wall time of a run over {Path(arguments.video).name} with {len(arguments.texts)} event texts and a "
+            f"backend that sleeps for each question, with and without other outputs than JSON lines; median of "
             f"{arguments.repeats} runs each, {os.cpu_count()} CPUs."
         )
         record("outputs", "Outputs", f"{about}\n\n{table([rows])}", arguments.results)
