@@ -3,7 +3,7 @@
     python benchmarks/speed/outputs.py VIDEO [--outputs annotated.mp4] [--latency 0.3] [--repeats 3] [--record]
 
 The backend sleeps for each question, as a server or a GPU leaves the CPUs free. Its answers rise and fall, so that
-there are events with reasons. Runs with and without the outputs alternate, each in a process of its own; medians are
+there are events with reasons. Runs with and without the outputs alternate, each in its own process; medians are
 compared.
 """
 

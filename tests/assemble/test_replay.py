@@ -28,7 +28,7 @@ from tests.results.files import HEADER, evidence, new_sink
 
 TEXTS = ("a car", '=größe, "x"')
 QUICK = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-NAMES = ("r.jsonl", "r.csv", "r.json")
+NAMES = ("r.jsonl", "r.jsonl.gz", "r.csv", "r.json")
 
 
 @dataclass(frozen=True)
@@ -148,12 +148,14 @@ def replay_files(paths: list[Path], folder: Path, names: tuple[str, ...] = NAMES
 
 
 @QUICK
-@given(made_runs())
-def test_a_replay_writes_the_bytes_of_the_run(tmp_path_factory: pytest.TempPathFactory, run: MadeRun) -> None:
+@given(made_runs(), st.sampled_from(["", ".gz"]))
+def test_a_replay_writes_the_bytes_of_the_run(
+    tmp_path_factory: pytest.TempPathFactory, run: MadeRun, packed: str
+) -> None:
     folder, copies = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("replay")
     run.write(folder)
     suffix = "" if run.end and run.end.status == "complete" else ".partial"
-    replay_files([folder / f"r.jsonl{suffix}"], copies)
+    replay_files([folder / f"r.jsonl{packed}{suffix}"], copies)
     assert sorted(path.name for path in copies.iterdir()) == sorted(NAMES)
     for name in NAMES:
         assert (copies / name).read_bytes() == (folder / f"{name}{suffix}").read_bytes(), name

@@ -25,6 +25,7 @@ class StoredText:
 
     evidence: Evidence  # a picture without data is not at hand
     notes: tuple[str, ...] = ()
+    command: str = ""  # that makes what is not stored
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +72,9 @@ def read_segment(
     shown = [
         StoredText(stored[record.text])
         if record.text in stored
-        else StoredText(_to_evidence(record, weights, pictures), _notes(record, uri, results, problem))
+        else StoredText(
+            _to_evidence(record, weights, pictures), _notes(record, problem), _command(record, uri, results)
+        )
         for record in records
     ]
     return StoredSegment(uri, tuple(shown), match)
@@ -126,10 +129,8 @@ def _find_records(
         texts, video, choice = [match.text], match.video, SegmentChoice(segment=match.segment)
     records: list[SegmentRecord] = []
     for record in results.segments:
-        is_chosen = (
-            record.segment == choice.segment if choice.at_s is None else record.start_s <= choice.at_s < record.stop_s
-        )
-        if is_chosen and _is_of(record, texts, video):
+        is_there = choice.at_s is not None and record.start_s <= choice.at_s < record.stop_s
+        if (is_there or record.segment == choice.segment) and _is_of(record, texts, video):
             if records and record.segment != records[0].segment:
                 break
             records.append(record)
@@ -193,16 +194,18 @@ def _weights(results: Results) -> dict[str, float]:
     return {name: float(table.get("weight", 1.0)) for name, table in tables.items()}
 
 
-def _notes(record: SegmentRecord, uri: str, results: Results, problem: str) -> tuple[str, ...]:
-    """Return what was not stored of a segment, and the command that shows it."""
+def _notes(record: SegmentRecord, problem: str) -> tuple[str, ...]:
+    """Return what is not stored of a segment."""
+    stored = "The run stored the scores and answers of this segment, not its questions and the images of its contexts."
+    frames = f"Its key frame is {record.key_frame}; its sequence is {', '.join(map(str, record.sequence))}."
+    has_numbers = problem and record.key_frame is not None
+    advice = "This command makes them; add the other settings of the run:"
+    return tuple(note for note in (problem, frames if has_numbers else "", f"{stored} {advice}") if note)
+
+
+def _command(record: SegmentRecord, uri: str, results: Results) -> str:
+    """Return the command that makes what is not stored, with the components of the run."""
     config = results.header.get("config", {})
-    components = [("--encoder", config.get("encoder")), ("--backend", config.get("backend"))]
-    flags = [(flag, str(table["name"])) for flag, table in components if table and table.get("name")]
-    words = ["anyanomaly", "show", uri or "VIDEO", "-t", record.text, *(word for pair in flags for word in pair)]
-    command = shlex.join([*words, "--segment", str(record.segment), "-d", "DIR"])
-    frames = f"Its key frame is {record.key_frame}, and the sequence is {', '.join(map(str, record.sequence))}."
-    return (
-        "The run stored no questions and images of this segment, only its scores and answers. This command makes them; "
-        f"add the other settings of the run: {command}",
-        *([f"{problem} {frames if record.key_frame is not None else ''}"] if problem else []),
-    )
+    flags = [(f"--{role}", str(config[role]["name"])) for role in ("encoder", "backend") if role in config]
+    words = ["anyanomaly", "show", uri or "VIDEO", "-t", record.text, *(word for flag in flags for word in flag)]
+    return shlex.join([*words, "--segment", str(record.segment), "-d", "DIR"])

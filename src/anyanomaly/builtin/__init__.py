@@ -132,7 +132,7 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
             summary="Segments, answers and events as JSON lines",
             target=f"{_HERE}.json_lines:JsonLinesSink",
             options=f"{_HERE}.sink_options:JsonLinesOptions",
-            suffixes=frozenset({".jsonl"}),
+            suffixes=frozenset({".jsonl", ".jsonl.gz"}),
             streams=True,
         ),
         SinkSpec(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from anyanomaly.api.sink import RunEnd
 from anyanomaly.builtin.sink_options import JsonLinesOptions
 from anyanomaly.builtin.sinks import FileSink, end_fields, event_fields
+from anyanomaly.errors import OutputError
 from anyanomaly.evidence import Evidence, Truth
 from anyanomaly.masking import mask_url
-from anyanomaly.outside_text import json_text
+from anyanomaly.outside_text import json_text, storable_text
 from anyanomaly.results.evidence_records import evidence_fields
 from anyanomaly.results.fields import exact_number, rounded_number
 from anyanomaly.results.frame_times import uneven_times
+from anyanomaly.results.gzip_lines import LineCompressor
 from anyanomaly.results.records import FORMAT
 from anyanomaly.types import Event, Notice, Score, SegmentScore, Video
 
@@ -27,7 +30,9 @@ class JsonLinesSink(FileSink[JsonLinesOptions]):
     def __init__(self, options: JsonLinesOptions) -> None:
         super().__init__(options)
         self.wants_evidence = options.evidence
+        self._compressor = LineCompressor() if options.path.lower().endswith(".gz") else None
         self._has_results = False
+        self._has_ended = False
         self._first_lines = ""  # run and videos, which are written with the first result
 
     def begin(self, run: Mapping[str, Any]) -> None:
@@ -41,7 +46,7 @@ class JsonLinesSink(FileSink[JsonLinesOptions]):
         """
         line = _line("video", video_fields(video))
         if self._has_results:
-            self._file.write(line)
+            self._write_text(line)
         else:
             self._first_lines += line
 
@@ -89,12 +94,31 @@ class JsonLinesSink(FileSink[JsonLinesOptions]):
         if run_end.status != "unfinished" and (self._has_results or run_end.is_whole):
             self._write("end", end_fields(run_end))
         elif run_end.is_whole and not self._has_results:
-            self._file.write(self._first_lines)
+            self._write_text(self._first_lines)
+            self._has_results = True
+        self._finish()
         super().end(run_end)
 
+    def close(self) -> None:
+        """Leave results without an end in the partial file."""
+        with contextlib.suppress(OutputError):  # the writing failed before
+            self._finish()
+        super().close()
+
     def _write(self, kind: str, fields: Mapping[str, Any]) -> None:
-        self._file.write(self._first_lines + _line(kind, fields))
+        self._write_text(self._first_lines + _line(kind, fields), flush=kind != "segment")
         self._first_lines, self._has_results = "", True
+
+    def _write_text(self, text: str, *, flush: bool = False) -> None:
+        if self._compressor is None:
+            self._file.write(text)
+        elif data := self._compressor.add(storable_text(text).encode(), flush=flush):
+            self._file.write(data)
+
+    def _finish(self) -> None:
+        if self._compressor and self._has_results and not self._has_ended:
+            self._has_ended = True
+            self._file.write(self._compressor.finish())
 
 
 def _line(kind: str, fields: Mapping[str, Any]) -> str:

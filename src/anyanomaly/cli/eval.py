@@ -197,13 +197,14 @@ def _select(flag_values: FlagValues, name: str) -> DatasetSelection:
 
 def _run(call: Call, settings: FlagValues, selection: DatasetSelection, survey: Survey) -> DatasetRun:
     """Run the configuration over the videos, and show it on standard error while that is a terminal."""
+    from anyanomaly.engine.clock import StageClock
     from anyanomaly.evaluation.dataset_run import DatasetRun
 
     config = read_settings(call, settings).config
-    display = open_run_display(config, call)
-    clock = display.clock if display else None
+    clock = StageClock()
     dataset_run = DatasetRun(config, call.registry, survey.videos, selection.classes, clock)
     print_start_notices(dataset_run.pipeline.resolved, call)
+    display = open_run_display(config, call, clock)
     with contextlib.closing(dataset_run.run()) as outcomes, contextlib.ExitStack() as stack:
         try:
             for number, outcome in enumerate(outcomes):

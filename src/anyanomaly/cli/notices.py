@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from anyanomaly.cli.run_display import RunDisplay
     from anyanomaly.config.files import ConfigFile
     from anyanomaly.config.model import RunConfig
+    from anyanomaly.engine.clock import Clock
 
 
 def announce_file(file: ConfigFile | None, call: Call) -> None:
@@ -34,12 +35,15 @@ def print_start_notices(run: ResolvedRun, call: Call) -> None:
             print_message(f"anyanomaly: {sentence}.")
 
 
-def open_run_display(config: RunConfig, call: Call) -> RunDisplay | None:
-    """Return the live display of a run; None with ``--quiet``, and where lines of a terminal cannot change."""
+def open_run_display(config: RunConfig, call: Call, clock: Clock) -> RunDisplay | None:
+    """Return the live display of a run; None with ``--quiet``, and where lines of a terminal cannot change.
+
+    :param clock: of the run.
+    """
     outputs = [str(sink.options.get("path", "-")) for sink in config.sink]
     console = None if call.quiet else open_live_console(outputs)
     if console is None:
         return None
     from anyanomaly.cli.run_display import RunDisplay  # rich is imported only when it is used
 
-    return RunDisplay(console, config.run.threshold)
+    return RunDisplay(console, config.run.threshold, clock)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -109,15 +108,20 @@ def _is_here(uri: str) -> bool:
 
 
 def _with_progress(outcomes: Iterator[Any], n_scores: int, call: Call) -> Iterator[Any]:
-    """Yield outcomes, with a progress bar in scores while standard error is a terminal."""
-    from tqdm import tqdm
-
+    """Yield outcomes, with the number of scores so far on standard error while that is a terminal."""
+    from anyanomaly.cli.live import LiveArea, open_console
     from anyanomaly.types import SegmentScore
 
-    hidden = call.quiet or not sys.stderr.isatty()
-    with tqdm(total=n_scores, unit="score", disable=hidden, file=sys.stderr, leave=False) as bar:
+    console = None if call.quiet else open_console()
+    if console is None:
+        yield from outcomes
+        return
+    from rich.text import Text
+
+    n_done = 0
+    with LiveArea(console, lambda width, height: [Text(f"{n_done:,} of {n_scores:,} scores")]):
         for outcome in outcomes:
-            bar.update(isinstance(outcome, SegmentScore))
+            n_done += isinstance(outcome, SegmentScore)
             yield outcome
 
 

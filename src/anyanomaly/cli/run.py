@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -67,14 +67,14 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
     if not call.quiet:
         for problem in call.registry.problems:
             print_message(f"anyanomaly: {problem.message}")
-    outputs = [str(choice.options.get("path", "-")) for choice in config.sink]
-    print_events = not any(map(is_standard_output, outputs))  # a program that reads results reads nothing else
-    display = open_run_display(config, call)
-    clock = display.clock if display else StageClock() if call.verbose else None
+    clock = StageClock()
     pipeline = build(config, call.registry, clock)
     print_start_notices(pipeline.resolved, call)
+    outputs = [str(choice.options.get("path", "-")) for choice in config.sink]
+    print_events = not any(map(is_standard_output, outputs))  # a program that reads results reads nothing else
+    display = open_run_display(config, call, clock)
     try:
-        with pipeline, contextlib.closing(_follow(pipeline, display)) as outcomes:
+        with pipeline, contextlib.closing(follow_run(pipeline, display, pipeline.run())) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome, Event) and print_events:
                     _print_event(outcome, as_json, len(config.videos) > 1)
@@ -107,17 +107,19 @@ def _print_notices(notices: Sequence[Notice], as_json: bool, quiet: bool) -> Non
             print_json({"type": "notice", **asdict(notice)}, indent=None)
 
 
-def _follow(pipeline: Pipeline, display: RunDisplay | None) -> Generator[Outcome, None, None]:
+def follow_run(
+    pipeline: Pipeline, display: RunDisplay | None, outcomes: Iterable[Outcome]
+) -> Generator[Outcome, None, None]:
     """Yield the outcomes of a run, and show them on the terminal."""
     if display is None:
-        yield from pipeline.run()
+        yield from outcomes
         return
     videos = [video for _, video in pipeline.sources]
     lengths = [_expected_frames(video) for video in videos]
     n_frames = None if None in lengths else sum(length for length in lengths if length is not None)
     display.begin(videos, n_frames and n_frames * len(pipeline.config.texts))
     with show_live(display.area):
-        for outcome in pipeline.run():
+        for outcome in outcomes:
             display.add(outcome)
             yield outcome
 

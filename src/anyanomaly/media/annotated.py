@@ -122,11 +122,11 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         self._send(event)
 
     def end(self, run_end: RunEnd) -> None:
-        """Draw what is left, if the run is complete; otherwise end the file as it is.
+        """Draw what is left, if it is whole; otherwise end the file as it is.
 
         :raises OutputError: when a file could not be written.
         """
-        if run_end.status != "complete":
+        if not run_end.is_whole:
             self._stopped.set()
         self._join()
         self._raise_failure()

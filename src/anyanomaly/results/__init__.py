@@ -132,7 +132,7 @@ def read_results(path: str | Path) -> Results:
     :raises InputError: when it cannot be read or is of another kind, with file and line.
     """
     path = Path(path)
-    readers = {".jsonl": _read_json_lines, ".json": _read_events, ".csv": _read_csv}
+    readers = {".jsonl": _read_json_lines, ".jsonl.gz": _read_json_lines, ".json": _read_events, ".csv": _read_csv}
     suffix = results_suffix(path)
     if suffix not in readers:
         raise InputError(f"Cannot read the results {path}: its name does not end in {', '.join(readers)}.")
@@ -141,7 +141,8 @@ def read_results(path: str | Path) -> Results:
 
 def results_suffix(path: Path) -> str:
     """Return the suffix of a result file, which names its format, in lower case; without ``.partial``."""
-    return Path(_NUMBERED_PARTIAL.sub("", path.name)).suffix.lower()
+    name = Path(_NUMBERED_PARTIAL.sub("", path.name).lower())
+    return "".join(name.suffixes[-2:]) if name.suffix == ".gz" else name.suffix
 
 
 def _read_json_lines(path: Path) -> Results:
