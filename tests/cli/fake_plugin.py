@@ -48,7 +48,7 @@ class SceneReader(Reader[Options]):
 class RedOptions(Options):
     """How the backend answers, and how it misbehaves."""
 
-    words: str = Field("", description="answer with these words always")
+    words: str = Field("", repr=False, description="answer with these words always")
     level: float = Field(1.0, ge=0, description="multiply scores by this")
     mode: Literal["plain", "fancy"] = Field("plain", description="how to speak")
     loud: bool = Field(False, description="speak up")

@@ -41,6 +41,12 @@ def test_options_reach_the_component_with_their_types(cli: Cli) -> None:
     assert "loud = true  # flag" in output
 
 
+def test_an_option_that_is_hidden_in_logs_is_a_flag_like_others(cli: Cli) -> None:
+    shown = cli("config", "show", "--backend", "red", "--backend.words", "0.5")
+    assert 'words = "0.5"  # flag' in shown.out
+    assert shown.err == ""
+
+
 def test_options_can_be_written_with_an_equals_sign(cli: Cli) -> None:
     assert "level = 0.5  # flag" in cli("config", "show", "--backend=red", "--backend.level=0.5").out
 

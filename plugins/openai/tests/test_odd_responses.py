@@ -111,14 +111,20 @@ def test_a_response_that_is_too_long_is_not_read(open_backend: OpenBackend, floo
         backend.answer_batch([WORDS])
 
 
-def test_a_compressed_answer_is_read(open_backend: OpenBackend) -> None:
-    body = json.dumps(BASE).encode()
-    replies = [
-        send(response(gzip.compress(body), "Content-Encoding: gzip")),
-        send(response(zlib.compress(body), "Content-Encoding: deflate")),
-    ]
-    backend, _ = open_backend(fail_first(*replies))
-    assert [answer.text for answer in backend.answer_batch([WORDS])] == ["0.5"]
+BODY = json.dumps(BASE).encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        response(gzip.compress(BODY), "Content-Encoding: gzip"),
+        response(zlib.compress(BODY), "Content-Encoding: deflate"),
+        response(BODY, "Content-Type: text/html"),
+    ],
+    ids=["gzip", "deflate", "HTML type"],
+)
+def test_an_answer_is_read_however_it_is_packed(open_backend: OpenBackend, data: bytes) -> None:
+    backend, _ = open_backend(fail_first(send(data)), retries=0)
     assert [answer.text for answer in backend.answer_batch([WORDS])] == ["0.5"]
 
 
@@ -132,7 +138,6 @@ ODD_RESPONSES = {
     "UTF-16": (response(json.dumps(BASE).encode("utf-16")), "not encoded in UTF-8"),
     "byte order mark": (response(b"\xef\xbb\xbf" + changed()), "BOM"),
     "HTML": (response(b"<html>Login</html>", "Content-Type: text/html"), "<html>Login</html>"),
-    "HTML type": (response(changed(), "Content-Type: text/html"), "its type is 'text/html'"),
     "events": (response(b"data: {}\n\n", "Content-Type: text/event-stream"), "stream of events"),
     "duplicate": (response(changed()[:-1] + b"," + changed()[1:]), "a field appears twice"),
     "NaN": (response(changed(logprobs=math.nan)), "NaN is no JSON"),

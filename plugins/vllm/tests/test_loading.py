@@ -216,9 +216,9 @@ def test_a_script_without_a_main_guard_may_start_processes(tmp_path: Path) -> No
     script = tmp_path / "script.py"
     script.write_text(
         "import multiprocessing\n"
-        "from anyanomaly_vllm.engine import _without_main\n"
+        "from anyanomaly_vllm.spawned import ending_with_parent\n"
         "print('top')\n"
-        "with _without_main():\n"
+        "with ending_with_parent():\n"
         "    process = multiprocessing.get_context('spawn').Process(target=print, args=('child',))\n"
         "    process.start()\n"
         "process.join()\n"

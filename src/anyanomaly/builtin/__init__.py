@@ -130,9 +130,9 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
         SinkSpec(
             name="jsonl",
             summary="Segments, answers and events as JSON lines",
-            target=f"{_HERE}.sinks:JsonLinesSink",
-            options="anyanomaly.api.sink:SinkOptions",
-            suffixes=frozenset({".jsonl"}),
+            target=f"{_HERE}.json_lines:JsonLinesSink",
+            options=f"{_HERE}.sink_options:JsonLinesOptions",
+            suffixes=frozenset({".jsonl", ".jsonl.gz"}),
             streams=True,
         ),
         SinkSpec(
@@ -149,6 +149,28 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
             target=f"{_HERE}.sinks:EventsSink",
             options="anyanomaly.api.sink:SinkOptions",
             suffixes=frozenset({".json"}),
+        ),
+        SinkSpec(
+            name="annotated",
+            summary="The video with scores, events and reasons below the picture",
+            target="anyanomaly.media.annotated:AnnotatedSink",
+            options="anyanomaly.media.annotated:AnnotatedOptions",
+            suffixes=frozenset({".mp4", ".mkv"}),
+        ),
+        SinkSpec(
+            name="clips",
+            summary="A folder with a video clip per event",
+            target="anyanomaly.media.clips:ClipsSink",
+            options="anyanomaly.media.clip_options:ClipsOptions",
+        ),
+        SinkSpec(
+            name="plot",
+            summary="The scores over time as an image",
+            target="anyanomaly.plots.plot_sink:PlotSink",
+            options="anyanomaly.plots.plot_options:PlotOptions",
+            suffixes=frozenset({".png", ".svg", ".pdf"}),
+            requires=("matplotlib>=3.8",),
+            install="anyanomaly[report]",
         ),
         SinkSpec(
             name="html",

@@ -116,7 +116,8 @@ def _field_flag(
     flag = f"--{prefix}{name.replace('_', '-')}"
     value = current.get(name, info.get_default(call_default_factory=True))
     help_text = terminal_line(f"{(info.description or '').rstrip('.')}{_default_note(value)}")
-    as_type: Any = Annotated[info.annotation, info]
+    # without the rest of the field, such as its default: pydantic warns of what has no effect outside of a model
+    as_type: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
     if kind is bool:
         names = (f"{flag}/--{prefix}no-{name.replace('_', '-')}",)
         return Flag((*path, name), names, help_text, "switch", None)

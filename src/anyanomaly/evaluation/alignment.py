@@ -98,7 +98,7 @@ def _align_video(
     if name in video.labels:
         labels = np.asarray(video.labels[name], np.bool_)
     else:
-        labels = frame_labels(replace(video, labels={}), _frame_times(rows_per_text[0], scores.shape[1]))[name]
+        labels = frame_labels(replace(video, labels={}), frame_times(rows_per_text[0], scores.shape[1]))[name]
         last = last_labelled_frame(video, name)
         if last > scores.shape[1] + (0 if keep_tail else longest_tail):
             truncated.setdefault(LATE_SPANS, []).append(f"'{video.id}' (to frame {last}, {scores.shape[1]} frames)")
@@ -126,7 +126,7 @@ def _frame_scores(rows_per_text: Sequence[Sequence[SegmentRow]], contexts: Seque
     return scores
 
 
-def _frame_times(rows: Sequence[SegmentRow], n_frames: int) -> TimeArray:
+def frame_times(rows: Sequence[SegmentRow], n_frames: int) -> TimeArray:
     """Return presentation times (n_frames,) in seconds, interpolated within segments."""
     frames = [frame for row in rows for frame in (row.start, row.stop)]
     times_s = [time_s for row in rows for time_s in (row.start_s, row.stop_s)]

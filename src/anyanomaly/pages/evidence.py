@@ -32,7 +32,7 @@ class ExchangeView:
     is_counted: bool  # whether its score is that of its context: the highest
     figures: tuple[Figure, ...]  # as the model saw them
     attention: Figure | None  # the key frame under the mean similarity of its windows
-    sequence: tuple[Figure, ...]  # the frames from which the window of a grid is cut
+    sequence: tuple[Figure, ...]  # with the window of the grid, where the context has several
     scales: tuple[Scale, ...]  # similarities of the windows of each size
     system: str
     question: str
@@ -55,15 +55,19 @@ class EvidenceView:
     exchanges: tuple[ExchangeView, ...]
     fusion: Fusion
     notes: tuple[str, ...]  # sentences about what is missing
+    command: str  # that makes what is missing; empty: none
 
 
 def evidence_view(
-    evidence: Evidence, source_of: Callable[[Picture], str] | None = None, notes: Sequence[str] = ()
+    evidence: Evidence,
+    source_of: Callable[[Picture], str] | None = None,
+    notes: Sequence[str] = (),
+    command: str = "",
 ) -> EvidenceView:
-    """Return what a page shows of evidence.
+    """Return what a page shows of evidence; pictures without data are left out.
 
     :param source_of: returns the file name of a picture; None: pictures are data URIs, so that the page is one file.
-    :param notes: sentences about what is missing.
+    :param notes: sentences about what is missing. :param command: that makes it.
     """
     pictures = PictureList(source_of)
     counted = counted_exchanges(evidence.exchanges)
@@ -73,7 +77,7 @@ def evidence_view(
         value=exact_score(evidence.value),
         place=f"{evidence.video}, segment {evidence.segment}: {evidence.start_s:.2f} s to {evidence.stop_s:.2f} s, "
         f"frames {evidence.start} to {evidence.stop - 1}",
-        key_frame=_key_figure(evidence.key_frame, pictures),
+        key_frame=_key_figure(evidence.key_frame, pictures) if evidence.key_frame.jpeg else None,
         sequence=sequence_figures(evidence.frames, pictures, windows[0] if windows else None),
         exchanges=tuple(_exchange_views(evidence, counted, pictures)),
         fusion=fusion_view(
@@ -81,6 +85,7 @@ def evidence_view(
         ),
         pictures=pictures.views,
         notes=tuple(notes),
+        command=command,
     )
 
 
@@ -128,7 +133,7 @@ def _exchange_view(
             for number, picture in enumerate(exchange.pictures, start=1)
         ),
         attention=attention,
-        sequence=sequence_figures(evidence.frames, pictures, window) if window else (),
+        sequence=sequence_figures(evidence.frames, pictures, window) if window and is_one_of_several else (),
         scales=heat_tables(maps),
         system=exchange.system,
         question=exchange.question,

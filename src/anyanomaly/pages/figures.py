@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,9 +91,10 @@ def window_mark(views: Mapping[str, npt.NDArray[Any]]) -> WindowMark | None:
     """
     if "window" not in views or "side" not in views:
         return None
-    box, side = views["window"].ravel().tolist(), float(views["side"].ravel()[0])
-    if len(box) != 4 or not side > 0:
+    numbers = [*views["window"].ravel().tolist(), *views["side"].ravel().tolist()]
+    if len(numbers) != 5 or not all(map(math.isfinite, numbers)) or numbers[4] <= 0:
         return None
+    *box, side = numbers
     x0, y0, x1, y1 = (min(max(float(edge) / side, 0.0), 1.0) for edge in box)
     return WindowMark(*(round(value, 4) for value in (x0, y0, max(x1 - x0, 0.0), max(y1 - y0, 0.0))))
 
@@ -108,4 +110,5 @@ def sequence_figures(frames: Sequence[Picture], pictures: PictureList, window: W
             window,
         )
         for number, frame in enumerate(frames, start=1)
+        if frame.jpeg
     )

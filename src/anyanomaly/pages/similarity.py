@@ -14,6 +14,7 @@ PREFIX = "similarity_"
 """Of the names of `Context.views` that hold a map (rows, columns) of the windows of one size."""
 
 _OVERLAY_SIDE = 32  # pixels; the browser enlarges it smoothly
+_MAX_CELLS = 1024  # of a table; more are too small to see
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +43,22 @@ class Overlay:
     highest: str  # where it is bright
 
 
-def similarity_maps(views: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
+def similarity_maps(views: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float64]]:
     """Return the maps (rows, columns) among the views of a context, by the name of the window size."""
     maps = {
-        name.removeprefix(PREFIX): np.nan_to_num(np.asarray(view, dtype=np.float32))
+        name.removeprefix(PREFIX): np.nan_to_num(np.asarray(view, dtype=np.float64))
         for name, view in views.items()
         if name.startswith(PREFIX)
     }
     return {name: similarity for name, similarity in maps.items() if similarity.ndim == 2 and similarity.size}
 
 
-def heat_tables(maps: Mapping[str, npt.NDArray[np.float32]]) -> tuple[Scale, ...]:
-    """Return a table per map, coloured on one scale from the lowest to the highest value of all."""
+def heat_tables(maps: Mapping[str, npt.NDArray[np.float64]]) -> tuple[Scale, ...]:
+    """Return a table per map, coloured on one scale from the lowest to the highest value of all.
+
+    A map of very many windows gets no table.
+    """
+    maps = {name: similarity for name, similarity in maps.items() if similarity.size <= _MAX_CELLS}
     if not maps:
         return ()
     lowest = min(float(similarity.min()) for similarity in maps.values())
@@ -64,7 +69,7 @@ def heat_tables(maps: Mapping[str, npt.NDArray[np.float32]]) -> tuple[Scale, ...
             tuple(
                 tuple(
                     Cell(
-                        f"{value:.3f}",
+                        f"{value:.3g}",
                         round((value - lowest) / spread, 3) if spread else 0.0,
                         value == float(similarity.max()),
                     )
@@ -77,7 +82,7 @@ def heat_tables(maps: Mapping[str, npt.NDArray[np.float32]]) -> tuple[Scale, ...
     )
 
 
-def attention_overlay(maps: Mapping[str, npt.NDArray[np.float32]]) -> Overlay | None:
+def attention_overlay(maps: Mapping[str, npt.NDArray[np.float64]]) -> Overlay | None:
     """Return the mean of the maps, which is the attention of the position context before it is normalised.
 
     None when it is the same everywhere, or there is no map: then the model saw the frame unchanged.
@@ -96,4 +101,4 @@ def attention_overlay(maps: Mapping[str, npt.NDArray[np.float32]]) -> Overlay | 
     levels = np.round((mean - lowest) / (highest - lowest) * 255).astype(np.uint8)
     _, png = cv2.imencode(".png", cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO))
     source = f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode('ascii')}"
-    return Overlay(source, f"{lowest:.3f}", f"{highest:.3f}")
+    return Overlay(source, f"{lowest:.3g}", f"{highest:.3g}")

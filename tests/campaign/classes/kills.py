@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.campaign.classes.recipes import RECIPE
 from tests.campaign.plugin import SEGMENT
-from tests.campaign.process import children
+from tests.campaign.process import children, wait_for_handlers
 from tests.campaign.server import Reply, serve, text_answer
 from tests.campaign.stage import PLAIN_RUN, PLUGIN, Stage
 
@@ -40,8 +40,9 @@ def play(stage: Stage) -> str:
 
 
 def _signal_at(stage: Stage, arguments: Sequence[str], name: str, delay_s: float, limit_s: float = END_S) -> None:
-    """Start a command, send it a signal after ``delay_s``, and judge its end."""
+    """Start a command, send it a signal ``delay_s`` after it began, and judge its end."""
     process_id = stage.start(arguments)
+    wait_for_handlers(process_id)
     time.sleep(delay_s)
     os.kill(process_id, SIGNALS[name])
     stage.finish(process_id, arguments, codes_of(name), limit_s)

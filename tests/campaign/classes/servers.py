@@ -69,10 +69,9 @@ def play(stage: Stage) -> str:
         return sound if state[0] >= 0 else reply
 
     with serve(stage, answer, models) as url:
-        password = ""
-        if stage.random.random() < 0.2:
-            password = "pass-" + stage.secret[-8:]
-            url = url.replace("http://", f"http://user:{password}@")
+        has_password = stage.random.random() < 0.2
+        if has_password:
+            url = url.replace("http://", f"http://user:{stage.secret}@")
         stage.run(
             "-p",
             str(PLUGIN),
@@ -85,7 +84,7 @@ def play(stage: Stage) -> str:
             "openai",
             "--backend.base-url",
             url,
-            *(() if password else ("--backend.api-key-env", "CAMPAIGN_KEY")),
+            *(() if has_password else ("--backend.api-key-env", "CAMPAIGN_KEY")),
             "--backend.timeout-seconds",
             _TIMEOUT_S,
             "--backend.retries",
@@ -97,11 +96,6 @@ def play(stage: Stage) -> str:
             codes=codes,
             writes=["out.jsonl"],
         )
-    outcome = stage.outcomes[-1]
-    if password:
-        texts = [outcome.out, outcome.err, *(path.read_bytes() for path in stage.work.iterdir())]
-        if any(password.encode() in text for text in texts):
-            stage.fault("leak", "the password of the address is shown or stored")
     for line in read_lines(stage, "out.jsonl"):
         if line["type"] == "segment":
             stage.check(line["value"] is None or 0 <= line["value"] <= 1, f"the score {line['value']}")

@@ -1,4 +1,4 @@
-"""vLLM's engine: starts its processes without the user's script and without log lines, and ends all of them."""
+"""vLLM's engine: starts its processes without log lines, and ends all of them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
-from types import ModuleType
 from typing import IO, Any, TypeAlias
 
 from anyanomaly_transformers.api import quiet_logs
 
 from anyanomaly.isolation import isolate_children
+from anyanomaly_vllm.spawned import ending_with_parent
 
 Prompt: TypeAlias = Mapping[str, Any]
 """A query as the engine reads it: token ids, and the images with their positions among them."""
@@ -75,21 +75,6 @@ def _redirect_output(log: IO[bytes]) -> Iterator[None]:
             os.close(copy)
 
 
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Hide the main module from child processes while they start.
-
-    A spawned process runs the program's main file again, which breaks a script without ``if __name__ == "__main__"``.
-    The engine does not need the main module.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
 class Engine:
     """A running engine of vLLM.
 
@@ -104,7 +89,7 @@ class Engine:
         isolate_children()  # a spawned process would run a module or library that lies in the current folder
         before = set(multiprocessing.active_children())
         try:
-            with quiet(log), _without_main():
+            with quiet(log), ending_with_parent():
                 from vllm import LLM
 
                 self._llm = LLM(**arguments)
