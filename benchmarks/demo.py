@@ -56,7 +56,7 @@ def search(
     }
     start = time.perf_counter()
     outcomes = anyanomaly.run([video.uri for video in videos], CLASSES[flavour], **tables)
-    timelines = [outcome for outcome in outcomes if isinstance(outcome, anyanomaly.Timeline)]
+    timelines = anyanomaly.join_timelines(outcomes)
     return timelines, labels, time.perf_counter() - start
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from anyanomaly.assemble import run
     from anyanomaly.config.model import RunConfig
+    from anyanomaly.core.timeline import join_timelines
     from anyanomaly.errors import AnyAnomalyError
     from anyanomaly.evaluation.evaluate import evaluate
     from anyanomaly.evaluation.result import EvaluationResult
@@ -50,6 +51,7 @@ _MODULES = {
     "Timeline": "anyanomaly.types",
     "evaluate": "anyanomaly.evaluation.evaluate",
     "hookimpl": "anyanomaly.hookspecs",
+    "join_timelines": "anyanomaly.core.timeline",
     "read_results": "anyanomaly.results",
     "run": "anyanomaly.assemble",
 }
@@ -73,6 +75,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "hookimpl",
+    "join_timelines",
     "read_results",
     "run",
 ]

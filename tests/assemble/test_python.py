@@ -48,7 +48,7 @@ def clip(tmp_path: Path) -> Path:
 def test_five_lines_find_the_event(given: dict[str, object], clip: Path, scoring: str) -> None:
     given["run"] = {"store": False, "scoring": scoring, "segment_frames": 8, "smooth_seconds": 0.1}
     found = list(anyanomaly.run(clip, EVENT_TEXT, **given))
-    (line,) = [each for each in found if isinstance(each, anyanomaly.Timeline)]
+    (line,) = anyanomaly.join_timelines(found)
     (event,) = [each for each in found if isinstance(each, anyanomaly.Event)]
     assert len(line.raw) == 96
     assert abs(event.start_s - 1.0) < 0.35
@@ -69,7 +69,7 @@ def test_videos_of_one_name_are_told_apart(given: dict[str, object], tmp_path: P
         synthetic_frames(tmp_path / camera / "frames", n_frames=24)
     folders = [tmp_path / camera / "frames" for camera in ("north", "south")]
     found = anyanomaly.run(folders, "car", **given)
-    ids = [each.video.id for each in found if isinstance(each, anyanomaly.Timeline)]
+    ids = [timeline.video.id for timeline in anyanomaly.join_timelines(found)]
     assert ids == ["north/frames", "south/frames"]
 
 

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from anyanomaly.api import RunEnd, SinkOptions
-from anyanomaly.builtin.sinks import CsvSink, EventsSink, JsonLinesSink, format_time
+from anyanomaly.builtin.json_lines import JsonLinesSink
+from anyanomaly.builtin.sink_options import JsonLinesOptions
+from anyanomaly.builtin.sinks import CsvSink, EventsSink, format_time
 from anyanomaly.errors import OutputError
 from anyanomaly.types import Event, QueryId, Score, SegmentScore, Timeline, Video
 
@@ -35,7 +37,7 @@ def timeline(n_frames: int = 3, start: int = 0) -> Timeline:
 
 def test_json_lines_are_strict_and_hold_the_answers(tmp_path: Path) -> None:
     path = tmp_path / "new folder" / "r.jsonl"
-    with JsonLinesSink(SinkOptions(path=str(path))) as sink:
+    with JsonLinesSink(JsonLinesOptions(path=str(path))) as sink:
         sink.begin({"config": {"texts": [TEXT]}})
         sink.write_segment(segment(math.nan, mass=0.25))
         sink.write_event(Event(VIDEO.id, TEXT, 0.0, 0.3, 0.5, 0.1))

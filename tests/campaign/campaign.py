@@ -53,7 +53,6 @@ _PRELOADED = (
     "h5py",
     "httpx",
     "sqlite3",
-    "tqdm",
     "sklearn.metrics",
     "tests.campaign.plugin",
 )

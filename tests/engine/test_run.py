@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from anyanomaly import join_timelines
 from anyanomaly.api import Options
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.errors import BackendError
@@ -24,7 +25,7 @@ def scores(outcomes: object) -> list[tuple[str, int, str, float]]:
 
 def test_a_red_car_is_found_where_it_is() -> None:
     outcomes = list(run(settings(smooth_seconds=0.2), FakeBackend()))
-    (line,) = [each for each in outcomes if isinstance(each, Timeline)]
+    (line,) = join_timelines(outcomes)
     (event,) = [each for each in outcomes if isinstance(each, Event)]
     assert len(line.times_s) == 60
     assert 2.0 <= event.start_s <= 3.6
@@ -79,7 +80,7 @@ def test_when_the_backend_dies_finished_segments_are_in_the_sinks() -> None:
     with pytest.raises(BackendError, match="died"):
         list(run(settings(), FakeBackend(batch_size=6, fail_at=6), sink=sink))
     assert len([each for each in sink.got if isinstance(each, SegmentScore)]) == 2
-    (line,) = [each for each in sink.got if isinstance(each, Timeline)]
+    (line,) = join_timelines(sink.got)
     assert len(line.raw) == 24
     assert not [thread for thread in threading.enumerate() if thread.name == "anyanomaly-lookahead"]
 
@@ -95,7 +96,7 @@ def test_a_caller_who_stops_early_leaves_nothing_running() -> None:
 
 def test_a_video_that_breaks_off_is_scored_so_far_reported_and_the_next_one_read() -> None:
     ran = run(settings(), FakeBackend(), readers=[ListReader(60, breaks_at=30), ListReader(12)])
-    lines = [each for each in ran if isinstance(each, Timeline)]
+    lines = join_timelines(ran)
     assert [(line.video.id, len(line.raw)) for line in lines] == [("v0", 30), ("v1", 12)]
     assert [problem.message for problem in ran.report.problems] == ["v0 stops at frame 30."]
 

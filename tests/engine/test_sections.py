@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from anyanomaly import join_timelines
 from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.run import Run
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.testing.fakes import FakeBackend
-from anyanomaly.types import Frame, Notice, SegmentScore, Timeline, Video
+from anyanomaly.types import Frame, Notice, SegmentScore, Video
 from tests.engine.parts import ListReader, ListSink, planner, settings
 
 
@@ -50,7 +51,7 @@ def test_a_section_has_the_numbers_times_and_borders_of_the_whole_video() -> Non
     outcomes = list(run(reader))
     scores = [outcome for outcome in outcomes if isinstance(outcome, SegmentScore)]
     assert [(score.segment, score.start, score.stop) for score in scores] == [(1, 20, 24), (2, 24, 36), (3, 36, 40)]
-    (timeline,) = [outcome for outcome in outcomes if isinstance(outcome, Timeline)]
+    (timeline,) = join_timelines(outcomes)
     assert (timeline.start, timeline.times_s[0], timeline.times_s[-1]) == (20, 2.0, pytest.approx(3.9))
     assert reader.n_read == 41  # the first frame behind the section ends it
     assert reader.n_open == 0

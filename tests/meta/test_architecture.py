@@ -63,7 +63,19 @@ def test_typer_only_by_its_documented_names() -> None:
 
 
 def test_plugins_and_builtins_keep_to_the_public_layers() -> None:
-    allowed = {"api", "types", "errors", "install", "core", "kit", "metrics", "results", "testing", "builtin"}
+    allowed = {
+        "api",
+        "types",
+        "evidence",
+        "errors",
+        "install",
+        "core",
+        "kit",
+        "metrics",
+        "results",
+        "testing",
+        "builtin",
+    }
     allowed |= {"isolation", "masking", "outside_files", "outside_text", "rehearsal"}
     for path in SOURCES:
         inside = path.relative_to(ROOT).parts

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 
 from anyanomaly.api import RunEnd, Sink, SinkOptions
-from anyanomaly.builtin.sinks import CsvSink, EventsSink, JsonLinesSink
+from anyanomaly.builtin.json_lines import JsonLinesSink
+from anyanomaly.builtin.sink_options import JsonLinesOptions
+from anyanomaly.builtin.sinks import CsvSink, EventsSink
+from anyanomaly.evidence import Evidence, Exchange, Picture, Truth
 from anyanomaly.types import Event, Notice, QueryId, Score, SegmentScore, Timeline, Video
 
-SINKS: dict[str, type[Sink[SinkOptions]]] = {".jsonl": JsonLinesSink, ".json": EventsSink, ".csv": CsvSink}
+SUFFIXES = (".jsonl", ".json", ".csv")
 HEADER = {
     "config": {"texts": ["a car"], "contexts": ["key"]},
     "readers": [{"name": "scene"}],
@@ -22,41 +26,73 @@ HEADER = {
     "revisions": {"encoder": None, "backend": None},
 }
 COMPLETE = RunEnd("complete", 2, 1, 1)
+JPEG = b"\xff\xd8\xff\xe0 a picture"
+
+
+def new_sink(path: Path) -> Sink[SinkOptions]:
+    """Return the sink of a suffix."""
+    if ".jsonl" in path.suffixes:
+        return JsonLinesSink(JsonLinesOptions(path=str(path)))
+    return {".json": EventsSink, ".csv": CsvSink}[path.suffix](SinkOptions(path=str(path)))
 
 
 def segment(
-    text: str, number: int = 0, value: float = 0.5, mass: float | None = None, video: str = "cam"
+    text: str, number: int = 0, value: float = 0.5, mass: float | None = None, video: str = "cam", times_s=None
 ) -> SegmentScore:
     start = 2 * number
     score = Score(QueryId(video, number, text, "key"), value, f"0.5. {text}", mass)
-    times_s = np.arange(start, start + 2) / 10
-    return SegmentScore(_video(video), number, start, start + 2, times_s, text, {"key": score}, value)
+    times_s = np.arange(start, start + 2) / 10 if times_s is None else np.array(times_s)
+    sequence = (start, start + 1)
+    return SegmentScore(
+        new_video(video), number, start, start + 2, times_s, text, {"key": score}, value, start, sequence
+    )
 
 
 def timeline(text: str, value: float = 0.5, video: str = "cam", context: str = "key") -> Timeline:
     series = np.array([value, 0.25], np.float32)
     times_s = np.array([0.0, 0.1])
-    return Timeline(_video(video), text, 0, times_s, series, series.copy(), {context: series.copy()})
+    return Timeline(new_video(video), text, 0, times_s, series, series.copy(), {context: series.copy()})
+
+
+def evidence(text: str, value: float = 0.5, video: str = "cam") -> Evidence:
+    picture = Picture(JPEG, 4, 4, 1, 0.1)
+    exchange = Exchange(
+        context="key",
+        index=0,
+        pictures=(Picture(JPEG, 8, 8),),
+        system="Be brief.",
+        question=f"Is there {text}?",
+        answer=f"0.5. {text}",
+        score=value,
+        mass=0.9,
+        logprobs={"yes": -0.5, "no": -math.inf},
+        reason=text,
+        views={"attention": np.array([[0.25, math.nan]]), "window": np.array([0, 1, 2])},
+    )
+    return Evidence(video, text, 0, 0, 2, 0.0, 0.2, value, {"key": 1.0}, picture, (picture, picture), (exchange,))
 
 
 def write_results(
     path: Path, text: str = "a car", value: float = 0.5, mass: float | None = None, video: str = "cam",
-    end: RunEnd | None = COMPLETE,
+    end: RunEnd | None = COMPLETE, times_s=None,
 ) -> Path:  # fmt: skip
-    """Write a run of two segments; ``end=None``: as a killed run leaves it."""
-    sink = SINKS[path.suffix](SinkOptions(path=str(path)))
+    """Write a run of two segments; ``end=None``: as a killed run leaves it. ``times_s``: of the frames of the first."""
+    sink = new_sink(path)
     sink.load()
     sink.begin(HEADER)
+    sink.write_video(new_video(video))
     for number in range(2):
-        sink.write_segment(segment(text, number, value, mass, video))
+        sink.write_segment(segment(text, number, value, mass, video, times_s if number == 0 else None))
     sink.write_timeline(timeline(text, value, video))
+    sink.write_evidence(evidence(text, value, video))
     sink.write_event(Event(video, text, 0.0, 0.2, 0.5, 0.1, f"because {text}"))
+    sink.write_truth(Truth(video, text, ((0.0, 0.1),)))
     sink.write_notice(Notice(video, f"{text} is odd."))
     if end:
         sink.end(end)
     sink.close()
-    return path if end and end.status == "complete" else path.with_name(f"{path.name}.partial")
+    return path if end and end.is_whole else path.with_name(f"{path.name}.partial")
 
 
-def _video(name: str) -> Video:
+def new_video(name: str) -> Video:
     return Video(name, f"{name}.mp4", 10.0, 4, 4, 4)

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from anyanomaly.api import RunEnd
+from anyanomaly.results.evidence_records import EvidenceRecord, ExchangeRecord, PictureRecord
 from anyanomaly.results.records import (
     ContextScore,
     EndRecord,
@@ -19,15 +20,22 @@ from anyanomaly.results.records import (
     NoticeRecord,
     RunRecord,
     SegmentRecord,
+    TruthRecord,
+    VideoRecord,
 )
 from tests.results.files import write_results
 
 PAGE = Path(__file__).parents[2] / "docs" / "results.md"
 TABLES: dict[str, type[BaseModel]] = {
     "run": RunRecord,
+    "video": VideoRecord,
     "segment": SegmentRecord,
     "scores of a context": ContextScore,
+    "evidence": EvidenceRecord,
+    "question of evidence": ExchangeRecord,
+    "picture of evidence": PictureRecord,
     "event": EventRecord,
+    "truth": TruthRecord,
     "notice": NoticeRecord,
     "end": EndRecord,
     "FILE.json": EventsDocument,
@@ -58,12 +66,15 @@ def test_the_page_has_the_fields_of_each_record(heading: str) -> None:
 
 def test_files_have_the_fields_of_their_records(tmp_path: Path) -> None:
     failed = RunEnd("failed", 2, 1, 1, "The engine died.")
-    path = write_results(tmp_path / "r.jsonl", mass=0.9, end=failed)
-    lines = {line["type"]: line for line in map(json.loads, path.read_text().splitlines())}
+    path = write_results(tmp_path / "r.jsonl", mass=0.9, end=failed, times_s=[0.0, 0.125])
+    lines = {line["type"]: line for line in map(json.loads, reversed(path.read_text().splitlines()))}
     only_json = {"start_time", "stop_time"}
-    for kind in ("run", "segment", "event", "notice", "end"):
+    for kind in ("run", "video", "segment", "evidence", "event", "truth", "notice", "end"):
         assert set(lines[kind]) == set(TABLES[kind].model_fields) - only_json
     assert set(lines["segment"]["scores"]["key"]) == set(ContextScore.model_fields)
+    (exchange,) = lines["evidence"]["exchanges"]
+    assert set(exchange) == set(ExchangeRecord.model_fields)
+    assert set(exchange["pictures"][0]) == set(PictureRecord.model_fields)
     document = json.loads(write_results(tmp_path / "e.json", end=failed).read_text())
     assert set(document) == set(EventsDocument.model_fields)
     for kind, record in (

@@ -182,6 +182,6 @@ def test_a_real_video_gets_scores(scoring: str) -> None:
     video = shared("data", "videos", "bottle-detection.mp4")
     run = {**short, "scoring": scoring}
     results = anyanomaly.run(video, "bottle", contexts=["key"], encoder="demo-clip", backend=model, run=run)
-    (timeline,) = [result for result in results if isinstance(result, anyanomaly.Timeline)]
+    (timeline,) = anyanomaly.join_timelines(results)
     assert len(timeline.raw) == 1189
     assert scoring == "words" or all((timeline.raw >= 0) & (timeline.raw <= 1))

@@ -74,8 +74,9 @@ def run(flavour: str, folder: Path, scoring: str, n_clips: int = N_CLIPS) -> Res
         run={"scoring": scoring, "store": False},
         sink=[{"path": str(folder / "results.jsonl")}],
     )
-    timelines = [outcome for outcome in outcomes if isinstance(outcome, anyanomaly.Timeline)]
-    return timelines, {(video.id, text): video.labels[text] for video in videos for text in video.texts}
+    return anyanomaly.join_timelines(outcomes), {
+        (video.id, text): video.labels[text] for video in videos for text in video.texts
+    }
 
 
 @pytest.fixture(scope="module")

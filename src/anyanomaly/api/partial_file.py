@@ -8,6 +8,7 @@ import logging
 import os
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from anyanomaly.api.file_lock import LockState, release_lock, take_lock, warn_without_lock
@@ -64,12 +65,31 @@ class PartialFile:
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             write_fully(self._descriptor, data)
             return
+        self._swap(lambda _, descriptor: write_fully(descriptor, data))
+
+    def rebuild(self, build: Callable[[Path, Path], None]) -> None:
+        """Replace all data at once by a file that is made of them.
+
+        :param build: gets the path of the data and that of an empty file, which it fills.
+        :raises OSError: when that fails; the old data are kept.
+        """
+        self._restore()
+        self._swap(lambda new_path, _: build(self.path, new_path))
+
+    def _swap(self, fill: Callable[[Path, int], None]) -> None:
+        """Put a new file in the place of this one, after ``fill`` wrote it through its path or its descriptor."""
         new_path = self.path.with_name(f"{self.path.name}.new")
         new_path.unlink(missing_ok=True)
         new_descriptor = os.open(new_path, _OPEN_FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             take_lock(new_descriptor)
-            write_fully(new_descriptor, data)
+            fill(new_path, new_descriptor)
+            if sys.platform == "win32":  # an open file cannot be renamed there
+                os.close(new_descriptor)
+                os.close(self._descriptor)
+                os.replace(new_path, self.path)
+                new_descriptor = self._descriptor = os.open(self.path, _OPEN_FLAGS)
+                return
             os.replace(new_path, self.path)
         except BaseException:
             release_lock(new_descriptor)

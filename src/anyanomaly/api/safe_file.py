@@ -7,7 +7,7 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -77,6 +77,16 @@ class SafeFile:
         assert self._output is not None  # check opens it
         self._output.replace(text)
 
+    def rebuild(self, build: Callable[[Path, Path], None]) -> None:
+        """Replace all data written so far, at once, by a file that is made of them. A pipe or device keeps what it got.
+
+        :param build: gets the path of the data and that of an empty file, which it fills; raises ``OSError``.
+        :raises OutputError: when that fails; the data are kept.
+        """
+        self.check()
+        assert self._output is not None  # check opens it
+        self._output.rebuild(build)
+
     def close(self, *, complete: bool = True) -> None:
         """Replace the older file by the text, if it is complete, some was written and no write failed.
 
@@ -137,6 +147,8 @@ class _Output(Protocol):
 
     def replace(self, text: str) -> None: ...
 
+    def rebuild(self, build: Callable[[Path, Path], None]) -> None: ...
+
     def close(self, complete: bool) -> None: ...
 
 
@@ -161,6 +173,9 @@ class _Stream:
 
     def replace(self, text: str) -> None:
         self._last_text = text
+
+    def rebuild(self, build: Callable[[Path, Path], None]) -> None:
+        """Do nothing: what was written cannot be read again."""
 
     def close(self, complete: bool) -> None:
         try:
@@ -189,6 +204,12 @@ class _File:
     def replace(self, text: str) -> None:
         try:
             self._partial.replace(_encode(text))
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def rebuild(self, build: Callable[[Path, Path], None]) -> None:
+        try:
+            self._partial.rebuild(build)
         except OSError as error:
             raise self._failure(error) from error
 

@@ -20,16 +20,21 @@ def _path_text(value: Any) -> Any:
     return str(value) if isinstance(value, PurePath) else value
 
 
+PathText: TypeAlias = Annotated[str, BeforeValidator(_path_text)]
+"""The path of an output; a path of pathlib becomes text."""
+
+
 class SinkOptions(Options):
     """Options of every sink."""
 
-    path: Annotated[str, BeforeValidator(_path_text)] = Field(
-        default="-", description="File to write; `-` is standard output."
-    )
+    path: PathText = Field(default="-", description="File to write; `-` is standard output.")
 
 
-RunStatus: TypeAlias = Literal["complete", "interrupted", "failed"]
-"""How a run ended: with all results, by the user or a signal, or with an error."""
+RunStatus: TypeAlias = Literal["complete", "interrupted", "failed", "unfinished"]
+"""How a run ended: with all results, by the user or a signal, or with an error.
+
+``unfinished``: only where stored results are written again, and they do not say how their run ended.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,12 @@ class RunEnd:
     n_events: int
     n_notices: int
     error: str = ""  # the message of a failed run; otherwise empty
+    is_stored: bool = False  # these are stored results that are written again, and all of them are written
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the output has all its results, so that it gets its name and replaces an older one."""
+        return self.is_stored or self.status == "complete"
 
 
 S_co = TypeVar("S_co", bound=SinkOptions, covariant=True)
@@ -58,7 +69,7 @@ class Sink(Component[S_co]):
 
     ``load`` checks that the output can be written, and keeps other runs from writing it. Every method raises
     ``OutputError`` when it cannot write. A run that did not complete must not replace the results of one that did:
-    `SafeFile` sees to that.
+    `SafeFile` sees to that. `anyanomaly report` gives a sink stored results in the same order as the run did.
     """
 
     wants_evidence: bool = False
@@ -117,7 +128,8 @@ class Sink(Component[S_co]):
     def end(self, run_end: RunEnd) -> None:
         """Receive how the run ended once, after all results and before ``close``, unless the run did not begin.
 
-        A complete run without results replaces older results; any other run without results writes nothing.
+        The output replaces an older one if ``run_end.is_whole``, also without results. A run without results that did
+        not complete writes nothing.
 
         :raises OutputError: when the results cannot be written.
         """

@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -112,6 +113,7 @@ class Bench:
             "folders": self.folders,
             "plugins": list(self.plugins),
             "cells": [cell.number for cell in cells],
+            "pages": {cell.number: str(self.ledger.page(cell)) for cell in cells if find_spec("bokeh")},
         }
         read_end, write_end = os.pipe()
         with log.open("wb", buffering=0) as output, os.fdopen(read_end, "rb", buffering=0):

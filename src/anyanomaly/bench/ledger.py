@@ -57,6 +57,10 @@ class Ledger:
             raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
         return path
 
+    def page(self, cell: Cell) -> Path:
+        """Return the page with the worst mistakes of a cell; it is not written without the library for its charts."""
+        return self.folder / "pages" / f"{cell.file_stem}.html"
+
     def path(self, stem: str) -> Path:
         """Return the file of a cell."""
         return self.folder / "cells" / f"{stem}.json"

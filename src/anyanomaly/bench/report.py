@@ -72,6 +72,8 @@ def _page(bench: Bench, results: Results, table: ResultTable) -> str:
     failures = [f"{bench.cells[number].label}: {failure.reason}" for number, failure in sorted(bench.failures.items())]
     if failures:
         parts.append(f"Failed:\n\n{_bullets(failures)}")
+    if pages := _pages(bench):
+        parts.append(f"The worst false alarms and misses of each cell:\n\n{pages}")
     if problems := _problems(bench):
         parts.append(f"Not measured:\n\n{_bullets(problems)}")
     if mixed_weights := _mixed_weights(bench):
@@ -88,6 +90,17 @@ def _legend(recipe: Recipe, table: ResultTable, sources: set[str]) -> str:
         remarks.append(f"{recipe.improvement.label}: {_improvement_meaning(recipe.improvement)}")
     remarks += table.legend
     return f"{LEGEND}{difference}.\n\n{_bullets(remarks)}"
+
+
+def _pages(bench: Bench) -> str:
+    """Return links to the pages of the finished cells as a list in Markdown."""
+    pages = {bench.cells[number].label: bench.ledger.page(bench.cells[number]) for number in sorted(bench.results)}
+    lines = [
+        f"- [{escape_markdown(label)}]({page.relative_to(bench.ledger.folder).as_posix()})"
+        for label, page in pages.items()
+        if page.is_file()
+    ]
+    return "\n".join(lines)
 
 
 def _bullets(sentences: Iterable[str]) -> str:

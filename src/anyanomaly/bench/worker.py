@@ -26,7 +26,7 @@ from anyanomaly.bench.cell_result import CellResult
 from anyanomaly.bench.cells import Cell, make_cells
 from anyanomaly.bench.recipe import Recipe
 from anyanomaly.bench.speed import SegmentCounts, SpeedResult, measure_speed
-from anyanomaly.config.model import RunConfig
+from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.errors import BUG, DISK_FULL, AnyAnomalyError, BackendError, OutputError, first_line
 from anyanomaly.evaluation.dataset_run import DatasetRun, load_survey
 from anyanomaly.evaluation.measurement import measure
@@ -36,6 +36,8 @@ from anyanomaly.specs import ComponentSpec
 from anyanomaly.types import SegmentScore
 
 PROGRESS_INTERVAL_S = 0.5
+PAGE_MB = 6.0
+"""Size of the page of a cell: a bench has many cells, and the worst mistakes come first."""
 
 SendMessage = Callable[[Mapping[str, Any]], None]
 
@@ -80,13 +82,18 @@ class SharingRegistry(Registry):
             close()
 
 
-def run_cell(cell: Cell, recipe: Recipe, registry: SharingRegistry, send: SendMessage) -> CellResult:
+def run_cell(
+    cell: Cell, recipe: Recipe, registry: SharingRegistry, send: SendMessage, page: str | None = None
+) -> CellResult:
     """Measure the speed of one cell, then run and measure its scores.
 
+    :param page: file for the report of the scored run, with its worst mistakes; None: none is written.
     :raises AnyAnomalyError: when it cannot be measured.
     """
     survey = load_survey(cell.selection, registry)
-    dataset_run = DatasetRun(cell.config, registry, survey.videos, cell.selection.classes)
+    sinks = () if page is None else (ComponentChoice(name="html", options={"path": page, "max_mb": PAGE_MB}),)
+    config = cell.config.model_copy(update={"sink": sinks})
+    dataset_run = DatasetRun(config, registry, survey.videos, cell.selection.classes)
     speed = _measure_speed(
         cell, dataset_run.pipeline.config, recipe, registry
     )  # first, while the engine's own caches are empty
@@ -131,7 +138,7 @@ def _run_job(job: Mapping[str, Any], registry: SharingRegistry, send: SendMessag
     for number in job["cells"]:
         send({"cell": number, "fraction": 0.0})
         try:
-            result = run_cell(cells[number], recipe, registry, send)
+            result = run_cell(cells[number], recipe, registry, send, job["pages"].get(str(number)))
         except OutputError as error:
             send({"stop": str(error)})
             return

@@ -12,6 +12,7 @@ from anyanomaly.builtin.selectors import N_KEYS
 from anyanomaly.builtin.windows import (
     boxes_of,
     encode_names,
+    frame_side,
     resize_frame,
     resize_image,
     scales_of,
@@ -104,6 +105,7 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
         positions = _four_positions(key_frames.sequence)
         squares = {position: resize_frame(segment.frames[position], self.encoder) for position in positions}
         windows = boxes_of(self.options, self.encoder)
+        side = frame_side(self.encoder)
         crops = [crop for square in squares.values() for crop in window_crops(square, windows)]
         cosines = self.encoder.encode_crops(crops) @ self.encoder.encode_texts([text.text])[0]
         similarity = cosines.reshape(len(squares), len(windows))
@@ -113,7 +115,7 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
                 "temporal",
                 (_tile_window([squares[position].image for position in positions], window),),
                 hint=wording()["temporal_hint"],
-                views={"similarity": similarity.T, "window": np.array(window)},
+                views={"similarity": similarity.T, "window": np.array(window), "side": np.array(side)},
             )
             for window in without_nested((windows[number] for number in order), self.options.windows)
         ]

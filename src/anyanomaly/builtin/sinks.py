@@ -1,27 +1,29 @@
-"""Result files: JSON lines, CSV, events. The same results give the same bytes.
+"""Result files: CSV, events, and what all result files share. The same results give the same bytes.
 
 ``anyanomaly.results.records`` has the fields of each file, and ``docs/results.md`` their meaning.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.api.sink import RunEnd, Sink, SinkOptions
 from anyanomaly.outside_text import json_text
 from anyanomaly.results.csv_cells import csv_text
 from anyanomaly.results.csv_rows import FIRST_COLUMNS, LAST_COLUMNS
+from anyanomaly.results.fields import rounded_number
 from anyanomaly.results.records import FORMAT
-from anyanomaly.types import Event, Notice, Score, SegmentScore, Timeline
+from anyanomaly.types import Event, Notice, Timeline
+
+S = TypeVar("S", bound=SinkOptions)
 
 
-class _FileSink(Sink[SinkOptions]):
+class FileSink(Sink[S]):
     """A sink that writes one file, which it opens at the first result."""
 
-    def __init__(self, options: SinkOptions) -> None:
+    def __init__(self, options: S) -> None:
         super().__init__(options)
         self._file = SafeFile(options.path)
         self._run: Mapping[str, Any] = {}
@@ -38,72 +40,18 @@ class _FileSink(Sink[SinkOptions]):
         self._run = run
 
     def end(self, run_end: RunEnd) -> None:
-        """Give the file its name if the run is complete.
+        """Give the file its name if it is whole.
 
         :raises OutputError: when that fails.
         """
-        self._file.close(complete=run_end.status == "complete")
+        self._file.close(complete=run_end.is_whole)
 
     def close(self) -> None:
         """Leave results without an end in the partial file."""
         self._file.close(complete=False)
 
 
-class JsonLinesSink(_FileSink):
-    """One JSON line for the run, one per segment and text, event and notice, and one for the end of the run."""
-
-    _has_run_line = False
-
-    def write_segment(self, score: SegmentScore) -> None:
-        """Write the fused value, and per context the value and the model's words.
-
-        :raises OutputError: when the file cannot be written.
-        """
-        self._write_line(
-            {
-                "type": "segment",
-                "video": score.video.id,
-                "segment": score.segment,
-                "start": score.start,
-                "stop": score.stop,
-                "start_s": _number(float(score.times_s[0])),
-                "stop_s": _number(float(score.times_s[-1]) + 1 / score.video.fps),
-                "text": score.text,
-                "value": _number(score.value),
-                "scores": {name: _score_fields(context_score) for name, context_score in score.scores.items()},
-            }
-        )
-
-    def write_event(self, event: Event) -> None:
-        """Write the event's times, peak and reason.
-
-        :raises OutputError: when the file cannot be written.
-        """
-        self._write_line({"type": "event", **event_fields(event)})
-
-    def write_notice(self, notice: Notice) -> None:
-        """Write the notice.
-
-        :raises OutputError: when the file cannot be written.
-        """
-        self._write_line({"type": "notice", "video": notice.video, "message": notice.message})
-
-    def end(self, run_end: RunEnd) -> None:
-        """Write how the run ended, and give the file its name if the run is complete.
-
-        :raises OutputError: when that fails.
-        """
-        if self._has_run_line or run_end.status == "complete":
-            self._write_line({"type": "end", **_end_fields(run_end)})
-        super().end(run_end)
-
-    def _write_line(self, fields: Mapping[str, Any]) -> None:
-        lines = [fields] if self._has_run_line else [{"type": "run", "format": FORMAT, **self._run}, fields]
-        self._file.write("".join(f"{json_text(line)}\n" for line in lines))
-        self._has_run_line = True
-
-
-class CsvSink(_FileSink):
+class CsvSink(FileSink[SinkOptions]):
     """One row per frame and text: video, frame, time_s, text, one column per context, raw, score.
 
     A missing score is an empty field. Texts are written so that no spreadsheet runs them as a formula.
@@ -118,18 +66,18 @@ class CsvSink(_FileSink):
         """
         series = [*timeline.contexts.values(), timeline.raw, timeline.smooth]
         rows = [
-            [timeline.video.id, timeline.start + row, _number(float(time_s)), timeline.text]
-            + [_number(float(score)) for score in scores]
+            [timeline.video.id, timeline.start + row, rounded_number(float(time_s)), timeline.text]
+            + [rounded_number(float(score)) for score in scores]
             for row, (time_s, *scores) in enumerate(zip(timeline.times_s, *series, strict=True))
         ]
         self._write_rows(rows, timeline.contexts)
 
     def end(self, run_end: RunEnd) -> None:
-        """Give the file its name if the run is complete; without rows it has only a header.
+        """Give the file its name if it is whole; without rows it has only a header.
 
         :raises OutputError: when that fails.
         """
-        if run_end.status == "complete" and not self._has_header:
+        if run_end.is_whole and not self._has_header:
             self._write_rows([], self._run.get("config", {}).get("contexts", ()))
         super().end(run_end)
 
@@ -139,7 +87,7 @@ class CsvSink(_FileSink):
         self._has_header = True
 
 
-class EventsSink(_FileSink):
+class EventsSink(FileSink[SinkOptions]):
     """One JSON document: the run, its events and notices, and how it ended. Rewritten at each event and notice."""
 
     def __init__(self, options: SinkOptions) -> None:
@@ -174,11 +122,11 @@ class EventsSink(_FileSink):
         self._rewrite()
 
     def end(self, run_end: RunEnd) -> None:
-        """Add how the run ended, and give the file its name if the run is complete.
+        """Add how the run ended, and give the file its name if it is whole.
 
         :raises OutputError: when that fails.
         """
-        if self._has_results or run_end.status == "complete":
+        if self._has_results or run_end.is_whole:
             self._rewrite(run_end)
         super().end(run_end)
 
@@ -189,7 +137,7 @@ class EventsSink(_FileSink):
             "run": self._run,
             "events": self._events,
             "notices": self._notices,
-            "end": _end_fields(run_end) if run_end else None,
+            "end": end_fields(run_end) if run_end and run_end.status != "unfinished" else None,
         }
         self._file.replace(json_text(document, indent=1) + "\n")
 
@@ -199,10 +147,10 @@ def event_fields(event: Event) -> dict[str, Any]:
     return {
         "video": event.video,
         "text": event.text,
-        "start_s": _number(event.start_s),
-        "stop_s": _number(event.stop_s),
-        "peak": _number(event.peak),
-        "peak_s": _number(event.peak_s),
+        "start_s": rounded_number(event.start_s),
+        "stop_s": rounded_number(event.stop_s),
+        "peak": rounded_number(event.peak),
+        "peak_s": rounded_number(event.peak_s),
         "rationale": event.rationale,
     }
 
@@ -215,16 +163,7 @@ def format_time(time_s: float) -> str:
     return f"{hours}:{minutes:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"
 
 
-def _end_fields(run_end: RunEnd) -> dict[str, Any]:
+def end_fields(run_end: RunEnd) -> dict[str, Any]:
+    """Return the fields of the end of a run, JSON-ready."""
     counts = {"segments": run_end.n_segments, "events": run_end.n_events, "notices": run_end.n_notices}
     return {"status": run_end.status, **counts, **({"error": run_end.error} if run_end.error else {})}
-
-
-def _score_fields(score: Score) -> dict[str, Any]:
-    mass = {} if score.mass is None else {"mass": _number(score.mass)}
-    return {"value": _number(score.value), **mass, "answer": score.answer}
-
-
-def _number(value: float) -> float | None:
-    """Return a number rounded to six decimals; None, in JSON null, for NaN."""
-    return None if math.isnan(value) else round(value, 6)

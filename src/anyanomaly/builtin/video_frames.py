@@ -32,6 +32,7 @@ class ShownFrame:
     time_s: float
     picture: VideoFrame
     orientation: Orientation
+    stamp: int | None = None  # in ticks of the stream; None: the file states none
 
 
 class ShownFrames:
@@ -93,7 +94,7 @@ class ShownFrames:
             time_s = self._clock.time(frame.stamp, next_frame.stamp if next_frame else None)
             self._note_damage(frame, time_s)
             self._compare_size((frame.picture.width, frame.picture.height), time_s)
-            yield ShownFrame(index, time_s, frame.picture, orientation)
+            yield ShownFrame(index, time_s, frame.picture, orientation, frame.stamp)
             index += 1
         if is_before_entry:
             raise SkipError

@@ -18,6 +18,7 @@ from anyanomaly.registry import Problem
 COMMANDS = {
     "run": "Find events in videos.",
     "show": "Write images, questions and answers of one segment to a folder.",
+    "report": "Make reports and other outputs of stored results, without a model.",
     "eval": "Measure one configuration on one labelled dataset.",
     "bench": "Run a recipe: a matrix of configurations, with tables and a plot of speed against AUC.",
     "plugins": "List, describe and check components.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.output import print_fields, print_message, print_text
+from anyanomaly.cli.output import open_live_console, print_fields, print_message, print_text, show_live
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement, OutputError, UsageError
 from anyanomaly.install import install_command
-from anyanomaly.outside_text import terminal_line
 
 if TYPE_CHECKING:
     from anyanomaly.bench.bench import Bench, Step
@@ -116,7 +114,9 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
         _announce_settings(recipe, call)
     sklearn_metrics()  # fail now, not after hours of inference
     if recipe.speed and not call.quiet:
-        _warn_without_matplotlib()
+        _warn_without("matplotlib", "no plot")
+    if not call.quiet:
+        _warn_without("bokeh", "no pages with the worst mistakes")
     suppressed: tuple[type[AnyAnomalyError], ...] = (MissingRequirement,)  # without matplotlib: the user was warned
     with locked_folder(folder):
         try:
@@ -138,20 +138,21 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
 
 
 def _run(bench: Bench, call: Call) -> None:
-    """Run the cells, with a progress bar on a terminal, and a line per cell on standard error."""
-    from tqdm import tqdm
+    """Run the cells, with a line per cell on standard error, and a progress bar below them on a terminal."""
+    console = None if call.quiet else open_live_console([])
+    with contextlib.ExitStack() as stack:
+        display = None
+        if console is not None:
+            from anyanomaly.cli.bench_display import BenchDisplay  # rich is imported only when it is used
 
-    is_terminal = sys.stderr.isatty() and not call.quiet
-    layout = "{desc}: {percentage:3.0f}% |{bar}| {n:.2f}/{total} cells [{elapsed}<{remaining}]"
-    with tqdm(total=len(bench.cells), disable=not is_terminal, file=sys.stderr, leave=False, bar_format=layout) as bar:
+            display = BenchDisplay(console, len(bench.cells))
+            stack.enter_context(show_live(display.area))
         for step in bench.run():
-            bar.set_description_str(terminal_line(step.cell.label), refresh=False)
             n_finished = len(bench.results) + len(bench.failures)
-            bar.n = n_finished + (step.fraction if step.state == "running" else 0)
-            bar.refresh()
+            if display is not None:
+                display.update(step.cell.label, n_finished + (step.fraction if step.state == "running" else 0))
             if step.state != "running" and not call.quiet:
-                with tqdm.external_write_mode(file=sys.stderr):
-                    print_message(_describe_step(bench, step, n_finished))
+                print_message(_describe_step(bench, step, n_finished))
 
 
 def _describe_step(bench: Bench, step: Step, n_finished: int) -> str:
@@ -181,10 +182,10 @@ def _announce_settings(recipe: Recipe, call: Call) -> None:
         )
 
 
-def _warn_without_matplotlib() -> None:
+def _warn_without(library: str, consequence: str) -> None:
     from importlib.util import find_spec
 
-    if find_spec("matplotlib") is None:
+    if find_spec(library) is None:
         print_message(
-            f"anyanomaly: there will be no plot without matplotlib. Run: {install_command('anyanomaly[bench]')}"
+            f"anyanomaly: there will be {consequence} without {library}. Run: {install_command('anyanomaly[bench]')}"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,9 +13,9 @@ import typer
 from anyanomaly.cli.call import Call, FlagValues, option_values
 from anyanomaly.cli.figures import print_comparison, print_figures
 from anyanomaly.cli.flags import Flag, field_flags, with_flags
-from anyanomaly.cli.notices import print_start_notices
-from anyanomaly.cli.output import print_message
-from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags
+from anyanomaly.cli.notices import open_run_display, print_start_notices
+from anyanomaly.cli.output import print_message, show_live
+from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags, weight_flags
 from anyanomaly.config.files import find_file, read_file
 from anyanomaly.errors import DatasetError, InputError, MissingRequirement, UsageError
 from anyanomaly.outside_text import json_text
@@ -124,19 +123,10 @@ def _weight_flags(call: Call, flags: Sequence[Flag]) -> list[Flag]:
     files = option_values(call.arguments, "--scores")
     if not files:
         return []
-    from anyanomaly.api.context import ContextOptions
     from anyanomaly.evaluation.scores import read_config
 
-    config = read_config(files[0])
     present = {flag.path for flag in flags}
-    return [
-        flag
-        for context in config.get("contexts", ())
-        for flag in field_flags(
-            ContextOptions, ("context", context), config.get("context", {}).get(context, {}), f"context.{context}."
-        )
-        if flag.path not in present
-    ]
+    return [flag for flag in weight_flags(read_config(files[0])) if flag.path not in present]
 
 
 def _evaluate(
@@ -206,26 +196,27 @@ def _select(flag_values: FlagValues, name: str) -> DatasetSelection:
 
 
 def _run(call: Call, settings: FlagValues, selection: DatasetSelection, survey: Survey) -> DatasetRun:
-    """Run the configuration over the videos, with a progress bar while standard error is a terminal."""
-    from tqdm import tqdm
-
+    """Run the configuration over the videos, and show it on standard error while that is a terminal."""
+    from anyanomaly.engine.clock import StageClock
     from anyanomaly.evaluation.dataset_run import DatasetRun
-    from anyanomaly.types import SegmentScore
 
     config = read_settings(call, settings).config
-    dataset_run = DatasetRun(config, call.registry, survey.videos, selection.classes)
+    clock = StageClock()
+    dataset_run = DatasetRun(config, call.registry, survey.videos, selection.classes, clock)
     print_start_notices(dataset_run.pipeline.resolved, call)
-    hidden = call.quiet or not sys.stderr.isatty()
-    with (
-        tqdm(unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar,
-        contextlib.closing(dataset_run.run()) as outcomes,
-    ):
+    display = open_run_display(config, call, clock)
+    with contextlib.closing(dataset_run.run()) as outcomes, contextlib.ExitStack() as stack:
         try:
-            for outcome in outcomes:
-                bar.total = dataset_run.n_frames
-                if isinstance(outcome, SegmentScore):
-                    bar.update(outcome.stop - outcome.start)
+            for number, outcome in enumerate(outcomes):
+                if display is None:
+                    continue
+                if number == 0:  # the models are loaded, which may print
+                    videos = [video for _, video in dataset_run.pipeline.sources]
+                    display.begin(videos, dataset_run.n_frames)
+                    stack.enter_context(show_live(display.area))
+                display.add(outcome)
         except KeyboardInterrupt:
+            stack.close()
             print_message(f"{_count_answers(dataset_run.scored_run.answers)}. Run the same command again to continue.")
             raise
     return dataset_run

@@ -1,36 +1,81 @@
 """Printing: text, tables, JSON and scores on standard output, messages on standard error.
 
 The only module of the command line that prints. What it prints may come from outside, so all of it passes through
-`outside_text`: text is the same on a terminal and in a pipe, and the exact text is in JSON.
+`outside_text`: text is the same on a terminal and in a pipe, and the exact text is in JSON. While lines of a live
+display are at the bottom of the terminal, it prints above them.
 """
 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import logging
 import math
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 from anyanomaly.outside_text import json_text, terminal_line, terminal_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from anyanomaly.cli.live import LiveArea
+
+_live_areas: list[LiveArea] = []  # at most one
+
+
+def open_live_console(outputs: Sequence[str]) -> Console | None:
+    """Return a console on standard error for a live display.
+
+    :param outputs: files that the command writes. :returns: None when standard error is not a terminal on which lines
+        can change, or one of the outputs is written to the terminal.
+    """
+    from anyanomaly.api.safe_file import is_standard_output
+
+    if not sys.stderr.isatty() or (sys.stdout.isatty() and any(map(is_standard_output, outputs))):
+        return None
+    from anyanomaly.cli.live import open_console
+
+    return open_console()
+
+
+@contextlib.contextmanager
+def show_live(area: LiveArea) -> Iterator[None]:
+    """Show the lines of a live display until the end of the block; everything else is printed above them."""
+    with area:
+        _live_areas.append(area)
+        try:
+            yield
+        finally:
+            _live_areas.remove(area)
+
+
+def _above_live(stream: TextIO) -> contextlib.AbstractContextManager[None]:
+    """Return a block in which lines can be printed: on a terminal, without the lines of the live display."""
+    return _live_areas[0].hidden() if _live_areas and stream.isatty() else contextlib.nullcontext()
 
 
 def print_text(text: str) -> None:
     """Print text of one or more lines."""
-    print(terminal_text(text), flush=True)
+    _print(terminal_text(text))
 
 
 def print_line(text: str) -> None:
     """Print one line."""
-    print(terminal_line(text), flush=True)
+    _print(terminal_line(text))
 
 
 def print_fields(fields: Sequence[str]) -> None:
     """Print one line of fields with tabs between them."""
-    print("\t".join(map(terminal_line, fields)), flush=True)
+    _print("\t".join(map(terminal_line, fields)))
+
+
+def _print(text: str) -> None:
+    with _above_live(sys.stdout):
+        print(text, flush=True)
 
 
 def print_table(rows: Sequence[Sequence[str]], indent: str = "") -> None:
@@ -44,7 +89,7 @@ def print_table(rows: Sequence[Sequence[str]], indent: str = "") -> None:
 
 def print_json(value: Any, indent: int | None = 2) -> None:
     """Print a value as JSON; without ``indent`` on one line."""
-    print(json_text(value, indent=indent), flush=True)
+    _print(json_text(value, indent=indent))
 
 
 def print_toml(text: str) -> None:
@@ -56,7 +101,8 @@ def print_toml(text: str) -> None:
 
 def print_message(message: str) -> None:
     """Print a message as one line on standard error, apart from the data."""
-    print(format_message(message), file=sys.stderr)
+    with _above_live(sys.stderr):
+        print(format_message(message), file=sys.stderr)
 
 
 def print_traceback(error: BaseException) -> None:
@@ -72,6 +118,14 @@ def format_message(message: str) -> str:
 def format_score(value: float) -> str:
     """Return a score in [0, 1] as text; NaN is "unreadable"."""
     return "unreadable" if math.isnan(value) else f"{value:.3f}"
+
+
+class _MessageHandler(logging.StreamHandler[TextIO]):
+    """Prints log records above the live display."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with _above_live(self.stream):
+            super().emit(record)
 
 
 class MessageFormatter(logging.Formatter):
@@ -91,7 +145,7 @@ class MessageFormatter(logging.Formatter):
 
 def start_logging(level: int) -> None:
     """Send the log records of all libraries from ``level`` upwards to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _MessageHandler(sys.stderr)
     handler.setFormatter(MessageFormatter())
     logging.basicConfig(handlers=[handler], level=level, force=True)
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
-from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
-from anyanomaly.cli.notices import print_start_notices
-from anyanomaly.cli.output import print_fields, print_json, print_message
+from anyanomaly.cli.notices import open_run_display, print_start_notices
+from anyanomaly.cli.output import print_fields, print_json, print_message, show_live
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.expected import LOW_MASS
@@ -21,7 +20,9 @@ from anyanomaly.errors import EVENTS_FOUND, EXIT_CODES, InputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
+    from anyanomaly.cli.run_display import RunDisplay
     from anyanomaly.engine.clock import Speed
+    from anyanomaly.engine.run import Outcome
     from anyanomaly.types import Event, Notice, Video
 
 HELP = f"""Find events in videos.
@@ -66,12 +67,14 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
     if not call.quiet:
         for problem in call.registry.problems:
             print_message(f"anyanomaly: {problem.message}")
-    pipeline = build(config, call.registry, StageClock() if call.verbose else None)
+    clock = StageClock()
+    pipeline = build(config, call.registry, clock)
     print_start_notices(pipeline.resolved, call)
     outputs = [str(choice.options.get("path", "-")) for choice in config.sink]
     print_events = not any(map(is_standard_output, outputs))  # a program that reads results reads nothing else
+    display = open_run_display(config, call, clock)
     try:
-        with pipeline, contextlib.closing(_run_with_progress(pipeline, call)) as outcomes:
+        with pipeline, contextlib.closing(follow_run(pipeline, display, pipeline.run())) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome, Event) and print_events:
                     _print_event(outcome, as_json, len(config.videos) > 1)
@@ -80,9 +83,11 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
         raise
     finally:
         if not call.quiet and pipeline.report.n_segments:
+            for line in display.closing_lines() if display else ():
+                print_message(line)
             print_message(_summarise(pipeline, outputs))
             _warn_of_low_mass(pipeline.report.mean_mass)
-        if pipeline.report.speed:
+        if call.verbose and pipeline.report.speed:
             print_message(_describe_speed(pipeline.report.speed))
     _print_notices(pipeline.report.notices, as_json and print_events, call.quiet)
     _print_notices(pipeline.report.problems, as_json and print_events, quiet=False)
@@ -102,19 +107,20 @@ def _print_notices(notices: Sequence[Notice], as_json: bool, quiet: bool) -> Non
             print_json({"type": "notice", **asdict(notice)}, indent=None)
 
 
-def _run_with_progress(pipeline: Pipeline, call: Call) -> Generator[Any, None, None]:
-    """Yield the outcomes of a run, with a progress bar in frames while standard error is a terminal."""
-    from tqdm import tqdm
-
-    from anyanomaly.types import SegmentScore
-
-    lengths = [_expected_frames(video) for _, video in pipeline.sources]
-    total = None if None in lengths else sum(length for length in lengths if length is not None)
-    hidden = call.quiet or not sys.stderr.isatty()
-    with tqdm(total=total, unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar:
-        for outcome in pipeline.run():
-            if isinstance(outcome, SegmentScore) and outcome.text == pipeline.config.texts[0]:
-                bar.update(outcome.stop - outcome.start)
+def follow_run(
+    pipeline: Pipeline, display: RunDisplay | None, outcomes: Iterable[Outcome]
+) -> Generator[Outcome, None, None]:
+    """Yield the outcomes of a run, and show them on the terminal."""
+    if display is None:
+        yield from outcomes
+        return
+    videos = [video for _, video in pipeline.sources]
+    lengths = [_expected_frames(video) for video in videos]
+    n_frames = None if None in lengths else sum(length for length in lengths if length is not None)
+    display.begin(videos, n_frames and n_frames * len(pipeline.config.texts))
+    with show_live(display.area):
+        for outcome in outcomes:
+            display.add(outcome)
             yield outcome
 
 
@@ -128,17 +134,14 @@ def _expected_frames(video: Video) -> int | None:
 
 
 def _print_event(event: Event, as_json: bool, with_video: bool) -> None:
-    """Print an event on one line, above the progress bar if there is one."""
-    from tqdm import tqdm
-
+    """Print an event on one line."""
     from anyanomaly.builtin.sinks import event_fields
 
-    with tqdm.external_write_mode(file=sys.stdout):
-        if as_json:
-            print_json({"type": "event", **event_fields(event)}, indent=None)
-        else:
-            times = (f"{event.start_s:.2f}", f"{event.stop_s:.2f}", f"{event.peak:.3f}")
-            print_fields([*([event.video] if with_video else []), *times, event.text, event.rationale])
+    if as_json:
+        print_json({"type": "event", **event_fields(event)}, indent=None)
+    else:
+        times = (f"{event.start_s:.2f}", f"{event.stop_s:.2f}", f"{event.peak:.3f}")
+        print_fields([*([event.video] if with_video else []), *times, event.text, event.rationale])
 
 
 def _summarise(pipeline: Pipeline, outputs: list[str]) -> str:

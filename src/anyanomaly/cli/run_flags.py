@@ -32,23 +32,14 @@ def run_flags(call: Call, *, with_outputs: bool = True, with_file: bool = True) 
     """
     base = _read_base_config(call, with_file)
     prompt = base.prompt.model_dump()
-    outputs = [
-        Flag(
-            ("output",),
-            ("-o", "--output"),
-            "write results to a .jsonl, .csv or .json file (repeatable)",
-            "list",
-            "FILE",
-        ),
-        _name_flag(call, "sink", "", ("sink",)),
-    ]
+    outputs = _output_flags(call)
     return [
         Flag(("texts",), ("-t", "--text"), "what to find, in plain words (repeatable)", "list", "TEXT"),
-        *(outputs[:1] if with_outputs else []),
+        *(outputs[:-1] if with_outputs else []),
         Flag(("preset",), ("--preset",), f"settings to start from [default: {base.preset}]", choices=_list_presets),
         *(_name_flag(call, role, getattr(base, role).name) for role in SINGLE_ROLES),
         _name_flag(call, "context", ", ".join(base.contexts), ("contexts",)),
-        *(outputs[1:] if with_outputs else []),
+        *(outputs[-1:] if with_outputs else []),
         Flag(
             ("prompt", "name"), ("--prompt",), f"question template [default: {base.prompt.name}]", metavar="NAME|FILE"
         ),
@@ -56,6 +47,38 @@ def run_flags(call: Call, *, with_outputs: bool = True, with_file: bool = True) 
         _cache_flag(base),
         *field_flags(PromptChoice, ("prompt",), prompt, "prompt.", exclude=["name"]),
         *_component_flags(call, base, with_outputs),
+    ]
+
+
+def output_flags(call: Call) -> list[Flag]:
+    """Return the flags of what is written: files, sinks, and the options of the sinks that the command line names."""
+    return [*_output_flags(call), *_sink_option_flags(call, RunConfig())]
+
+
+def weight_flags(config: Mapping[str, Any]) -> list[Flag]:
+    """Return the flags of the weights of the contexts of stored results. ``config``: their settings, as tables."""
+    from anyanomaly.api.context import ContextOptions
+
+    options = config.get("context", {})
+    return [
+        flag
+        for context in config.get("contexts", ())
+        for flag in field_flags(ContextOptions, ("context", context), options.get(context, {}), f"context.{context}.")
+    ]
+
+
+def _output_flags(call: Call) -> list[Flag]:
+    return [
+        Flag(
+            ("output",),
+            ("-o", "--output"),
+            "write .html (report), .mp4 (annotated video), .png, .svg, .pdf (timeline), .jsonl, .csv, .json, .parquet "
+            "(repeatable)",
+            "list",
+            "FILE",
+        ),
+        *_clip_flags(),
+        _name_flag(call, "sink", "", ("sink",)),
     ]
 
 
@@ -109,9 +132,15 @@ def read_settings(call: Call, flag_values: FlagValues) -> Settings:
 
 
 def config_tables(flag_values: FlagValues) -> dict[str, Any]:
-    """Return the values of flags as tables of a config file."""
+    """Return the values of flags as tables of a config file.
+
+    :raises UsageError: when clips are to be exact, and there are none.
+    """
     tables: dict[str, Any] = {}
-    sinks: dict[str, dict[str, Any]] = {name: {"name": name} for name in flag_values.get(("sink",), [])}
+    names = [*flag_values.get(("sink",), []), *(["clips"] if ("sink", "clips", "path") in flag_values else [])]
+    sinks: dict[str, dict[str, Any]] = {name: {"name": name} for name in names}
+    if ("sink", "clips", "exact") in flag_values and "clips" not in sinks:
+        raise UsageError("--clips-exact needs the folder of the clips. Name one: --clips DIR --clips-exact")
     for path, value in flag_values.items():
         if path[0] == "sink":
             if len(path) == 3:
@@ -142,6 +171,19 @@ def _name_flag(call: Call, role: str, default: str, path: tuple[str, ...] = ()) 
     return Flag(path or (role, "name"), (f"--{role}",), help_text, "list" if path else "value", choices=list_names)
 
 
+def _clip_flags() -> list[Flag]:
+    """Return the short flags of the sink `clips`."""
+    return [
+        Flag(("sink", "clips", "path"), ("--clips",), "cut a clip per event into this folder", metavar="DIR"),
+        Flag(
+            ("sink", "clips", "exact"),
+            ("--clips-exact",),
+            "encode the clips again: they start at the right frame, and not at the key frame before",
+            "switch",
+        ),
+    ]
+
+
 def _cache_flag(base: RunConfig) -> Flag:
     help_text = f"{RunOptions.model_fields['store'].description} [default: {'on' if base.run.store else 'off'}]"
     return Flag(("run", "store"), ("--cache/--no-cache",), help_text, "switch", None)
@@ -167,7 +209,12 @@ def _component_flags(call: Call, base: RunConfig, with_outputs: bool) -> Iterato
                 yield from _option_flags(call, base, role, name, (role,), table.options)
     for name in base.contexts:
         yield from _option_flags(call, base, "context", name, ("context", name), base.context.get(name, {}))
-    for name in dict.fromkeys(option_values(call.arguments, "--sink") if with_outputs else ()):
+    if with_outputs:
+        yield from _sink_option_flags(call, base)
+
+
+def _sink_option_flags(call: Call, base: RunConfig) -> Iterator[Flag]:
+    for name in dict.fromkeys(option_values(call.arguments, "--sink")):
         yield from _option_flags(call, base, "sink", name, ("sink", name), {})
 
 

@@ -28,25 +28,34 @@ class _Candidate:
     stop_s: float
     peak: float
     peak_s: float
-    rationale: str
+    peak_frame: int
+    stop: int  # behind the last frame
 
 
 class EventFinder:
-    """Finds the events of one video and one text, timeline piece by piece; a recorded video is one piece."""
+    """Finds the events of one video and one text, timeline piece by piece, whatever the pieces are."""
 
     def __init__(self, rule: EventRule, rationale: Callable[[int], str] = lambda frame: "") -> None:
-        """:param rationale: from a frame of the video to the model's words; called at peaks of the piece in `push`."""
+        """:param rationale: from the frame at the peak of an event to the model's words; called when it has ended."""
         self._rule = rule
         self._rationale = rationale
         self._open: _Candidate | None = None
 
+    @property
+    def open_peak(self) -> int | None:
+        """The frame at the peak, so far, of what may become an event; None: nothing may."""
+        return self._open.peak_frame if self._open else None
+
     def push(self, timeline: Timeline) -> Iterator[Event]:
-        """Yield the events that have ended by the end of this piece."""
-        for candidate in _find_candidates(timeline, self._rule.threshold, self._rationale):
+        """Yield the events that have certainly ended by the end of this piece."""
+        if self._open and self._open.stop == timeline.start:
+            self._open.stop_s = float(timeline.times_s[0])  # so far it was estimated from the frame rate
+        for candidate in _find_candidates(timeline, self._rule.threshold):
             if self._open and candidate.start_s - self._open.stop_s > self._rule.merge_s:
                 yield from self._end(timeline)
             self._open = _merge(self._open, candidate)
-        if self._open and _end_s(timeline) - self._open.stop_s > self._rule.merge_s:
+        # the next frame is later than the last one of this piece, by how much is not known
+        if self._open and float(timeline.times_s[-1]) - self._open.stop_s > self._rule.merge_s:
             yield from self._end(timeline)
 
     def finish(self, timeline: Timeline) -> Iterator[Event]:
@@ -64,17 +73,14 @@ class EventFinder:
                 stop_s=event.stop_s,
                 peak=event.peak,
                 peak_s=event.peak_s,
-                rationale=event.rationale,
+                rationale=self._rationale(event.peak_frame),
             )
 
 
-def _end_s(timeline: Timeline) -> float:
-    return float(timeline.times_s[-1]) + 1 / timeline.video.fps
-
-
-def _find_candidates(timeline: Timeline, threshold: float, rationale: Callable[[int], str]) -> Iterator[_Candidate]:
+def _find_candidates(timeline: Timeline, threshold: float) -> Iterator[_Candidate]:
     """Yield the runs of frames at or above ``threshold``; a run ends where the next frame starts."""
-    ends_s = np.append(timeline.times_s[1:], _end_s(timeline))
+    end_s = float(timeline.times_s[-1]) + 1 / timeline.video.fps
+    ends_s = np.append(timeline.times_s[1:], end_s)
     for start, stop in true_stretches(timeline.smooth >= threshold):  # a NaN is not above
         peak = int(start + np.argmax(timeline.smooth[start:stop]))
         yield _Candidate(
@@ -82,7 +88,8 @@ def _find_candidates(timeline: Timeline, threshold: float, rationale: Callable[[
             stop_s=float(ends_s[stop - 1]),
             peak=float(timeline.smooth[peak]),
             peak_s=float(timeline.times_s[peak]),
-            rationale=rationale(timeline.start + peak),
+            peak_frame=timeline.start + peak,
+            stop=timeline.start + int(stop),
         )
 
 
@@ -90,4 +97,4 @@ def _merge(earlier: _Candidate | None, candidate: _Candidate) -> _Candidate:
     if earlier is None:
         return candidate
     top = earlier if earlier.peak >= candidate.peak else candidate
-    return _Candidate(earlier.start_s, candidate.stop_s, top.peak, top.peak_s, top.rationale)
+    return _Candidate(earlier.start_s, candidate.stop_s, top.peak, top.peak_s, top.peak_frame, candidate.stop)

@@ -7,11 +7,10 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from anyanomaly.core.expected import expected_score
 from anyanomaly.core.fuse import fuse, per_context
-from anyanomaly.core.parse import parse_score, published_score
 from anyanomaly.core.thinking import remove_thinking
 from anyanomaly.engine.plan import PlannedSegment, VideoEnd
+from anyanomaly.engine.read_score import read_score
 from anyanomaly.engine.settings import Scoring
 from anyanomaly.engine.stored_answers import unknown_answer
 from anyanomaly.errors import BackendError
@@ -20,21 +19,6 @@ from anyanomaly.types import Answer, QueryId, Score, SegmentScore
 
 ONLY_THOUGHTS = "<think>"
 """Stands for an answer that ended before the model had finished to think."""
-
-
-def read_score(answer: Answer, scoring: Scoring) -> Score:
-    """Return the score of an answer: its value, the expected score of its log-probabilities, or the score in its words.
-
-    ``scoring`` decides how words are read. A value outside [0, 1] and words without a score give NaN.
-    """
-    if answer.value is not None:
-        value = answer.value if 0 <= answer.value <= 1 else math.nan
-        return Score(answer.id, value, answer.text)
-    if answer.logprobs is not None:
-        value, mass = expected_score(answer.logprobs)
-        return Score(answer.id, value, answer.text, mass)
-    parse = published_score if scoring == "published" else parse_score
-    return Score(answer.id, parse(answer.text), answer.text)
 
 
 @dataclass(slots=True)
@@ -70,7 +54,7 @@ class Collector:
             self._order.append(planned)
             return
         waiting = _Waiting(
-            replace(planned, queries=(), reason_queries=()), tuple(query.id for query in planned.queries)
+            replace(planned, queries=(), reason_queries=(), drafts={}), tuple(query.id for query in planned.queries)
         )
         self._order.append(waiting)
         self._open.update(dict.fromkeys(waiting.ids, waiting))
@@ -135,6 +119,7 @@ class Collector:
             self._note(score)
         for text, parts in by_text.items():
             scores = per_context(parts)
+            numbers = segment.frame_numbers[text]
             yield SegmentScore(
                 video=segment.video,
                 segment=segment.index,
@@ -144,4 +129,6 @@ class Collector:
                 text=text,
                 scores=scores,
                 value=fuse({name: score.value for name, score in scores.items()}, self._weights),
+                key_frame=numbers.key_frame,
+                sequence=numbers.sequence,
             )

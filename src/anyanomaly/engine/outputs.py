@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from anyanomaly import interrupts
 from anyanomaly.api.sink import RunEnd, RunStatus, Sink, SinkOptions
@@ -12,19 +13,20 @@ from anyanomaly.evidence import Evidence, Truth
 from anyanomaly.types import Event, Notice, SegmentScore, Timeline, Video
 
 LoadedSink = Sink[SinkOptions]
+Result: TypeAlias = Video | SegmentScore | Timeline | Evidence | Event | Truth
 
 
 class Outputs:
     """Writes results to sinks. A sink that fails gets no further results, so that the others still get all of them.
 
-    A run may go over its videos in several parts, and repeat one that failed: a segment is written once.
+    A run may go over its videos in several parts, and repeat one that failed: each result is written once.
     """
 
     def __init__(self, sinks: Sequence[LoadedSink]) -> None:
         self._sinks = list(sinks)
         self._has_begun = False
         self._is_cut_short = False
-        self._segments: dict[tuple[str, str], int] = {}  # last segment of each video and text
+        self._written: dict[tuple[str, ...], float] = {}  # how far each kind of result of a video and text is written
         self._n_segments, self._n_events, self._n_notices = 0, 0, 0
 
     @property
@@ -45,30 +47,28 @@ class Outputs:
         """Remember that the run was left before its end."""
         self._is_cut_short = True
 
-    def write(self, outcome: Video | SegmentScore | Timeline | Evidence | Event | Truth) -> None:
-        """Write a result.
+    def write(self, outcome: Result) -> None:
+        """Write a result, unless it is of a part that was written before.
 
         :raises OutputError: when a sink cannot write.
         """
+        if not self._is_new(outcome):
+            return
         match outcome:
             case Video():
                 self._for_each(lambda sink: sink.write_video(outcome))
             case SegmentScore():
-                key = (outcome.video.id, outcome.text)
-                if outcome.segment <= self._segments.get(key, -1):
-                    return
-                self._segments[key] = outcome.segment
                 self._n_segments += 1
                 self._for_each(lambda sink: sink.write_segment(outcome))
             case Timeline():
                 self._for_each(lambda sink: sink.write_timeline(outcome))
             case Evidence():
                 self._for_each(lambda sink: sink.write_evidence(outcome))
-            case Truth():
-                self._for_each(lambda sink: sink.write_truth(outcome))
             case Event():
                 self._n_events += 1
                 self._for_each(lambda sink: sink.write_event(outcome))
+            case Truth():
+                self._for_each(lambda sink: sink.write_truth(outcome))
 
     def write_notices(self, notices: Iterable[Notice]) -> None:
         """Write what was unusual about videos, or could not be read of them.
@@ -103,6 +103,22 @@ class Outputs:
         if failure is not None and error is None:
             raise failure
 
+    def end_stored(self, status: RunStatus, error: str) -> None:
+        """Tell the sinks how a stored run ended, all of whose results they have.
+
+        :param error: the message of a failed run; otherwise empty. :raises OutputError: when a sink cannot write.
+        """
+        run_end = RunEnd(status, self._n_segments, self._n_events, self._n_notices, error, is_stored=True)
+        self._for_each(lambda sink: sink.end(run_end))
+
+    def _is_new(self, outcome: Result) -> bool:
+        """Return whether a result is behind the last one of its kind, video and text, and remember it."""
+        key, position = _position(outcome)
+        if position <= self._written.get(key, -math.inf):
+            return False
+        self._written[key] = position
+        return True
+
     def _for_each(self, write: Callable[[LoadedSink], None]) -> None:
         """Give a result to all sinks, then raise the first error."""
         first_error: Exception | None = None
@@ -115,6 +131,23 @@ class Outputs:
                     first_error = first_error or error
             if first_error is not None:
                 raise first_error
+
+
+def _position(outcome: Result) -> tuple[tuple[str, ...], float]:
+    """Return the kind, video and text of a result, and where it is among the others of these."""
+    match outcome:
+        case Video():
+            return ("video", outcome.id), 0
+        case SegmentScore():
+            return ("segment", outcome.video.id, outcome.text), outcome.segment
+        case Timeline():
+            return ("timeline", outcome.video.id, outcome.text), outcome.start
+        case Evidence():
+            return ("evidence", outcome.video, outcome.text), outcome.segment
+        case Event():
+            return ("event", outcome.video, outcome.text), outcome.start_s
+        case Truth():
+            return ("truth", outcome.video, outcome.text), 0
 
 
 def _write_notice(notice: Notice, sink: LoadedSink) -> None:

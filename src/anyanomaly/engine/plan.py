@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from anyanomaly.api.context import ContextGenerator, ContextOptions
 from anyanomaly.api.encoder import Encoder
@@ -16,6 +16,7 @@ from anyanomaly.api.selector import Selector
 from anyanomaly.core.prompt import PromptTemplate, build_prompt
 from anyanomaly.core.segment import cut_section, segments
 from anyanomaly.engine.clock import Clock
+from anyanomaly.engine.evidence import DraftEvidence, draft_evidence
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import VideoError
@@ -37,6 +38,13 @@ from anyanomaly.types import (
 Source: TypeAlias = tuple[Reader[Options], Video]
 
 
+class FrameNumbers(NamedTuple):
+    """Numbers of the frames that the contexts of one event text show."""
+
+    key_frame: int  # the frame that is shown alone
+    sequence: tuple[int, ...]  # the frames that show motion, ascending
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedSegment:
     """A segment without its frames, and the queries about it: text by text, context by context."""
@@ -48,6 +56,8 @@ class PlannedSegment:
     times_s: TimeArray  # (stop - start,), seconds
     queries: tuple[Query, ...]
     reason_queries: tuple[Query, ...] = ()  # under the ids of `queries`; asked where the score is high
+    frame_numbers: Mapping[str, FrameNumbers] = field(default_factory=dict)  # by event text
+    drafts: Mapping[str, DraftEvidence] = field(default_factory=dict)  # by event text; empty: no sink needs evidence
 
     @property
     def nbytes(self) -> int:
@@ -94,8 +104,11 @@ class Planner:
         self._observer = observer or Observer()
         self._texts = [EventText(text, settings.texts) for text in settings.texts]
 
-    def plan(self, sources: Iterable[Source]) -> Iterator[PlannedSegment | VideoEnd]:
-        """Yield the planned segments of each video in order, then its end. A video that cannot be read ends early."""
+    def plan(self, sources: Iterable[Source], *, with_evidence: bool = False) -> Iterator[PlannedSegment | VideoEnd]:
+        """Yield the planned segments of each video in order, then its end. A video that cannot be read ends early.
+
+        :param with_evidence: draft the evidence of every segment.
+        """
         for reader, video in sources:
             problem = ""
             group: list[Segment] = []
@@ -103,11 +116,11 @@ class Planner:
                 for segment in self.segments(reader, video):
                     group.append(segment)
                     if len(group) >= self._group_size(segment):
-                        yield from self._plan_group(group)
+                        yield from self._plan_group(group, with_evidence)
                         group = []
             except VideoError as error:
                 problem = str(error)
-            yield from self._plan_group(group)
+            yield from self._plan_group(group, with_evidence)
             yield VideoEnd(video, problem, read_notices(reader, video))
 
     def segments(self, reader: Reader[Options], video: Video) -> Iterator[Segment]:
@@ -190,7 +203,7 @@ class Planner:
         sampling = replace(self._settings.sampling, choices=())
         return _make_queries(segment, text_contexts, self._settings.reason.template, sampling)
 
-    def _plan_group(self, group: Sequence[Segment]) -> Iterator[PlannedSegment]:
+    def _plan_group(self, group: Sequence[Segment], with_evidence: bool) -> Iterator[PlannedSegment]:
         for segment, text_contexts in self._clock.time_items("contexts", self.build_contexts(group)):
             queries = self.make_queries(segment, text_contexts)
             self._observer.on_queries(segment, text_contexts, queries)
@@ -202,6 +215,8 @@ class Planner:
                 times_s=segment.times_s,
                 queries=queries,
                 reason_queries=self.make_reason_queries(segment, text_contexts),
+                frame_numbers={entry.text.text: _frame_numbers(segment, entry.key_frames) for entry in text_contexts},
+                drafts=draft_evidence(segment, text_contexts, queries) if with_evidence else {},
             )
 
     def _encode(self, crops: Iterable[Crop]) -> None:
@@ -224,6 +239,11 @@ class Planner:
 def read_notices(reader: Reader[Options], video: Video) -> tuple[Notice, ...]:
     """Return what a reader noticed in a video so far."""
     return tuple(Notice(video.id, message) for message in reader.notices(video))
+
+
+def _frame_numbers(segment: Segment, key_frames: KeyFrames) -> FrameNumbers:
+    sequence = tuple(segment.frames[position].index for position in key_frames.sequence)
+    return FrameNumbers(segment.frames[key_frames.primary].index, sequence)
 
 
 def _make_queries(

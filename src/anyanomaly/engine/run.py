@@ -11,10 +11,12 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from anyanomaly import interrupts
 from anyanomaly.api.backend import Backend
 from anyanomaly.api.options import Options
 from anyanomaly.engine.clock import Clock, Speed
 from anyanomaly.engine.collect import ONLY_THOUGHTS, Collector
+from anyanomaly.engine.evidence import EvidenceBook
 from anyanomaly.engine.lookahead import LookAhead
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.outputs import Outputs
@@ -25,9 +27,10 @@ from anyanomaly.engine.store import AnswerStore
 from anyanomaly.engine.stored_answers import StoredAnswers
 from anyanomaly.engine.track import Tracker
 from anyanomaly.errors import BackendError
-from anyanomaly.types import Answer, Event, Notice, Query, SegmentScore, Timeline
+from anyanomaly.evidence import Evidence
+from anyanomaly.types import Answer, Event, Notice, Query, SegmentScore, Timeline, Video
 
-Outcome: TypeAlias = SegmentScore | Event | Timeline
+Outcome: TypeAlias = SegmentScore | Timeline | Evidence | Event
 
 
 @dataclass(slots=True)
@@ -45,6 +48,7 @@ class RunReport:
     mean_mass: float | None = None  # mean probability of the allowed answers, 0 to 1; None: scores are read from words
     problems: list[Notice] = field(default_factory=list)  # one per video that could not be read in full
     notices: list[Notice] = field(default_factory=list)  # what readers noticed, though nothing failed
+    finished_videos: list[str] = field(default_factory=list)  # ids of the videos that the run went through
     speed: Speed | None = None  # None: no clock ran
 
     def check_readable(self, max_unreadable: float) -> None:
@@ -80,7 +84,9 @@ class Run:
         observer: Observer | None = None,
         is_repeatable: bool = False,
     ) -> None:
-        """:param is_repeatable: the caller repeats unfinished videos after a `BackendError`; none gets a timeline."""
+        """:param is_repeatable: the caller repeats the videos that are not in `RunReport.finished_videos` after a
+        `BackendError`.
+        """
         self._settings = settings
         self._observer = observer or Observer()
         self._sources = sources
@@ -93,14 +99,15 @@ class Run:
         self._answers = StoredAnswers(backend, store)
         self._collector = Collector(settings.weights, settings.scoring)
         self._reasons = ReasonQueue(settings.reason) if settings.reason else None
+        self._evidence = EvidenceBook()
         self._trackers: dict[str, Tracker] = {}
         self.report = RunReport()
         self._n_whole_frames, self._video_s = 0, 0.0
 
     def __iter__(self) -> Generator[Outcome, None, None]:
-        """Yield segment scores as soon as they are known, then each video's timelines and events.
+        """Yield segment scores, pieces of timelines, evidence and events, each as soon as it is final.
 
-        Whatever ends the run, the sinks get all that was computed. A live video's timelines come in pieces.
+        Whatever ends the run, the sinks get all that was computed. Evidence comes where a sink needs it.
 
         :raises BackendError: when the backend fails, or at the end, when more answers are unreadable than
             ``max_unreadable`` allows.
@@ -109,9 +116,8 @@ class Run:
         self._outputs.begin(self._header)
         start_s = time.perf_counter()
         try:
-            with LookAhead(
-                self._planner.plan(self._sources), size=_nbytes, max_bytes=self._settings.lookahead_bytes
-            ) as ahead:
+            plan = self._planner.plan(self._sources, with_evidence=self._outputs.want_evidence)
+            with LookAhead(plan, size=_nbytes, max_bytes=self._settings.lookahead_bytes) as ahead:
                 planned = self._clock.time_items("wait", ahead)
                 if self._reasons is None:
                     yield from self._score(planned)
@@ -137,6 +143,7 @@ class Run:
         with contextlib.closing(self._answers.answer(self._queries(planned))) as answers:
             for answer in self._clock.time_items("answer", answers):
                 self._collector.add(answer)
+                self._evidence.add(answer)
                 self._observer.on_answer(answer)
                 yield from self._track(self._ready())
         self._collector.check_complete()
@@ -149,6 +156,7 @@ class Run:
         for item in planned:
             self._collector.expect(item)
             if isinstance(item, PlannedSegment):
+                self._evidence.expect(item)
                 if self._reasons:
                     self._reasons.expect(item)
                 yield from item.queries
@@ -159,24 +167,39 @@ class Run:
                 yield item
 
     def _track(self, items: Iterable[SegmentScore | VideoEnd]) -> Iterator[Outcome]:
+        """Write what the next items complete to the sinks, then yield it."""
         for item in items:
-            if isinstance(item, VideoEnd):
-                problems = [Notice(item.video.id, item.problem)] if item.problem else []
-                self.report.problems += problems
-                self.report.notices += item.notices
-                if tracker := self._trackers.pop(item.video.id, None):
-                    yield from self._emit(tracker.finish())
-                    with self._output_errors:
-                        self._outputs.write_notices((*item.notices, *problems))
-                continue
-            tracker = self._trackers.setdefault(item.video.id, Tracker(item.video, self._settings))
-            if item.text == self._settings.texts[0]:
-                self.report.n_segments += 1
-                self.report.n_frames += item.stop - item.start
-                self._video_s += (item.stop - item.start) / item.video.fps
-                if item.stop - item.start == self._settings.segment_length(item.video):
-                    self._n_whole_frames += item.stop - item.start
-            yield from self._emit(tracker.push(item))
+            with interrupts.Deferred():  # a signal must not part what was computed from what was written
+                outcomes = self._end_video(item) if isinstance(item, VideoEnd) else self._add_score(item)
+            yield from outcomes
+
+    def _add_score(self, score: SegmentScore) -> Sequence[Outcome]:
+        is_first = score.video.id not in self._trackers
+        tracker = self._trackers.setdefault(score.video.id, Tracker(score.video, self._settings))
+        n_frames = score.stop - score.start
+        if score.text == self._settings.texts[0]:
+            self.report.n_segments += 1
+            self.report.n_frames += n_frames
+            self._video_s += n_frames / score.video.fps
+            if n_frames == self._settings.segment_length(score.video):
+                self._n_whole_frames += n_frames
+        outcomes = [score, *tracker.push(score, self._evidence.take(score))]
+        self._write([score.video, *outcomes] if is_first else outcomes)
+        return outcomes
+
+    def _end_video(self, end: VideoEnd) -> Sequence[Outcome]:
+        problems = [Notice(end.video.id, end.problem)] if end.problem else []
+        self.report.problems += problems
+        self.report.notices += end.notices
+        self.report.finished_videos.append(end.video.id)
+        tracker = self._trackers.pop(end.video.id, None)
+        if tracker is None:
+            return []
+        outcomes = tracker.finish()
+        self._write(outcomes)
+        with self._output_errors:
+            self._outputs.write_notices((*end.notices, *problems))
+        return outcomes
 
     def _finish_early(self) -> None:
         """Write the results so far of videos that the run did not finish."""
@@ -184,16 +207,20 @@ class Run:
         for _ in self._track(self._reasons.clear() if self._reasons else []):
             pass
         for tracker in self._trackers.values():
-            for _ in self._emit(tracker.finish()):
-                pass
+            self._write(tracker.finish())
 
-    def _emit(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
-        """Write each outcome to the sinks, then yield it."""
-        for outcome in outcomes:
+    def _write(self, results: Iterable[Video | Outcome]) -> None:
+        """Write results to the sinks; those that follow an error too, because other sinks can write them."""
+        first_error: Exception | None = None
+        for result in results:
+            self.report.n_events += isinstance(result, Event)
+            try:
+                self._outputs.write(result)
+            except Exception as error:
+                first_error = first_error or error
+        if first_error:
             with self._output_errors:
-                self._outputs.write(outcome)
-            self.report.n_events += isinstance(outcome, Event)
-            yield outcome
+                raise first_error
 
     def _fill_in_report(self, wall_s: float) -> None:
         self.report.n_asked = self._answers.n_asked
@@ -218,4 +245,6 @@ class Run:
 
 
 def _nbytes(item: PlannedSegment | VideoEnd) -> int:
-    return item.nbytes if isinstance(item, PlannedSegment) else 0
+    if isinstance(item, VideoEnd):
+        return 0
+    return item.nbytes + sum(draft.nbytes for draft in item.drafts.values())

@@ -10,6 +10,7 @@ from anyanomaly.api.dataset import Dataset, Survey
 from anyanomaly.api.options import Options
 from anyanomaly.assemble.pipeline import Pipeline
 from anyanomaly.config.model import RunConfig, RunOptions, check_texts
+from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.plan import Source
 from anyanomaly.engine.run import Outcome, RunReport
 from anyanomaly.errors import BackendError, DatasetError, UsageError
@@ -18,7 +19,7 @@ from anyanomaly.evaluation.result import AnswerCounts, DatasetSelection
 from anyanomaly.evaluation.scores import ScoredRun, ScoreTable
 from anyanomaly.evaluation.truth import ground_truth
 from anyanomaly.registry import Registry
-from anyanomaly.types import LabelledVideo, Notice, SegmentScore, Timeline
+from anyanomaly.types import LabelledVideo, Notice, SegmentScore
 
 MAX_FAILURES = 2
 """After failures at this many videos in a row, the backend is taken to be broken, and the run fails."""
@@ -52,9 +53,14 @@ class DatasetRun:
     """
 
     def __init__(
-        self, config: RunConfig, registry: Registry, videos: Sequence[LabelledVideo], classes: Sequence[str] = ()
+        self,
+        config: RunConfig,
+        registry: Registry,
+        videos: Sequence[LabelledVideo],
+        classes: Sequence[str] = (),
+        clock: Clock | None = None,
     ) -> None:
-        """:param classes: to run; empty: all.
+        """:param classes: to run; empty: all. :param clock: measures the stages of the run; None: nothing does.
 
         :raises UsageError: when a setting is invalid, settings conflict, or the dataset has no such class.
         :raises MissingRequirement: when something that a component requires is not installed.
@@ -74,7 +80,7 @@ class DatasetRun:
         all_texts = tuple(dict.fromkeys(text for texts in self._texts.values() for text in texts))
         check_texts(all_texts)
         config = config.model_copy(update={"texts": all_texts, "videos": uris})
-        self.pipeline = Pipeline(config, registry, ids={video.uri: video.id for video in selected})
+        self.pipeline = Pipeline(config, registry, ids={video.uri: video.id for video in selected}, clock=clock)
         self._header: dict[str, Any] = {}
         self._table = ScoreTable()
         self._totals = RunReport()  # counts over all runs
@@ -127,12 +133,11 @@ class DatasetRun:
                 for outcome in self.pipeline.run(batch, settings, is_repeatable=True):
                     if isinstance(outcome, SegmentScore):
                         self._table.add_score(outcome)
-                    elif isinstance(outcome, Timeline):
-                        finished.add(outcome.video.id)
                     yield outcome
                 finished = {video.id for _, video in batch}
                 n_failures = 0
             except BackendError as error:
+                finished = set(self.pipeline.report.finished_videos)
                 if one_by_one:
                     n_failures += 1
                     if n_failures == MAX_FAILURES:

@@ -46,7 +46,20 @@ def override_settings(run: ScoredRun, tables: Mapping[str, Any], file: Layer | N
     :raises UsageError: when a setting in ``tables`` does not apply to scores, when a context has no scores, or when
         ``keep_tail`` is set and the run did not score the tails.
     """
-    own_settings = {key: value for key, value in run.header["config"].items() if key not in ("videos", "sink")}
+    before, after, notes = change_settings(run.header["config"], tables, file)
+    table = run.table if after.run.keep_tail == before.run.keep_tail else _without_tails(run.table, after.run)
+    config = after.model_dump(mode="json", exclude={"videos", "sink"})
+    return replace(run, header={**run.header, "config": config}, table=table, notes=(*run.notes, *notes))
+
+
+def change_settings(
+    own_settings: Mapping[str, Any], tables: Mapping[str, Any], file: Layer | None = None
+) -> tuple[RunConfig, RunConfig, list[str]]:
+    """Return the settings of a run before and after a change of the steps after the answers, and notes on the change.
+
+    :param own_settings: of the run, from its results. The other parameters and errors as `override_settings`.
+    """
+    own_settings = {key: value for key, value in own_settings.items() if key not in ("videos", "sink")}
     layers = [Layer(_SCORES, own_settings)]
     before = merge_layers(layers).config
     notes: list[str] = []
@@ -68,9 +81,7 @@ def override_settings(run: ScoredRun, tables: Mapping[str, Any], file: Layer | N
     _check(before, after)
     if changes := _list_changes(before, after):
         notes.append(f"Measured with other settings than the scores' own run: {', '.join(changes)}.")
-    table = run.table if after.run.keep_tail == before.run.keep_tail else _without_tails(run.table, after.run)
-    config = after.model_dump(mode="json", exclude={"videos", "sink"})
-    return replace(run, header={**run.header, "config": config}, table=table, notes=(*run.notes, *notes))
+    return before, after, notes
 
 
 def _split(tables: Mapping[str, Any], before: RunConfig) -> tuple[dict[str, Any], list[str]]:

@@ -42,7 +42,7 @@ def _spans(video: LabelledVideo, names: Sequence[str], rows: Sequence[SegmentRow
 
 
 def _labels(video: LabelledVideo, name: str, times_s: TimeArray) -> Labels:
-    """Return the labels of a class, bool (n_labels,): of spans as many as frames, of label files as many as they have."""
+    """Return the labels of a class, bool (n_labels,): as many as frames, or as a label file has."""
     if name in video.labels:
         return np.asarray(video.labels[name], np.bool_)
     return frame_labels(replace(video, labels={}), times_s)[name]

@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from anyanomaly.api.sink import RunEnd
 from anyanomaly.errors import InputError
+from anyanomaly.evidence import Evidence, Truth
 from anyanomaly.results.csv_rows import CsvRows
+from anyanomaly.results.evidence_records import EvidenceRecord
 from anyanomaly.results.files import check_counts, check_format, check_format_of, describe, open_results
 from anyanomaly.results.json_lines import read_last_line, read_records, read_run
 from anyanomaly.results.records import (
@@ -25,8 +27,10 @@ from anyanomaly.results.records import (
     NoticeRecord,
     Record,
     SegmentRecord,
+    TruthRecord,
+    VideoRecord,
 )
-from anyanomaly.types import Event, Notice
+from anyanomaly.types import Event, Notice, Video
 
 __all__ = ["FrameScore", "Results", "SegmentRecord", "read_results"]
 
@@ -77,6 +81,27 @@ class Results:
         return Lazy(lambda: self._select(FrameScore))
 
     @property
+    def evidence(self) -> Lazy[Evidence]:
+        """What the model saw and answered at the peak of each event, of a .jsonl file. Iterating raises as segments."""
+        return Lazy(lambda: (record.evidence for record in self._select(EvidenceRecord)))
+
+    @property
+    def videos(self) -> tuple[Video, ...]:
+        """The videos, of a .jsonl file since format 2.
+
+        :raises InputError: when the file is damaged.
+        """
+        return tuple(record.as_video for record in self._select(VideoRecord))
+
+    @property
+    def truth(self) -> tuple[Truth, ...]:
+        """The ground truth, where it was known, of a .jsonl file.
+
+        :raises InputError: when the file is damaged.
+        """
+        return tuple(record.truth for record in self._select(TruthRecord))
+
+    @property
     def events(self) -> tuple[Event, ...]:
         """The events.
 
@@ -107,11 +132,17 @@ def read_results(path: str | Path) -> Results:
     :raises InputError: when it cannot be read or is of another kind, with file and line.
     """
     path = Path(path)
-    readers = {".jsonl": _read_json_lines, ".json": _read_events, ".csv": _read_csv}
-    suffix = Path(_NUMBERED_PARTIAL.sub("", path.name)).suffix.lower()
+    readers = {".jsonl": _read_json_lines, ".jsonl.gz": _read_json_lines, ".json": _read_events, ".csv": _read_csv}
+    suffix = results_suffix(path)
     if suffix not in readers:
         raise InputError(f"Cannot read the results {path}: its name does not end in {', '.join(readers)}.")
     return readers[suffix](path)
+
+
+def results_suffix(path: Path) -> str:
+    """Return the suffix of a result file, which names its format, in lower case; without ``.partial``."""
+    name = Path(_NUMBERED_PARTIAL.sub("", path.name).lower())
+    return "".join(name.suffixes[-2:]) if name.suffix == ".gz" else name.suffix
 
 
 def _read_json_lines(path: Path) -> Results:

@@ -18,8 +18,9 @@ from anyanomaly.results.files import (
     check_format,
     check_format_of,
     describe,
-    open_results,
+    open_lines,
 )
+from anyanomaly.results.gzip_lines import DamagedGzip
 from anyanomaly.results.records import EndRecord, Record, RunRecord, SegmentRecord
 
 _ADAPTER: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
@@ -39,16 +40,16 @@ def read_records(path: Path) -> Iterator[Record]:
 
     :raises InputError: when the file cannot be read or is not of a run, with the number of the line.
     """
-    with open_results(path) as file:
-        check = _OrderCheck()
-        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
+    check = _OrderCheck()
+    with open_lines(path) as file:
+        for number, line in enumerate(_lines(file, path), start=1):
             if len(line) > MAX_LINE:
                 raise InputError(f"Line {number} of {path} has more than {MAX_LINE >> 20} MiB; give a .jsonl file.")
             record = _parse(line, number, path)
             if record is not None:
                 check.add(record, number, path)
                 yield record
-        check.check_run(path)
+    check.check_run(path)
 
 
 def read_run(path: Path) -> RunRecord:
@@ -58,8 +59,8 @@ def read_run(path: Path) -> RunRecord:
 
 def read_last_line(path: Path) -> LastLine:
     """Return what the last line of a file says, without reading the others. Errors as `read_records`."""
-    with open_results(path) as file:
-        line = _find_last_line(file)
+    with open_lines(path) as file:
+        line = _find_last_line(file) if file.seekable() else _read_last_line(file, path)
     if not line:
         return LastLine(None, False)
     try:
@@ -67,6 +68,20 @@ def read_last_line(path: Path) -> LastLine:
     except ValidationError:
         return LastLine(None, not line.endswith(b"\n"))
     return LastLine(record if isinstance(record, EndRecord) else None, False)
+
+
+def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file, each with its end; of one that is too long, the beginning.
+
+    :raises InputError: when it is compressed and cannot be unpacked.
+    """
+    number = 0
+    try:
+        while line := file.readline(MAX_LINE + 1):
+            number += 1
+            yield line
+    except DamagedGzip as error:
+        raise InputError(f"Line {number + 1} of {path} cannot be unpacked ({error}). Get the file again.") from error
 
 
 def _parse(line: bytes, number: int, path: Path) -> Record | None:
@@ -128,6 +143,14 @@ class _OrderCheck:
         """:raises InputError: when no run was described."""
         if self._run is None:
             raise InputError(f"{path} does not describe its run; give a file that `run -o FILE.jsonl` wrote.")
+
+
+def _read_last_line(file: BinaryIO, path: Path) -> bytes:
+    """Return the last line of a file that is compressed. Errors as `_lines`."""
+    last_line = b""
+    for last_line in _lines(file, path):  # noqa: B007
+        pass
+    return last_line
 
 
 def _find_last_line(file: BinaryIO) -> bytes:

@@ -5,31 +5,23 @@ Times are presentation times in seconds, frames are numbered from 0, and ``null`
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import ConfigDict, Field, FiniteFloat, model_validator
 
-from anyanomaly.api.sink import RunEnd, RunStatus
-from anyanomaly.types import Event, Notice
+from anyanomaly.api.sink import RunEnd
+from anyanomaly.evidence import Truth
+from anyanomaly.results.evidence_records import EvidenceRecord
+from anyanomaly.results.fields import Count, Fraction, Frame, Seconds, StrictRecord, Value
+from anyanomaly.types import Event, Notice, Video
 
-FORMAT = 1
+FORMAT = 2
 """Version of the formats; it grows when a field is removed or changes its meaning, not when one is added."""
 
-MAX_FRAME = 2**40
-"""The highest number of a frame: 1000 frames per second for 34 years."""
 
-Number: TypeAlias = Annotated[FiniteFloat, Field(strict=True)]
-Frame: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=MAX_FRAME)]
-Count: TypeAlias = Annotated[int, Field(strict=True, ge=0)]
-Fraction: TypeAlias = Annotated[FiniteFloat, Field(strict=True, ge=0, le=1)]
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class RunRecord(_Record):
+class RunRecord(StrictRecord):
     """How the results were made."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -55,10 +47,28 @@ class RunRecord(_Record):
         return self.model_dump(exclude={"type", "format"})
 
 
-class ContextScore(_Record):
+class VideoRecord(StrictRecord):
+    """A video, before its results."""
+
+    type: Literal["video"] = Field("video", description="kind of the line")
+    video: str = Field(description="id of the video")
+    uri: str = Field(description="path or address, as the run was given it; secrets are masked")
+    fps: Annotated[FiniteFloat, Field(ge=1e-6, le=1e9, strict=True)] = Field(description="frames per second, nominal")
+    n_frames: Frame | None = Field(None, description="number of frames as the file says it; null: unknown or endless")
+    width: Count = Field(description="width of its frames, pixels")
+    height: Count = Field(description="height of its frames, pixels")
+    live: bool = Field(False, description="true: a stream that may never end", strict=True)
+
+    @property
+    def as_video(self) -> Video:
+        """The video as sinks receive it."""
+        return Video(self.video, self.uri, self.fps, self.n_frames, self.width, self.height, self.live)
+
+
+class ContextScore(StrictRecord):
     """The score that one context gave a segment."""
 
-    value: Number | None = Field(
+    value: Value | None = Field(
         description="score, 0 to 1 (`published` scoring: any number); null: no score could be read"
     )
     answer: str = Field("", description="the model's words")
@@ -67,7 +77,7 @@ class ContextScore(_Record):
     )
 
 
-class SegmentRecord(_Record):
+class SegmentRecord(StrictRecord):
     """The scores of one segment for one event text."""
 
     type: Literal["segment"] = Field("segment", description="kind of the line")
@@ -75,29 +85,39 @@ class SegmentRecord(_Record):
     segment: Count = Field(description="number of the segment in the video, from 0")
     start: Frame = Field(description="first frame")
     stop: Frame = Field(description="frame after the last")
-    start_s: Number = Field(description="time of the first frame, seconds")
-    stop_s: Number = Field(description="end of the last frame, seconds")
+    start_s: Seconds = Field(description="time of the first frame, seconds")
+    stop_s: Seconds = Field(description="end of the last frame, seconds")
     text: str = Field(description="event text")
-    value: Number | None = Field(None, description="fused score; null: no context has a score")
+    value: Value | None = Field(None, description="fused score; null: no context has a score")
     scores: Mapping[str, ContextScore] = Field(description="the score of each context, by its name")
+
+    key_frame: Frame | None = Field(None, description="number of the frame that is shown alone; absent: unknown")
+    sequence: tuple[Frame, ...] = Field((), description="numbers of the frames that show motion; absent: unknown")
+    times: list[Seconds] | None = Field(
+        None, description="times of the frames, seconds; absent: number of the frame / `fps` of the video"
+    )
 
     @model_validator(mode="after")
     def _check_frames(self) -> Self:
         if not self.start < self.stop:
             raise ValueError(f"frames {self.start} to {self.stop}")
+        if self.times is not None and len(self.times) != self.stop - self.start:
+            raise ValueError(f"{len(self.times)} times for frames {self.start} to {self.stop}")
+        if self.times and any(later < earlier for earlier, later in itertools.pairwise(self.times)):
+            raise ValueError("times that go back")
         return self
 
 
-class EventRecord(_Record):
+class EventRecord(StrictRecord):
     """A part of a video in which the smoothed score reaches the threshold."""
 
     type: Literal["event"] = Field("event", description="only in .jsonl")
     video: str = Field(description="id of the video")
     text: str = Field(description="event text")
-    start_s: Number = Field(description="start, seconds")
-    stop_s: Number = Field(description="end, seconds")
-    peak: Number = Field(description="highest smoothed score")
-    peak_s: Number = Field(description="time of the peak, seconds")
+    start_s: Seconds = Field(description="start, seconds")
+    stop_s: Seconds = Field(description="end, seconds")
+    peak: Value = Field(description="highest smoothed score")
+    peak_s: Seconds = Field(description="time of the peak, seconds")
     rationale: str = Field("", description="the model's reason at the peak; empty: none")
     start_time: str | None = Field(None, description="start as h:mm:ss.mmm; only in .json")
     stop_time: str | None = Field(None, description="end as h:mm:ss.mmm; only in .json")
@@ -108,7 +128,21 @@ class EventRecord(_Record):
         return Event(**self.model_dump(exclude={"type", "start_time", "stop_time"}))
 
 
-class NoticeRecord(_Record):
+class TruthRecord(StrictRecord):
+    """The ground truth of one video for one event text."""
+
+    type: Literal["truth"] = Field("truth", description="kind of the line")
+    video: str = Field(description="id of the video")
+    text: str = Field(description="event text")
+    spans: list[tuple[Seconds, Seconds]] = Field(description="parts in which it happens: start and stop, seconds")
+
+    @property
+    def truth(self) -> Truth:
+        """The ground truth as sinks receive it."""
+        return Truth(self.video, self.text, tuple(self.spans))
+
+
+class NoticeRecord(StrictRecord):
     """What is unusual about a video, or could not be read of it."""
 
     type: Literal["notice"] = Field("notice", description="only in .jsonl")
@@ -121,11 +155,13 @@ class NoticeRecord(_Record):
         return Notice(self.video, self.message)
 
 
-class EndRecord(_Record):
+class EndRecord(StrictRecord):
     """How the run ended."""
 
     type: Literal["end"] = Field("end", description="last line; only in .jsonl")
-    status: RunStatus = Field(description="complete, interrupted (by the user or a signal) or failed")
+    status: Literal["complete", "interrupted", "failed"] = Field(
+        description="complete, interrupted (by the user or a signal) or failed"
+    )
     segments: Count = Field(description="number of segment scores")
     events: Count = Field(description="number of events")
     notices: Count = Field(description="number of notices")
@@ -137,10 +173,12 @@ class EndRecord(_Record):
         return RunEnd(self.status, self.segments, self.events, self.notices, self.error)
 
 
-Record: TypeAlias = RunRecord | SegmentRecord | EventRecord | NoticeRecord | EndRecord
+Record: TypeAlias = (
+    RunRecord | VideoRecord | SegmentRecord | EvidenceRecord | EventRecord | TruthRecord | NoticeRecord | EndRecord
+)
 
 
-class EventsDocument(_Record):
+class EventsDocument(StrictRecord):
     """The content of a .json file."""
 
     format: Annotated[int, Field(strict=True, ge=1)] | None = Field(
@@ -152,12 +190,12 @@ class EventsDocument(_Record):
     end: EndRecord | None = Field(None, description="how the run ended; null: it is not complete")
 
 
-class FrameScore(_Record):
+class FrameScore(StrictRecord):
     """The scores of one frame for one event text: a row of a .csv file."""
 
     video: str = Field(description="id of the video")
     frame: Frame = Field(description="number of the frame")
-    time_s: Number = Field(description="presentation time, seconds")
+    time_s: Seconds = Field(description="presentation time, seconds")
     text: str = Field(description="event text")
     contexts: Mapping[str, float | None] = Field(
         description="a column per context, with its name: its score; empty: it could not be read"

@@ -93,7 +93,8 @@ def _search_clip(folder: Path, flavour: str, scene: Scene, backend: str, scoring
 
     _print(f"{flavour}.mp4   searched for: {', '.join(CLASSES[flavour])}")
     _print(f"  {'detected':<17}{'peak':<7}{'event':<12}{'truth':<17}reason")
-    timelines, overlapped_spans = [], []
+    pieces: list[Timeline] = []
+    overlapped_spans = []
     tables: dict[str, Any] = {
         "encoder": "demo-clip",
         "selector": SELECTOR,
@@ -104,7 +105,7 @@ def _search_clip(folder: Path, flavour: str, scene: Scene, backend: str, scoring
     }
     for outcome in anyanomaly.run(folder / f"{flavour}.mp4", CLASSES[flavour], **tables):
         if isinstance(outcome, anyanomaly.Timeline):
-            timelines.append(outcome)
+            pieces.append(outcome)
             continue
         true_spans = _overlapping_spans(scene, outcome)
         overlapped_spans += true_spans
@@ -115,7 +116,7 @@ def _search_clip(folder: Path, flavour: str, scene: Scene, backend: str, scoring
         if (name, start, stop) not in overlapped_spans:
             _print(f"  {'missed':<17}{'':<7}{name:<12}{start:.1f}-{stop:.1f} s")
     _print("")
-    return timelines
+    return anyanomaly.join_timelines(pieces)
 
 
 def _event_spans(scene: Scene) -> list[tuple[str, float, float]]:

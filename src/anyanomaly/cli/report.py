@@ -1,0 +1,145 @@
+"""``anyanomaly report``: make outputs of stored results, without a model."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from anyanomaly.cli.call import Call, FlagValues
+from anyanomaly.cli.flags import Flag, field_flags, with_flags
+from anyanomaly.cli.output import print_json, print_message
+from anyanomaly.cli.run_flags import config_tables, output_flags, weight_flags
+from anyanomaly.config.model import RunConfig, RunOptions
+
+if TYPE_CHECKING:
+    from anyanomaly.assemble.stored_runs import StoredRun
+
+HELP = """Make reports and other outputs of stored results, without a model.
+
+RESULTS are files that `run -o FILE.jsonl` wrote, also .jsonl.gz, .parquet, and .partial of a run that did not complete;
+several are shown as one run. -o takes every format that `run -o` takes [default: RESULTS with the suffix .html]. With
+--threshold and the other settings, events are found again from the stored scores."""
+
+SETTINGS = ("threshold", "smooth_seconds", "smooth_frames", "merge_seconds", "min_event_seconds")
+_RESULT_SUFFIX = re.compile(r"(\.jsonl|\.parquet)?(\.gz)?(\.\d+)?(\.partial)?$", re.IGNORECASE)
+
+
+def add(app: typer.Typer, call: Call) -> None:
+    """Add the command to the application."""
+
+    def report(
+        flag_values: FlagValues,
+        results: Annotated[list[str], typer.Argument(metavar="RESULTS", help="result files of `anyanomaly run`")],
+        as_json: Annotated[bool, typer.Option("--json", help="print a summary as JSON")] = False,
+    ) -> None:
+        tables = config_tables(flag_values)
+        outputs = tables.pop("sink", [{"path": _default_output(results)}])
+        _report(call, results, outputs, tables, as_json)
+
+    run_flags = field_flags(RunOptions, ("run",), {}, exclude=set(RunOptions.model_fields) - set(SETTINGS))
+    flags = [*output_flags(call), *map(_without_default, run_flags), *_weight_flags(call)]
+    app.command("report", help=HELP)(with_flags(report, flags))
+
+
+def _report(
+    call: Call, paths: Sequence[str], outputs: Sequence[Mapping[str, Any]], tables: Mapping[str, Any], as_json: bool
+) -> None:
+    from anyanomaly.assemble.replay import open_sinks, replay
+    from anyanomaly.types import Event
+
+    runs, notes = _read_runs(paths, tables)
+    videos = [stored.video for run in runs for stored in run.videos.values()]
+    config = RunConfig.model_validate({"videos": [*paths, *(video.uri for video in videos)], "sink": outputs})
+    n_scores = sum(stored.n_scores for run in runs for stored in run.videos.values())
+    files = [str(table.get("path", "-")) for table in outputs]
+    n_events = 0
+    with contextlib.ExitStack() as stack:
+        sinks = open_sinks(config, call.registry, stack)
+        for note in () if call.quiet else notes:
+            print_message(f"anyanomaly: {note}")
+        for outcome in _with_progress(replay(runs, sinks), n_scores, call):
+            n_events += isinstance(outcome, Event)
+    if as_json:
+        print_json({"files": files, "videos": len(videos), "scores": n_scores, "events": n_events, "notes": notes})
+    elif not call.quiet:
+        counts = [(len(videos), "video"), (n_scores, "score"), (n_events, "event")]
+        summary = ", ".join(f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in counts)
+        print_message(f"{summary}. Results: {', '.join(files)}.")
+
+
+def _read_runs(paths: Sequence[str], tables: Mapping[str, Any]) -> tuple[list[StoredRun], list[str]]:
+    """Return the stored runs, with the settings of the command line, and notes on them, a sentence each.
+
+    :raises InputError: when a file cannot be read. :raises UsageError: for a setting that does not fit.
+    """
+    import anyanomaly
+    from anyanomaly.assemble.stored_runs import read_stored_run, stored_config
+    from anyanomaly.evaluation.score_settings import change_settings
+
+    runs: list[StoredRun] = []
+    notes: list[str] = []
+    for path in paths:
+        results = anyanomaly.read_results(path)
+        config = stored_config(results)
+        if tables:
+            _, changed, changes = change_settings(results.header["config"], tables)
+            config = changed.model_copy(update={"videos": config.videos})
+            notes += changes
+        run = read_stored_run(results, config)
+        runs.append(run)
+        if results.status not in ("complete", "unknown"):
+            notes.append(f"The run of {path} is {results.status}; its results so far are used.")
+    missing = [video.video.uri for run in runs for video in run.videos.values() if not _is_here(video.video.uri)]
+    if missing:
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        notes.append(f"The video {missing[0] or 'of the results'}{others} is not here; outputs that show it lack it.")
+    return runs, list(dict.fromkeys(notes))
+
+
+def _is_here(uri: str) -> bool:
+    return "://" in uri or os.path.exists(uri)
+
+
+def _with_progress(outcomes: Iterator[Any], n_scores: int, call: Call) -> Iterator[Any]:
+    """Yield outcomes, with the number of scores so far on standard error while that is a terminal."""
+    from anyanomaly.cli.live import LiveArea, open_console
+    from anyanomaly.types import SegmentScore
+
+    console = None if call.quiet else open_console()
+    if console is None:
+        yield from outcomes
+        return
+    from rich.text import Text
+
+    n_done = 0
+    with LiveArea(console, lambda width, height: [Text(f"{n_done:,} of {n_scores:,} scores")]):
+        for outcome in outcomes:
+            n_done += isinstance(outcome, SegmentScore)
+            yield outcome
+
+
+def _default_output(paths: Sequence[str]) -> str:
+    """Return the name of the report: that of the results with .html; of several results `report.html` beside them."""
+    first = Path(paths[0])
+    name = f"{_RESULT_SUFFIX.sub('', first.name)}.html" if len(paths) == 1 else "report.html"
+    return str(first.with_name(name))
+
+
+def _weight_flags(call: Call) -> list[Flag]:
+    """Return the flags of the weights of the contexts that the first results on the command line have."""
+    from anyanomaly.evaluation.scores import read_config
+
+    configs = (read_config(argument) for argument in call.arguments if os.path.isfile(argument))
+    return weight_flags(next(filter(None, configs), {}))
+
+
+def _without_default(flag: Flag) -> Flag:
+    """Return a flag whose default is that of the results."""
+    return replace(flag, help=f"{flag.help.partition(' [default')[0]} [default: as in RESULTS]")

@@ -1,0 +1,189 @@
+"""What a terminal shows of a run while it goes on, and of its scores at its end."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from anyanomaly.cli.live import LiveArea
+from anyanomaly.cli.live_text import Glyphs, format_rate, format_time, pack
+from anyanomaly.cli.sparkline import PeakSeries, draw_sparkline
+from anyanomaly.engine.clock import Clock
+from anyanomaly.types import Event, SegmentScore, Timeline, Video
+
+N_EVENTS = 4
+"""Events that are listed, the last ones."""
+MAX_CLOSING_LINES = 20
+RATE_WINDOW_S = 60.0
+"""Speeds are those of about the last minute: stored answers at the start of a run say nothing of the rest."""
+_ABOVE, _BELOW, _FAINT = "bold red", "cyan", "dim"
+
+
+class RunDisplay:
+    """Follows the outcomes of a run. ``lines`` may be called on another thread."""
+
+    def __init__(self, console: Console, threshold: float, clock: Clock) -> None:
+        """:param threshold: which the scores of an event reach. :param clock: of the run, for its time in the model."""
+        self.area = LiveArea(console, self.lines)
+        self._clock = clock
+        self._console = console
+        self._glyphs = Glyphs.of(console.encoding)
+        self._threshold = threshold
+        self._lock = threading.Lock()
+        self._start_s = self._last_s = time.monotonic()
+        self._n_expected: int | None = None
+        self._videos: dict[str, str] = {}  # ids of the videos to their names as shown
+        self._seen: dict[str, None] = {}  # ids of the videos that have scores, in order
+        self._first_texts: dict[str, str] = {}
+        self._n_segments = self._n_frames = self._n_scored = 0
+        self._video_s = 0.0
+        self._scores: dict[str, deque[float]] = {}  # of the present video, by event text
+        self._events: deque[Event] = deque(maxlen=N_EVENTS)
+        self._n_events = 0
+        self._peaks: dict[tuple[str, str], PeakSeries] = {}  # by video and event text
+        self._n_dropped = 0
+        self._samples = deque([(self._start_s, 0, 0, 0.0)])  # time, scored frames, frames, seconds of video
+
+    def begin(self, videos: Sequence[Video], n_expected: int | None) -> None:
+        """Start the clock. :param n_expected: frames times texts that will get a score; None: unknown."""
+        with self._lock:
+            self._start_s = self._last_s = time.monotonic()
+            self._samples = deque([(self._start_s, 0, 0, 0.0)])
+            self._videos = {video.id: self._glyphs.clean(video.id) for video in videos}
+            self._n_expected = n_expected
+
+    def add(self, outcome: Any) -> None:
+        """Add an outcome of the run."""
+        with self._lock:
+            match outcome:
+                case SegmentScore():
+                    self._add_score(outcome)
+                case Timeline():
+                    self._peaks.setdefault((outcome.video.id, outcome.text), PeakSeries()).add(outcome)
+                    self._drop_lowest(outcome.video.id)
+                case Event():
+                    self._n_events += 1
+                    self._events.append(outcome)
+
+    def lines(self, width: int, height: int) -> list[Text]:
+        """Return at most ``height`` lines of at most ``width`` cells."""
+        with self._lock:
+            head = list(self._head(width))
+            n_events = max(0, min(len(self._events), (height - len(head)) // 2 - 1))
+            events = list(self._list_events(width, n_events))
+            texts = list(self._list_texts(width, height - len(head) - len(events)))
+            return [*head, *texts, *events][:height]
+
+    def closing_lines(self) -> list[str]:
+        """Return a line per video and event text with its scores over time; of many, those with the highest peaks."""
+        if not self._peaks:
+            return []
+        width = self._console.width - 1
+        glyphs, half = self._glyphs, len(self._glyphs.levels) // 2
+        names = [self._describe(*key) for key in self._peaks]
+        peaks = [
+            f"peak {series.peak:.2f} at {format_time(series.peak_s)}" if math.isfinite(series.peak) else "no score"
+            for series in self._peaks.values()
+        ]
+        peak_width = max(map(len, peaks))
+        name_width = min(max(map(cell_len, names)), max(8, (width - peak_width) // 3))
+        line_width = min(72, width - name_width - peak_width - 2)
+        rule = f"{glyphs.levels[half]} and higher reach the threshold {self._threshold:g}"
+        lines = [glyphs.cut(f"Scores over time ({rule}):", width)]
+        for name, peak, series in zip(names, peaks, self._peaks.values(), strict=True):
+            sparkline = draw_sparkline(series.resample(line_width), self._threshold, glyphs.levels)
+            lines.append(glyphs.cut(f"{glyphs.pad(name, name_width)} {peak:{peak_width}} {sparkline}", width))
+        if self._n_dropped:
+            lines.append(glyphs.cut(f"{self._n_dropped} more, with lower peaks, are not shown.", width))
+        return lines
+
+    def _add_score(self, score: SegmentScore) -> None:
+        video, n_frames = score.video, score.stop - score.start
+        if video.id not in self._seen:
+            self._seen[video.id] = None
+            self._scores.clear()
+        if self._first_texts.setdefault(video.id, score.text) == score.text:
+            self._n_segments += 1
+            self._n_frames += n_frames
+            self._video_s += n_frames / video.fps
+        self._n_scored += n_frames
+        self._scores.setdefault(score.text, deque(maxlen=512)).append(score.value)
+        self._last_s = time.monotonic()
+        if self._last_s - self._samples[-1][0] >= 1:
+            self._samples.append((self._last_s, self._n_scored, self._n_frames, self._video_s))
+            while len(self._samples) > 2 and self._last_s - self._samples[1][0] > RATE_WINDOW_S:
+                self._samples.popleft()
+
+    def _drop_lowest(self, present_video: str) -> None:
+        """Forget the scores over time of a finished video when there are more than will be printed."""
+        finished = [key for key in self._peaks if key[0] != present_video]
+        if len(self._peaks) > MAX_CLOSING_LINES and finished:
+            del self._peaks[min(finished, key=lambda key: self._peaks[key].peak)]
+            self._n_dropped += 1
+
+    def _head(self, width: int) -> Iterator[Text]:
+        now_s = time.monotonic()
+        name = next((self._videos.get(video, video) for video in reversed(self._seen)), "")
+        place = f"video {max(1, len(self._seen))} of {len(self._videos)}: " if len(self._videos) > 1 else ""
+        yield Text(self._glyphs.cut(f"{place}{name or 'waiting for the first score'}", width), "bold")
+        start_s, n_scored, n_frames, video_s = self._samples[0]
+        duration_s = self._last_s - start_s
+        rates = []
+        if duration_s > 0:
+            rates = [
+                f"{format_rate((self._n_frames - n_frames) / duration_s)} frames/s",
+                f"{format_rate((self._video_s - video_s) / duration_s)} times real time",
+            ]
+            if stages_s := self._clock.seconds():
+                waiting = stages_s["answer"] / (self._last_s - self._start_s)
+                rates.append(f"{min(1.0, waiting):.0%} waiting for the model")
+        if self._n_expected:
+            n_left, speed = max(0, self._n_expected - self._n_scored), (self._n_scored - n_scored) / (duration_s or 1)
+            left_s = max(0.0, n_left / speed - (now_s - self._last_s)) if speed else None
+            yield Text(self._glyphs.describe_progress(self._n_scored / self._n_expected, left_s, width))
+        parts = [
+            f"{format_time(now_s - self._start_s)} running",
+            f"{self._n_segments:,} segment{'' if self._n_segments == 1 else 's'}",
+            f"{self._n_frames:,} frames",
+            *rates,
+            f"{self._n_events:,} event{'' if self._n_events == 1 else 's'}",
+        ]
+        for line in pack(parts, width):
+            yield Text(self._glyphs.cut(line, width))
+
+    def _list_texts(self, width: int, n_lines: int) -> Iterator[Text]:
+        """Yield a line per event text of the present video: its last score, and the ones before."""
+        names = {text: self._glyphs.clean(text) for text in self._scores}
+        n_hidden = len(names) - n_lines
+        listed = list(names)[: max(0, n_lines - 1) if n_hidden > 0 else len(names)]
+        name_width = min(max((cell_len(names[text]) for text in listed), default=0), width // 3)
+        for text in listed:
+            scores = self._scores[text]
+            value = " -- " if math.isnan(scores[-1]) else f"{scores[-1]:.2f}"
+            line = Text(f"{self._glyphs.pad(names[text], name_width)} {value} ")
+            last_scores = itertools.islice(reversed(scores), max(0, width - line.cell_len))
+            for is_above, group in itertools.groupby(reversed(list(last_scores)), lambda s: s >= self._threshold):
+                line.append(draw_sparkline(group, self._threshold, self._glyphs.levels), _ABOVE if is_above else _BELOW)
+            yield line
+        if n_hidden > 0:
+            yield Text(self._glyphs.cut(f"and {len(names) - len(listed)} more event texts", width), _FAINT)
+
+    def _list_events(self, width: int, n_events: int) -> Iterator[Text]:
+        for event in list(self._events)[len(self._events) - n_events :]:
+            times = f"{format_time(event.start_s, 1)}-{format_time(event.stop_s, 1)}"
+            line = f"{times}  {event.peak:.2f} at {format_time(event.peak_s, 1)}  "
+            yield Text(self._glyphs.cut(f"{line}{self._describe(event.video, event.text)}", width), _FAINT)
+
+    def _describe(self, video: str, text: str) -> str:
+        """Return the event text, after the video where there are several."""
+        name = self._glyphs.clean(text)
+        return f"{self._videos.get(video) or self._glyphs.clean(video)}: {name}" if len(self._videos) > 1 else name

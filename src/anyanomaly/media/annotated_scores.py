@@ -1,0 +1,145 @@
+"""What is known of the scores and events of a video, and up to which time nothing of it can change."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from anyanomaly.core.events import EventRule
+from anyanomaly.core.labels import true_stretches
+from anyanomaly.core.reason import reason_text
+from anyanomaly.types import Event, FloatArray, SegmentScore, TimeArray, Timeline
+
+HORIZON_S = 60.0
+"""A frame waits for the end of its event, and so for the reason, for at most this time of the video.
+
+Longer events are drawn while they last, with the reason of their highest segment so far.
+"""
+
+_TOLERANCE_S = 5e-7  # times are sums of floats
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An event as it is drawn."""
+
+    start_s: float
+    stop_s: float  # infinite while it lasts
+    reason: str
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Frames at or above the threshold, merged by the rule; an event if it is long enough."""
+
+    start_s: float
+    stop_s: float
+    best: SegmentScore | None = None  # the highest segment in it so far
+
+
+@dataclass(slots=True)
+class TextScores:
+    """The smoothed scores of one event text around the time that is drawn, and its events."""
+
+    rule: EventRule | None  # None: unknown, events are drawn as they are announced
+    _pieces: deque[Timeline] = field(default_factory=deque)
+    _segments: deque[SegmentScore] = field(default_factory=deque)  # behind the last piece
+    _open: _Stretch | None = None
+    _awaited: list[_Stretch] = field(default_factory=list)  # events that have ended and are not announced yet
+    _events: list[Event] = field(default_factory=list)
+    _end_s: float = -math.inf  # of the last piece
+
+    def add_segment(self, score: SegmentScore) -> None:
+        """Keep a segment until its scores are final, for the reason in it."""
+        if self.rule:
+            self._segments.append(score)
+
+    def add_piece(self, piece: Timeline) -> None:
+        """Add the final scores that follow those so far."""
+        self._pieces.append(piece)
+        self._end_s = float(piece.times_s[-1]) + 1 / piece.video.fps
+        if self.rule is None:
+            return
+        ends_s = np.append(piece.times_s[1:], self._end_s)
+        for start, stop in true_stretches(piece.smooth >= self.rule.threshold):
+            stretch = _Stretch(float(piece.times_s[start]), float(ends_s[stop - 1]))
+            if self._open and stretch.start_s - self._open.stop_s > self.rule.merge_s:
+                self._close(self.rule)
+            if self._open:
+                self._open.stop_s = stretch.stop_s
+            else:
+                self._open = stretch
+        self._note_segments()
+        if self._open and self._end_s - self._open.stop_s > self.rule.merge_s:
+            self._close(self.rule)
+
+    def add_event(self, event: Event) -> None:
+        """Add an event, which replaces the stretch of frames from which it was made."""
+        self._events.append(event)
+        self._awaited = [stretch for stretch in self._awaited if stretch.start_s >= event.stop_s - _TOLERANCE_S]
+        if self._open and self._open.start_s < event.stop_s - _TOLERANCE_S:
+            self._open = None
+
+    @property
+    def certain_s(self) -> float:
+        """Time before which neither scores nor events can change, seconds."""
+        starts_s = [stretch.start_s for stretch in (*self._awaited, *([self._open] if self._open else []))]
+        certain_s = min([self._end_s, *starts_s]) if self.rule else -math.inf
+        return max(certain_s, self._end_s - HORIZON_S)
+
+    def scores(self, begin_s: float, end_s: float) -> tuple[TimeArray, FloatArray]:
+        """Return times and smoothed scores (n,) of the frames in a part of the video, and of one frame on each side."""
+        times_s, scores = [np.zeros(0)], [np.zeros(0, np.float32)]
+        for piece in self._pieces:
+            if piece.times_s[-1] >= begin_s - 1 and piece.times_s[0] <= end_s + 1:
+                first = max(0, int(np.searchsorted(piece.times_s, begin_s)) - 1)
+                last = int(np.searchsorted(piece.times_s, end_s, side="right")) + 1
+                times_s.append(piece.times_s[first:last])
+                scores.append(piece.smooth[first:last])
+        return np.concatenate(times_s), np.concatenate(scores)
+
+    def spans(self, begin_s: float, end_s: float) -> list[Span]:
+        """Return the events in a part of the video; also one that has not ended, if it is long enough already."""
+        spans = [Span(event.start_s, event.stop_s, event.rationale) for event in self._events]
+        spans += [Span(stretch.start_s, stretch.stop_s, _reason(stretch.best)) for stretch in self._awaited]
+        stretch = self._open
+        if stretch and self.rule and stretch.stop_s - stretch.start_s >= self.rule.min_s - _TOLERANCE_S:
+            spans.append(Span(stretch.start_s, math.inf, _reason(stretch.best)))
+        return [span for span in spans if span.start_s < end_s and span.stop_s > begin_s]
+
+    def forget(self, time_s: float) -> None:
+        """Forget what lies before a time."""
+        while self._pieces and self._pieces[0].times_s[-1] < time_s:
+            self._pieces.popleft()
+        self._events = [event for event in self._events if event.stop_s >= time_s]
+
+    def finish(self) -> None:
+        """Nothing follows: what was not announced is no event."""
+        self._awaited, self._open = [], None
+        self._end_s = math.inf
+
+    def _close(self, rule: EventRule) -> None:
+        stretch, self._open = self._open, None
+        if stretch is None or stretch.stop_s - stretch.start_s < rule.min_s - _TOLERANCE_S:
+            return
+        if not any(event.start_s < stretch.stop_s and event.stop_s > stretch.start_s for event in self._events):
+            self._awaited.append(stretch)
+
+    def _note_segments(self) -> None:
+        """Find the highest segment of the open stretch among those whose scores are final."""
+        while self._segments and self._segments[0].times_s[0] < self._end_s:
+            score = self._segments.popleft()
+            if self._open is None or score.times_s[-1] < self._open.start_s or math.isnan(score.value):
+                continue
+            if self._open.best is None or score.value > self._open.best.value:
+                self._open.best = score
+
+
+def _reason(score: SegmentScore | None) -> str:
+    """Return the reason of the context that scored highest, among those that gave one."""
+    parts = [part for part in score.scores.values() if part.answer and not math.isnan(part.value)] if score else []
+    reasons = (reason_text(part.answer) for part in sorted(parts, key=lambda part: part.value, reverse=True))
+    return next((reason for reason in reasons if reason), "")

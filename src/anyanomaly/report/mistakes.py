@@ -1,0 +1,75 @@
+"""The worst mistakes of a run against the ground truth: what a researcher looks at first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from anyanomaly.types import Span
+
+MIN_DISTANCE_S = 5.0
+"""Seconds between two false alarms of one video and text: neighbouring segments show the same thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSegment:
+    """A segment of one video with its score for one event text."""
+
+    video: str  # `Video.id`
+    text: str  # the event text
+    segment: int  # `Segment.index`
+    start_s: float
+    stop_s: float
+    value: float  # the fused score; NaN when it could not be read
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A stretch of ground truth with its highest segment."""
+
+    start_s: float
+    stop_s: float
+    best: ScoredSegment
+
+
+def worst_false_alarms(segments: Iterable[ScoredSegment], truth: Sequence[Span], count: int) -> list[ScoredSegment]:
+    """Return the highest segments of one video and text that overlap no ground truth, at least 5 s apart.
+
+    :param truth: spans in seconds. :param count: the most to return, highest first; of equal ones the earlier first.
+    """
+    outside = [
+        segment
+        for segment in segments
+        if segment.value == segment.value and not any(_overlap(segment, span) for span in truth)
+    ]
+    alarms: list[ScoredSegment] = []
+    for segment in sorted(outside, key=lambda segment: (-segment.value, segment.start_s)):
+        if len(alarms) == count:
+            break
+        if all(_distance(segment, alarm) >= MIN_DISTANCE_S for alarm in alarms):
+            alarms.append(segment)
+    return alarms
+
+
+def worst_misses(segments: Iterable[ScoredSegment], truth: Sequence[Span], count: int) -> list[Miss]:
+    """Return the spans of ground truth of one video and text whose highest segment is lowest.
+
+    A span without a segment that could be scored is left out.
+
+    :param truth: spans in seconds. :param count: the most to return, lowest first; of equal ones the earlier first.
+    """
+    scored = [segment for segment in segments if segment.value == segment.value]
+    misses = []
+    for start_s, stop_s in truth:
+        inside = [segment for segment in scored if _overlap(segment, (start_s, stop_s))]
+        if inside:
+            misses.append(Miss(start_s, stop_s, max(inside, key=lambda segment: segment.value)))
+    return sorted(misses, key=lambda miss: (miss.best.value, miss.start_s))[:count]
+
+
+def _overlap(segment: ScoredSegment, span: Span) -> bool:
+    return segment.start_s < span[1] and span[0] < segment.stop_s
+
+
+def _distance(first: ScoredSegment, second: ScoredSegment) -> float:
+    return max(first.start_s - second.stop_s, second.start_s - first.stop_s)

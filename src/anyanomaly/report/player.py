@@ -1,0 +1,106 @@
+"""The source video in the report: linked, embedded, or the reason why it cannot be played."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from anyanomaly.masking import mask_url
+from anyanomaly.outside_files import open_regular
+from anyanomaly.types import Video
+
+VideoMode = Literal["link", "embed", "none"]
+
+_CONTAINERS = {
+    ".mp4": ("video/mp4", "mov"),
+    ".m4v": ("video/mp4", "mov"),
+    ".mov": ("video/mp4", "mov"),  # browsers refuse video/quicktime, and play most of these files
+    ".webm": ("video/webm", "matroska"),
+    ".mkv": ("video/webm", "matroska"),  # Chromium plays them as such
+    ".ogv": ("video/ogg", "ogg"),
+}
+"""Suffixes that browsers play: the type to name, and FFmpeg's name of the format."""
+
+_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "theora"})  # that some browser plays
+
+_ADVICE = "To get one, convert the video: ffmpeg -i VIDEO -c:v libx264 -pix_fmt yuv420p NEW.mp4"
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """A player, or why there is none."""
+
+    source: str = ""  # of the video element: a data URI, or a percent-encoded address; empty: no player
+    reason: str = ""  # why there is none, or what to know; one or two sentences
+
+
+def make_player(video: Video, report: str, mode: VideoMode, embed_max_mb: float) -> Player:
+    """Return the player of a video.
+
+    :param report: path of the report; ``-``: standard output. :param mode: whether the file is linked or embedded.
+    :param embed_max_mb: largest file to embed, millions of bytes; a larger one is linked.
+    """
+    if mode == "none":
+        return Player()
+    if not video.uri:
+        return Player(reason="The results do not name the video's file, so there is no player.")
+    if "://" in video.uri:
+        return Player(
+            reason=f"No player: the video is at {mask_url(video.uri)}, and this page requests nothing from a network."
+        )
+    path = Path(video.uri)
+    if path.is_dir() or (any(character in video.uri for character in "*?") and not path.exists()):
+        return Player(reason="No player: the source is a folder of images.")
+    if not path.is_file():
+        return Player(reason=f"No player: {path} was not there when this report was written.")
+    kind, container = _CONTAINERS.get(path.suffix.lower(), ("", ""))
+    codec = _codec(path, container) if kind else ""
+    if not kind or (codec and codec not in _CODECS):
+        what = f"{codec} video" if codec else f"{path.suffix} files" if path.suffix else "such files"
+        return Player(reason=f"No player: browsers cannot play {what}. {_ADVICE}")
+    if mode == "embed":
+        size_mb = path.stat().st_size / 1e6
+        if size_mb <= embed_max_mb:
+            return _embedded(path, kind)
+        reason = f"The video is linked, not embedded: it has {size_mb:.0f} MB, and the limit is {embed_max_mb:g} MB "
+        return Player(_address(path, report), f"{reason}(--sink.html.embed-max-mb).")
+    return Player(_address(path, report))
+
+
+def _codec(path: Path, container: str) -> str:
+    """Return FFmpeg's name of the codec of a file's first video stream; empty when it is unknown.
+
+    Only the named format is read: others, such as playlists, may refer to further files.
+    """
+    import av
+
+    try:
+        with open_regular(path) as file, av.open(file, format=container, metadata_errors="replace") as source:
+            return source.streams.video[0].codec_context.name if source.streams.video else ""
+    except (OSError, ValueError, av.FFmpegError):
+        return ""  # the browser may know better, and says what it cannot play
+
+
+def _embedded(path: Path, kind: str) -> Player:
+    try:
+        with open_regular(path) as file:
+            data = file.read()
+    except OSError as error:
+        return Player(reason=f"No player: {path} cannot be read: {error.strerror}.")
+    return Player(f"data:{kind};base64,{base64.b64encode(data).decode()}")
+
+
+def _address(path: Path, report: str) -> str:
+    """Return the address of a file relative to the report, percent-encoded: no part of it is a scheme or a query."""
+    if report == "-":
+        return path.resolve().as_uri()
+    try:
+        relative = os.path.relpath(path.resolve(), Path(report).resolve().parent)
+    except ValueError:  # another drive
+        return path.resolve().as_uri()
+    address = quote(os.fsencode(Path(relative).as_posix()), safe="/")
+    return f"./{address}"

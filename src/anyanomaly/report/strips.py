@@ -1,0 +1,49 @@
+"""Scores over time as small SVG paths: in the overview, and where no script draws a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from anyanomaly.report.series import Table
+from anyanomaly.types import Span
+
+WIDTH, HEIGHT = 400, 40  # units of the view box
+_N_BINS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A strip in a view box of `WIDTH` x `HEIGHT`."""
+
+    path: str  # the area below the highest score of each bin
+    events: tuple[tuple[int, int], ...]  # left edge and width
+    threshold: int | None  # height from the top; None: unknown
+
+
+def make_strip(points: Table, extent: Span, events: Sequence[Span], threshold: float | None, limits: Span) -> Strip:
+    """Return a strip.
+
+    :param points: time in seconds and value per row. :param extent: of the time axis, seconds. :param events: seconds.
+    :param limits: lowest and highest score of the axis.
+    """
+    start_s, stop_s = extent
+    length_s = max(stop_s - start_s, 1e-9)
+    low, high = limits
+    tops = np.full(_N_BINS, np.nan)
+    shown = points[~np.isnan(points[:, 1])]
+    bins = np.clip((shown[:, 0] - start_s) / length_s * _N_BINS, 0, _N_BINS - 1).astype(int)
+    np.fmax.at(tops, bins, shown[:, 1])
+    known = np.flatnonzero(~np.isnan(tops))
+    if len(known):  # a bin between two frames has none
+        tops = np.interp(np.arange(_N_BINS), known, tops[known], left=low, right=low)
+    heights = np.clip((np.nan_to_num(tops, nan=low) - low) / (high - low), 0, 1)
+    lines = "".join(f"V{HEIGHT - round(float(height) * HEIGHT)}h{WIDTH // _N_BINS}" for height in heights)
+    spans = [((start - start_s) / length_s * WIDTH, (stop - start_s) / length_s * WIDTH) for start, stop in events]
+    return Strip(
+        f"M0 {HEIGHT}{lines}V{HEIGHT}Z",
+        tuple((int(left), max(round(right - left), 2)) for left, right in spans),
+        None if threshold is None else HEIGHT - round((threshold - low) / (high - low) * HEIGHT),
+    )

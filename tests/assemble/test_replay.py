@@ -1,0 +1,161 @@
+"""Stored results give every output the bytes that the run itself gave it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import anyanomaly
+from anyanomaly.api import RunEnd
+from anyanomaly.assemble.replay import replay
+from anyanomaly.assemble.stored_runs import engine_settings, read_stored_run
+from anyanomaly.config.model import RunConfig
+from anyanomaly.core.fuse import fuse
+from anyanomaly.engine.evidence import DraftEvidence
+from anyanomaly.engine.settings import RunSettings
+from anyanomaly.engine.track import Tracker
+from anyanomaly.evidence import Evidence, Truth
+from anyanomaly.types import Event, Notice, QueryId, Score, SegmentScore, Timeline, Video
+from tests.results.files import HEADER, evidence, new_sink
+
+TEXTS = ("a car", '=größe, "x"')
+QUICK = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+NAMES = ("r.jsonl", "r.jsonl.gz", "r.csv", "r.json")
+
+
+@dataclass(frozen=True)
+class MadeRun:
+    """A run whose scores are made, as the engine would give it to the sinks."""
+
+    config: dict[str, Any]
+    videos: tuple[Video, ...]
+    values: tuple[float, ...]  # of the segments, one context after the other, again from the first after the last
+    steps: tuple[float, ...]  # times between frames, as fractions of the nominal ones
+    end: RunEnd | None
+
+    def write(self, folder: Path) -> None:
+        sinks = [new_sink(folder / name) for name in NAMES]
+        for sink in sinks:
+            sink.load()
+            sink.begin(
+                {**HEADER, "config": RunConfig.model_validate(self.config).model_dump(mode="json", exclude={"sink"})}
+            )
+        counts = {"n_segments": 0, "n_events": 0, "n_notices": 0}
+
+        def write(outcome: Any) -> None:
+            match outcome:
+                case Event():
+                    counts["n_events"] += 1
+                case SegmentScore():
+                    counts["n_segments"] += 1
+                case Notice():
+                    counts["n_notices"] += 1
+            for sink in sinks:
+                getattr(sink, METHODS[type(outcome)])(outcome)
+
+        for video in self.videos:
+            write(video)
+            for outcome in self.outcomes(video):
+                write(outcome)
+            write(Truth(video.id, TEXTS[0], ((0.25, 0.75),)))
+            write(Notice(video.id, "It is odd."))
+        for sink in sinks:
+            if self.end:
+                sink.end(replace(self.end, **counts))
+            sink.close()
+
+    def outcomes(self, video: Video) -> Any:
+        config = RunConfig.model_validate(self.config)
+        run_settings = engine_settings(config, TEXTS)
+        tracker = Tracker(video, run_settings)
+        values = iter(self.values * 1000)
+        times_s = np.cumsum([0.0, *(step / video.fps for step in self.steps * 100)]) if self.steps else None
+        for number in range(4):
+            start, stop = 3 * number, 3 * number + 3
+            times = np.arange(start, stop) / video.fps if times_s is None else times_s[start:stop]
+            for text in TEXTS:
+                scores = {
+                    name: Score(QueryId(video.id, number, text, name), value, f"{value}. Why {text}.")
+                    for name, value in zip(config.contexts, values, strict=False)
+                }
+                value = fuse({name: score.value for name, score in scores.items()}, run_settings.weights)
+                score = SegmentScore(video, number, start, stop, times, text, scores, value, start, (start, start + 2))
+                yield score
+                yield from tracker.push(score, Draft())
+        yield from tracker.finish()
+
+
+class Draft(DraftEvidence):
+    """Evidence whose pictures are made up."""
+
+    def __init__(self) -> None:
+        pass
+
+    def complete(self, score: SegmentScore, settings: RunSettings) -> Evidence:
+        start_s, stop_s = float(score.times_s[0]), float(score.times_s[-1]) + 1 / score.video.fps
+        made = evidence(score.text, video=score.video.id)
+        return replace(made, segment=score.segment, start_s=start_s, stop_s=stop_s, weights=settings.weights)
+
+
+METHODS = {
+    Video: "write_video",
+    SegmentScore: "write_segment",
+    Timeline: "write_timeline",
+    Evidence: "write_evidence",
+    Event: "write_event",
+    Truth: "write_truth",
+    Notice: "write_notice",
+}
+
+
+@st.composite
+def made_runs(draw: st.DrawFn) -> MadeRun:
+    scores = st.floats(0, 1) | st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0, math.nan])
+    run = {
+        "threshold": draw(st.floats(0, 1)),
+        "smooth_seconds": draw(st.floats(0, 2)),
+        "merge_seconds": draw(st.floats(0, 1)),
+        "min_event_seconds": 0.0,
+    }
+    config = {
+        "texts": TEXTS,
+        "contexts": ("key", "temporal"),
+        "context": {"key": {"weight": draw(st.floats(0.01, 1))}, "temporal": {"weight": 0.5}},
+        "run": run,
+    }
+    fps = draw(st.sampled_from([10.0, 25.0, 30000 / 1001]) | st.floats(0.1, 100))
+    lives = draw(st.sampled_from([(False,), (False, False), (False, True)]))
+    videos = tuple(Video(f"cam{n}", f"cam{n}.mp4", fps, 12, 4, 4, live) for n, live in enumerate(lives))
+    values = tuple(draw(st.lists(scores, min_size=1, max_size=20)))
+    steps = tuple(draw(st.just([]) | st.lists(st.floats(0.1, 3), min_size=1, max_size=9)))
+    ends = [RunEnd("complete", 0, 0, 0), RunEnd("interrupted", 0, 0, 0), RunEnd("failed", 0, 0, 0, "It died."), None]
+    return MadeRun(config, videos, values, steps, draw(st.sampled_from(ends)))
+
+
+def replay_files(paths: list[Path], folder: Path, names: tuple[str, ...] = NAMES, **changes: Any) -> None:
+    with contextlib.ExitStack() as stack:
+        sinks = [stack.enter_context(new_sink(folder / name)) for name in names]
+        for _ in replay([read_stored_run(anyanomaly.read_results(path), **changes) for path in paths], sinks):
+            pass
+
+
+@QUICK
+@given(made_runs(), st.sampled_from(["", ".gz"]))
+def test_a_replay_writes_the_bytes_of_the_run(
+    tmp_path_factory: pytest.TempPathFactory, run: MadeRun, packed: str
+) -> None:
+    folder, copies = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("replay")
+    run.write(folder)
+    suffix = "" if run.end and run.end.status == "complete" else ".partial"
+    replay_files([folder / f"r.jsonl{packed}{suffix}"], copies)
+    assert sorted(path.name for path in copies.iterdir()) == sorted(NAMES)
+    for name in NAMES:
+        assert (copies / name).read_bytes() == (folder / f"{name}{suffix}").read_bytes(), name
