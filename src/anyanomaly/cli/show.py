@@ -11,9 +11,9 @@ import typer
 
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import Flag, with_flags
-from anyanomaly.cli.notices import open_run_display, print_start_notices
+from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import format_score, print_line, print_message, print_text
-from anyanomaly.cli.run import follow_run
+from anyanomaly.cli.progress import follow_run, open_run_display
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.times import parse_time
 from anyanomaly.errors import UsageError
