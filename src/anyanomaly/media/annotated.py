@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from anyanomaly import interrupts
-from anyanomaly.api.safe_file import SafeFile
+from anyanomaly.api.safe_file import SafeFile, is_standard_output
 from anyanomaly.api.sink import RunEnd, Sink, SinkOptions
 from anyanomaly.core.events import EventRule
 from anyanomaly.errors import AnyAnomalyError, OutputError, VideoError, first_line
@@ -70,8 +71,12 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
     def load(self) -> None:
         """Check that the file can be written, and keep other runs from writing it.
 
-        :raises OutputError: when it cannot.
+        :raises OutputError: when it cannot, and for a terminal.
         """
+        if is_standard_output(self.options.path) and sys.stdout.isatty():
+            raise OutputError(
+                "An annotated video cannot be written to the terminal. Name a file, such as -o annotated.mp4."
+            )
         self._file.check()
 
     def begin(self, run: Mapping[str, Any]) -> None:
@@ -79,7 +84,7 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         config = run.get("config", {})
         settings = config.get("run", {})
         readers = {reader.get("name"): reader for reader in run.get("readers", ())}
-        self._has_several = len(config.get("videos", ())) > 1
+        self._has_several = len(config.get("videos", ())) > 1 and not is_standard_output(self.options.path)
         self._settings = AnnotationSettings(
             texts=tuple(config.get("texts", ())),
             rule=_event_rule(settings),
