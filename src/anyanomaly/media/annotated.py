@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from queue import Full, Queue
 from typing import Any, TypeAlias
@@ -22,7 +24,7 @@ from anyanomaly.errors import AnyAnomalyError, OutputError, VideoError, first_li
 from anyanomaly.evidence import Evidence
 from anyanomaly.media.annotated_video import AnnotationSettings, Attention, VideoAnnotator
 from anyanomaly.media.names import safe_stem
-from anyanomaly.types import Event, SegmentScore, Timeline, Video
+from anyanomaly.types import Event, SegmentScore, Span, Timeline, Video
 
 _LOG = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         self._names: list[str] = []
         self._has_several = False
         self._settings: AnnotationSettings | None = None
+        self._section: Span = (0.0, math.inf)
         self._queue: Queue[_Message] = Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
@@ -85,6 +88,8 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         settings = config.get("run", {})
         readers = {reader.get("name"): reader for reader in run.get("readers", ())}
         self._has_several = len(config.get("videos", ())) > 1 and not is_standard_output(self.options.path)
+        stop_s = settings.get("stop")
+        self._section = float(settings.get("start", 0.0)), math.inf if stop_s is None else float(stop_s)
         self._settings = AnnotationSettings(
             texts=tuple(config.get("texts", ())),
             rule=_event_rule(settings),
@@ -103,7 +108,7 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
                 f"{video.id} is live: an annotated video needs a recording, which is read a second time. "
                 f"Record it first, or leave out {self.options.path}."
             )
-        self._send(video)
+        self._send(replace(video, section=self._section))  # stored results have it in their settings only
 
     def write_segment(self, score: SegmentScore) -> None:
         """Keep the reasons of a segment, for events that last for long. :raises OutputError: as `write_video`."""
