@@ -25,8 +25,8 @@ def read_pictures(
 
     :param reader: of the run. :param numbers: of the frames.
     """
-    wanted = set(numbers)
-    if not wanted:
+    numbers_left = set(numbers)
+    if not numbers_left:
         return {}, "The results do not say which frames were chosen."
     if not uri or not Path(uri).exists():
         return {}, f"The video {uri or 'of these results'} is not here; with --results, VIDEO says where it is."
@@ -34,11 +34,11 @@ def read_pictures(
     try:
         component = resolve_readers(RunConfig(reader=reader), registry, [uri])[uri]
         with cast("Reader[Options]", registry.create(component.spec, component.options)) as source:
-            for frame in source.frames(source.probe(uri), start=min(wanted)):
-                if frame.index in wanted:
+            for frame in source.frames(source.probe(uri), start=min(numbers_left)):
+                if frame.index in numbers_left:
                     pictures[frame.index] = encode_picture(frame.image, IMAGE_SIDE, frame)
-                if frame.index >= max(wanted):
+                if frame.index >= max(numbers_left):
                     break
     except AnyAnomalyError as error:
         return pictures, str(error)
-    return pictures, "" if len(pictures) == len(wanted) else f"Some of its frames are not in {uri}."
+    return pictures, "" if len(pictures) == len(numbers_left) else f"Some of its frames are not in {uri}."

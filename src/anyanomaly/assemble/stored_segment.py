@@ -65,11 +65,11 @@ def read_segment(
         place = f"segment {choice.segment}" if choice.segment is not None else f"segment at {choice.at_s:g} s"
         raise UsageError(f"{run.results.path} has no {place} of {video}.")
     uri = source or run.videos[records[0].video].video.uri
-    others = [record for record in records if record.text not in evidence]
-    numbers = {number for record in others for number in (record.key_frame, *record.sequence) if number is not None}
-    pictures, problem = read_pictures(uri, run.config.reader, registry, numbers) if others else ({}, "")
+    unstored = [record for record in records if record.text not in evidence]
+    numbers = {number for record in unstored for number in (record.key_frame, *record.sequence) if number is not None}
+    pictures, problem = read_pictures(uri, run.config.reader, registry, numbers) if unstored else ({}, "")
     weights = stored_weights(run.config)
-    shown = [
+    stored_texts = [
         StoredText(evidence[record.text])
         if record.text in evidence
         else StoredText(
@@ -77,7 +77,7 @@ def read_segment(
         )
         for record in records
     ]
-    return StoredSegment(uri, tuple(shown), match)
+    return StoredSegment(uri, tuple(stored_texts), match)
 
 
 def _check_texts(run: StoredRun, texts: Sequence[str]) -> None:
