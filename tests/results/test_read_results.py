@@ -111,7 +111,8 @@ def test_a_partial_file_says_how_its_run_ended(
 def test_a_file_cut_at_any_byte_gives_the_lines_before(tmp_path: Path) -> None:
     content = write_results(tmp_path / "r.jsonl", "größe", end=None).read_bytes()
     path = tmp_path / "cut.jsonl"
-    for length in range(content.index(b"\n"), len(content) + 1):
+    first, evidence_start = content.index(b"\n"), content.index(b'{"type": "evidence"')
+    for length in [*range(first, evidence_start + 9), *range(evidence_start + 9, len(content), 9), len(content)]:
         path.write_bytes(content[:length])
         results = anyanomaly.read_results(path)
         *lines, last_line = content[:length].split(b"\n")

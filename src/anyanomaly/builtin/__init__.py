@@ -132,8 +132,17 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
             summary="Segments, answers and events as JSON lines",
             target=f"{_HERE}.json_lines:JsonLinesSink",
             options=f"{_HERE}.sink_options:JsonLinesOptions",
-            suffixes=frozenset({".jsonl"}),
+            suffixes=frozenset({".jsonl", ".jsonl.gz"}),
             streams=True,
+        ),
+        SinkSpec(
+            name="parquet",
+            summary="A table with a row per segment and text",
+            target=f"{_HERE}.json_lines:ParquetSink",
+            options="anyanomaly.api.sink:SinkOptions",
+            suffixes=frozenset({".parquet"}),
+            requires=("pyarrow>=18",),
+            install="anyanomaly[parquet]",
         ),
         SinkSpec(
             name="csv",

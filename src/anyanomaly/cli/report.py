@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import typer
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import Flag, field_flags, with_flags
 from anyanomaly.cli.output import print_json, print_message
+from anyanomaly.cli.progress import show_bar
 from anyanomaly.cli.run_flags import config_tables, output_flags, weight_flags
 from anyanomaly.config.model import RunConfig, RunOptions
 
@@ -110,14 +110,14 @@ def _is_here(uri: str) -> bool:
 
 def _with_progress(outcomes: Iterator[Any], n_scores: int, call: Call) -> Iterator[Any]:
     """Yield outcomes, with a progress bar in scores while standard error is a terminal."""
-    from tqdm import tqdm
-
     from anyanomaly.types import SegmentScore
 
-    hidden = call.quiet or not sys.stderr.isatty()
-    with tqdm(total=n_scores, unit="score", disable=hidden, file=sys.stderr, leave=False) as bar:
+    n_done = 0
+    with show_bar(call, "scores") as update:
         for outcome in outcomes:
-            bar.update(isinstance(outcome, SegmentScore))
+            if isinstance(outcome, SegmentScore):
+                n_done += 1
+                update(outcome.video.id, n_done, n_scores)
             yield outcome
 
 

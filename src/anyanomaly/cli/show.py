@@ -11,9 +11,9 @@ import typer
 
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import Flag, with_flags
-from anyanomaly.cli.notices import open_run_display, print_start_notices
+from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import format_score, print_line, print_message, print_text
-from anyanomaly.cli.run import follow_run
+from anyanomaly.cli.progress import follow_run, open_run_display
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.times import parse_time
 from anyanomaly.errors import UsageError
@@ -105,9 +105,11 @@ def _show_video(video: str, choice: SegmentChoice, flag_values: FlagValues, fold
     from anyanomaly.api.file_lock import locked_folder
     from anyanomaly.assemble import build, inspect
     from anyanomaly.cli.page import write_inspection
+    from anyanomaly.engine.clock import StageClock
 
-    display = open_run_display(config, call) if choice.needs_search else None
-    pipeline = build(config, call.registry, display.clock if display else None)
+    clock = StageClock()
+    display = open_run_display(config, call, clock) if choice.needs_search else None
+    pipeline = build(config, call.registry, clock)
     print_start_notices(pipeline.resolved, call)
     with locked_folder(folder):
         inspection = inspect(pipeline, choice, partial(follow_run, pipeline, display))

@@ -43,7 +43,7 @@ class AnnotatedOptions(SinkOptions):
     )
     max_side: int = Field(default=1280, ge=0, description="Scale larger frames down to this side, in pixels; 0: never.")
     window_s: float = Field(
-        default=20.0, ge=1.0, le=3600.0, description="Part of the video that the curve shows, in seconds."
+        default=15.0, ge=1.0, le=3600.0, description="Part of the video that the curve shows, in seconds."
     )
 
 
@@ -122,11 +122,11 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         self._send(event)
 
     def end(self, run_end: RunEnd) -> None:
-        """Draw what is left, if the run is complete; otherwise end the file as it is.
+        """Draw what is left, if it is whole; otherwise end the file as it is.
 
         :raises OutputError: when a file could not be written.
         """
-        if run_end.status != "complete":
+        if not run_end.is_whole:
             self._stopped.set()
         self._join()
         self._raise_failure()

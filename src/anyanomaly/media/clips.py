@@ -94,7 +94,7 @@ class ClipsSink(Sink[ClipsOptions]):
         """
         while self._clips:
             self._clips.popleft().result()
-        if self._folder and run_end.status == "complete":
+        if self._folder and run_end.is_whole:
             self._folder.remove_old()
 
     def close(self) -> None:

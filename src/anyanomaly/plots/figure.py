@@ -39,7 +39,7 @@ _DENSE = 1200
 """With more points than this, curves are thin lines."""
 
 _LANE, _LANE_GAP = 0.12, 0.05
-"""Height of the lanes of events and ground truth below the scores, and of the gap between, as fractions of the scores."""
+"""Height of the lanes of events and ground truth, and of the gap between them, as fractions of that of the scores."""
 
 _MAX_TEXT, _MAX_VIDEO = 80, 48
 """Characters of an event text and of the id of a video that are shown."""
@@ -174,7 +174,8 @@ def _legend_handles(panels: Sequence[Panel], threshold: float) -> list[Any]:
 
 
 def _count_panels(n_dropped: int) -> str:
-    return f"{n_dropped} more {'panel with lower scores is' if n_dropped == 1 else 'panels with lower scores are'} not shown"
+    panels = "panel with lower scores is" if n_dropped == 1 else "panels with lower scores are"
+    return f"{n_dropped} more {panels} not shown"
 
 
 def _shorten(text: str, max_length: int) -> str:

@@ -58,7 +58,7 @@ class PlotSink(Sink[PlotOptions]):
         self._panels.panel(truth.video, truth.text).truth = truth.spans
 
     def end(self, run_end: RunEnd) -> None:
-        """Draw the image, and give it its name if the run is complete.
+        """Draw the image, and give it its name if it is whole.
 
         :raises OutputError: when it cannot be written.
         """
@@ -66,10 +66,9 @@ class PlotSink(Sink[PlotOptions]):
 
         self._panels.drop_low()
         panels = self._panels.with_scores()
-        is_complete = run_end.status == "complete"
-        if panels or is_complete:
+        if panels or run_end.is_whole:
             self._file.write(draw(panels, self._threshold, self._panels.n_dropped, self._kind))
-        self._file.close(complete=is_complete)
+        self._file.close(complete=run_end.is_whole)
 
     def close(self) -> None:
         """Leave the file as it is."""

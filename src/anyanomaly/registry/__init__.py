@@ -188,9 +188,11 @@ class Registry:
         :raises UsageError: when there is none.
         """
         sinks = [spec for spec in self.specs("sink") if isinstance(spec, SinkSpec)]
-        for spec in sinks:
-            if Path(path).suffix.lower() in spec.suffixes:
-                return spec
+        endings = [suffix.lower() for suffix in Path(path).suffixes]
+        for suffix in ("".join(endings[-2:]), "".join(endings[-1:])):  # .jsonl.gz before .gz
+            for spec in sinks:
+                if suffix in spec.suffixes:
+                    return spec
         suffixes = sorted(suffix for spec in sinks for suffix in spec.suffixes)
         choices = ", ".join(suffixes)
         example = next((spec.name for spec in sinks if spec.suffixes), "NAME")

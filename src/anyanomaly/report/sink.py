@@ -108,14 +108,13 @@ class HtmlReportSink(Sink[HtmlReportOptions]):
         self._results.add_notice(notice)
 
     def end(self, run_end: RunEnd) -> None:
-        """Write the report, and give the file its name if the run is complete.
+        """Write the report, and give the file its name if it is whole.
 
         :raises OutputError: when that fails.
         """
-        is_complete = run_end.status == "complete"
-        if is_complete or self._results.videos:
+        if run_end.is_whole or self._results.videos:
             self._write(run_end)
-        self._file.close(complete=is_complete)
+        self._file.close(complete=run_end.is_whole)
 
     def close(self) -> None:
         """Leave a report without an end in the partial file."""

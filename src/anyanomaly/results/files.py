@@ -13,14 +13,14 @@ from pydantic import ValidationError
 from anyanomaly.api.sink import RunEnd
 from anyanomaly.errors import InputError
 from anyanomaly.outside_files import open_regular
+from anyanomaly.results.gzip_lines import MAGIC, open_gzip
 from anyanomaly.results.records import FORMAT
 
 MAX_LINE = 1 << 26
 """Bytes of a line: a file without line ends must not fill the memory."""
-
-
 COUNTED = ("segment", "event", "notice")
 """Types of records whose number the end of a file has."""
+_PARQUET = b"PAR1"
 _MAX_REASON = 200  # characters of a message that quotes a damaged file
 
 
@@ -35,6 +35,21 @@ def open_results(path: Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as error:
         raise InputError(f"Cannot read the results {path}: {error.strerror}. Check the path.") from error
+
+
+@contextlib.contextmanager
+def open_lines(path: Path) -> Iterator[BinaryIO]:
+    """Open a file of lines, and unpack it if it is compressed. Errors as `open_results`; reading: `DamagedGzip`."""
+    with open_results(path) as file:
+        is_packed = file.read(len(MAGIC)) == MAGIC
+        file.seek(0)
+        yield open_gzip(file) if is_packed else file
+
+
+def is_parquet(path: Path) -> bool:
+    """Return whether a file begins as a Parquet file. Errors as `open_results`."""
+    with open_results(path) as file:
+        return file.read(len(_PARQUET)) == _PARQUET
 
 
 def check_format(version: int | None, path: Path) -> None:
