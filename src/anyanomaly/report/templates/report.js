@@ -320,6 +320,9 @@
   });
 
   document.querySelectorAll("section.video").forEach((section, number) => videos.push(new VideoSection(section, report.videos[number])));
+  for (const link of document.querySelectorAll(".mistakes [data-seek]")) {
+    link.addEventListener("click", () => videos.find((video) => video.section.id === link.dataset.video).seek(Number(link.dataset.seek), false));
+  }
   const observer = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
