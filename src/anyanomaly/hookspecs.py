@@ -65,7 +65,7 @@ def anyanomaly_register_datasets() -> Iterable[DatasetSpec]:
 
 @hookspec
 def anyanomaly_register_sinks() -> Iterable[SinkSpec]:
-    """Return the sinks: they write segment scores, timelines and events."""
+    """Return the sinks: they write segment scores, timelines, evidence and events."""
 
 
 @hookspec

@@ -58,6 +58,15 @@ def _memory(folder: Path) -> list[str]:
     return [str(folder / "clip.mp4"), *_recorded(folder)]
 
 
+def _evidence(folder: Path) -> list[str]:
+    return [*_memory(folder), "--texts", "1", "--rounds", "1", "--latency-ms", "1"]
+
+
+def _outputs(folder: Path) -> list[str]:
+    synthetic_video(folder / "clip.mp4", n_frames=24)
+    return [str(folder / "clip.mp4"), "--latency", "0", "--repeats", "1", "--texts", "car", *_recorded(folder)]
+
+
 def _bench_folder(folder: Path) -> list[str]:
     (folder / "table-0").mkdir()
     (folder / "table-0" / "table.md").write_text("# Table 0\n\n| a |\n| --- |\n| 1 |\n")
@@ -99,7 +108,9 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
         ["--engines", "transformers", "gguf", "--precisions", "single", *_recorded(folder)]
     ),
     "benchmarks/speed/evaluation.py": lambda folder: [str(_write_labels(folder)), "--seeds", "2", *_recorded(folder)],
+    "benchmarks/speed/evidence.py": _evidence,
     "benchmarks/speed/memory.py": _memory,
+    "benchmarks/speed/outputs.py": _outputs,
     "benchmarks/speed/presets.py": lambda folder: (
         ["--families", "lfm2", "--engines", "transformers", "llama.cpp", *_recorded(folder)]
     ),
@@ -111,6 +122,7 @@ ENGINES = {
     "benchmarks/demo_small.py",
     "benchmarks/speed/contexts.py",
     "benchmarks/speed/engines.py",
+    "benchmarks/speed/evidence.py",
     "benchmarks/speed/presets.py",
 }
 

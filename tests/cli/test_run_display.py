@@ -18,6 +18,7 @@ from anyanomaly.cli.live import LiveArea
 from anyanomaly.cli.live_text import Glyphs, format_time
 from anyanomaly.cli.output import print_fields, print_message, show_live
 from anyanomaly.cli.run_display import MAX_CLOSING_LINES, RunDisplay
+from anyanomaly.engine.clock import StageClock
 from anyanomaly.types import Event, SegmentScore, Timeline, Video
 from tests.cli.terminal import Screen
 
@@ -42,7 +43,7 @@ def new_piece(text: str, values: list[float], video: Video | None = None) -> Tim
 
 
 def fill_display(console: Console, texts: list[str], names: list[str] | None = None) -> RunDisplay:
-    display = RunDisplay(console, 0.5)
+    display = RunDisplay(console, 0.5, StageClock())
     videos = [new_video(name) for name in names or ["street"]]
     display.begin(videos, 80 * len(videos) * len(texts))
     for video in videos:
@@ -75,7 +76,7 @@ def test_several_videos_have_names_and_numbers() -> None:
 
 
 def test_a_stream_has_no_end_to_wait_for() -> None:
-    display = RunDisplay(new_console(), 0.5)
+    display = RunDisplay(new_console(), 0.5, StageClock())
     display.begin([new_video(n_frames=None)], None)
     display.add(new_score("car", math.nan))
     lines = [line.plain for line in display.lines(79, 23)]
@@ -139,7 +140,7 @@ def test_the_closing_lines_show_each_video_on_one_line() -> None:
 
 
 def test_of_many_videos_the_highest_peaks_are_kept() -> None:
-    display = RunDisplay(new_console(), 0.5)
+    display = RunDisplay(new_console(), 0.5, StageClock())
     display.begin([new_video(str(number)) for number in range(50)], None)
     for number in range(50):
         display.add(new_piece("car", [number / 50], new_video(str(number))))
@@ -149,7 +150,7 @@ def test_of_many_videos_the_highest_peaks_are_kept() -> None:
 
 
 def test_a_run_without_scores_has_no_closing_lines() -> None:
-    assert RunDisplay(new_console(), 0.5).closing_lines() == []
+    assert RunDisplay(new_console(), 0.5, StageClock()).closing_lines() == []
 
 
 @pytest.mark.parametrize(

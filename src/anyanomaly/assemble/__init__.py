@@ -41,7 +41,9 @@ def run(
     plugins: Sequence[str] = (),
     **tables: Any,
 ) -> Iterator[Event | Timeline]:
-    """Find events in videos: yield each video's timelines (scores per frame) and events.
+    """Find events in videos: yield scores per frame and events, as soon as they are final.
+
+    A timeline comes in pieces, those of several event texts in turn; `join_timelines` makes one of them.
 
     :param videos: files, folders of images or URIs. :param texts: what to find, in plain words.
     :param plugins: plugin files or modules to load.

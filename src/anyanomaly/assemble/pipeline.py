@@ -40,7 +40,7 @@ class Pipeline:
     """The components of a run, created and checked against each other; nothing is loaded yet.
 
     A context manager: entering probes the videos, checks the outputs and loads the models; leaving frees them.
-    ``run()`` then yields segment scores, timelines and events, and keeps the counts in ``report`` up to date.
+    ``run()`` then yields segment scores, timelines, evidence and events, and keeps the counts in ``report`` up to date.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Pipeline:
         *,
         is_repeatable: bool = False,
     ) -> Iterator[Outcome]:
-        """Yield segment scores as soon as they are known, and each video's timelines and events.
+        """Yield segment scores, pieces of timelines, evidence and events as soon as they are final.
 
         :param sources: videos to run; None: all. :param settings: None: those of the resolved run.
         :param is_repeatable: the caller repeats the unfinished videos after a `BackendError`.

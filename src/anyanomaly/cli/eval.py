@@ -13,8 +13,9 @@ import typer
 from anyanomaly.cli.call import Call, FlagValues, option_values
 from anyanomaly.cli.figures import print_comparison, print_figures
 from anyanomaly.cli.flags import Flag, field_flags, with_flags
-from anyanomaly.cli.notices import open_run_display, print_start_notices
+from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import print_message, show_live
+from anyanomaly.cli.progress import open_run_display
 from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags, weight_flags
 from anyanomaly.config.files import find_file, read_file
 from anyanomaly.errors import DatasetError, InputError, MissingRequirement, UsageError
@@ -197,13 +198,14 @@ def _select(flag_values: FlagValues, name: str) -> DatasetSelection:
 
 def _run(call: Call, settings: FlagValues, selection: DatasetSelection, survey: Survey) -> DatasetRun:
     """Run the configuration over the videos, and show it on standard error while that is a terminal."""
+    from anyanomaly.engine.clock import StageClock
     from anyanomaly.evaluation.dataset_run import DatasetRun
 
     config = read_settings(call, settings).config
-    display = open_run_display(config, call)
-    clock = display.clock if display else None
+    clock = StageClock()
     dataset_run = DatasetRun(config, call.registry, survey.videos, selection.classes, clock)
     print_start_notices(dataset_run.pipeline.resolved, call)
+    display = open_run_display(config, call, clock)
     with contextlib.closing(dataset_run.run()) as outcomes, contextlib.ExitStack() as stack:
         try:
             for number, outcome in enumerate(outcomes):

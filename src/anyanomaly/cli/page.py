@@ -31,6 +31,7 @@ class PageText:
     evidence: Evidence
     names: Mapping[Picture, str]  # file name of each picture
     notes: Sequence[str] = ()
+    command: str = ""
 
 
 def write_inspection(inspection: Inspection, folder: Path) -> Path:
@@ -51,7 +52,7 @@ def write_stored(stored: StoredSegment, folder: Path) -> Path:
     :raises OutputError: when a file cannot be written.
     """
     texts = [
-        PageText(result.evidence, _write_pictures(result.evidence, folder, f"{number}-"), result.notes)
+        PageText(result.evidence, _write_pictures(result.evidence, folder, f"{number}-"), result.notes, result.command)
         for number, result in enumerate(stored.texts)
     ]
     return _write_page(stored.uri or texts[0].evidence.video, texts, stored.match, folder)
@@ -85,7 +86,7 @@ def _write_page(uri: str, texts: Sequence[PageText], match: Match | None, folder
         reads_pictures=True,
         title=f"{uri}, segment {first.segment}",
         subtitle=_describe_match(match),
-        views=[evidence_view(text.evidence, text.names.__getitem__, text.notes) for text in texts],
+        views=[evidence_view(text.evidence, text.names.__getitem__, text.notes, text.command) for text in texts],
     )
     write_file(folder / "answers.json", json_text(_to_json(uri, [text.evidence for text in texts]), indent=2))
     write_file(folder / "index.html", page)
@@ -100,8 +101,8 @@ def _describe_match(match: Match | None) -> str:
         return "The segment with the highest score."
     event = match.event
     return (
-        f"The peak of event {match.number} of {match.n_events}: {event.start_s:.2f} s to {event.stop_s:.2f} s, smoothed "
-        f"score {event.peak:.3f} at {event.peak_s:.2f} s."
+        f"The peak of event {match.number} of {match.n_events}: {event.start_s:.2f} s to {event.stop_s:.2f} s, "
+        f"smoothed score {event.peak:.3f} at {event.peak_s:.2f} s."
     )
 
 
@@ -189,7 +190,9 @@ def _to_json(uri: str, evidence: Sequence[Evidence]) -> Mapping[str, Any]:
 
 def _finite(logprobs: Mapping[str, float] | None) -> dict[str, float | None] | None:
     """Return log-probabilities with null for what JSON cannot hold, as minus infinity."""
-    return logprobs and {answer: value if math.isfinite(value) else None for answer, value in logprobs.items()}
+    if logprobs is None:
+        return None
+    return {answer: value if math.isfinite(value) else None for answer, value in logprobs.items()}
 
 
 def _or_null(value: float) -> float | None:

@@ -17,7 +17,7 @@ from rich.text import Text
 from anyanomaly.cli.live import LiveArea
 from anyanomaly.cli.live_text import Glyphs, format_rate, format_time, pack
 from anyanomaly.cli.sparkline import PeakSeries, draw_sparkline
-from anyanomaly.engine.clock import StageClock
+from anyanomaly.engine.clock import Clock
 from anyanomaly.types import Event, SegmentScore, Timeline, Video
 
 N_EVENTS = 4
@@ -31,10 +31,10 @@ _ABOVE, _BELOW, _FAINT = "bold red", "cyan", "dim"
 class RunDisplay:
     """Follows the outcomes of a run. ``lines`` may be called on another thread."""
 
-    def __init__(self, console: Console, threshold: float) -> None:
-        """:param threshold: which the scores of an event reach."""
+    def __init__(self, console: Console, threshold: float, clock: Clock) -> None:
+        """:param threshold: which the scores of an event reach. :param clock: of the run, for its time in the model."""
         self.area = LiveArea(console, self.lines)
-        self.clock = StageClock()  # the run is to use it, for the time that it waits for the model
+        self._clock = clock
         self._console = console
         self._glyphs = Glyphs.of(console.encoding)
         self._threshold = threshold
@@ -139,12 +139,13 @@ class RunDisplay:
         duration_s = self._last_s - start_s
         rates = []
         if duration_s > 0:
-            waiting = min(1.0, self.clock.seconds()["answer"] / (self._last_s - self._start_s))
             rates = [
                 f"{format_rate((self._n_frames - n_frames) / duration_s)} frames/s",
                 f"{format_rate((self._video_s - video_s) / duration_s)} times real time",
-                f"{waiting:.0%} waiting for the model",
             ]
+            if stages_s := self._clock.seconds():
+                waiting = stages_s["answer"] / (self._last_s - self._start_s)
+                rates.append(f"{min(1.0, waiting):.0%} waiting for the model")
         if self._n_expected:
             n_left, speed = max(0, self._n_expected - self._n_scored), (self._n_scored - n_scored) / (duration_s or 1)
             left_s = max(0.0, n_left / speed - (now_s - self._last_s)) if speed else None

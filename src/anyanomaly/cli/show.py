@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,14 +13,13 @@ from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import Flag, with_flags
 from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import format_score, print_line, print_message, print_text
+from anyanomaly.cli.progress import follow_run, open_run_display
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.times import parse_time
 from anyanomaly.errors import UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble.choice import SegmentChoice
-    from anyanomaly.assemble.inspection import Watch
-    from anyanomaly.engine.run import Outcome
     from anyanomaly.evidence import Evidence
 
 HELP = """Write pictures, questions and answers of one segment to a folder.
@@ -106,11 +105,14 @@ def _show_video(video: str, choice: SegmentChoice, flag_values: FlagValues, fold
     from anyanomaly.api.file_lock import locked_folder
     from anyanomaly.assemble import build, inspect
     from anyanomaly.cli.page import write_inspection
+    from anyanomaly.engine.clock import StageClock
 
-    pipeline = build(config, call.registry)
+    clock = StageClock()
+    display = open_run_display(config, call, clock) if choice.needs_search else None
+    pipeline = build(config, call.registry, clock)
     print_start_notices(pipeline.resolved, call)
     with locked_folder(folder):
-        inspection = inspect(pipeline, choice, _progress(config.texts[0], call))
+        inspection = inspect(pipeline, choice, partial(follow_run, pipeline, display))
         page = write_inspection(inspection, folder)
     _print(inspection.segment.video.uri, [result.evidence for result in inspection.texts])
     print_line(str(page))
@@ -129,39 +131,21 @@ def _show_stored(
     call: Call,
 ) -> None:
     from anyanomaly.api.file_lock import locked_folder
+    from anyanomaly.assemble.stored_runs import read_stored_run
     from anyanomaly.assemble.stored_segment import read_segment
     from anyanomaly.cli.page import write_stored
     from anyanomaly.results import read_results
 
     with locked_folder(folder):
-        stored = read_segment(
-            read_results(path), choice, call.registry, texts=texts, video=video_id, source=source or ""
-        )
+        run = read_stored_run(read_results(path))
+        stored = read_segment(run, choice, call.registry, texts=texts, video=video_id, source=source or "")
         page = write_stored(stored, folder)
     _print(stored.uri, [result.evidence for result in stored.texts])
     print_line(str(page))
     if not call.quiet:
-        for note in dict.fromkeys(note for result in stored.texts for note in result.notes):
-            print_message(f"anyanomaly: {note}")
-
-
-def _progress(first_text: str, call: Call) -> Watch:
-    """Return what shows the progress of a search in frames, while standard error is a terminal."""
-
-    def watch(outcomes: Iterator[Outcome]) -> Iterable[Outcome]:
-        from tqdm import tqdm
-
-        from anyanomaly.types import SegmentScore
-
-        hidden = call.quiet or not sys.stderr.isatty()
-        with tqdm(unit="frame", disable=hidden, file=sys.stderr, leave=False) as bar:
-            for outcome in outcomes:
-                if isinstance(outcome, SegmentScore) and outcome.text == first_text:
-                    bar.total = outcome.video.n_frames
-                    bar.update(outcome.stop - outcome.start)
-                yield outcome
-
-    return watch
+        for result in stored.texts:
+            if result.notes:
+                print_message(f"anyanomaly: {' '.join((*result.notes, result.command))}")
 
 
 def _print(uri: str, evidence: Sequence[Evidence]) -> None:
@@ -171,8 +155,12 @@ def _print(uri: str, evidence: Sequence[Evidence]) -> None:
         print_text(f"\n{entry.text}: {format_score(entry.value)}")
         for exchange in entry.exchanges:
             print_text(f"\n  {exchange.context}: {format_score(exchange.score)}")
-            for title, text in (("question", exchange.question), ("answer", exchange.answer)):
-                lines = (text or "(no words)").replace("\n", "\n      ")
-                print_text(f"    {title}: {lines}")
+            if exchange.question:
+                print_text(f"    question: {_indent(exchange.question)}")
+            print_text(f"    answer: {_indent(exchange.answer or '(no words)')}")
             if exchange.reason:
                 print_line(f"    reason: {exchange.reason}")
+
+
+def _indent(text: str) -> str:
+    return text.replace("\n", "\n      ")

@@ -2,6 +2,7 @@
 
 ``plan`` makes segments, key frames, contexts and queries; ``lookahead`` runs it in advance on a thread;
 ``stored_answers`` answers from the ``store`` or asks the backend; ``collect`` reads and fuses scores; ``reasons``
-asks for reasons; ``track`` makes timelines and events; ``run`` is the loop. ``caching_encoder`` caches vectors of the
+asks for reasons; ``evidence`` keeps pictures of what was asked; ``track`` makes timelines, events and evidence;
+``outputs`` writes to the sinks; ``run`` is the loop. ``caching_encoder`` caches vectors of the
 encoder, ``clock`` measures the stages, and ``observer`` passes queries and answers to other code.
 """

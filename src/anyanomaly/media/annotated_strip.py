@@ -33,6 +33,9 @@ MIN_FONT, MAX_FONT = 13, 26
 MAX_LEGEND = 8
 """Event texts that are named above the plot; the others are counted."""
 
+FUTURE_SHARE = 0.25
+"""Share of the curve behind the cursor: a frame is drawn when the scores of this part are known, too."""
+
 _EDGE = 3
 """Rows of the line below the picture that has the colour of the event."""
 
@@ -60,7 +63,7 @@ class Strip:
         self._width = width
         self._texts = texts
         self._threshold = threshold
-        self._half_s = window_s / 2
+        self._window_s = window_s
         size = min(max(round(width / 46), MIN_FONT), MAX_FONT)
         self._text = TextPainter(size)
         self._small = TextPainter(max(MIN_FONT - 2, round(size * 0.8)))
@@ -82,7 +85,8 @@ class Strip:
     def paint(self, image: ImageArray, time_s: float, scores: Sequence[TextScores]) -> None:
         """Paint the strip of a time into ``image``, uint8 (height, width, 3)."""
         image[:] = self._background
-        begin_s, end_s = time_s - self._half_s, time_s + self._half_s
+        begin_s = time_s - self._window_s * (1 - FUTURE_SHARE)
+        end_s = begin_s + self._window_s
         spans = [text_scores.spans(begin_s, end_s) for text_scores in scores]
         plot = image[self._plot_top : self._plot_top + self._plot_height, self._plot_left : self._plot_right]
         self._paint_spans(plot, begin_s, spans)
@@ -92,7 +96,7 @@ class Strip:
         values = [self._paint_curve(plot, time_s, begin_s, end_s, number, scores[number]) for number in self._order()]
         self._paint_cursor(image)
         self._paint_legend(image, dict(zip(self._order(), values, strict=True)))
-        self._paint_clock(image, format_clock(time_s))
+        self._paint_clock(image, format_clock(time_s, digits=3))
         self._paint_events(image, time_s, spans)
 
     def _order(self) -> list[int]:
@@ -150,7 +154,7 @@ class Strip:
     def _x(self, seconds: float) -> float:
         """Return the column in the plot of a time since its left edge."""
         n_columns: int = self._plot_right - self._plot_left
-        return seconds / (2 * self._half_s) * n_columns
+        return seconds / self._window_s * n_columns
 
     def _y(self, value: float) -> int:
         """Return the row in the plot of a score."""
@@ -162,7 +166,7 @@ class Strip:
         for span in (span for text_spans in spans for span in text_spans):
             left, right = self._columns(span, begin_s)
             plot[:, left:right] = _EVENT
-        bar = max(2, self._text.size // 5)
+        bar = max(2, min(self._text.size // 5, 16 // len(spans)))
         for number, text_spans in enumerate(spans):
             bottom = plot.shape[0] - (bar + 1) * number
             for span in text_spans:
@@ -178,13 +182,13 @@ class Strip:
     def _paint_ticks(self, image: ImageArray, begin_s: float, end_s: float) -> None:
         label_width = self._small.line("00:00:00", 999).shape[1] * 1.6
         n_labels = max(1, (self._plot_right - self._plot_left) / label_width)
-        step_s = next((tick for tick in _TICKS_S if 2 * self._half_s / tick <= n_labels), _TICKS_S[-1])
+        step_s = next((tick for tick in _TICKS_S if self._window_s / tick <= n_labels), _TICKS_S[-1])
         first = max(0, int(np.ceil(begin_s / step_s)))
         for tick in range(first, int(np.floor(end_s / step_s)) + 1):
             x = self._plot_left + round(self._x(tick * step_s - begin_s))
             column = image[self._plot_top : self._axis_top + 2, min(x, self._width - 1)]
             column[:] = column // 2 + np.array(_GRID, np.uint8) // 2
-            label = self._small.line(format_clock(tick * step_s, milliseconds=False), 999)
+            label = self._small.line(format_clock(tick * step_s), 999)
             left = x - label.shape[1] // 2
             if left >= self._plot_left - label.shape[1] // 2 and left + label.shape[1] < self._width:
                 blend(image, label, left, self._axis_top, _DIM)
@@ -204,7 +208,7 @@ class Strip:
         cv2 = opencv()
         colour = COLOURS[number % len(COLOURS)]
         for first, last in _parts(np.isnan(values)):
-            x = (times_s[first:last] - begin_s) / (2 * self._half_s) * plot.shape[1]
+            x = (times_s[first:last] - begin_s) / self._window_s * plot.shape[1]
             y = 4 + (1 - np.clip(values[first:last], 0, 1)) * (self._plot_height - 9)
             points = np.round(np.stack([x, y], axis=1) * (1 << _SUBPIXEL)).astype(np.int32)
             cv2.polylines(plot, [points], False, colour, 2, cv2.LINE_AA, _SUBPIXEL)
@@ -212,7 +216,7 @@ class Strip:
         return float(values[now]) if now >= 0 and time_s - times_s[now] < 1 else float("nan")
 
     def _paint_cursor(self, image: ImageArray) -> None:
-        x = (self._plot_left + self._plot_right) // 2
+        x = self._plot_left + round(self._x(self._window_s * (1 - FUTURE_SHARE)))
         image[self._plot_top - 3 : self._plot_top + self._plot_height + 3, x : x + 2] = _WHITE
 
     def _paint_events(self, image: ImageArray, time_s: float, spans: Sequence[Sequence[Span]]) -> None:
@@ -232,8 +236,8 @@ class Strip:
         image[top : self.height - self._pad, self._pad : self._pad + 4] = colour
         left = self._pad + 4 + self._pad
         width = self._width - left - self._pad
-        stop = "" if np.isinf(span.stop_s) else f"–{format_clock(span.stop_s, milliseconds=False)}"
-        when = self._small.line(f"{format_clock(span.start_s, milliseconds=False)}{stop}", width // 3)
+        stop = "" if np.isinf(span.stop_s) else format_clock(span.stop_s, digits=1)
+        when = self._small.line(f"{format_clock(span.start_s, digits=1)}–{stop}", width // 3)
         blend(image, when, self._width - self._pad - when.shape[1], top + 2, _DIM)
         image[:_EDGE] = colour
         available = width - when.shape[1] - self._pad
@@ -252,13 +256,14 @@ class Strip:
             blend(image, self._text.line(line, width), left, top + row * self._text.line_height, _WHITE)
 
 
-def format_clock(time_s: float, *, milliseconds: bool = True) -> str:
-    """Return a time as m:ss.mmm or h:mm:ss.mmm; without ``milliseconds`` to the second."""
-    total_ms = round(max(time_s, 0.0) * 1000)
-    minutes, rest_ms = divmod(total_ms, 60_000)
+def format_clock(time_s: float, digits: int = 0) -> str:
+    """Return a time as m:ss or h:mm:ss, with ``digits`` of the fraction of a second, rounded."""
+    unit = 10**digits
+    minutes, units = divmod(round(max(time_s, 0.0) * unit), 60 * unit)
     hours, minutes = divmod(minutes, 60)
     clock = f"{hours}:{minutes:02}" if hours else f"{minutes}"
-    return f"{clock}:{rest_ms // 1000:02}" + (f".{rest_ms % 1000:03}" if milliseconds else "")
+    fraction = f".{units % unit:0{digits}}" if digits else ""
+    return f"{clock}:{units // unit:02}{fraction}"
 
 
 def _parts(missing: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[tuple[int, int]]:

@@ -15,10 +15,10 @@ from anyanomaly.core.events import EventRule
 from anyanomaly.media.annotated_file import AnnotatedFile, VideoFormat
 from anyanomaly.media.annotated_scores import TextScores
 from anyanomaly.media.annotated_source import SourceFrame, open_source
-from anyanomaly.media.annotated_strip import Strip
+from anyanomaly.media.annotated_strip import FUTURE_SHARE, Strip
 from anyanomaly.types import Event, FloatArray, ImageArray, SegmentScore, Timeline, Video
 
-ATTENTION_OPACITY = 0.5
+ATTENTION_OPACITY = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,8 @@ class VideoAnnotator:
         :param is_stopped: asked before each frame. :raises OutputError: when they cannot be written.
         """
         certain_s = min(scores.certain_s for scores in self._scores.values())
-        while self._next and self._next.time_s + self._settings.window_s / 2 < certain_s and not is_stopped():
+        future_s = self._settings.window_s * FUTURE_SHARE
+        while self._next and self._next.time_s + future_s < certain_s and not is_stopped():
             self._write(self._next)
             self._next = next(self._frames, None)
 
@@ -155,6 +156,6 @@ class VideoAnnotator:
         height, width = frame.image.shape[:2]
         weights = np.max([cv2.resize(attention.weights, (width, height)) for attention in current], axis=0)
         heat = cv2.applyColorMap((weights * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[:, :, ::-1]
-        opacity = (weights * ATTENTION_OPACITY)[:, :, None]
+        opacity = (weights**2 * ATTENTION_OPACITY)[:, :, None]  # squared: what hardly matters stays as it is
         tinted: ImageArray = (frame.image * (1 - opacity) + heat * opacity).astype(np.uint8)
         return tinted

@@ -37,7 +37,7 @@ class _Part:
 
     key_stamp: int  # of the key frame at which the clip begins, in ticks of the video stream
     start_s: float
-    stop_s: float  # wanted
+    stop_s: float  # the clip may end a little later
 
 
 def copy_part(source: ClipSource, span: Span, stem: Path) -> tuple[Path, Span]:
@@ -53,16 +53,16 @@ def copy_part(source: ClipSource, span: Span, stem: Path) -> tuple[Path, Span]:
     offset_s = source.offset_s(span[0])
     if math.isnan(offset_s):
         raise CannotCopy("its timestamps are not certain without decoding")
-    wanted = span[0] + offset_s + TOLERANCE_S, span[1] + offset_s - TOLERANCE_S
+    start_s, stop_s = span[0] + offset_s + TOLERANCE_S, span[1] + offset_s - TOLERANCE_S
     try:
         with source.open() as (container, stream):
             if container.format.name in _DECODING_TIMES:
                 raise CannotCopy(f"{container.format.name} files do not store when frames are shown")
             tracks = [track for track in container.streams.audio if codec_name(track)]
             suffix = clip_suffix(codec_name(stream), map(codec_name, tracks))
-            key_stamp = _find_key_frame(source, wanted[0])
+            key_stamp = _find_key_frame(source, start_s)
             assert stream.time_base is not None  # every demuxer sets it
-            part = _Part(key_stamp, float(key_stamp * stream.time_base), wanted[1])
+            part = _Part(key_stamp, float(key_stamp * stream.time_base), stop_s)
             path = stem.with_name(stem.name + suffix)
             with new_video(path) as output:
                 stop_s = _Copy(output, stream, tracks, part).run(container, 1 / source.fps)
@@ -85,9 +85,7 @@ def _find_key_frame(source: ClipSource, time_s: float) -> int:
                 is_before = packet.pts * stream.time_base <= time_s
                 if packet.is_keyframe and not packet.is_discard and (is_before or (is_at_beginning and stamp is None)):
                     stamp = packet.pts
-                if stamp is not None and packet.dts * stream.time_base > time_s:
-                    break
-                if not is_at_beginning and not is_before and packet.dts * stream.time_base > time_s:
+                if packet.dts * stream.time_base > time_s and (stamp is not None or not is_at_beginning):
                     break
             if stamp is not None:
                 return int(stamp)

@@ -13,7 +13,7 @@ import av
 
 from anyanomaly.api.safe_file import write_file
 from anyanomaly.errors import VideoError, first_line
-from anyanomaly.masking import mask_url
+from anyanomaly.masking import mask_urls
 from anyanomaly.media.clip_copy import copy_part
 from anyanomaly.media.clip_encode import encode_part
 from anyanomaly.media.clip_folder import ClipFolder, clip_stem
@@ -53,7 +53,7 @@ class ClipCutter:
             status="unfinished",
             number=number,
             video=event.video,
-            source=mask_url(video.uri),
+            source=mask_urls(video.uri),
             text=event.text,
             event=ClipEvent(
                 start_s=event.start_s,
@@ -75,7 +75,7 @@ class ClipCutter:
                 picture = _thumbnail(source, event.peak_s)
             changes = {"status": "complete", **self._cut_video(source, span, path)}
         except (VideoError, av.FFmpegError, ValueError, IndexError) as error:  # the latter two are PyAV's
-            changes["problem"] = first_line(error)
+            changes["problem"] = mask_urls(first_line(error))
         if picture:
             image_path = path.with_name(f"{stem}.jpg")
             write_file(image_path, picture)

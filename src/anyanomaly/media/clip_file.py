@@ -49,7 +49,7 @@ def new_video(path: Path) -> Iterator[OutputContainer]:
         _sync(partial)
         os.replace(partial, path)
     except OSError as error:  # FFmpeg's own errors of the system, too
-        if isinstance(error, av.FFmpegError) and error.errno not in (*DISK_FULL, errno.EROFS, errno.EDQUOT):
+        if isinstance(error, av.FFmpegError) and error.errno not in (*DISK_FULL, errno.EROFS):
             raise
         raise OutputError(f"Cannot write {path}: {error.strerror}. Free some space, or use another folder.") from error
     finally:

@@ -35,6 +35,9 @@ MAX_SIDE = 1920
 TOLERANCE_S = 2e-6
 """Results hold times with six decimals."""
 
+MAX_REORDERED = 16
+"""Frames that a picture may be stored ahead of those before it: the bound of H.264 and HEVC."""
+
 _CLOCK_MAY_JUMP = 0x200
 """FFmpeg's flag AVFMT_TS_DISCONT."""
 
@@ -130,13 +133,28 @@ def seek(container: InputContainer, stream: VideoStream, time_s: float) -> bool:
 
 
 def stamped(container: InputContainer, streams: list[Any]) -> Iterator[Any]:
-    """Yield the packets of streams.
+    """Yield the packets of streams, those of video with decoding times.
 
-    :raises CannotCopy: when a packet of video has no stamps.
+    Matroska files store none. FFmpeg derives them, but not for the first packets of a group of pictures.
+
+    :raises CannotCopy: when a packet of video has no times.
     """
+    waiting: list[Any] = []  # packets without a decoding time
     for packet in container.demux(streams):
         if packet.size == 0:  # at the end of each stream
             continue
-        if packet.stream.type == "video" and (packet.pts is None or packet.dts is None or packet.pts < packet.dts):
+        if packet.stream.type != "video":
+            yield packet
+            continue
+        waiting.append(packet)
+        if packet.dts is not None:
+            for number, early in enumerate(waiting):
+                early.dts = packet.dts - (len(waiting) - 1 - number) * max(packet.duration or 0, 1)
+                if early.pts is None or early.pts < early.dts:
+                    raise CannotCopy("its packets have no timestamps")
+            yield from waiting
+            waiting.clear()
+        elif len(waiting) > MAX_REORDERED:
             raise CannotCopy("its packets have no timestamps")
-        yield packet
+    if waiting:
+        raise CannotCopy("its packets have no timestamps")

@@ -32,7 +32,7 @@ class ExchangeView:
     is_counted: bool  # whether its score is that of its context: the highest
     figures: tuple[Figure, ...]  # as the model saw them
     attention: Figure | None  # the key frame under the mean similarity of its windows
-    sequence: tuple[Figure, ...]  # the frames from which the window of a grid is cut
+    sequence: tuple[Figure, ...]  # with the window of the grid, where the context has several
     scales: tuple[Scale, ...]  # similarities of the windows of each size
     system: str
     question: str
@@ -55,15 +55,19 @@ class EvidenceView:
     exchanges: tuple[ExchangeView, ...]
     fusion: Fusion
     notes: tuple[str, ...]  # sentences about what is missing
+    command: str  # that makes what is missing; empty: none
 
 
 def evidence_view(
-    evidence: Evidence, source_of: Callable[[Picture], str] | None = None, notes: Sequence[str] = ()
+    evidence: Evidence,
+    source_of: Callable[[Picture], str] | None = None,
+    notes: Sequence[str] = (),
+    command: str = "",
 ) -> EvidenceView:
     """Return what a page shows of evidence; pictures without data are left out.
 
     :param source_of: returns the file name of a picture; None: pictures are data URIs, so that the page is one file.
-    :param notes: sentences about what is missing.
+    :param notes: sentences about what is missing. :param command: that makes it.
     """
     pictures = PictureList(source_of)
     counted = counted_exchanges(evidence.exchanges)
@@ -81,6 +85,7 @@ def evidence_view(
         ),
         pictures=pictures.views,
         notes=tuple(notes),
+        command=command,
     )
 
 
@@ -128,7 +133,7 @@ def _exchange_view(
             for number, picture in enumerate(exchange.pictures, start=1)
         ),
         attention=attention,
-        sequence=sequence_figures(evidence.frames, pictures, window) if window else (),
+        sequence=sequence_figures(evidence.frames, pictures, window) if window and is_one_of_several else (),
         scales=heat_tables(maps),
         system=exchange.system,
         question=exchange.question,

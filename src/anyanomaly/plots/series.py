@@ -57,5 +57,5 @@ def reduce_points(times_s: Floats, values: Floats, max_points: int) -> tuple[Flo
     last_of_part = np.append(first_of_part[1:], len(parts)) - 1
     lowest = np.lexsort((np.where(is_missing, np.inf, values), parts))[first_of_part]
     highest = np.lexsort((np.where(is_missing, -np.inf, values), parts))[last_of_part]
-    kept = np.unique(np.concatenate([lowest, highest]))
-    return times_s[kept], values[kept]
+    extremes = np.unique(np.concatenate([lowest, highest]))
+    return times_s[extremes], values[extremes]

@@ -12,6 +12,8 @@ import pytest
 
 from anyanomaly.api import RunEnd, Sink, SinkOptions
 from anyanomaly.api.sink import RunStatus
+from anyanomaly.builtin.opencv import opencv
+from anyanomaly.evidence import Evidence, Exchange, Picture, Truth
 from anyanomaly.specs import SinkSpec
 from anyanomaly.testing.contracts.component import ComponentContract
 from anyanomaly.types import Event, Notice, QueryId, Score, SegmentScore, Timeline, Video
@@ -36,11 +38,11 @@ class SinkContract(ComponentContract):
         component.load()
         component.begin({"config": {}})
         _write(component, "v")
-        on_disk = "".join(file.read_text() for file in path.parent.glob(f"{path.name}*"))
+        on_disk = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
         _end(component)
         if spec.streams:
             assert on_disk
-            assert path.read_text().startswith(on_disk)
+            assert path.read_bytes().startswith(on_disk)
 
     def test_k2_k3_videos_follow_each_other_and_missing_scores_survive(
         self, component: Sink[SinkOptions], path: Path
@@ -50,7 +52,10 @@ class SinkContract(ComponentContract):
         _write(component, "first")
         _write(component, "second", value=math.nan)
         _end(component)
-        content = re.sub(r"(?s)<script>.*?</script>", "", path.read_text())  # a page's programs may say NaN
+        try:
+            content = re.sub(r"(?s)<script>.*?</script>", "", path.read_text())  # a page's programs may say NaN
+        except UnicodeDecodeError:
+            pytest.skip("The results are not stored as text.")
         assert "NaN" not in content
         assert content.index("first") < content.index("second")
 
@@ -72,6 +77,26 @@ class SinkContract(ComponentContract):
         _end(component, "failed")
         assert path.read_text() == "of an earlier run"
 
+    def test_k6_takes_all_kinds_of_results_while_texts_alternate(
+        self, component: Sink[SinkOptions], path: Path
+    ) -> None:
+        component.load()
+        assert isinstance(component.wants_evidence, bool)
+        component.begin({"config": {}})
+        component.write_video(_video("v", n_frames=4))
+        for start in (0, 2):
+            for text in ("a car", "a dog"):
+                _write_scores(component, "v", text, 0.75, start)
+        for text in ("a car", "a dog"):
+            if component.wants_evidence:
+                component.write_evidence(_evidence("v", text))
+            component.write_event(Event("v", text, 0.0, 0.16, 0.75, 0.0, "A car."))
+            component.write_truth(Truth("v", text, ((0.0, 0.08), (0.12, 0.16))))
+        component.write_notice(Notice("v", "v.mp4 has no timestamps."))
+        component.end(RunEnd("complete", 4, 2, 1))
+        component.close()
+        assert path.stat().st_size
+
 
 def _end(sink: Sink[SinkOptions], status: RunStatus = "complete") -> None:
     sink.end(RunEnd(status, 1, 1, 1, "The engine died." if status == "failed" else ""))
@@ -79,11 +104,31 @@ def _end(sink: Sink[SinkOptions], status: RunStatus = "complete") -> None:
 
 
 def _write(sink: Sink[SinkOptions], name: str, value: float = 0.75) -> None:
-    video = Video(name, f"{name}.mp4", 25.0, 2, 4, 4)
-    times_s = np.array([0.0, 0.04])
-    score = Score(QueryId(name, 0, "a car", "key"), value, "0.8. A car.")
-    sink.write_segment(SegmentScore(video, 0, 0, 2, times_s, "a car", {"key": score}, value))
-    series = np.array([value, value], dtype=np.float32)
-    sink.write_timeline(Timeline(video, "a car", 0, times_s, series, series.copy(), {"key": series.copy()}))
+    sink.write_video(_video(name, n_frames=2))
+    _write_scores(sink, name, "a car", value, start=0)
+    if sink.wants_evidence:
+        sink.write_evidence(_evidence(name, "a car"))
     sink.write_event(Event(name, "a car", 0.0, 0.08, 0.75, 0.0, "0.8. A car."))
     sink.write_notice(Notice(name, f"{name}.mp4 has no timestamps."))
+
+
+def _write_scores(sink: Sink[SinkOptions], name: str, text: str, value: float, start: int) -> None:
+    """Write the segment ``[start, start + 2)`` and its part of the timeline."""
+    video = _video(name, n_frames=start + 2)
+    times_s = np.array([start, start + 1]) / video.fps
+    score = Score(QueryId(name, start // 2, text, "key"), value, "0.8. A car.")
+    segment = SegmentScore(video, start // 2, start, start + 2, times_s, text, {"key": score}, value, start, (start,))
+    sink.write_segment(segment)
+    series = np.array([value, value], dtype=np.float32)
+    sink.write_timeline(Timeline(video, text, start, times_s, series, series.copy(), {"key": series.copy()}))
+
+
+def _video(name: str, n_frames: int) -> Video:
+    return Video(name, f"{name}.mp4", 25.0, n_frames, 4, 4)
+
+
+def _evidence(name: str, text: str) -> Evidence:
+    _, jpeg = opencv().imencode(".jpg", np.full((4, 4, 3), 128, np.uint8))
+    picture = Picture(jpeg.tobytes(), 4, 4, 0, 0.0)
+    exchange = Exchange("key", 0, (picture,), "You look.", "Is there a car?", "0.8. A car.", 0.75, reason="A car.")
+    return Evidence(name, text, 0, 0, 2, 0.0, 0.08, 0.75, {"key": 1.0}, picture, (picture,), (exchange,))
