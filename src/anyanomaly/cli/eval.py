@@ -13,8 +13,9 @@ import typer
 from anyanomaly.cli.call import Call, FlagValues, option_values
 from anyanomaly.cli.figures import print_comparison, print_figures
 from anyanomaly.cli.flags import Flag, field_flags, with_flags
-from anyanomaly.cli.notices import open_run_display, print_start_notices
+from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import print_message, show_live
+from anyanomaly.cli.progress import open_run_display
 from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags, weight_flags
 from anyanomaly.config.files import find_file, read_file
 from anyanomaly.errors import DatasetError, InputError, MissingRequirement, UsageError

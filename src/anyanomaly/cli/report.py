@@ -15,6 +15,7 @@ import typer
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import Flag, field_flags, with_flags
 from anyanomaly.cli.output import print_json, print_message
+from anyanomaly.cli.progress import show_bar
 from anyanomaly.cli.run_flags import config_tables, output_flags, weight_flags
 from anyanomaly.config.model import RunConfig, RunOptions
 
@@ -108,20 +109,15 @@ def _is_here(uri: str) -> bool:
 
 
 def _with_progress(outcomes: Iterator[Any], n_scores: int, call: Call) -> Iterator[Any]:
-    """Yield outcomes, with the number of scores so far on standard error while that is a terminal."""
-    from anyanomaly.cli.live import LiveArea, open_console
+    """Yield outcomes, with a progress bar in scores while standard error is a terminal."""
     from anyanomaly.types import SegmentScore
 
-    console = None if call.quiet else open_console()
-    if console is None:
-        yield from outcomes
-        return
-    from rich.text import Text
-
     n_done = 0
-    with LiveArea(console, lambda width, height: [Text(f"{n_done:,} of {n_scores:,} scores")]):
+    with show_bar(call, "scores") as update:
         for outcome in outcomes:
-            n_done += isinstance(outcome, SegmentScore)
+            if isinstance(outcome, SegmentScore):
+                n_done += 1
+                update(outcome.video.id, n_done, n_scores)
             yield outcome
 
 
