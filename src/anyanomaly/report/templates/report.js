@@ -3,7 +3,6 @@
 (() => {
   const report = JSON.parse(document.getElementById("report-data").textContent);
   const LEFT = 40, RIGHT = 24, CURVE_COLOURS = ["--context-1", "--context-2", "--context-3", "--context-4"];
-  Bokeh.set_log_level("error");
   const shown = new Set(["curve", "raw"]);
   const videos = [];
 
