@@ -145,6 +145,18 @@ def read_results(path: str | Path) -> Results:
     return readers[suffix](path)
 
 
+def read_score_records(path: Path) -> Iterator[Record]:
+    """Yield the records of a file with the scores of segments, whatever its name: JSON lines or Parquet.
+
+    :raises InputError: as `read_results`, with the number of the line.
+    """
+    if not is_parquet(path):
+        return read_records(path)
+    from anyanomaly.results.parquet import read_parquet
+
+    return read_parquet(path)
+
+
 def results_suffix(path: Path) -> str:
     """Return the suffix of a result file, which names its format, in lower case; without ``.partial``."""
     name = Path(_NUMBERED_PARTIAL.sub("", path.name).lower())
