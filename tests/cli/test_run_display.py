@@ -63,7 +63,7 @@ def test_a_run_of_one_video() -> None:
     assert " 50 %  0:0" in progress
     assert progress.endswith(" left")
     assert counts.startswith("0:00 running   5 segments   40 frames   ")
-    assert rates.endswith("% waiting for the model   2 events")
+    assert rates.endswith(" % waiting for the model   2 events")
     assert car == "car            0.80  ▂▄▅▇"
     assert person == "a person falls 0.80  ▂▄▅▇"
     assert events == ["0:03.0-1:15.5  0.87 at 1:01.2  car", "0:03.0-1:15.5  0.87 at 1:01.2  a person falls"]
