@@ -27,8 +27,8 @@ from anyanomaly.types import Event, Notice, QueryId, Score, SegmentScore, Timeli
 from tests.results.files import HEADER, evidence, new_sink
 
 TEXTS = ("a car", '=größe, "x"')
-QUICK = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-NAMES = ("r.jsonl", "r.jsonl.gz", "r.csv", "r.json")
+QUICK = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+NAMES = ("r.jsonl", "r.jsonl.gz", "r.parquet", "r.csv", "r.json")
 
 
 @dataclass(frozen=True)
@@ -158,4 +158,21 @@ def test_a_replay_writes_the_bytes_of_the_run(
     replay_files([folder / f"r.jsonl{packed}{suffix}"], copies)
     assert sorted(path.name for path in copies.iterdir()) == sorted(NAMES)
     for name in NAMES:
+        if name == "r.parquet" and suffix:  # it had compressed lines when its run ended
+            continue
         assert (copies / name).read_bytes() == (folder / f"{name}{suffix}").read_bytes(), name
+
+
+@settings(QUICK, max_examples=15)
+@given(made_runs())
+def test_a_table_has_everything_but_the_evidence(tmp_path_factory: pytest.TempPathFactory, run: MadeRun) -> None:
+    folder, copies = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("replay")
+    run.write(folder)
+    suffix = "" if run.end and run.end.status == "complete" else ".partial"
+    replay_files([folder / f"r.parquet{suffix}"], copies)
+    replay_files([copies / "r.parquet"], copies, ("again.jsonl", "again.parquet", "r.csv", "r.json"))
+    for name in ("r.csv", "r.json"):
+        assert (copies / name).read_bytes() == (folder / f"{name}{suffix}").read_bytes(), name
+    lines = (folder / f"r.jsonl{suffix}").read_bytes().splitlines()
+    assert (copies / "again.jsonl").read_bytes().splitlines() == [line for line in lines if b'"evidence"' not in line]
+    assert (copies / "again.parquet").read_bytes() == (copies / "r.parquet").read_bytes()

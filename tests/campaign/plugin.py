@@ -56,6 +56,10 @@ class LevelOptions(Options):
     batch: int = Field(1, ge=1, description="questions per batch")
     digest: bool = Field(False, description="answer with a digest of the images, which any other pixel changes")
 
+    def named_files(self) -> list[Path]:
+        """Return the answers: the log is written, and no answer depends on it."""
+        return [Path(self.answers)] if self.answers else []
+
 
 class LevelBackend(Backend[LevelOptions]):
     """Answers with the level of the picture, or with the words of a file."""

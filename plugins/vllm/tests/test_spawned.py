@@ -11,6 +11,8 @@ from anyanomaly_vllm.options import VllmOptions
 
 WITHOUT_ENGINE = """
 import multiprocessing
+import os
+import sys
 import time
 from anyanomaly_vllm.spawned import ending_with_parent
 
@@ -25,6 +27,7 @@ def start_as_vllm_starts_its_worker():
     start(sleep)
 
 if __name__ == "__main__":
+    sys.path.append(os.path.dirname(__file__))
     import script
     with ending_with_parent():
         start(script.start_as_vllm_starts_its_worker)

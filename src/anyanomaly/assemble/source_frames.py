@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.assemble.resolve import resolve_readers
-from anyanomaly.config.model import RunConfig
+from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.engine.evidence import IMAGE_SIDE, encode_picture
 from anyanomaly.errors import AnyAnomalyError
 from anyanomaly.evidence import Picture
@@ -17,30 +17,28 @@ from anyanomaly.registry import Registry
 
 
 def read_pictures(
-    uri: str, header: Mapping[str, Any], registry: Registry, numbers: Iterable[int]
+    uri: str, reader: ComponentChoice, registry: Registry, numbers: Iterable[int]
 ) -> tuple[dict[int, Picture], str]:
     """Return frames of a video by their number, and why some are missing: a sentence, empty when none is.
 
     Only files and folders of this machine are read: an address in stored results may be a stranger's.
 
-    :param header: of the results; it has the options of the reader.
+    :param reader: of the run. :param numbers: of the frames.
     """
-    wanted = set(numbers)
-    if not wanted:
+    numbers_left = set(numbers)
+    if not numbers_left:
         return {}, "The results do not say which frames were chosen."
     if not uri or not Path(uri).exists():
         return {}, f"The video {uri or 'of these results'} is not here; with --results, VIDEO says where it is."
     pictures: dict[int, Picture] = {}
-    reader_settings = header.get("config", {}).get("reader", {})
     try:
-        config = RunConfig.model_validate({"videos": [uri], "reader": reader_settings})
-        component = resolve_readers(config, registry)[uri]
-        with cast("Reader[Options]", registry.create(component.spec, component.options)) as reader:
-            for frame in reader.frames(reader.probe(uri), start=min(wanted)):
-                if frame.index in wanted:
+        component = resolve_readers(RunConfig(reader=reader), registry, [uri])[uri]
+        with cast("Reader[Options]", registry.create(component.spec, component.options)) as source:
+            for frame in source.frames(source.probe(uri), start=min(numbers_left)):
+                if frame.index in numbers_left:
                     pictures[frame.index] = encode_picture(frame.image, IMAGE_SIDE, frame)
-                if frame.index >= max(wanted):
+                if frame.index >= max(numbers_left):
                     break
     except AnyAnomalyError as error:
         return pictures, str(error)
-    return pictures, "" if len(pictures) == len(wanted) else f"Some of its frames are not in {uri}."
+    return pictures, "" if len(pictures) == len(numbers_left) else f"Some of its frames are not in {uri}."

@@ -131,20 +131,21 @@ def _show_stored(
     call: Call,
 ) -> None:
     from anyanomaly.api.file_lock import locked_folder
+    from anyanomaly.assemble.stored_runs import read_stored_run
     from anyanomaly.assemble.stored_segment import read_segment
     from anyanomaly.cli.page import write_stored
     from anyanomaly.results import read_results
 
     with locked_folder(folder):
-        stored = read_segment(
-            read_results(path), choice, call.registry, texts=texts, video=video_id, source=source or ""
-        )
+        run = read_stored_run(read_results(path))
+        stored = read_segment(run, choice, call.registry, texts=texts, video=video_id, source=source or "")
         page = write_stored(stored, folder)
     _print(stored.uri, [result.evidence for result in stored.texts])
     print_line(str(page))
     if not call.quiet:
-        for line in dict.fromkeys(line for result in stored.texts for line in (*result.notes, result.command) if line):
-            print_message(f"anyanomaly: {line}")
+        for result in stored.texts:
+            if result.notes:
+                print_message(f"anyanomaly: {' '.join((*result.notes, result.command))}")
 
 
 def _print(uri: str, evidence: Sequence[Evidence]) -> None:

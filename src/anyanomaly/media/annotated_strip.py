@@ -33,7 +33,7 @@ MIN_FONT, MAX_FONT = 13, 26
 MAX_LEGEND = 8
 """Event texts that are named above the plot; the others are counted."""
 
-FUTURE_SHARE = 1 / 3
+FUTURE_SHARE = 0.25
 """Share of the curve behind the cursor: a frame is drawn when the scores of this part are known, too."""
 
 _EDGE = 3
@@ -166,7 +166,7 @@ class Strip:
         for span in (span for text_spans in spans for span in text_spans):
             left, right = self._columns(span, begin_s)
             plot[:, left:right] = _EVENT
-        bar = max(2, self._text.size // 5)
+        bar = max(2, min(self._text.size // 5, 16 // len(spans)))
         for number, text_spans in enumerate(spans):
             bottom = plot.shape[0] - (bar + 1) * number
             for span in text_spans:

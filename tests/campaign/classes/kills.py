@@ -70,7 +70,7 @@ def _disturb(stage: Stage, arguments: Sequence[str], duration_s: float, outputs:
 def _undisturbed(stage: Stage, arguments: Sequence[str], outputs: Sequence[str]) -> dict[str, bytes]:
     """Return the outputs of an undisturbed run with a store of its own; the outputs are removed."""
     other_store = {"ANYANOMALY_CACHE_DIR": str(stage.folder / "other-cache")}
-    stage.finish(stage.start(arguments, other_store), arguments, {0}, 120.0)
+    stage.finish(stage.start(arguments, other_store), arguments, {0}, 240.0)
     wanted = {name: (stage.work / name).read_bytes() for name in outputs if (stage.work / name).exists()}
     stage.check(len(wanted) == len(outputs), f"only {list(wanted)} of {list(outputs)} were written")
     for name in outputs:

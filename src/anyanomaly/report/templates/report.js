@@ -2,7 +2,8 @@
 // Draws the timelines with BokehJS, and connects them with the events and the player of each video.
 (() => {
   const report = JSON.parse(document.getElementById("report-data").textContent);
-  const LEFT = 40, RIGHT = 8, CURVE_COLOURS = ["--context-1", "--context-2", "--context-3", "--context-4"];
+  const LEFT = 40, RIGHT = 24, CURVE_COLOURS = ["--context-1", "--context-2", "--context-3", "--context-4"];
+  Bokeh.set_log_level("error");
   const shown = new Set(["curve", "raw"]);
   const videos = [];
 
@@ -104,6 +105,10 @@
       threshold.setv(report.threshold === null ? { visible: false } : { location: report.threshold });
       const { start: first, end: last } = this.video.range, [from, to] = this.video.extent;
       this.model.x_range.setv({ start: first * 1000, end: last * 1000, bounds: [from * 1000, to * 1000] });
+      if (to < 3600) {
+        const units = ["seconds", "minsec", "minutes", "hourmin", "hours", "days", "months", "years"];
+        this.named("ticks").setv({ milliseconds: "%M:%S.%1N", ...Object.fromEntries(units.map((unit) => [unit, "%M:%S"])) });
+      }
     }
 
     paint() {
@@ -132,6 +137,7 @@
     setRange() {
       const { start, end } = this.video.range;
       if (this.model) this.model.x_range.setv({ start: start * 1000, end: end * 1000 });
+      this.hover.hidden = this.tip.hidden = true;
       this.place();
     }
 
