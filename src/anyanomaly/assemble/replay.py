@@ -5,7 +5,7 @@ Smoothing and events are made by the same code as during a run, so each sink get
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, TypeAlias, cast
@@ -43,12 +43,15 @@ def open_sinks(config: RunConfig, registry: Registry, stack: ExitStack) -> list[
     return sinks
 
 
-def replay(runs: Sequence[StoredRun], sinks: Sequence[LoadedSink]) -> Iterator[Outcome]:
+def replay(
+    runs: Sequence[StoredRun], sinks: Sequence[LoadedSink], truth: Callable[[], Iterable[Truth]] | None = None
+) -> Iterator[Outcome]:
     """Write stored runs to sinks as one run, and yield what is written.
 
     Where several runs have videos of the same id, `distinct_ids` gives them others. The status is the worst of all.
 
     :param runs: at least one. :param sinks: loaded; they are told how the run ended.
+    :param truth: called after all results, for ground truth in place of the stored one; None: the stored one.
     :raises InputError: when a file was damaged in the meantime. :raises OutputError: when a sink cannot write.
     """
     outputs = Outputs(sinks)
@@ -56,11 +59,15 @@ def replay(runs: Sequence[StoredRun], sinks: Sequence[LoadedSink]) -> Iterator[O
         outputs.begin(_header(runs))
         for run in distinct_ids(runs):
             for outcome in _RunReplay(run).outcomes():
+                if isinstance(outcome, Truth) and truth:
+                    continue
                 if isinstance(outcome, Notice):
                     outputs.write_notices([outcome])
                 else:
                     outputs.write(outcome)
                 yield outcome
+        for video_truth in truth() if truth else ():
+            outputs.write(video_truth)
     except BaseException as error:
         outputs.end(error, ())
         raise
