@@ -58,7 +58,7 @@ def test_a_stopped_run_removes_the_display_and_leaves_the_terminal_as_it_was(sto
     assert finished.code == code
     assert "60 %  0:0" in finished.printed
     assert "24 frames" in finished.printed
-    assert "% waiting for the model" in finished.printed
+    assert " % waiting for the model" in finished.printed
     assert COLOUR.search(finished.printed)
     *above, summary, last, end = finished.screen.lines
     assert (last, end) == ("anyanomaly: interrupted", "")
