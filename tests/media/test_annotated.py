@@ -168,10 +168,16 @@ def test_a_source_that_is_missing_costs_only_its_own_video(
     sink = new_sink(tmp_path / "annotated.mp4", n_videos=2)
     video, times_s = probe_video(source)
     feed(sink, Video("moved", str(tmp_path / "moved.mp4"), 25.0, None, 4, 4), times_s)
+    feed(sink, Video("unnamed", "", 25.0, None, 4, 4), times_s)
     feed(sink, video, times_s)
     end(sink)
     assert [path.name for path in tmp_path.glob("annotated*")] == ["annotated-source.mp4"]
     assert "no annotated video of moved" in caplog.text
+    assert "no annotated video of unnamed" in caplog.text
+
+
+def test_a_run_without_event_texts_shows_the_video(source: Path, tmp_path: Path) -> None:
+    assert len(frame_times(annotate(source, tmp_path / "annotated.mp4", texts=()))) == 20
 
 
 def test_a_failure_of_the_thread_ends_the_run(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

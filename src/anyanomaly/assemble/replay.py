@@ -139,7 +139,7 @@ class _RunReplay:
                 if self._run.is_changed:  # its evidence may come later
                     self._late_events.setdefault(self._current, []).append(outcome)
                     continue
-                n_before = next((n for n, shown in enumerate(evidence, start=1) if _shows_peak(shown, outcome)), 0)
+                n_before = next((n for n, piece in enumerate(evidence, start=1) if _shows_peak(piece, outcome)), 0)
                 yield from evidence[:n_before]
                 evidence = evidence[n_before:]
             yield outcome

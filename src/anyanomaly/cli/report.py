@@ -99,8 +99,8 @@ def _read_runs(paths: Sequence[str], tables: Mapping[str, Any]) -> tuple[list[St
             notes.append(f"The run of {path} is {results.status}; its results so far are used.")
     missing = [video.video.uri for run in runs for video in run.videos.values() if not _is_here(video.video.uri)]
     if missing:
-        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        notes.append(f"The video {missing[0] or 'of the results'}{others} is not here; outputs that show it lack it.")
+        and_more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        notes.append(f"The video {missing[0] or 'of the results'}{and_more} is not here; outputs that show it lack it.")
     return runs, list(dict.fromkeys(notes))
 
 

@@ -166,7 +166,7 @@ class Strip:
         for span in (span for text_spans in spans for span in text_spans):
             left, right = self._columns(span, begin_s)
             plot[:, left:right] = _EVENT
-        bar = max(2, min(self._text.size // 5, 16 // len(spans)))
+        bar = max(2, min(self._text.size // 5, 16 // max(1, len(spans))))
         for number, text_spans in enumerate(spans):
             bottom = plot.shape[0] - (bar + 1) * number
             for span in text_spans:
