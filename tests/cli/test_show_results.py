@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def stored(cli: Cli) -> Cli:
     return cli
 
 
-def answers(folder: str = "page") -> dict:
+def answers(folder: str = "page") -> Any:
     return json.loads(Path(folder, "answers.json").read_text("utf-8"))
 
 

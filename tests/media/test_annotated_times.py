@@ -103,7 +103,7 @@ def test_rotated_video_is_upright(turn: str, tmp_path: Path) -> None:
     assert frame_times(target) == frame_times(source)
 
 
-@pytest.mark.parametrize("size", [(127, 95), (1, 1), (1301, 61)])
+@pytest.mark.parametrize("size", [(127, 95), (1, 1), (1301, 61), (39, 401)])
 def test_any_size_becomes_an_even_one(size: tuple[int, int], tmp_path: Path) -> None:
     source = write_video(tmp_path / "odd.mkv", 4, size=size, pix_fmt="yuv444p")
     target = annotate(source, tmp_path / "annotated.mp4")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import cast
 
 from anyanomaly.api.options import Options
@@ -25,20 +25,20 @@ def read_pictures(
 
     :param reader: of the run. :param numbers: of the frames.
     """
-    numbers_left = set(numbers)
-    if not numbers_left:
+    frame_numbers = set(numbers)
+    if not frame_numbers:
         return {}, "The results do not say which frames were chosen."
-    if not uri or not Path(uri).exists():
+    if not (os.path.exists(uri) or ("*" in uri and "://" not in uri)):
         return {}, f"The video {uri or 'of these results'} is not here; with --results, VIDEO says where it is."
     pictures: dict[int, Picture] = {}
     try:
         component = resolve_readers(RunConfig(reader=reader), registry, [uri])[uri]
         with cast("Reader[Options]", registry.create(component.spec, component.options)) as source:
-            for frame in source.frames(source.probe(uri), start=min(numbers_left)):
-                if frame.index in numbers_left:
+            for frame in source.frames(source.probe(uri), start=min(frame_numbers)):
+                if frame.index in frame_numbers:
                     pictures[frame.index] = encode_picture(frame.image, IMAGE_SIDE, frame)
-                if frame.index >= max(numbers_left):
+                if frame.index >= max(frame_numbers):
                     break
     except AnyAnomalyError as error:
         return pictures, str(error)
-    return pictures, "" if len(pictures) == len(numbers_left) else f"Some of its frames are not in {uri}."
+    return pictures, "" if len(pictures) == len(frame_numbers) else f"Some of its frames are not in {uri}."

@@ -42,7 +42,8 @@ def add(app: typer.Typer, call: Call) -> None:
         flag_values: FlagValues,
         folder: Annotated[Path, typer.Option("-d", "--directory", metavar="DIR", help="folder to write to")],
         video: Annotated[
-            str | None, typer.Argument(metavar="VIDEO", help="a file, a folder of images, or a URL")
+            str | None,
+            typer.Argument(metavar="VIDEO", help="a file, a folder of images, or a URL; with --results its place now"),
         ] = None,
         at: Annotated[
             str | None, typer.Option(metavar="TIME", help="a time within the segment: seconds, mm:ss or hh:mm:ss")
@@ -56,7 +57,7 @@ def add(app: typer.Typer, call: Call) -> None:
             bool, typer.Option("--highest", help="the segment with the highest score; with --results the default")
         ] = False,
         results: Annotated[
-            Path | None, typer.Option(metavar="FILE", help="stored results of a run (.jsonl) to show, without a model")
+            Path | None, typer.Option(metavar="FILE", help="stored results of a run to show, without a model")
         ] = None,
         video_id: Annotated[
             str | None, typer.Option("--video", metavar="ID", help="with --results: id of the video")

@@ -155,20 +155,23 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="anyanomaly-annotated", daemon=True)
             self._thread.start()
-        while True:
-            self._raise_failure()
+        self._raise_failure()
+        while self._thread.is_alive():
             try:
-                self._queue.put(message, timeout=0.5)
+                self._queue.put(message, timeout=0.2)
             except Full:
-                continue
-            return
+                self._raise_failure()
+                if interrupts.received():
+                    self._stopped.set()  # then the thread takes what is there without drawing it
+            else:
+                return
 
     def _join(self) -> None:
         """Wait for the thread, and say how far it is; a signal stops it."""
         if self._thread is None:
             return
         if self._failure is None:
-            self._send(None)
+            self._send(None)  # the end
         begin_s = time.monotonic()
         while self._thread.is_alive():
             self._thread.join(0.1)
@@ -201,9 +204,9 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         try:
             while (message := self._queue.get()) is not None:
                 if isinstance(message, Video):
-                    self._finish(annotator)
-                    annotator = None
-                    annotator = self._annotator = self._open(message)
+                    finished, annotator = annotator, None
+                    self._finish(finished)
+                    annotator = self._annotator = None if self._stopped.is_set() else self._open(message)
                 elif annotator:
                     annotator.add(message)
                     if not isinstance(message, SegmentScore):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ from anyanomaly.results.json_lines import RECORD, read_records
 from anyanomaly.results.order_check import OrderCheck
 from anyanomaly.results.records import EndRecord, Record, RunRecord, SegmentRecord
 
-ROW_GROUP = 50_000
+ROW_GROUP = 20_000
 """Rows that are written at once."""
 SEGMENT_COLUMNS = {
     "video": "string",
@@ -79,7 +80,7 @@ def write_parquet(source: Path, target: Path) -> None:
     records = (record for record in read_records(source) if not isinstance(record, EvidenceRecord))
     run = next(records)
     assert isinstance(run, RunRecord)  # `read_records` checks it
-    others: dict[str, list[dict[str, Any]]] = {kind: [] for kind in OTHER_KINDS}
+    other_records: dict[str, list[dict[str, Any]]] = {kind: [] for kind in OTHER_KINDS}
     names = list(run.config.get("contexts", ()))
     rows: list[SegmentRecord] = []
     with contextlib.ExitStack() as stack:
@@ -95,11 +96,11 @@ def write_parquet(source: Path, target: Path) -> None:
                     rows = []
             else:
                 fields = record.model_dump(mode="json", exclude={"type"}, exclude_unset=True)
-                others[record.type].append({"record": number, **fields})
+                other_records[record.type].append({"record": number, **fields})
         writer = writer or stack.enter_context(_new_writer(pa, target, names))
         if rows:
             writer.write_table(_table(pa, rows, names))
-        metadata: dict[str, Any] = {"run": {"format": run.format, **run.header}, **others}
+        metadata: dict[str, Any] = {"run": {"format": run.format, **run.header}, **other_records}
         writer.add_key_value_metadata({f"{PREFIX}{name}": json_text(value) for name, value in metadata.items()})
 
 
@@ -111,15 +112,15 @@ def read_parquet(path: Path) -> Iterator[Record]:
     """
     check = OrderCheck("Record")
     with _opened(path) as file:
-        others = _other_records(file, path)
+        other_records = _other_records(file, path)
         rows = _segment_records(file, path)
         number = 0
         while True:
-            record = others.pop(number, None) or next(rows, None)
+            record = other_records.pop(number, None) or next(rows, None)
             if record is None:
-                if not others:
+                if not other_records:
                     break
-                record = others.pop(min(others))
+                record = other_records.pop(min(other_records))
             number += 1
             check.add(record, number, path)
             yield record
@@ -129,10 +130,10 @@ def read_parquet(path: Path) -> Iterator[Record]:
 def read_parquet_ends(path: Path) -> tuple[RunRecord, EndRecord | None]:
     """Return the first and the last record of a Parquet file, without its rows. Errors as `read_parquet`."""
     with _opened(path) as file:
-        others = _other_records(file, path)
-    run = others[0]
+        other_records = _other_records(file, path)
+    run = other_records[0]
     assert isinstance(run, RunRecord)  # `_other_records` puts it there
-    return run, next((record for record in others.values() if isinstance(record, EndRecord)), None)
+    return run, next((record for record in other_records.values() if isinstance(record, EndRecord)), None)
 
 
 def try_parquet(path: str) -> None:
@@ -141,11 +142,18 @@ def try_parquet(path: str) -> None:
         pass
 
 
+@cache
+def _rehearse_once(path: str, mtime_ns: int, size: int) -> None:
+    """Read a file in a child process first, unless this process has done so. The numbers tell its versions apart."""
+    rehearse(f"{__name__}:try_parquet", path, name=path, error=InputError, limit_s=_LIMIT_S)
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Open a Parquet file that was read in a child process before."""
     pa = require_pyarrow()
-    rehearse(f"{__name__}:try_parquet", str(path), name=str(path), error=InputError, limit_s=_LIMIT_S)
+    state = path.stat()
+    _rehearse_once(str(path), state.st_mtime_ns, state.st_size)
     try:
         with pa.parquet.ParquetFile(path) as file:
             yield file

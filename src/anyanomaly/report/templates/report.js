@@ -3,7 +3,6 @@
 (() => {
   const report = JSON.parse(document.getElementById("report-data").textContent);
   const LEFT = 40, RIGHT = 24, CURVE_COLOURS = ["--context-1", "--context-2", "--context-3", "--context-4"];
-  Bokeh.set_log_level("error");
   const shown = new Set(["curve", "raw"]);
   const videos = [];
 
@@ -320,6 +319,9 @@
   });
 
   document.querySelectorAll("section.video").forEach((section, number) => videos.push(new VideoSection(section, report.videos[number])));
+  for (const link of document.querySelectorAll(".mistakes [data-seek]")) {
+    link.addEventListener("click", () => videos.find((video) => video.section.id === link.dataset.video).seek(Number(link.dataset.seek), false));
+  }
   const observer = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
