@@ -31,6 +31,7 @@ COMMANDS = [
         "run.csv",
         "--json",
     ],
+    ["report", "run.jsonl", "-o", "report.jsonl.gz", "-o", "report.parquet", "-o", "report.csv", "--json"],
     ["run", "street.scene", "-t", "red", "--backend", "rde"],
     ["show", "street.scene", "-t", "red", "--segment", "1", "-d", "page"],
     ["eval", "folder", "--root", ".", "--check", "-o", "check.json"],

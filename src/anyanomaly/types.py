@@ -282,8 +282,7 @@ class Notice:
 class LabelledVideo:
     """A video of a dataset with its ground truth: for each class either labels of its frames, or spans.
 
-    ``core.labels.frame_labels`` turns both into labels once the video's frames are known. New fields always get a
-    default.
+    ``core.labels.frame_labels`` turns both into labels once the video's frames are known. New fields get a default.
     """
 
     uri: str

@@ -97,6 +97,7 @@ def _recorded(folder: Path) -> list[str]:
 
 
 ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
+    "docs/terminal.py": lambda folder: [str(folder), "bicycle"],
     "benchmarks/demo.py": lambda folder: ["--clips", "1", "--root", str(folder / "clips"), "--out", str(folder)],
     "benchmarks/demo_small.py": lambda folder: ["--clips", "1", "--root", str(folder / "clips"), "--out", str(folder)],
     "benchmarks/readers/compare.py": _compared_files,

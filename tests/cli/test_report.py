@@ -40,6 +40,22 @@ def test_results_of_a_run_that_did_not_complete_keep_their_status(red: Cli, cli:
     assert anyanomaly.read_results("copy/r.jsonl").status == status
 
 
+@pytest.mark.parametrize("name", ["r.jsonl.gz", "r.parquet"])
+def test_compressed_and_tabular_results_are_read(red: Cli, cli: Cli, name: str) -> None:
+    assert red(*OUTPUTS, "-o", name).code == 0
+    assert cli("report", name, "-o", f"copy/{name}", *COPIES[2:]).code == 0
+    for copied in (name, "e.json", "f.csv"):
+        assert Path("copy", copied).read_bytes() == Path(copied).read_bytes()
+
+
+def test_weights_can_change(red: Cli, cli: Cli) -> None:
+    assert red("-o", "r.jsonl", "--context", "position", "--encoder", "colour").code == 0
+    made = cli("report", "r.jsonl", "--context.position.weight", "3", "-o", "w.jsonl")
+    assert "weight of position 3.0 (was" in made.err
+    refused = cli("report", "r.jsonl", *(f"--context.{name}.weight=0" for name in ("key", "position")), "-o", "w.csv")
+    assert (refused.code, "All contexts have weight 0" in refused.error) == (2, True)
+
+
 def test_other_settings_find_other_events(red: Cli, cli: Cli) -> None:
     assert red("-o", "r.jsonl", "--smooth-seconds", "0.5", "--threshold", "0.9").code == 0
     assert not anyanomaly.read_results("r.jsonl").events
@@ -88,5 +104,7 @@ def test_inputs_are_not_replaced_and_other_files_are_refused(red: Cli, cli: Cli)
     Path("damaged.jsonl").write_bytes(before.replace(b'"start": 8', b'"start": -8'))
     damaged = cli("report", "damaged.jsonl", "-o", "x.csv")
     assert (damaged.code, "ine 4 of damaged.jsonl" in damaged.error) == (4, True)
-    assert Path("r.jsonl").read_bytes() == before
+    Path("p.jsonl.partial").write_bytes(before)
+    assert "would move p.jsonl.partial, which" in cli("report", "p.jsonl.partial", "-o", "p.jsonl").error
+    assert Path("r.jsonl").read_bytes() == before == Path("p.jsonl.partial").read_bytes()
     assert not list(Path().glob("x.csv*"))

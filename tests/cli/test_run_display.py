@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -60,13 +61,27 @@ def test_a_run_of_one_video() -> None:
     display = fill_display(new_console(), ["car", "a person falls"])
     name, progress, counts, rates, car, person, *events = [line.plain for line in display.lines(79, 23)]
     assert name == "street"
-    assert " 50 %  0:0" in progress
-    assert progress.endswith(" left")
+    assert " 50 %" in progress
     assert counts.startswith("0:00 running   5 segments   40 frames   ")
-    assert rates.endswith("% waiting for the model   2 events")
+    assert rates.endswith(" % waiting for the model   2 events")
     assert car == "car            0.80  ▂▄▅▇"
     assert person == "a person falls 0.80  ▂▄▅▇"
     assert events == ["0:03.0-1:15.5  0.87 at 1:01.2  car", "0:03.0-1:15.5  0.87 at 1:01.2  a person falls"]
+
+
+def test_speed_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr("anyanomaly.cli.run_display.time", SimpleNamespace(monotonic=lambda: now_s))
+    display = RunDisplay(new_console(), 0.5, StageClock())
+    display.begin([new_video()], 80)
+    for segment in range(5):
+        now_s += 2
+        display.add(new_score("car", 0.5, segment))
+    for later_s, time_left in ((0, "  0:10 left"), (4.6, "  0:05 left"), (20, "")):
+        now_s = 110.0 + later_s
+        _, progress, counts, *_ = [line.plain for line in display.lines(79, 23)]
+        assert progress.endswith(f" 50 %{time_left}")
+        assert "   4 frames/s   0.5 times real time" in counts
 
 
 def test_several_videos_have_names_and_numbers() -> None:

@@ -1,11 +1,14 @@
 """From smoothed scores to events."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anyanomaly.core.events import EventFinder, EventRule
-from anyanomaly.types import Event
+from anyanomaly.types import Event, Timeline
 from tests.core.values import timeline
 
 
@@ -36,15 +39,36 @@ def test_an_event_lasts_to_the_end_of_the_video() -> None:
     assert event.stop_s == pytest.approx(0.3)
 
 
-@given(st.lists(st.sampled_from([0.0, 0.4, 0.6, 1.0]), min_size=1, max_size=60), st.integers(1, 7))
-def test_pieces_give_the_same_events_as_the_complete_timeline(scores: list[float], size: int) -> None:
-    rule = EventRule(0.5, merge_s=0.35, min_s=0.2)
-    finder = EventFinder(rule)
-    pieces = [timeline(scores[start : start + size], start=start) for start in range(0, len(scores), size)]
-    piecewise = [event for piece in pieces for event in finder.push(piece)] + list(finder.finish(pieces[-1]))
-    complete = find(scores, rule)
-    assert len(piecewise) == len(complete)
-    for event, expected in zip(piecewise, complete, strict=True):
-        assert (event.start_s, event.stop_s, event.peak) == pytest.approx(
-            (expected.start_s, expected.stop_s, expected.peak)
-        )
+@given(
+    st.lists(st.sampled_from([0.0, 0.4, 0.6, 1.0, float("nan")]), min_size=1, max_size=60),
+    st.lists(st.sampled_from([0.02, 0.1, 0.1, 0.37]), min_size=60, max_size=60),
+    st.lists(st.integers(1, 9), min_size=60, max_size=60),
+    st.sampled_from([0.0, 0.35, 1.0]),
+)
+def test_pieces_give_the_same_events_as_the_complete_timeline(
+    scores: list[float], steps_s: list[float], lengths: list[int], merge_s: float
+) -> None:
+    rule = EventRule(0.5, merge_s=merge_s, min_s=0.2)
+    complete = replace(timeline(scores), times_s=np.cumsum(steps_s)[: len(scores)])
+    finder, whole_finder = (EventFinder(rule, lambda frame: f"at frame {frame}") for _ in range(2))
+    piecewise: list[Event] = []
+    start = 0
+    for length in lengths:
+        if start < len(scores):
+            part = slice(start, start + length)
+            last = Timeline(
+                complete.video, "car", start, complete.times_s[part], complete.raw[part], complete.smooth[part], {}
+            )
+            piecewise += finder.push(last)
+            start += length
+    piecewise += finder.finish(last)
+    assert piecewise == [*whole_finder.push(complete), *whole_finder.finish(complete)]
+
+
+def test_an_event_is_certain_once_a_later_frame_is_behind_the_merge_gap() -> None:
+    finder = EventFinder(EventRule(0.5, merge_s=0.2, min_s=0))
+    assert not list(finder.push(timeline([0, 1, 0.6])))
+    assert finder.open_peak == 1
+    assert not list(finder.push(timeline([0, 0, 0], start=3)))  # another could begin at frame 5
+    assert len(list(finder.push(timeline([0], start=6)))) == 1
+    assert finder.open_peak is None

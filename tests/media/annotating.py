@@ -35,11 +35,19 @@ def probe_video(path: Path, section: Span = (0.0, math.inf)) -> tuple[Video, lis
     return video, [frame.time_s for frame in reader.frames(video) if section[0] <= frame.time_s < section[1]]
 
 
-def new_sink(path: Path, texts: Sequence[str] = ("a bicycle",), n_videos: int = 1, **options: Any) -> AnnotatedSink:
+def new_sink(
+    path: Path,
+    texts: Sequence[str] = ("a bicycle",),
+    n_videos: int = 1,
+    section: Span = (0.0, math.inf),
+    **options: Any,
+) -> AnnotatedSink:
     """Return a sink that has begun."""
     sink = AnnotatedSink(AnnotatedOptions(path=str(path), **options))
     sink.load()
-    settings = {"threshold": RULE.threshold, "merge_seconds": RULE.merge_s, "min_event_seconds": RULE.min_s}
+    settings: dict[str, Any] = {"threshold": RULE.threshold, "merge_seconds": RULE.merge_s}
+    settings["min_event_seconds"] = RULE.min_s
+    settings |= {"start": section[0], "stop": None if math.isinf(section[1]) else section[1]}
     sink.begin({"config": {"texts": list(texts), "videos": ["v"] * n_videos, "run": settings}})
     return sink
 
@@ -80,7 +88,7 @@ def end(sink: AnnotatedSink, status: RunStatus = "complete") -> None:
 def annotate(source: Path, target: Path, *, section: Span = (0.0, math.inf), **results: Any) -> Path:
     """Write the annotated video of a source."""
     video, times_s = probe_video(source, section)
-    sink = new_sink(target, results.get("texts", ("a bicycle",)), **results.pop("options", {}))
+    sink = new_sink(target, results.get("texts", ("a bicycle",)), section=section, **results.pop("options", {}))
     feed(sink, video, times_s, **results)
     end(sink)
     return target

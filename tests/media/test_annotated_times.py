@@ -22,7 +22,7 @@ from tests.media.annotating import (
 )
 from tests.support.system import needs_program
 from tests.videos.making import remux, write_video
-from tests.videos.marks import TURNS, orientation, read_numbers
+from tests.videos.marks import orientation, read_numbers
 from tests.videos.patching import set_matrix
 
 VARIABLE_MS = [0, 40, 80, 81, 200, 210, 400, 433, 466, 500, 900, 1000, 1100, 1113]
@@ -45,7 +45,7 @@ def with_audio(folder: Path, name: str, *codec: str) -> Path:
 
 SOURCES: dict[str, dict[str, Any]] = {
     "constant.mp4": {"options": {"bf": "0"}},
-    "b-frames.mp4": {"options": {"bf": "3", "g": "12"}},
+    "b-frames.mp4": {"options": {"bf": "3", "g": "6"}},
     "variable.mp4": {"pictures": len(VARIABLE_MS), "times_ms": VARIABLE_MS},
     "variable.mkv": {"pictures": len(VARIABLE_MS), "times_ms": VARIABLE_MS, "options": {"bf": "2"}},
     "late.mp4": {"pictures": 10, "times_ms": [520 + 40 * number for number in range(10)]},
@@ -60,7 +60,7 @@ SOURCES: dict[str, dict[str, Any]] = {
     ("name", "suffix"), [*((name, ".mp4") for name in SOURCES), ("b-frames.mp4", ".mkv"), ("variable.mkv", ".mkv")]
 )
 def test_frames_times_and_duration_are_those_of_the_source(name: str, suffix: str, tmp_path: Path) -> None:
-    settings = {"pictures": 25, **SOURCES[name]}
+    settings = {"pictures": 12, **SOURCES[name]}
     source = write_video(tmp_path / name, **settings)
     target = annotate(source, tmp_path / f"annotated{suffix}")
     precision = 1e-6 if suffix == ".mp4" else 0.51e-3  # Matroska counts in milliseconds
@@ -91,7 +91,7 @@ def test_the_file_is_h264_with_its_index_in_front(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.glob("annotated*")] == ["annotated.mp4"]
 
 
-@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("turn", ["turned right", "upside down", "mirrored and turned left"])
 def test_rotated_video_is_upright(turn: str, tmp_path: Path) -> None:
     source = write_video(tmp_path / "turned.mp4", 4)
     set_matrix(source, turn)
@@ -103,7 +103,7 @@ def test_rotated_video_is_upright(turn: str, tmp_path: Path) -> None:
     assert frame_times(target) == frame_times(source)
 
 
-@pytest.mark.parametrize("size", [(127, 95), (1, 1), (961, 541), (40, 400), (1400, 60)])
+@pytest.mark.parametrize("size", [(127, 95), (1, 1), (1301, 61), (39, 401)])
 def test_any_size_becomes_an_even_one(size: tuple[int, int], tmp_path: Path) -> None:
     source = write_video(tmp_path / "odd.mkv", 4, size=size, pix_fmt="yuv444p")
     target = annotate(source, tmp_path / "annotated.mp4")

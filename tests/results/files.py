@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from anyanomaly.api import RunEnd, Sink, SinkOptions
-from anyanomaly.builtin.json_lines import JsonLinesSink
+from anyanomaly.builtin.json_lines import JsonLinesSink, ParquetSink
 from anyanomaly.builtin.sink_options import JsonLinesOptions
 from anyanomaly.builtin.sinks import CsvSink, EventsSink
 from anyanomaly.evidence import Evidence, Exchange, Picture, Truth
@@ -33,7 +33,7 @@ def new_sink(path: Path) -> Sink[SinkOptions]:
     """Return the sink of a suffix."""
     if ".jsonl" in path.suffixes:
         return JsonLinesSink(JsonLinesOptions(path=str(path)))
-    return {".json": EventsSink, ".csv": CsvSink}[path.suffix](SinkOptions(path=str(path)))
+    return {".json": EventsSink, ".csv": CsvSink, ".parquet": ParquetSink}[path.suffix](SinkOptions(path=str(path)))
 
 
 def segment(

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-PACKAGES = {"ffmpeg": "ffmpeg", "ffprobe": "ffmpeg"}
+PACKAGES = {"chromium": "chromium", "ffmpeg": "ffmpeg", "ffprobe": "ffmpeg"}
 """Program to the Debian package that holds it; the same packages are in the Makefile."""
 
 REQUIRED = "ANYANOMALY_TESTS_REQUIRE_SYSTEM_PACKAGES"

@@ -138,6 +138,10 @@ def check_distinct(paths: Sequence[str], inputs: Iterable[str] = ()) -> None:
             raise UsageError(f"Two results would go to {place}. Name another file for one of them.")
         if target in input_files:
             raise UsageError(f"The results would replace {path}, which this command reads. Name another file for them.")
+        if f"{target}.partial" in input_files:
+            raise UsageError(
+                f"Results that go to {path} would move {path}.partial, which this command reads. Name another file."
+            )
 
 
 class _Output(Protocol):

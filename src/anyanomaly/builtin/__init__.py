@@ -136,6 +136,15 @@ def anyanomaly_register_sinks() -> list[SinkSpec]:
             streams=True,
         ),
         SinkSpec(
+            name="parquet",
+            summary="A table with a row per segment and text",
+            target=f"{_HERE}.json_lines:ParquetSink",
+            options="anyanomaly.api.sink:SinkOptions",
+            suffixes=frozenset({".parquet"}),
+            requires=("pyarrow>=18",),
+            install="anyanomaly[parquet]",
+        ),
+        SinkSpec(
             name="csv",
             summary="One row per frame and text",
             target=f"{_HERE}.sinks:CsvSink",

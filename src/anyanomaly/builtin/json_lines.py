@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
-from anyanomaly.api.sink import RunEnd
+from anyanomaly.api.safe_file import is_standard_output
+from anyanomaly.api.sink import RunEnd, SinkOptions
 from anyanomaly.builtin.sink_options import JsonLinesOptions
-from anyanomaly.builtin.sinks import FileSink, end_fields, event_fields
+from anyanomaly.builtin.sinks import FileSink, S, end_fields, event_fields
 from anyanomaly.errors import OutputError
 from anyanomaly.evidence import Evidence, Truth
 from anyanomaly.masking import mask_url
@@ -17,20 +19,21 @@ from anyanomaly.results.evidence_records import evidence_fields
 from anyanomaly.results.fields import exact_number, rounded_number
 from anyanomaly.results.frame_times import uneven_times
 from anyanomaly.results.gzip_lines import LineCompressor
+from anyanomaly.results.parquet import require_pyarrow, write_parquet
 from anyanomaly.results.records import FORMAT
 from anyanomaly.types import Event, Notice, Score, SegmentScore, Video
 
 
-class JsonLinesSink(FileSink[JsonLinesOptions]):
+class LinesSink(FileSink[S]):
     """One JSON line for the run, and one for each video, segment and text, evidence, event, truth, notice and its end.
 
     Scores and times of frames are exact, so that all other outputs can be made of the file.
     """
 
-    def __init__(self, options: JsonLinesOptions) -> None:
+    def __init__(self, options: S, *, is_packed: bool) -> None:
+        """:param is_packed: whether the lines are compressed."""
         super().__init__(options)
-        self.wants_evidence = options.evidence
-        self._compressor = LineCompressor() if options.path.lower().endswith(".gz") else None
+        self._compressor = LineCompressor() if is_packed else None
         self._has_results = False
         self._has_ended = False
         self._first_lines = ""  # run and videos, which are written with the first result
@@ -97,6 +100,8 @@ class JsonLinesSink(FileSink[JsonLinesOptions]):
             self._write_text(self._first_lines)
             self._has_results = True
         self._finish()
+        if run_end.is_whole:
+            self._complete()
         super().end(run_end)
 
     def close(self) -> None:
@@ -115,10 +120,42 @@ class JsonLinesSink(FileSink[JsonLinesOptions]):
         elif data := self._compressor.add(storable_text(text).encode(), flush=flush):
             self._file.write(data)
 
+    def _complete(self) -> None:
+        """Change the file into its last format, when all lines are written."""
+
     def _finish(self) -> None:
         if self._compressor and self._has_results and not self._has_ended:
             self._has_ended = True
             self._file.write(self._compressor.finish())
+
+
+class JsonLinesSink(LinesSink[JsonLinesOptions]):
+    """JSON lines; compressed where the name ends in ``.gz``."""
+
+    def __init__(self, options: JsonLinesOptions) -> None:
+        super().__init__(options, is_packed=options.path.lower().endswith(".gz"))
+        self.wants_evidence = options.evidence
+
+
+class ParquetSink(LinesSink[SinkOptions]):
+    """A table with a row per segment and text. Until the run is complete, the file has compressed JSON lines."""
+
+    def __init__(self, options: SinkOptions) -> None:
+        super().__init__(options, is_packed=True)
+
+    def load(self) -> None:
+        """Check that the file can be written, and keep other runs from writing it.
+
+        :raises OutputError: when it cannot, or is no file on disk. :raises MissingRequirement: without pyarrow.
+        """
+        require_pyarrow()
+        path = self.options.path
+        if is_standard_output(path) or (os.path.exists(path) and not os.path.isfile(path)):
+            raise OutputError(f"Cannot write {path}: Parquet needs a file, which is made when the run ends. Name one.")
+        super().load()
+
+    def _complete(self) -> None:
+        self._file.rebuild(write_parquet)
 
 
 def _line(kind: str, fields: Mapping[str, Any]) -> str:

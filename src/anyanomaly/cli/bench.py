@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.output import open_live_console, print_fields, print_message, print_text, show_live
+from anyanomaly.cli.output import print_fields, print_message, print_text
+from anyanomaly.cli.progress import show_bar
 from anyanomaly.errors import AnyAnomalyError, MissingRequirement, OutputError, UsageError
 from anyanomaly.install import install_command
 
@@ -139,18 +140,11 @@ def _bench(call: Call, path: Path, recipe: Recipe, folder: Path, folders: Datase
 
 def _run(bench: Bench, call: Call) -> None:
     """Run the cells, with a line per cell on standard error, and a progress bar below them on a terminal."""
-    console = None if call.quiet else open_live_console([])
-    with contextlib.ExitStack() as stack:
-        display = None
-        if console is not None:
-            from anyanomaly.cli.bench_display import BenchDisplay  # rich is imported only when it is used
-
-            display = BenchDisplay(console, len(bench.cells))
-            stack.enter_context(show_live(display.area))
+    with show_bar(call, "cells") as update:
         for step in bench.run():
             n_finished = len(bench.results) + len(bench.failures)
-            if display is not None:
-                display.update(step.cell.label, n_finished + (step.fraction if step.state == "running" else 0))
+            fraction = step.fraction if step.state == "running" else 0
+            update(step.cell.label, n_finished + fraction, len(bench.cells))
             if step.state != "running" and not call.quiet:
                 print_message(_describe_step(bench, step, n_finished))
 

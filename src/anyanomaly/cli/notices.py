@@ -1,18 +1,15 @@
-"""Standard error at the start of a run: notices of the config file, downloads and backend, and the live display."""
+"""Notices on standard error before a run starts: config file, downloads, the backend that ``auto`` stands for."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from anyanomaly.cli.call import Call
-from anyanomaly.cli.output import open_live_console, print_message
+from anyanomaly.cli.output import print_message
 
 if TYPE_CHECKING:
     from anyanomaly.assemble.resolve import ResolvedRun
-    from anyanomaly.cli.run_display import RunDisplay
     from anyanomaly.config.files import ConfigFile
-    from anyanomaly.config.model import RunConfig
-    from anyanomaly.engine.clock import Clock
 
 
 def announce_file(file: ConfigFile | None, call: Call) -> None:
@@ -33,17 +30,3 @@ def print_start_notices(run: ResolvedRun, call: Call) -> None:
     for sentence in announce_downloads(run):
         if not call.quiet:
             print_message(f"anyanomaly: {sentence}.")
-
-
-def open_run_display(config: RunConfig, call: Call, clock: Clock) -> RunDisplay | None:
-    """Return the live display of a run; None with ``--quiet``, and where lines of a terminal cannot change.
-
-    :param clock: of the run.
-    """
-    outputs = [str(sink.options.get("path", "-")) for sink in config.sink]
-    console = None if call.quiet else open_live_console(outputs)
-    if console is None:
-        return None
-    from anyanomaly.cli.run_display import RunDisplay  # rich is imported only when it is used
-
-    return RunDisplay(console, config.run.threshold, clock)

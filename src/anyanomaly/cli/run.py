@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
-from anyanomaly.cli.notices import open_run_display, print_start_notices
-from anyanomaly.cli.output import print_fields, print_json, print_message, show_live
+from anyanomaly.cli.notices import print_start_notices
+from anyanomaly.cli.output import print_fields, print_json, print_message
+from anyanomaly.cli.progress import follow_run, open_run_display
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.expected import LOW_MASS
@@ -20,10 +20,8 @@ from anyanomaly.errors import EVENTS_FOUND, EXIT_CODES, InputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
-    from anyanomaly.cli.run_display import RunDisplay
     from anyanomaly.engine.clock import Speed
-    from anyanomaly.engine.run import Outcome
-    from anyanomaly.types import Event, Notice, Video
+    from anyanomaly.types import Event, Notice
 
 HELP = f"""Find events in videos.
 
@@ -105,32 +103,6 @@ def _print_notices(notices: Sequence[Notice], as_json: bool, quiet: bool) -> Non
             print_message(f"anyanomaly: {notice.message}")
         if as_json:
             print_json({"type": "notice", **asdict(notice)}, indent=None)
-
-
-def follow_run(
-    pipeline: Pipeline, display: RunDisplay | None, outcomes: Iterable[Outcome]
-) -> Generator[Outcome, None, None]:
-    """Yield the outcomes of a run, and show them on the terminal."""
-    if display is None:
-        yield from outcomes
-        return
-    videos = [video for _, video in pipeline.sources]
-    lengths = [_expected_frames(video) for video in videos]
-    n_frames = None if None in lengths else sum(length for length in lengths if length is not None)
-    display.begin(videos, n_frames and n_frames * len(pipeline.config.texts))
-    with show_live(display.area):
-        for outcome in outcomes:
-            display.add(outcome)
-            yield outcome
-
-
-def _expected_frames(video: Video) -> int | None:
-    """Return about how many frames of a video or of its section will be read; None: unknown."""
-    start_s, stop_s = video.section
-    n_frames = video.n_frames if math.isinf(stop_s) else round(stop_s * video.fps)
-    if n_frames is None:
-        return None
-    return max(0, min(n_frames, video.n_frames or n_frames) - round(start_s * video.fps))
 
 
 def _print_event(event: Event, as_json: bool, with_video: bool) -> None:

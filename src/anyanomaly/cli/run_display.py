@@ -135,7 +135,7 @@ class RunDisplay:
         name = next((self._videos.get(video, video) for video in reversed(self._seen)), "")
         place = f"video {max(1, len(self._seen))} of {len(self._videos)}: " if len(self._videos) > 1 else ""
         yield Text(self._glyphs.cut(f"{place}{name or 'waiting for the first score'}", width), "bold")
-        start_s, n_scored, n_frames, video_s = self._samples[0]
+        start_s, _, n_frames, video_s = self._samples[0]
         duration_s = self._last_s - start_s
         rates = []
         if duration_s > 0:
@@ -145,11 +145,10 @@ class RunDisplay:
             ]
             if stages_s := self._clock.seconds():
                 waiting = stages_s["answer"] / (self._last_s - self._start_s)
-                rates.append(f"{min(1.0, waiting):.0%} waiting for the model")
+                rates.append(f"{100 * min(1.0, waiting):.0f} % waiting for the model")
         if self._n_expected:
-            n_left, speed = max(0, self._n_expected - self._n_scored), (self._n_scored - n_scored) / (duration_s or 1)
-            left_s = max(0.0, n_left / speed - (now_s - self._last_s)) if speed else None
-            yield Text(self._glyphs.describe_progress(self._n_scored / self._n_expected, left_s, width))
+            fraction = self._n_scored / self._n_expected
+            yield Text(self._glyphs.describe_progress(fraction, self._estimate_left(now_s), width))
         parts = [
             f"{format_time(now_s - self._start_s)} running",
             f"{self._n_segments:,} segment{'' if self._n_segments == 1 else 's'}",
@@ -159,6 +158,15 @@ class RunDisplay:
         ]
         for line in pack(parts, width):
             yield Text(self._glyphs.cut(line, width))
+
+    def _estimate_left(self, now_s: float) -> float | None:
+        """Return the seconds that the run will need, by its speed until the last score; None: unknown."""
+        start_s, n_scored, *_ = self._samples[0]
+        if not self._n_expected or self._n_scored == n_scored:
+            return None
+        seconds_per_score = (self._last_s - start_s) / (self._n_scored - n_scored)
+        left_s = max(0, self._n_expected - self._n_scored) * seconds_per_score - (now_s - self._last_s)
+        return left_s if left_s >= 0 else None  # the next scores are late
 
     def _list_texts(self, width: int, n_lines: int) -> Iterator[Text]:
         """Yield a line per event text of the present video: its last score, and the ones before."""

@@ -11,9 +11,9 @@ import typer
 
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import Flag, with_flags
-from anyanomaly.cli.notices import open_run_display, print_start_notices
+from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import format_score, print_line, print_message, print_text
-from anyanomaly.cli.run import follow_run
+from anyanomaly.cli.progress import follow_run, open_run_display
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.times import parse_time
 from anyanomaly.errors import UsageError
@@ -42,7 +42,8 @@ def add(app: typer.Typer, call: Call) -> None:
         flag_values: FlagValues,
         folder: Annotated[Path, typer.Option("-d", "--directory", metavar="DIR", help="folder to write to")],
         video: Annotated[
-            str | None, typer.Argument(metavar="VIDEO", help="a file, a folder of images, or a URL")
+            str | None,
+            typer.Argument(metavar="VIDEO", help="a file, a folder of images, or a URL; with --results its place now"),
         ] = None,
         at: Annotated[
             str | None, typer.Option(metavar="TIME", help="a time within the segment: seconds, mm:ss or hh:mm:ss")
@@ -56,7 +57,7 @@ def add(app: typer.Typer, call: Call) -> None:
             bool, typer.Option("--highest", help="the segment with the highest score; with --results the default")
         ] = False,
         results: Annotated[
-            Path | None, typer.Option(metavar="FILE", help="stored results of a run (.jsonl) to show, without a model")
+            Path | None, typer.Option(metavar="FILE", help="stored results of a run to show, without a model")
         ] = None,
         video_id: Annotated[
             str | None, typer.Option("--video", metavar="ID", help="with --results: id of the video")
@@ -131,20 +132,21 @@ def _show_stored(
     call: Call,
 ) -> None:
     from anyanomaly.api.file_lock import locked_folder
+    from anyanomaly.assemble.stored_runs import read_stored_run
     from anyanomaly.assemble.stored_segment import read_segment
     from anyanomaly.cli.page import write_stored
     from anyanomaly.results import read_results
 
     with locked_folder(folder):
-        stored = read_segment(
-            read_results(path), choice, call.registry, texts=texts, video=video_id, source=source or ""
-        )
+        run = read_stored_run(read_results(path))
+        stored = read_segment(run, choice, call.registry, texts=texts, video=video_id, source=source or "")
         page = write_stored(stored, folder)
     _print(stored.uri, [result.evidence for result in stored.texts])
     print_line(str(page))
     if not call.quiet:
-        for line in dict.fromkeys(line for result in stored.texts for line in (*result.notes, result.command) if line):
-            print_message(f"anyanomaly: {line}")
+        for result in stored.texts:
+            if result.notes:
+                print_message(f"anyanomaly: {' '.join((*result.notes, result.command))}")
 
 
 def _print(uri: str, evidence: Sequence[Evidence]) -> None:

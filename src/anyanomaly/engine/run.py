@@ -174,8 +174,9 @@ class Run:
             yield from outcomes
 
     def _add_score(self, score: SegmentScore) -> Sequence[Outcome]:
-        is_first = score.video.id not in self._trackers
-        tracker = self._trackers.setdefault(score.video.id, Tracker(score.video, self._settings))
+        tracker = self._trackers.get(score.video.id)
+        if is_first := tracker is None:
+            tracker = self._trackers[score.video.id] = Tracker(score.video, self._settings)
         n_frames = score.stop - score.start
         if score.text == self._settings.texts[0]:
             self.report.n_segments += 1

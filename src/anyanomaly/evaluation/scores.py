@@ -11,7 +11,7 @@ from typing import Any
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import InputError, UsageError
 from anyanomaly.evaluation.result import AnswerCounts
-from anyanomaly.results.json_lines import read_records, read_run
+from anyanomaly.results import read_score_records
 from anyanomaly.results.records import EndRecord, RunRecord, SegmentRecord
 from anyanomaly.types import SegmentScore
 
@@ -77,7 +77,7 @@ class ScoredRun:
 
 
 def read_scores(paths: Iterable[str]) -> ScoredRun:
-    """Read result files that ``anyanomaly run -o FILE.jsonl`` wrote. The header is that of the first file.
+    """Read result files of runs: .jsonl, .jsonl.gz or .parquet. The header is that of the first file.
 
     A note names a file whose settings are not those of the first.
 
@@ -90,7 +90,7 @@ def read_scores(paths: Iterable[str]) -> ScoredRun:
     for path in paths:
         end: EndRecord | None = None
         version: int | None = None
-        for number, record in enumerate(read_records(Path(path)), start=1):
+        for number, record in enumerate(read_score_records(Path(path)), start=1):
             if isinstance(record, RunRecord):
                 version = record.format
                 if not header:
@@ -116,7 +116,7 @@ def read_scores(paths: Iterable[str]) -> ScoredRun:
 def read_config(path: str) -> Mapping[str, Any]:
     """Return the settings in the header of a result file, as tables of a config file; empty when it is unreadable."""
     try:
-        config = read_run(Path(path)).config
+        config = next(record.config for record in read_score_records(Path(path)) if isinstance(record, RunRecord))
         _check_settings(config, path)
     except InputError:
         return {}

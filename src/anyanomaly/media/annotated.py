@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
+import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from queue import Full, Queue
 from typing import Any, TypeAlias
@@ -14,14 +17,14 @@ import numpy as np
 from pydantic import Field
 
 from anyanomaly import interrupts
-from anyanomaly.api.safe_file import SafeFile
+from anyanomaly.api.safe_file import SafeFile, is_standard_output
 from anyanomaly.api.sink import RunEnd, Sink, SinkOptions
 from anyanomaly.core.events import EventRule
 from anyanomaly.errors import AnyAnomalyError, OutputError, VideoError, first_line
 from anyanomaly.evidence import Evidence
 from anyanomaly.media.annotated_video import AnnotationSettings, Attention, VideoAnnotator
 from anyanomaly.media.names import safe_stem
-from anyanomaly.types import Event, SegmentScore, Timeline, Video
+from anyanomaly.types import Event, SegmentScore, Span, Timeline, Video
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,6 +64,7 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         self._names: list[str] = []
         self._has_several = False
         self._settings: AnnotationSettings | None = None
+        self._section: Span = (0.0, math.inf)
         self._queue: Queue[_Message] = Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
@@ -70,8 +74,12 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
     def load(self) -> None:
         """Check that the file can be written, and keep other runs from writing it.
 
-        :raises OutputError: when it cannot.
+        :raises OutputError: when it cannot, and for a terminal.
         """
+        if is_standard_output(self.options.path) and sys.stdout.isatty():
+            raise OutputError(
+                "An annotated video cannot be written to the terminal. Name a file, such as -o annotated.mp4."
+            )
         self._file.check()
 
     def begin(self, run: Mapping[str, Any]) -> None:
@@ -79,7 +87,9 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         config = run.get("config", {})
         settings = config.get("run", {})
         readers = {reader.get("name"): reader for reader in run.get("readers", ())}
-        self._has_several = len(config.get("videos", ())) > 1
+        self._has_several = len(config.get("videos", ())) > 1 and not is_standard_output(self.options.path)
+        stop_s = settings.get("stop")
+        self._section = float(settings.get("start", 0.0)), math.inf if stop_s is None else float(stop_s)
         self._settings = AnnotationSettings(
             texts=tuple(config.get("texts", ())),
             rule=_event_rule(settings),
@@ -98,7 +108,7 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
                 f"{video.id} is live: an annotated video needs a recording, which is read a second time. "
                 f"Record it first, or leave out {self.options.path}."
             )
-        self._send(video)
+        self._send(replace(video, section=self._section))  # stored results have it in their settings only
 
     def write_segment(self, score: SegmentScore) -> None:
         """Keep the reasons of a segment, for events that last for long. :raises OutputError: as `write_video`."""
@@ -145,20 +155,23 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="anyanomaly-annotated", daemon=True)
             self._thread.start()
-        while True:
-            self._raise_failure()
+        self._raise_failure()
+        while self._thread.is_alive():
             try:
-                self._queue.put(message, timeout=0.5)
+                self._queue.put(message, timeout=0.2)
             except Full:
-                continue
-            return
+                self._raise_failure()
+                if interrupts.received():
+                    self._stopped.set()  # then the thread takes what is there without drawing it
+            else:
+                return
 
     def _join(self) -> None:
         """Wait for the thread, and say how far it is; a signal stops it."""
         if self._thread is None:
             return
         if self._failure is None:
-            self._send(None)
+            self._send(None)  # the end
         begin_s = time.monotonic()
         while self._thread.is_alive():
             self._thread.join(0.1)
@@ -191,9 +204,9 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         try:
             while (message := self._queue.get()) is not None:
                 if isinstance(message, Video):
-                    self._finish(annotator)
-                    annotator = None
-                    annotator = self._annotator = self._open(message)
+                    finished, annotator = annotator, None
+                    self._finish(finished)
+                    annotator = self._annotator = None if self._stopped.is_set() else self._open(message)
                 elif annotator:
                     annotator.add(message)
                     if not isinstance(message, SegmentScore):

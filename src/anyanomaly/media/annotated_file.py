@@ -34,7 +34,7 @@ _ENCODERS = {
 """By muxer, best first: H.264 plays everywhere."""
 
 _ENCODER_OPTIONS: dict[str, dict[str, str]] = {
-    "libx264": {"preset": "veryfast", "crf": "21"},
+    "libx264": {"preset": "veryfast", "crf": "23"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "6", "crf": "32", "b": "0"},
     "mpeg4": {"qscale": "3"},
 }

@@ -74,6 +74,8 @@ def open_source(video: Video, max_side: int, stream_number: int | None) -> Itera
     :param stream_number: of the video stream of a file; None: the one that players choose.
     :raises VideoError: when it cannot be read.
     """
+    if not video.uri:  # the current folder, for pathlib
+        raise VideoError("the results do not say where the video is.")
     path = Path(video.uri)
     if path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES:
         with ExitStack() as stack:
@@ -108,30 +110,34 @@ def _open_file(video: Video, max_side: int, stream_number: int | None, stack: Ex
         file = stack.enter_context(_DecodedFile(video, stream_number, skip=skips))
     except SkipError:
         file = stack.enter_context(_DecodedFile(video, stream_number, skip=False))
-    shown = file.first
-    width, height = square_pixel_size(shown.picture.width, shown.picture.height, file.stream.sample_aspect_ratio)
-    width, height = shown.orientation.size(width, height)
+    first_frame = file.first
+    width, height = square_pixel_size(
+        first_frame.picture.width, first_frame.picture.height, file.stream.sample_aspect_ratio
+    )
+    width, height = first_frame.orientation.size(width, height)
     size = _readable_size(*scaled_size(width, height, max_side), max_side)
     converter = stack.enter_context(PictureConverter(video.uri, size))
     time_base = file.time_base
-    origin = (shown.stamp or 0) - round(shown.time_s / time_base)  # ticks at which results count 0 s
-    shift = origin + round(shown.time_s / time_base) if skips else file.first_tick()
-    shift = min(shift, origin + round(shown.time_s / time_base))  # no time of the annotated video is negative
+    origin = (first_frame.stamp or 0) - round(first_frame.time_s / time_base)  # ticks at which results count 0 s
+    shift = origin + round(first_frame.time_s / time_base) if skips else file.first_tick()
+    shift = min(shift, origin + round(first_frame.time_s / time_base))  # no time of the annotated video is negative
 
     def frames() -> Iterator[SourceFrame]:
+        next_stamp = 0
         pictures = ((frame, converter.convert(frame.picture, frame.orientation)) for frame in file.frames())
         for item, following in pairwise(chain(pictures, (None,))):
             assert item is not None  # only the last one is
             frame, picture = item
             if frame.time_s >= video.section[1]:
                 return
-            stamp = origin + round(frame.time_s / time_base) - shift
+            stamp = max(origin + round(frame.time_s / time_base) - shift, next_stamp)
+            next_stamp = stamp + 1  # frames of a damaged file may be closer than a tick
             following_s = following[0].time_s if following else file.end_s(frame, origin)
             end_stamp = origin + round(following_s / time_base) - shift
-            yield SourceFrame(frame.time_s, stamp, end_stamp, picture.result())
+            yield SourceFrame(frame.time_s, stamp, max(end_stamp, next_stamp), picture.result())
 
     def open_audio() -> AudioCopy:
-        begin_s = float((origin + round(shown.time_s / time_base)) * time_base) if skips else -math.inf
+        begin_s = float((origin + round(first_frame.time_s / time_base)) * time_base) if skips else -math.inf
         end_s = float(origin * time_base) + video.section[1]
         audio_stack = ExitStack()
         return AudioCopy(

@@ -33,7 +33,7 @@ MIN_FONT, MAX_FONT = 13, 26
 MAX_LEGEND = 8
 """Event texts that are named above the plot; the others are counted."""
 
-FUTURE_SHARE = 1 / 3
+FUTURE_SHARE = 0.25
 """Share of the curve behind the cursor: a frame is drawn when the scores of this part are known, too."""
 
 _EDGE = 3
@@ -166,7 +166,7 @@ class Strip:
         for span in (span for text_spans in spans for span in text_spans):
             left, right = self._columns(span, begin_s)
             plot[:, left:right] = _EVENT
-        bar = max(2, self._text.size // 5)
+        bar = max(2, min(self._text.size // 5, 16 // max(1, len(spans))))
         for number, text_spans in enumerate(spans):
             bottom = plot.shape[0] - (bar + 1) * number
             for span in text_spans:
@@ -231,7 +231,7 @@ class Strip:
             return
         _, number, span = max(current, key=lambda item: (item[0], -item[1]))
         colour = COLOURS[number % len(COLOURS)]
-        others = [self._texts[other] for _, other, _ in current if other != number]
+        other_texts = [self._texts[index] for _, index, _ in current if index != number]
         top = self._event_top
         image[top : self.height - self._pad, self._pad : self._pad + 4] = colour
         left = self._pad + 4 + self._pad
@@ -244,10 +244,10 @@ class Strip:
         title = self._text.line(self._texts[number], available)
         blend(image, title, left, top, colour)
         available -= title.shape[1] + self._pad
-        if others and available > 4 * self._text.size:
+        if other_texts and available > 4 * self._text.size:
             blend(
                 image,
-                self._text.line(f"+ {', '.join(others)}", available),
+                self._text.line(f"+ {', '.join(other_texts)}", available),
                 left + title.shape[1] + self._pad,
                 top,
                 _DIM,

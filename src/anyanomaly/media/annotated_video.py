@@ -20,6 +20,9 @@ from anyanomaly.types import Event, FloatArray, ImageArray, SegmentScore, Timeli
 
 ATTENTION_OPACITY = 0.6
 
+MIN_WIDTH = 320
+"""Width of the strip of a picture that is too narrow to be enlarged further; black is beside the picture."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotationSettings:
@@ -58,9 +61,11 @@ class VideoAnnotator:
         with ExitStack() as stack:
             source = stack.enter_context(open_source(video, settings.max_side, settings.stream))
             width, height = source.size
-            self._strip = Strip(width + width % 2, settings.texts, self._threshold, settings.window_s)
+            total_width = max(MIN_WIDTH, width + width % 2)
+            self._left = (total_width - width) // 2
+            self._strip = Strip(total_width, settings.texts, self._threshold, settings.window_s)
             total = height + self._strip.height
-            self._canvas = np.zeros((total + total % 2, width + width % 2, 3), np.uint8)
+            self._canvas = np.zeros((total + total % 2, total_width, 3), np.uint8)
             self._frames = source.frames
             self._next = next(self._frames, None)
             self._file.check()
@@ -98,7 +103,7 @@ class VideoAnnotator:
 
         :param is_stopped: asked before each frame. :raises OutputError: when they cannot be written.
         """
-        certain_s = min(scores.certain_s for scores in self._scores.values())
+        certain_s = min((scores.certain_s for scores in self._scores.values()), default=math.inf)
         future_s = self._settings.window_s * FUTURE_SHARE
         while self._next and self._next.time_s + future_s < certain_s and not is_stopped():
             self._write(self._next)
@@ -112,13 +117,16 @@ class VideoAnnotator:
         """
         for scores in self._scores.values():
             scores.finish()
-        self.advance(is_stopped)
-        is_complete = self._next is None
-        self._output.close()
-        if is_complete:
-            self._output.rebuild()
-        self._file.close(complete=is_complete)
-        self._sources.close()
+        is_complete = False
+        try:
+            self.advance(is_stopped)
+            self._output.close()
+            if self._next is None:
+                self._output.rebuild()
+                is_complete = True
+        finally:
+            self._sources.close()
+            self._file.close(complete=is_complete)
 
     def stop(self) -> None:
         """End the file as it is, under the name of a partial file.
@@ -136,11 +144,11 @@ class VideoAnnotator:
         return self._settings.rule.threshold if self._settings.rule else None
 
     def _write(self, frame: SourceFrame) -> None:
-        canvas, (height, width) = self._canvas, frame.image.shape[:2]
+        canvas, (height, width), left = self._canvas, frame.image.shape[:2], self._left
         strip = canvas[-self._strip.height :]
-        canvas[:height, :width] = self._with_attention(frame)
-        canvas[:height, width:] = canvas[:height, width - 1 : width]  # an odd size is continued by one pixel
-        canvas[height : -self._strip.height] = 0
+        canvas[:height, left : left + width] = self._with_attention(frame)
+        if left + width + 1 == canvas.shape[1]:  # an odd size is continued by one pixel
+            canvas[:height, -1] = canvas[:height, -2]
         self._strip.paint(strip, frame.time_s, list(self._scores.values()))
         self._output.write(canvas, frame.stamp, frame.end_stamp)
         for scores in self._scores.values():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,12 +18,12 @@ from anyanomaly.media.clip_folder import ClipFolder, clip_stem
 from anyanomaly.media.clip_options import ClipsOptions
 from anyanomaly.media.clip_record import ClipEvent, ClipRecord, ClipSettings
 from anyanomaly.media.clip_source import CannotCopy, ClipSource
-from anyanomaly.types import Event, ImageArray, Span, Video
+from anyanomaly.media.stills import read_still
+from anyanomaly.types import Event, Span, Video
 
 _LOG = logging.getLogger(__name__)
 
 _THUMBNAIL_SIDE = 640
-_THUMBNAIL_QUALITY = 85
 
 
 class ClipCutter:
@@ -72,7 +70,7 @@ class ClipCutter:
         try:
             source = self._open(video)
             if not picture:
-                picture = _thumbnail(source, event.peak_s)
+                picture = read_still(source, event.peak_s, _THUMBNAIL_SIDE)
             changes = {"status": "complete", **self._cut_video(source, span, path)}
         except (VideoError, av.FFmpegError, ValueError, IndexError) as error:  # the latter two are PyAV's
             changes["problem"] = mask_urls(first_line(error))
@@ -119,19 +117,3 @@ class ClipCutter:
 
 def _video_fields(path: Path, start_s: float, stop_s: float, *, is_exact: bool) -> dict[str, Any]:
     return {"clip": path.name, "start_s": round(start_s, 6), "stop_s": round(stop_s, 6), "is_exact": is_exact}
-
-
-def _thumbnail(source: ClipSource, time_s: float) -> bytes:
-    """Return the frame that is shown at a time as a JPEG file; empty: there is none."""
-    frame = next(source.frames(time_s, math.inf), None)
-    return b"" if frame is None else _jpeg(frame.image)
-
-
-def _jpeg(image: ImageArray) -> bytes:
-    from PIL import Image
-
-    picture = Image.fromarray(image)
-    picture.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=_THUMBNAIL_QUALITY)
-    return file.getvalue()

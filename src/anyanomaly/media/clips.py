@@ -90,9 +90,11 @@ class ClipsSink(Sink[ClipsOptions]):
     def end(self, run_end: RunEnd) -> None:
         """Wait for the last clips; after a complete run, remove those of earlier runs.
 
+        An interrupted run must end at once: it finishes the clip in work, and leaves out those that wait.
+
         :raises OutputError: when a clip cannot be written, or an old one cannot be removed.
         """
-        while self._clips:
+        while self._clips and (run_end.is_whole or run_end.status == "failed"):
             self._clips.popleft().result()
         if self._folder and run_end.is_whole:
             self._folder.remove_old()

@@ -19,6 +19,9 @@ from anyanomaly.outside_text import terminal_line
 Alpha: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (H, W): opacity of the pixels of a text."""
 
+_Run: TypeAlias = tuple[FreeTypeFont, str]
+"""Characters that follow each other, and the font that has them."""
+
 MAX_CHARACTERS = 1000
 """A longer text is cut before it is measured."""
 
@@ -69,19 +72,19 @@ class TextPainter:
 
     def _wrap(self, text: str, max_width: int, n_lines: int) -> tuple[str, ...]:
         """Return a text in at most ``n_lines`` lines of ``max_width`` pixels; an ellipsis ends a longer one."""
-        rest = " ".join(self._printable(text).split())
+        remainder = " ".join(self._printable(text).split())
         lines: list[str] = []
-        while rest and len(lines) < n_lines:
+        while remainder and len(lines) < n_lines:
             is_last = len(lines) == n_lines - 1
-            n_chars = self._fitting(rest, max_width, "")
-            if n_chars < len(rest) and is_last:
-                rest = rest[: self._fitting(rest, max_width, _ELLIPSIS)].rstrip() + _ELLIPSIS
-                n_chars = len(rest)
-            elif n_chars < len(rest):
-                blank = rest.rfind(" ", n_chars // 2, n_chars + 1)
+            n_chars = self._fitting(remainder, max_width, "")
+            if n_chars < len(remainder) and is_last:
+                remainder = remainder[: self._fitting(remainder, max_width, _ELLIPSIS)].rstrip() + _ELLIPSIS
+                n_chars = len(remainder)
+            elif n_chars < len(remainder):
+                blank = remainder.rfind(" ", n_chars // 2, n_chars + 1)
                 n_chars = blank if blank > 0 else n_chars
-            lines.append(rest[:n_chars].rstrip())
-            rest = rest[n_chars:].lstrip()
+            lines.append(remainder[:n_chars].rstrip())
+            remainder = remainder[n_chars:].lstrip()
         return tuple(lines)
 
     def _fitting(self, text: str, max_width: int, ending: str) -> int:
@@ -102,10 +105,8 @@ class TextPainter:
         width = min(max_width, max(1, round(self._width(text)) + 1))
         image = Image.new("L", (width, self.line_height))
         draw = ImageDraw.Draw(image)
-        if _is_right_to_left(text):
-            runs.reverse()
         left = 0.0
-        for font, run in runs:
+        for font, run in _in_visual_order(runs):
             draw.text((left, self.size), run, fill=255, font=font, anchor="ls")
             left += font.getlength(run)
         return np.asarray(image)
@@ -113,9 +114,9 @@ class TextPainter:
     def _width(self, text: str) -> float:
         return sum(font.getlength(run) for font, run in self._runs(text))
 
-    def _runs(self, text: str) -> list[tuple[FreeTypeFont, str]]:
+    def _runs(self, text: str) -> list[_Run]:
         """Return a printable text in parts, each with the font that has its characters."""
-        runs: list[tuple[FreeTypeFont, str]] = []
+        runs: list[_Run] = []
         for char in text:
             last = runs[-1] if runs else None
             if last and (char in _JOINERS or (not char.isalpha() and _has_glyph(last[0], char))):
@@ -211,9 +212,28 @@ def _strangeness(path: str) -> int:
     return 2 * odd - plain
 
 
-def _is_right_to_left(text: str) -> bool:
+def _in_visual_order(runs: list[_Run]) -> list[_Run]:
+    """Return the runs of a line from left to right.
+
+    Neighbours of one direction stay together; the first one decides about the line. Inside a run, Raqm does this.
+    """
+    groups: list[tuple[bool, list[_Run]]] = []  # whether from right to left, with the runs from left to right
+    for run in runs:
+        is_rtl = _is_right_to_left(run[1], default=groups[-1][0] if groups else False)
+        if not groups or groups[-1][0] is not is_rtl:
+            groups.append((is_rtl, []))
+        members = groups[-1][1]
+        members.insert(0 if is_rtl else len(members), run)
+    if groups and groups[0][0]:
+        groups.reverse()
+    return [run for _, members in groups for run in members]
+
+
+def _is_right_to_left(text: str, *, default: bool) -> bool:
+    """Return the direction of the first letter of a text."""
     directions = (unicodedata.bidirectional(char) for char in text)
-    return next((direction for direction in directions if direction in ("L", "R", "AL")), "L") != "L"
+    first = next((direction for direction in directions if direction in ("L", "R", "AL")), None)
+    return default if first is None else first != "L"
 
 
 def _escape(char: str) -> str:

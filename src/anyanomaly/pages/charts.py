@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 HEIGHT = 132  # pixels of a chart, axis included
-LEFT, RIGHT = 40, 8  # pixels beside its frame
+LEFT, RIGHT = 40, 24  # pixels beside its frame
 
 _ID = re.compile(r'"id": "(p\d+)"|"root_id": "(p\d+)"')
 
@@ -31,7 +31,8 @@ def score_chart(n_contexts: int) -> dict[str, Any]:
 
     Its models have names: ``figure``; the data sources ``curve``, ``raw`` and ``context-N`` (columns ``x``, ``y``), and
     ``events`` and ``truth`` (columns ``left``, ``right``, ``bottom``, ``top``); their glyphs ``NAME-glyph``, renderers
-    ``NAME-renderer``; the span ``threshold``; the axes ``time`` and ``score``. x is in milliseconds.
+    ``NAME-renderer``; the span ``threshold``; the axes
+    ``time`` and ``score``, the formatter ``ticks`` and the ``grid``. x is in milliseconds.
 
     :param n_contexts: number of context curves.
     """
@@ -97,7 +98,7 @@ def _style_axes(plot: Any) -> None:
     plot.ygrid.name = "grid"
     units = ("seconds", "minsec", "minutes", "hourmin", "hours", "days", "months", "years")
     plot.xaxis.formatter = DatetimeTickFormatter(
-        microseconds="%H:%M:%S.%1N", milliseconds="%H:%M:%S.%1N", **dict.fromkeys(units, "%H:%M:%S")
+        name="ticks", microseconds="%H:%M:%S.%1N", milliseconds="%H:%M:%S.%1N", **dict.fromkeys(units, "%H:%M:%S")
     )
     plot.yaxis.ticker.desired_num_ticks = 3
     plot.yaxis.ticker.num_minor_ticks = plot.xaxis.ticker.num_minor_ticks = 0

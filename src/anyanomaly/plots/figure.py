@@ -76,8 +76,8 @@ def draw(panels: Sequence[Panel], threshold: float, n_dropped: int, kind: str) -
             bottom=_BOTTOM_IN / height_in,
             hspace=_GAP_IN / _AXES_IN,
         )
-        for axis, panel in zip(axes, panels, strict=False):
-            _draw_panel(axis, panel, threshold)
+        for number, (axis, panel) in enumerate(zip(axes, panels, strict=False)):
+            _draw_panel(axis, panel, threshold, str(number))
         if not panels:
             axes[0].set_axis_off()
             axes[0].text(0.5, 0.5, "There are no scores.", ha="center", va="center")
@@ -90,12 +90,16 @@ def draw(panels: Sequence[Panel], threshold: float, n_dropped: int, kind: str) -
     return image.getvalue()
 
 
-def _draw_panel(axis: Any, panel: Panel, threshold: float) -> None:
+def _draw_panel(axis: Any, panel: Panel, threshold: float, name: str) -> None:
+    """Draw one panel.
+
+    :param name: ends the ids of the parts in SVG, such as ``threshold-0`` and ``events-0-2``.
+    """
     for number, series in enumerate(panel.contexts.values()):
-        _draw_curve(axis, series, CONTEXT_STYLES[number % len(CONTEXT_STYLES)])
-    _draw_curve(axis, panel.raw, RAW_STYLE)
-    _draw_curve(axis, panel.smooth, SMOOTH_STYLE)
-    axis.axhline(threshold, **THRESHOLD_STYLE)
+        _draw_curve(axis, series, CONTEXT_STYLES[number % len(CONTEXT_STYLES)], f"context-{name}-{number}")
+    _draw_curve(axis, panel.raw, RAW_STYLE, f"raw-{name}")
+    _draw_curve(axis, panel.smooth, SMOOTH_STYLE, f"smoothed-{name}")
+    axis.axhline(threshold, gid=f"threshold-{name}", **THRESHOLD_STYLE)
     axis.set_xlim(panel.start_s, max(panel.stop_s, panel.start_s + 1e-3))
     low, high = _limits(panel)
     ticks = {tick: f"{tick:g}" for tick in (0, 0.5, 1) if low <= tick <= high}
@@ -104,15 +108,15 @@ def _draw_panel(axis: Any, panel: Panel, threshold: float) -> None:
     for event in panel.events:
         axis.axvspan(event.start_s, event.stop_s, **SHADE_STYLE)
     events = [(event.start_s, event.stop_s) for event in panel.events]
-    for name, spans, style in (("events", events, EVENT_STYLE), ("truth", panel.truth, TRUTH_STYLE)):
+    for lane, spans, style in (("events", events, EVENT_STYLE), ("truth", panel.truth, TRUTH_STYLE)):
         if spans is None:
             continue
         top = bottom - _LANE_GAP * (high - low)
         bottom = top - _LANE * (high - low)
         axis.axhspan(bottom, top, facecolor="white", edgecolor="0.7", lw=0.5, zorder=5)
-        for start_s, stop_s in spans:
-            axis.fill_between([start_s, stop_s], bottom, top, **style)
-        ticks[(bottom + top) / 2] = name
+        for number, (start_s, stop_s) in enumerate(spans):
+            axis.fill_between([start_s, stop_s], bottom, top, gid=f"{lane}-{name}-{number}", **style)
+        ticks[(bottom + top) / 2] = lane
     axis.set_ylim(bottom - _LANE_GAP * (high - low), high + _LANE_GAP * (high - low))
     axis.set_yticks(list(ticks), labels=list(ticks.values()))
     axis.set_title(_shorten(panel.text, _MAX_TEXT), loc="left", fontsize=10)
@@ -124,10 +128,10 @@ def _draw_panel(axis: Any, panel: Panel, threshold: float) -> None:
         axis.spines[side].set_visible(False)
 
 
-def _draw_curve(axis: Any, series: Series, style: dict[str, Any]) -> None:
+def _draw_curve(axis: Any, series: Series, style: dict[str, Any], name: str) -> None:
     times_s, values = reduce_points(*series.points(), _MAX_POINTS)
     width = style["lw"] * (0.5 if len(times_s) > _DENSE else 1)
-    axis.plot(times_s, values, **{**style, "lw": width})
+    axis.plot(times_s, values, **{**style, "lw": width}, gid=name)
 
 
 def _limits(panel: Panel) -> tuple[float, float]:

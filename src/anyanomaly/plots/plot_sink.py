@@ -60,13 +60,15 @@ class PlotSink(Sink[PlotOptions]):
     def end(self, run_end: RunEnd) -> None:
         """Draw the image, and give it its name if it is whole.
 
+        An interrupted run draws none, because it must end at once: `anyanomaly report` draws stored results.
+
         :raises OutputError: when it cannot be written.
         """
         from anyanomaly.plots.figure import draw
 
         self._panels.drop_low()
         panels = self._panels.with_scores()
-        if panels or run_end.is_whole:
+        if run_end.is_whole or (panels and run_end.status == "failed"):
             self._file.write(draw(panels, self._threshold, self._panels.n_dropped, self._kind))
         self._file.close(complete=run_end.is_whole)
 

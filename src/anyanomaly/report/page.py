@@ -12,6 +12,7 @@ from anyanomaly.pages.charts import bokeh_script, score_chart
 from anyanomaly.pages.environment import read_asset, render_page
 from anyanomaly.report.cards import fill_cards, make_cards
 from anyanomaly.report.chart_data import chart_data, fit_charts, score_limits
+from anyanomaly.report.mistake_cards import find_mistakes
 from anyanomaly.report.player import Player
 from anyanomaly.report.results import RunResults
 from anyanomaly.report.settings import event_texts, event_threshold, search_limits, setting_rows
@@ -71,6 +72,7 @@ def build_page(results: RunResults, players: Mapping[str, Player], run_end: RunE
         },
         texts=_summaries(texts, views),
         videos=views,
+        mistakes=find_mistakes(results, {video.video.id: name for name, video, _ in videos}),
         overview=sorted(views, key=lambda view: -1.0 if view.peak is None else view.peak, reverse=True),
         results=results,
         run_end=run_end,

@@ -52,8 +52,16 @@ def make_player(video: Video, report: str, mode: VideoMode, embed_max_mb: float)
         return Player(
             reason=f"No player: the video is at {mask_url(video.uri)}, and this page requests nothing from a network."
         )
-    path = Path(video.uri)
-    if path.is_dir() or (any(character in video.uri for character in "*?") and not path.exists()):
+    try:
+        return _make_local_player(video.uri, report, mode, embed_max_mb)
+    except OSError as error:  # a name that is too long, a folder that may not be searched
+        return Player(reason=f"No player: {video.uri} cannot be read: {error.strerror}.")
+
+
+def _make_local_player(uri: str, report: str, mode: VideoMode, embed_max_mb: float) -> Player:
+    """:raises OSError: when the file cannot be read."""
+    path = Path(uri)
+    if path.is_dir() or (any(character in uri for character in "*?") and not path.exists()):
         return Player(reason="No player: the source is a folder of images.")
     if not path.is_file():
         return Player(reason=f"No player: {path} was not there when this report was written.")
@@ -86,11 +94,9 @@ def _codec(path: Path, container: str) -> str:
 
 
 def _embedded(path: Path, kind: str) -> Player:
-    try:
-        with open_regular(path) as file:
-            data = file.read()
-    except OSError as error:
-        return Player(reason=f"No player: {path} cannot be read: {error.strerror}.")
+    """:raises OSError: when the file cannot be read."""
+    with open_regular(path) as file:
+        data = file.read()
     return Player(f"data:{kind};base64,{base64.b64encode(data).decode()}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from anyanomaly.core.reason import reason_text
@@ -69,6 +70,11 @@ class VideoResults:
     n_frames: int = 0
 
 
+@lru_cache(maxsize=1024)  # small models repeat their answers, and reading one takes half a millisecond
+def _short_reason(answer: str) -> str:
+    return reason_text(answer)[:_MAX_REASON]
+
+
 class RunResults:
     """The results of a run so far."""
 
@@ -104,7 +110,7 @@ class RunResults:
         results.start_s, results.stop_s = min(results.start_s, start_s), max(results.stop_s, stop_s)
         values = {name: part.value for name, part in score.scores.items()}
         best = max(score.scores.values(), key=lambda part: -1 if math.isnan(part.value) else part.value, default=None)
-        reason = reason_text(best.answer)[:_MAX_REASON] if best else ""
+        reason = _short_reason(best.answer) if best else ""
         text.segments.add(start_s, stop_s, score.value, values, reason)
         for name, part in score.scores.items():
             self.n_answers += 1

@@ -18,7 +18,7 @@ from anyanomaly.errors import InputError
 from anyanomaly.evidence import Evidence, Truth
 from anyanomaly.results.csv_rows import CsvRows
 from anyanomaly.results.evidence_records import EvidenceRecord
-from anyanomaly.results.files import check_counts, check_format, check_format_of, describe, open_results
+from anyanomaly.results.files import check_counts, check_format, check_format_of, describe, is_parquet, open_results
 from anyanomaly.results.json_lines import read_last_line, read_records, read_run
 from anyanomaly.results.records import (
     EventRecord,
@@ -132,11 +132,29 @@ def read_results(path: str | Path) -> Results:
     :raises InputError: when it cannot be read or is of another kind, with file and line.
     """
     path = Path(path)
-    readers = {".jsonl": _read_json_lines, ".jsonl.gz": _read_json_lines, ".json": _read_events, ".csv": _read_csv}
+    readers = {
+        ".jsonl": _read_json_lines,
+        ".jsonl.gz": _read_json_lines,
+        ".parquet": _read_parquet,
+        ".json": _read_events,
+        ".csv": _read_csv,
+    }
     suffix = results_suffix(path)
     if suffix not in readers:
         raise InputError(f"Cannot read the results {path}: its name does not end in {', '.join(readers)}.")
     return readers[suffix](path)
+
+
+def read_score_records(path: Path) -> Iterator[Record]:
+    """Yield the records of a file with the scores of segments, whatever its name: JSON lines or Parquet.
+
+    :raises InputError: as `read_results`, with the number of the line.
+    """
+    if not is_parquet(path):
+        return read_records(path)
+    from anyanomaly.results.parquet import read_parquet
+
+    return read_parquet(path)
 
 
 def results_suffix(path: Path) -> str:
@@ -151,6 +169,18 @@ def _read_json_lines(path: Path) -> Results:
     end = last_line.end.run_end if last_line.end else None
     status = _status(end, run.format)
     return Results(path, run.header, run.format, status, end, last_line.is_cut, Lazy(lambda: read_records(path)))
+
+
+def _read_parquet(path: Path) -> Results:
+    if not is_parquet(path):  # of a run that did not complete
+        return _read_json_lines(path)
+    from anyanomaly.results.parquet import read_parquet, read_parquet_ends
+
+    run, end_record = read_parquet_ends(path)
+    check_format(run.format, path)
+    end = end_record.run_end if end_record else None
+    status = _status(end, run.format)
+    return Results(path, run.header, run.format, status, end, False, Lazy(lambda: read_parquet(path)))
 
 
 def _read_events(path: Path) -> Results:

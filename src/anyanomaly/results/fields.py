@@ -20,7 +20,7 @@ Number: TypeAlias = Annotated[FiniteFloat, Field(strict=True)]
 Seconds: TypeAlias = Annotated[FiniteFloat, Field(strict=True, ge=-MAX_TIME, le=MAX_TIME)]
 Value: TypeAlias = Annotated[FiniteFloat, Field(strict=True, ge=-MAX_SCORE, le=MAX_SCORE)]
 Frame: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=MAX_FRAME)]
-Count: TypeAlias = Annotated[int, Field(strict=True, ge=0)]
+Count: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=MAX_FRAME)]
 Fraction: TypeAlias = Annotated[FiniteFloat, Field(strict=True, ge=0, le=1)]
 Side: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=MAX_SIDE)]
 

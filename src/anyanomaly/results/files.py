@@ -20,6 +20,7 @@ MAX_LINE = 1 << 26
 """Bytes of a line: a file without line ends must not fill the memory."""
 COUNTED = ("segment", "event", "notice")
 """Types of records whose number the end of a file has."""
+_PARQUET = b"PAR1"
 _MAX_REASON = 200  # characters of a message that quotes a damaged file
 
 
@@ -43,6 +44,12 @@ def open_lines(path: Path) -> Iterator[BinaryIO]:
         is_packed = file.read(len(MAGIC)) == MAGIC
         file.seek(0)
         yield open_gzip(file) if is_packed else file
+
+
+def is_parquet(path: Path) -> bool:
+    """Return whether a file begins as a Parquet file. Errors as `open_results`."""
+    with open_results(path) as file:
+        return file.read(len(_PARQUET)) == _PARQUET
 
 
 def check_format(version: int | None, path: Path) -> None:

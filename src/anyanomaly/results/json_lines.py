@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO, NamedTuple
@@ -12,18 +11,16 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from anyanomaly.errors import InputError
 from anyanomaly.results.files import (
-    COUNTED,
     MAX_LINE,
-    check_counts,
-    check_format,
     check_format_of,
     describe,
     open_lines,
 )
 from anyanomaly.results.gzip_lines import DamagedGzip
-from anyanomaly.results.records import EndRecord, Record, RunRecord, SegmentRecord
+from anyanomaly.results.order_check import OrderCheck
+from anyanomaly.results.records import EndRecord, Record, RunRecord
 
-_ADAPTER: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
+RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
 _TAIL = 1 << 16
 """Bytes that are read first to find the last line."""
 
@@ -40,7 +37,7 @@ def read_records(path: Path) -> Iterator[Record]:
 
     :raises InputError: when the file cannot be read or is not of a run, with the number of the line.
     """
-    check = _OrderCheck()
+    check = OrderCheck()
     with open_lines(path) as file:
         for number, line in enumerate(_lines(file, path), start=1):
             if len(line) > MAX_LINE:
@@ -64,7 +61,7 @@ def read_last_line(path: Path) -> LastLine:
     if not line:
         return LastLine(None, False)
     try:
-        record = _ADAPTER.validate_json(line)
+        record = RECORD.validate_json(line)
     except ValidationError:
         return LastLine(None, not line.endswith(b"\n"))
     return LastLine(record if isinstance(record, EndRecord) else None, False)
@@ -87,7 +84,7 @@ def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
 def _parse(line: bytes, number: int, path: Path) -> Record | None:
     """Return the record of a line; None for the beginning of one."""
     try:
-        return _ADAPTER.validate_json(line)
+        return RECORD.validate_json(line)
     except ValidationError as error:
         if error.errors(include_url=False)[0]["type"] != "json_invalid":
             if number == 1:
@@ -102,47 +99,6 @@ def _parse(line: bytes, number: int, path: Path) -> Record | None:
             f"{path} has a line that is not JSON (line {number}: {describe(error)}); give a .jsonl file that "
             f"`anyanomaly run` wrote."
         ) from error
-
-
-class _OrderCheck:
-    """Checks that records follow each other as a run writes them."""
-
-    def __init__(self) -> None:
-        self._run: RunRecord | None = None
-        self._has_ended = False
-        self._counts: Counter[str] = Counter()  # records of each type
-        self._stops: dict[tuple[str, str], int] = {}  # last frame of each video and event text
-
-    def add(self, record: Record, number: int, path: Path) -> None:
-        """:raises InputError: for a record that cannot be at its place."""
-        if self._has_ended:
-            raise InputError(f"Line {number} of {path} comes after the end of the run. Give the file of one run.")
-        self._counts[record.type] += 1
-        if isinstance(record, RunRecord):
-            check_format(record.format, path)
-            if self._run and record.format is not None:
-                raise InputError(
-                    f"Line {number} of {path} begins a second run. Give the files of several runs one by one."
-                )
-            self._run = record
-        elif self._run is None:
-            self.check_run(path)
-        elif isinstance(record, EndRecord):
-            self._has_ended = True
-            check_counts({kind: self._counts[kind] for kind in COUNTED}, record.run_end, path)
-        elif isinstance(record, SegmentRecord) and self._run.format is not None:
-            key = (record.video, record.text)
-            if record.start < self._stops.get(key, 0):
-                raise InputError(
-                    f"Line {number} of {path} repeats frame {record.start} of video '{record.video}' for "
-                    f"'{record.text}'. Remove one of the lines, or make the scores again."
-                )
-            self._stops[key] = record.stop
-
-    def check_run(self, path: Path) -> None:
-        """:raises InputError: when no run was described."""
-        if self._run is None:
-            raise InputError(f"{path} does not describe its run; give a file that `run -o FILE.jsonl` wrote.")
 
 
 def _read_last_line(file: BinaryIO, path: Path) -> bytes:

@@ -103,7 +103,7 @@ class SegmentRecord(StrictRecord):
             raise ValueError(f"frames {self.start} to {self.stop}")
         if self.times is not None and len(self.times) != self.stop - self.start:
             raise ValueError(f"{len(self.times)} times for frames {self.start} to {self.stop}")
-        if self.times and any(later < earlier for earlier, later in itertools.pairwise(self.times)):
+        if self.times and any(stop_s < start_s for start_s, stop_s in itertools.pairwise(self.times)):
             raise ValueError("times that go back")
         return self
 

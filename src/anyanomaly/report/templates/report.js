@@ -2,7 +2,7 @@
 // Draws the timelines with BokehJS, and connects them with the events and the player of each video.
 (() => {
   const report = JSON.parse(document.getElementById("report-data").textContent);
-  const LEFT = 40, RIGHT = 8, CURVE_COLOURS = ["--context-1", "--context-2", "--context-3", "--context-4"];
+  const LEFT = 40, RIGHT = 24, CURVE_COLOURS = ["--context-1", "--context-2", "--context-3", "--context-4"];
   const shown = new Set(["curve", "raw"]);
   const videos = [];
 
@@ -104,6 +104,10 @@
       threshold.setv(report.threshold === null ? { visible: false } : { location: report.threshold });
       const { start: first, end: last } = this.video.range, [from, to] = this.video.extent;
       this.model.x_range.setv({ start: first * 1000, end: last * 1000, bounds: [from * 1000, to * 1000] });
+      if (to < 3600) {
+        const units = ["seconds", "minsec", "minutes", "hourmin", "hours", "days", "months", "years"];
+        this.named("ticks").setv({ milliseconds: "%M:%S.%1N", ...Object.fromEntries(units.map((unit) => [unit, "%M:%S"])) });
+      }
     }
 
     paint() {
@@ -132,6 +136,7 @@
     setRange() {
       const { start, end } = this.video.range;
       if (this.model) this.model.x_range.setv({ start: start * 1000, end: end * 1000 });
+      this.hover.hidden = this.tip.hidden = true;
       this.place();
     }
 
@@ -314,6 +319,9 @@
   });
 
   document.querySelectorAll("section.video").forEach((section, number) => videos.push(new VideoSection(section, report.videos[number])));
+  for (const link of document.querySelectorAll(".mistakes [data-seek]")) {
+    link.addEventListener("click", () => videos.find((video) => video.section.id === link.dataset.video).seek(Number(link.dataset.seek), false));
+  }
   const observer = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;

@@ -42,7 +42,7 @@ class _Installed:
     def _create(self, request: pytest.FixtureRequest, spec: Any, folder: Path) -> Any:
         options = json.loads(request.config.getoption("--component-options"))
         if spec.role == "sink":
-            options.setdefault("path", str(folder / "results"))
+            options.setdefault("path", str(folder / f"results{min(spec.suffixes, default='')}"))
         self.registry.check_requirements(spec)
         component: Any = self.registry.create(spec, options)
         if getattr(spec, "needs_encoder", False):
