@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,9 +23,10 @@ from anyanomaly.core.fuse import fuse
 from anyanomaly.engine.evidence import DraftEvidence
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.track import Tracker
+from anyanomaly.errors import InputError
 from anyanomaly.evidence import Evidence, Truth
 from anyanomaly.types import Event, Notice, QueryId, Score, SegmentScore, Timeline, Video
-from tests.results.files import HEADER, evidence, new_sink
+from tests.results.files import HEADER, evidence, new_sink, write_results
 
 TEXTS = ("a car", '=größe, "x"')
 QUICK = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -176,3 +178,46 @@ def test_a_table_has_everything_but_the_evidence(tmp_path_factory: pytest.TempPa
     lines = (folder / f"r.jsonl{suffix}").read_bytes().splitlines()
     assert (copies / "again.jsonl").read_bytes().splitlines() == [line for line in lines if b'"evidence"' not in line]
     assert (copies / "again.parquet").read_bytes() == (copies / "r.parquet").read_bytes()
+
+
+def test_a_run_that_is_still_writing_is_read_up_to_where_it_was(tmp_path: Path) -> None:
+    content = write_results(tmp_path / "r.jsonl").read_bytes()
+    lines = content.splitlines(keepends=True)
+    partial = tmp_path / "now.jsonl.partial"
+    partial.write_bytes(b"".join(lines[:3]))
+    run = read_stored_run(anyanomaly.read_results(partial))
+    partial.write_bytes(content)
+    with new_sink(tmp_path / "copy.jsonl") as sink:
+        kinds = [type(outcome).__name__ for outcome in replay([run], [sink])]
+    assert kinds[:3] == ["Video", "SegmentScore", "Timeline"]
+    assert (tmp_path / "copy.jsonl").read_bytes().splitlines(keepends=True)[:3] == lines[:3]
+    assert anyanomaly.read_results(tmp_path / "copy.jsonl").status == "unfinished"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"start": 10**9, "stop": 10**9 + 1, "times": [1.0]}, "more than 10,000,000 frames"),
+     ({"scores": {"other": {"value": 0.5}}}, "has other contexts")],
+)  # fmt: skip
+def test_segments_that_cannot_follow_each_other_are_refused(
+    tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    path = write_results(tmp_path / "r.jsonl")
+    lines = path.read_text().splitlines()
+    lines[3] = json.dumps(json.loads(lines[3]) | change)
+    path.write_text("".join(f"{line}\n" for line in lines))
+    with pytest.raises(InputError, match=rf"segment 1 of video 'cam' for 'a car' .*{reason}"):
+        read_stored_run(anyanomaly.read_results(path))
+
+
+def test_results_of_format_1_are_replayed(tmp_path: Path) -> None:
+    lines = map(json.loads, write_results(tmp_path / "r.jsonl").read_text().splitlines())
+    old = [line for line in lines if line["type"] not in ("video", "evidence", "truth")]
+    for line in old:
+        line.pop("key_frame", None), line.pop("sequence", None)
+    old[0] |= {"format": 1, "config": {**HEADER["config"], "run": {"min_event_seconds": 0.1, "smooth_seconds": 0.0}}}
+    (tmp_path / "old.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in old))
+    replay_files([tmp_path / "old.jsonl"], tmp_path, ("new.jsonl", "new.csv"))
+    new = anyanomaly.read_results(tmp_path / "new.jsonl")
+    assert (new.status, new.format, len(new.events), new.videos[0].fps) == ("complete", 2, 1, 10.0)
+    assert [row.time_s for row in anyanomaly.read_results(tmp_path / "new.csv").frames] == [0.0, 0.1, 0.2, 0.3]

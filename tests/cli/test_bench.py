@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,6 @@ def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on(
     assert went_on.code == 0
     assert went_on.out == Path("out/table.md").read_text()
     assert "| Red | published | 80.0 | 85.5 |" in went_on.out
+    pages = re.findall(r"\]\((pages/[^)]+\.html)\)", went_on.out)
+    assert len(pages) == 2
+    assert all("Worst mistakes" in Path("out", page).read_text(encoding="utf-8") for page in pages)

@@ -134,7 +134,11 @@ def test_a_run_with_a_missing_video_is_complete_and_names_it(red: Cli) -> None:
 @pytest.mark.parametrize("flags", [(), ("--json",)])
 def test_results_on_standard_output_are_alone_there(red: Cli, flags: tuple[str, ...]) -> None:
     lines = [json.loads(line) for line in red("gone.scene", "--sink", "jsonl", *flags).out.splitlines()]
-    assert [line["type"] for line in lines] == ["run", *4 * ["segment"], "event", "notice", "end"]
+    kinds = ["run", "video", *4 * ["segment"], "evidence", "event", "notice", "end"]
+    assert sorted(line["type"] for line in lines) == sorted(kinds)
+    assert [kind for line in lines if (kind := line["type"]) != "segment"] == [
+        kind for kind in kinds if kind != "segment"
+    ]
 
 
 def test_a_complete_run_without_results_replaces_older_ones(red: Cli, folder: Path) -> None:

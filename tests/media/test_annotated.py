@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import textwrap
@@ -213,6 +215,30 @@ def test_any_event_is_painted_in_a_strip_of_constant_height(text: str) -> None:
     for time_s, has_event in ((0.5, False), (1.5, True), (2.0, False)):
         strip.paint(image, time_s, [scores])
         assert is_coloured(image, COLOURS[0]) is has_event
+
+
+def test_a_full_disk_is_an_error_of_the_run_and_keeps_what_is_there(
+    long_source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_write, n_bytes = os.write, 0
+
+    def write(descriptor: int, data: bytes) -> int:
+        nonlocal n_bytes
+        n_bytes += len(data)
+        if n_bytes > 60_000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real_write(descriptor, data)
+
+    sink = new_sink(tmp_path / "annotated.mp4", window_s=1.0)
+    video, times_s = probe_video(long_source)
+    monkeypatch.setattr("anyanomaly.api.partial_file.os.write", write)
+    with pytest.raises(OutputError, match="No space left"):  # noqa: PT012
+        feed(sink, video, times_s)
+        sink.end(RunEnd("complete", 1, 1, 0))
+    sink.close()
+    monkeypatch.undo()
+    assert 0 < len(frame_times(tmp_path / "annotated.mp4.partial")) < 80
+    end(new_sink(tmp_path / "annotated.mp4"))
 
 
 def test_attention_tints_the_picture_in_its_segment_only(source: Path, tmp_path: Path) -> None:

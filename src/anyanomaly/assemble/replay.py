@@ -5,7 +5,7 @@ Smoothing and events are made by the same code as during a run, so each sink get
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, TypeAlias, cast
@@ -16,7 +16,7 @@ from anyanomaly.assemble.stored_runs import StoredRun, distinct_ids, engine_sett
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.outputs import LoadedSink, Outputs
 from anyanomaly.engine.track import Tracked, Tracker
-from anyanomaly.evidence import Evidence, Picture, Truth
+from anyanomaly.evidence import Evidence, Truth
 from anyanomaly.registry import Registry
 from anyanomaly.results.evidence_records import EvidenceRecord
 from anyanomaly.results.records import EventRecord, NoticeRecord, Record, SegmentRecord, TruthRecord, VideoRecord
@@ -25,7 +25,7 @@ from anyanomaly.types import Event, Notice, SegmentScore, Timeline, Video
 Outcome: TypeAlias = Video | SegmentScore | Timeline | Evidence | Event | Truth | Notice
 
 MAX_WAITING = 64 << 20
-"""Bytes of pictures that wait for their events; more of them pass at once."""
+"""Bytes of evidence that waits for its events; more passes at once."""
 _WORST_FIRST: tuple[RunStatus, ...] = ("failed", "interrupted", "unfinished", "complete")
 
 
@@ -43,12 +43,15 @@ def open_sinks(config: RunConfig, registry: Registry, stack: ExitStack) -> list[
     return sinks
 
 
-def replay(runs: Sequence[StoredRun], sinks: Sequence[LoadedSink]) -> Iterator[Outcome]:
+def replay(
+    runs: Sequence[StoredRun], sinks: Sequence[LoadedSink], truth: Callable[[], Iterable[Truth]] | None = None
+) -> Iterator[Outcome]:
     """Write stored runs to sinks as one run, and yield what is written.
 
     Where several runs have videos of the same id, `distinct_ids` gives them others. The status is the worst of all.
 
     :param runs: at least one. :param sinks: loaded; they are told how the run ended.
+    :param truth: called after all results, for ground truth in place of the stored one; None: the stored one.
     :raises InputError: when a file was damaged in the meantime. :raises OutputError: when a sink cannot write.
     """
     outputs = Outputs(sinks)
@@ -56,11 +59,15 @@ def replay(runs: Sequence[StoredRun], sinks: Sequence[LoadedSink]) -> Iterator[O
         outputs.begin(_header(runs))
         for run in distinct_ids(runs):
             for outcome in _RunReplay(run).outcomes():
+                if isinstance(outcome, Truth) and truth:
+                    continue
                 if isinstance(outcome, Notice):
                     outputs.write_notices([outcome])
                 else:
                     outputs.write(outcome)
                 yield outcome
+        for video_truth in truth() if truth else ():
+            outputs.write(video_truth)
     except BaseException as error:
         outputs.end(error, ())
         raise
@@ -79,7 +86,7 @@ class _RunReplay:
         self._current = ""  # stored id of the video of the last segment
         self._completed: list[Tracked] = []  # what that segment completed
         self._evidence: list[Evidence] = []  # what came after that segment
-        self._n_bytes = 0  # of its pictures
+        self._n_bytes = 0  # of it
         self._late_events: dict[str, list[Event]] = {}  # by stored id of the video
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -122,7 +129,7 @@ class _RunReplay:
         """Keep evidence until the event at whose peak it is; too much of it passes at once."""
         evidence = replace(record.evidence, video=self._run.new_id(record.video))
         self._evidence.append(evidence)
-        self._n_bytes += sum(len(picture.jpeg) for picture in pictures_of(evidence))
+        self._n_bytes += _nbytes(evidence)
         if self._n_bytes > MAX_WAITING:
             yield from self._evidence
             self._evidence, self._n_bytes = [], 0
@@ -148,12 +155,15 @@ class _RunReplay:
             yield from self._late_events.pop(self._current, [])
 
 
-def pictures_of(evidence: Evidence) -> Iterator[Picture]:
-    """Yield all pictures of evidence."""
-    yield evidence.key_frame
-    yield from evidence.frames
-    for exchange in evidence.exchanges:
-        yield from exchange.pictures
+def _nbytes(evidence: Evidence) -> int:
+    """Return the size of the pictures and maps of evidence."""
+    pictures = [
+        evidence.key_frame,
+        *evidence.frames,
+        *(p for exchange in evidence.exchanges for p in exchange.pictures),
+    ]
+    views = [view for exchange in evidence.exchanges for view in exchange.views.values()]
+    return sum(len(picture.jpeg) for picture in pictures) + sum(view.nbytes for view in views)
 
 
 def _shows_peak(evidence: Evidence, event: Event) -> bool:

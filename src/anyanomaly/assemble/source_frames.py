@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import cast
 
 from anyanomaly.api.options import Options
@@ -28,7 +28,7 @@ def read_pictures(
     frame_numbers = set(numbers)
     if not frame_numbers:
         return {}, "The results do not say which frames were chosen."
-    if not uri or not Path(uri).exists():
+    if not (os.path.exists(uri) or ("*" in uri and "://" not in uri)):
         return {}, f"The video {uri or 'of these results'} is not here; with --results, VIDEO says where it is."
     pictures: dict[int, Picture] = {}
     try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -20,7 +21,7 @@ from anyanomaly.errors import InputError, UsageError
 from anyanomaly.results import Results, results_suffix
 from anyanomaly.results.fields import read_number
 from anyanomaly.results.frame_times import even_times
-from anyanomaly.results.records import Record, SegmentRecord, VideoRecord
+from anyanomaly.results.records import FrameScore, Record, SegmentRecord, VideoRecord
 from anyanomaly.types import QueryId, Score, SegmentScore, TimeArray, Video
 
 MAX_GAP = 10_000_000
@@ -46,6 +47,8 @@ class StoredRun:
     config: RunConfig  # for the steps after the answers; from the results, or changed
     header: Mapping[str, Any]
     videos: Mapping[str, StoredVideo]  # by the id in the results
+    weights: Mapping[str, float]  # of the contexts, by name
+    n_records: int  # that were read: a run that is still writing may have added some since
     is_changed: bool = False  # `config` is not that of the results
 
     def new_id(self, stored_id: str) -> str:
@@ -58,16 +61,15 @@ class StoredRun:
 
         :raises InputError: when the file is damaged.
         """
-        return _without_repeats(self.results)
+        return _without_repeats(itertools.islice(self.results.records, self.n_records))
 
     def score(self, record: SegmentRecord) -> SegmentScore:
         """Return the scores of a segment as the run had them."""
         stored = self.videos[record.video]
         video = stored.video
-        weights = stored_weights(self.config)
         scores = {
             name: Score(
-                QueryId(record.video, record.segment, record.text, name),
+                QueryId(video.id, record.segment, record.text, name),
                 read_number(score.value),
                 score.answer,
                 score.mass,
@@ -84,7 +86,7 @@ class StoredRun:
             scores=scores,
             value=fuse(
                 {name: score.value for name, score in scores.items()},
-                {name: weights.get(name, 1.0) for name in scores},
+                {name: self.weights.get(name, 1.0) for name in scores},
             ),
             key_frame=record.key_frame,
             sequence=record.sequence,
@@ -100,12 +102,20 @@ def read_stored_run(results: Results, config: RunConfig | None = None) -> Stored
     """
     own_config = stored_config(results)
     config = config or own_config
-    check_weights({name: stored_weights(config).get(name, 1.0) for name in config.contexts})
+    weights = stored_weights(config)
+    check_weights(weights)
     videos: dict[str, Video] = {}
     texts: dict[str, dict[str, SegmentRecord]] = {}  # by video and event text: the last segment
     first: dict[str, SegmentRecord] = {}
     counts: dict[str, int] = {}
-    for record in _without_repeats(results):
+    n_records = 0
+
+    def count(records: Iterable[Record | FrameScore]) -> Iterator[Record | FrameScore]:
+        nonlocal n_records
+        for n_records, record in enumerate(records, start=1):  # noqa: B007
+            yield record
+
+    for record in _without_repeats(count(results.records)):
         if isinstance(record, VideoRecord):
             videos[record.video] = record.as_video
         elif isinstance(record, SegmentRecord):
@@ -130,7 +140,7 @@ def read_stored_run(results: Results, config: RunConfig | None = None) -> Stored
     }
     is_changed = config != own_config
     header = {**results.header, "config": config.model_dump(mode="json", exclude={"sink"})} if is_changed else None
-    return StoredRun(results, config, header or results.header, stored, is_changed)
+    return StoredRun(results, config, header or results.header, stored, weights, n_records, is_changed)
 
 
 def engine_settings(config: RunConfig, texts: tuple[str, ...]) -> RunSettings:
@@ -192,9 +202,9 @@ def stored_weights(config: RunConfig) -> dict[str, float]:
     return {name: float(config.context.get(name, {}).get("weight", 1.0)) for name in config.contexts}
 
 
-def _without_repeats(results: Results) -> Iterator[Record]:
+def _without_repeats(records: Iterable[Record | FrameScore]) -> Iterator[Record]:
     stops: dict[tuple[str, str], int] = {}
-    for record in results.records:
+    for record in records:
         if isinstance(record, SegmentRecord):
             key = (record.video, record.text)
             if record.start < stops.get(key, 0):

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anyanomaly.cli.call import Call, FlagValues, option_values
+from anyanomaly.cli.dataset_flags import dataset_flags, select_dataset
 from anyanomaly.cli.figures import print_comparison, print_figures
-from anyanomaly.cli.flags import Flag, field_flags, with_flags
+from anyanomaly.cli.flags import Flag, with_flags
 from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import print_message, show_live
 from anyanomaly.cli.progress import open_run_display
@@ -73,7 +74,7 @@ def add(app: typer.Typer, call: Call) -> None:
             return _evaluate(call, flag_values, dataset, scores or [], against or [], protocol or [], stack)
 
     uses_file = bool(call.config_file) or not option_values(call.arguments, "--scores")
-    flags = [*run_flags(call, with_file=uses_file), *_dataset_flags(call)]
+    flags = [*run_flags(call, with_file=uses_file), *dataset_flags(call, call.arguments)]
     flags += _weight_flags(call, flags)
     app.command("eval", help=HELP)(with_flags(evaluate, flags))
 
@@ -92,7 +93,7 @@ def _check(call: Call, flag_values: FlagValues, name: str) -> int:
     check_distinct(outputs)
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(SafeFile(path)) for path in outputs]
-        return report_check(check_by_name(_select(flag_values, name), config, call.registry), files)
+        return report_check(check_by_name(select_dataset(flag_values, name), config, call.registry), files)
 
 
 def _check_flags(flag_values: FlagValues, flags: Sequence[Flag]) -> None:
@@ -107,16 +108,6 @@ def _check_flags(flag_values: FlagValues, flags: Sequence[Flag]) -> None:
     for output in flag_values.get(("output",), []):
         if not output.endswith(".json"):
             raise UsageError(f"-o {output}: --scores computes no new scores; use -o FILE.json for the figures.")
-
-
-def _dataset_flags(call: Call) -> list[Flag]:
-    """Return the options of the dataset that the command line names; --root is short for --dataset.root."""
-    specs = {spec.name: spec for spec in call.registry.specs("dataset")}
-    name = next((argument for argument in call.arguments if argument in specs), "")
-    if not name:
-        return []
-    flags = field_flags(call.registry.options_model(specs[name]), ("dataset",), {}, "dataset.")
-    return [replace(flag, names=("--root", *flag.names)) if flag.path[-1] == "root" else flag for flag in flags]
 
 
 def _weight_flags(call: Call, flags: Sequence[Flag]) -> list[Flag]:
@@ -153,7 +144,7 @@ def _evaluate(
     outputs = flag_values.get(("output",), [])
     check_distinct(outputs, [*scores, *against])
     result_files = [stack.enter_context(SafeFile(path)) for path in outputs if path.endswith(".json")]
-    selection = _select(flag_values, name)
+    selection = select_dataset(flag_values, name)
     survey = load_survey(selection, call.registry)
     check_distinct(outputs, [path for video in survey.videos for path in (video.uri, video.label_file)])
     baseline = read_scores(against) if against else None
@@ -187,13 +178,6 @@ def _evaluate(
     if result.comparison:
         print_comparison(result.comparison)
     return _print_end(call, result, dataset_run)
-
-
-def _select(flag_values: FlagValues, name: str) -> DatasetSelection:
-    from anyanomaly.evaluation.result import DatasetSelection
-
-    options = {path[1]: value for path, value in flag_values.items() if path[0] == "dataset"}
-    return DatasetSelection(name, options, tuple(flag_values.get(("texts",), ())))
 
 
 def _run(call: Call, settings: FlagValues, selection: DatasetSelection, survey: Survey) -> DatasetRun:

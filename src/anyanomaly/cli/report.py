@@ -7,20 +7,24 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anyanomaly.cli.call import Call, FlagValues
+from anyanomaly.cli.call import Call, FlagValues, option_values
+from anyanomaly.cli.dataset_flags import dataset_flags, select_dataset
 from anyanomaly.cli.flags import Flag, field_flags, with_flags
 from anyanomaly.cli.output import print_json, print_message
 from anyanomaly.cli.progress import show_bar
 from anyanomaly.cli.run_flags import config_tables, output_flags, weight_flags
 from anyanomaly.config.model import RunConfig, RunOptions
+from anyanomaly.errors import UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble.stored_runs import StoredRun
+    from anyanomaly.types import LabelledVideo
 
 HELP = """Make reports and other outputs of stored results, without a model.
 
@@ -38,26 +42,50 @@ def add(app: typer.Typer, call: Call) -> None:
     def report(
         flag_values: FlagValues,
         results: Annotated[list[str], typer.Argument(metavar="RESULTS", help="result files of `anyanomaly run`")],
+        truth: Annotated[
+            str | None, typer.Option(metavar="DATASET", help="show the ground truth of this dataset, and the mistakes")
+        ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="print a summary as JSON")] = False,
     ) -> None:
-        tables = config_tables(flag_values)
+        tables = config_tables({path: value for path, value in flag_values.items() if path[0] != "dataset"})
         outputs = tables.pop("sink", [{"path": _default_output(results)}])
-        _report(call, results, outputs, tables, as_json)
+        labels = _load_labels(call, flag_values, truth) if truth else None
+        _report(call, results, outputs, tables, labels, as_json)
 
     run_flags = field_flags(RunOptions, ("run",), {}, exclude=set(RunOptions.model_fields) - set(SETTINGS))
     flags = [*output_flags(call), *map(_without_default, run_flags), *_weight_flags(call)]
+    flags += dataset_flags(call, option_values(call.arguments, "--truth"))
     app.command("report", help=HELP)(with_flags(report, flags))
 
 
+def _load_labels(call: Call, flag_values: FlagValues, name: str) -> Sequence[LabelledVideo]:
+    from anyanomaly.evaluation.dataset_run import load_survey
+
+    return load_survey(select_dataset(flag_values, name), call.registry).videos
+
+
 def _report(
-    call: Call, paths: Sequence[str], outputs: Sequence[Mapping[str, Any]], tables: Mapping[str, Any], as_json: bool
+    call: Call,
+    paths: Sequence[str],
+    outputs: Sequence[Mapping[str, Any]],
+    tables: Mapping[str, Any],
+    labels: Sequence[LabelledVideo] | None,
+    as_json: bool,
 ) -> None:
+    """:param labels: the ground truth to show; None: that of the results."""
     from anyanomaly.assemble.replay import open_sinks, replay
-    from anyanomaly.types import Event
+    from anyanomaly.evaluation.scores import ScoreTable
+    from anyanomaly.evaluation.truth import ground_truth
+    from anyanomaly.types import Event, SegmentScore
 
     runs, notes = _read_runs(paths, tables)
     videos = [stored.video for run in runs for stored in run.videos.values()]
     config = RunConfig.model_validate({"videos": [*paths, *(video.uri for video in videos)], "sink": outputs})
+    if labels is not None and not {video.id for video in videos} & {video.id for video in labels}:
+        examples = f"'{videos[0].id}'" if videos else "none"
+        raise UsageError(f"The dataset of --truth has no video of the results ({examples}). Name the right dataset.")
+    table = ScoreTable()
+    truth = None if labels is None else partial(ground_truth, table, labels)
     n_scores = sum(stored.n_scores for run in runs for stored in run.videos.values())
     files = [str(table.get("path", "-")) for table in outputs]
     n_events = 0
@@ -65,8 +93,10 @@ def _report(
         sinks = open_sinks(config, call.registry, stack)
         for note in () if call.quiet else notes:
             print_message(f"anyanomaly: {note}")
-        for outcome in _with_progress(replay(runs, sinks), n_scores, call):
+        for outcome in _with_progress(replay(runs, sinks, truth), n_scores, call):
             n_events += isinstance(outcome, Event)
+            if truth and isinstance(outcome, SegmentScore):
+                table.add_score(outcome)
     if as_json:
         print_json({"files": files, "videos": len(videos), "scores": n_scores, "events": n_events, "notes": notes})
     elif not call.quiet:

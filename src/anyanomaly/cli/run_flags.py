@@ -214,7 +214,8 @@ def _component_flags(call: Call, base: RunConfig, with_outputs: bool) -> Iterato
 
 
 def _sink_option_flags(call: Call, base: RunConfig) -> Iterator[Flag]:
-    for name in dict.fromkeys(option_values(call.arguments, "--sink")):
+    clips = ["clips"] if option_values(call.arguments, "--clips") else []
+    for name in dict.fromkeys([*option_values(call.arguments, "--sink"), *clips]):
         yield from _option_flags(call, base, "sink", name, ("sink", name), {})
 
 

@@ -110,15 +110,17 @@ def _open_file(video: Video, max_side: int, stream_number: int | None, stack: Ex
         file = stack.enter_context(_DecodedFile(video, stream_number, skip=skips))
     except SkipError:
         file = stack.enter_context(_DecodedFile(video, stream_number, skip=False))
-    shown = file.first
-    width, height = square_pixel_size(shown.picture.width, shown.picture.height, file.stream.sample_aspect_ratio)
-    width, height = shown.orientation.size(width, height)
+    first_frame = file.first
+    width, height = square_pixel_size(
+        first_frame.picture.width, first_frame.picture.height, file.stream.sample_aspect_ratio
+    )
+    width, height = first_frame.orientation.size(width, height)
     size = _readable_size(*scaled_size(width, height, max_side), max_side)
     converter = stack.enter_context(PictureConverter(video.uri, size))
     time_base = file.time_base
-    origin = (shown.stamp or 0) - round(shown.time_s / time_base)  # ticks at which results count 0 s
-    shift = origin + round(shown.time_s / time_base) if skips else file.first_tick()
-    shift = min(shift, origin + round(shown.time_s / time_base))  # no time of the annotated video is negative
+    origin = (first_frame.stamp or 0) - round(first_frame.time_s / time_base)  # ticks at which results count 0 s
+    shift = origin + round(first_frame.time_s / time_base) if skips else file.first_tick()
+    shift = min(shift, origin + round(first_frame.time_s / time_base))  # no time of the annotated video is negative
 
     def frames() -> Iterator[SourceFrame]:
         next_stamp = 0
@@ -135,7 +137,7 @@ def _open_file(video: Video, max_side: int, stream_number: int | None, stack: Ex
             yield SourceFrame(frame.time_s, stamp, max(end_stamp, next_stamp), picture.result())
 
     def open_audio() -> AudioCopy:
-        begin_s = float((origin + round(shown.time_s / time_base)) * time_base) if skips else -math.inf
+        begin_s = float((origin + round(first_frame.time_s / time_base)) * time_base) if skips else -math.inf
         end_s = float(origin * time_base) + video.section[1]
         audio_stack = ExitStack()
         return AudioCopy(

@@ -231,7 +231,7 @@ class Strip:
             return
         _, number, span = max(current, key=lambda item: (item[0], -item[1]))
         colour = COLOURS[number % len(COLOURS)]
-        others = [self._texts[other] for _, other, _ in current if other != number]
+        other_texts = [self._texts[index] for _, index, _ in current if index != number]
         top = self._event_top
         image[top : self.height - self._pad, self._pad : self._pad + 4] = colour
         left = self._pad + 4 + self._pad
@@ -244,10 +244,10 @@ class Strip:
         title = self._text.line(self._texts[number], available)
         blend(image, title, left, top, colour)
         available -= title.shape[1] + self._pad
-        if others and available > 4 * self._text.size:
+        if other_texts and available > 4 * self._text.size:
             blend(
                 image,
-                self._text.line(f"+ {', '.join(others)}", available),
+                self._text.line(f"+ {', '.join(other_texts)}", available),
                 left + title.shape[1] + self._pad,
                 top,
                 _DIM,

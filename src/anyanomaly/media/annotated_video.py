@@ -117,13 +117,16 @@ class VideoAnnotator:
         """
         for scores in self._scores.values():
             scores.finish()
-        self.advance(is_stopped)
-        is_complete = self._next is None
-        self._output.close()
-        if is_complete:
-            self._output.rebuild()
-        self._file.close(complete=is_complete)
-        self._sources.close()
+        is_complete = False
+        try:
+            self.advance(is_stopped)
+            self._output.close()
+            if self._next is None:
+                self._output.rebuild()
+                is_complete = True
+        finally:
+            self._sources.close()
+            self._file.close(complete=is_complete)
 
     def stop(self) -> None:
         """End the file as it is, under the name of a partial file.

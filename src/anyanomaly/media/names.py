@@ -18,24 +18,24 @@ _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 
 
-def safe_stem(name: str, taken: Collection[str] = ()) -> str:
+def safe_stem(name: str, used_stems: Collection[str] = ()) -> str:
     """Return a file name without suffix that resembles ``name``.
 
     Letters, digits and marks of all scripts stay, in Unicode's composed form. What some file system, shell or screen
     takes in another sense becomes ``_`` or is dropped: separators, control characters and those that reorder text.
 
     :param name: the id of a video, or another text from outside.
-    :param taken: stems that exist; the new one differs from each of them also where capitals do not count.
+    :param used_stems: stems that exist; the new one differs from each of them also where capitals do not count.
     :return: 1 to 100 bytes in UTF-8.
     """
     text = "".join(_safe_character(char) for char in unicodedata.normalize("NFC", name))
     text = re.sub(r"_{2,}", "_", re.sub(r"\s+", " ", text)).lstrip(" .-_~").rstrip(" ._")
     if _RESERVED.match(text):
         text = f"_{text}"
-    taken_keys = {_key(stem) for stem in taken}
+    used_keys = {_key(stem) for stem in used_stems}
     stem = _cut(text, MAX_BYTES) or FALLBACK
     number = 1
-    while _key(stem) in taken_keys:
+    while _key(stem) in used_keys:
         number += 1
         ending = f"-{number}"
         stem = (_cut(text, MAX_BYTES - len(ending)) or FALLBACK) + ending

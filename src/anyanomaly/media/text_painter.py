@@ -72,19 +72,19 @@ class TextPainter:
 
     def _wrap(self, text: str, max_width: int, n_lines: int) -> tuple[str, ...]:
         """Return a text in at most ``n_lines`` lines of ``max_width`` pixels; an ellipsis ends a longer one."""
-        rest = " ".join(self._printable(text).split())
+        remainder = " ".join(self._printable(text).split())
         lines: list[str] = []
-        while rest and len(lines) < n_lines:
+        while remainder and len(lines) < n_lines:
             is_last = len(lines) == n_lines - 1
-            n_chars = self._fitting(rest, max_width, "")
-            if n_chars < len(rest) and is_last:
-                rest = rest[: self._fitting(rest, max_width, _ELLIPSIS)].rstrip() + _ELLIPSIS
-                n_chars = len(rest)
-            elif n_chars < len(rest):
-                blank = rest.rfind(" ", n_chars // 2, n_chars + 1)
+            n_chars = self._fitting(remainder, max_width, "")
+            if n_chars < len(remainder) and is_last:
+                remainder = remainder[: self._fitting(remainder, max_width, _ELLIPSIS)].rstrip() + _ELLIPSIS
+                n_chars = len(remainder)
+            elif n_chars < len(remainder):
+                blank = remainder.rfind(" ", n_chars // 2, n_chars + 1)
                 n_chars = blank if blank > 0 else n_chars
-            lines.append(rest[:n_chars].rstrip())
-            rest = rest[n_chars:].lstrip()
+            lines.append(remainder[:n_chars].rstrip())
+            remainder = remainder[n_chars:].lstrip()
         return tuple(lines)
 
     def _fitting(self, text: str, max_width: int, ending: str) -> int:
