@@ -64,7 +64,7 @@ def test_a_setting_for_scores_gives_what_a_run_with_it_gives(
     for key in ("run", "contexts"):
         assert content("measured.json")["config"][key] == content("ran.json")["config"][key]
     (note,) = (note for note in content("measured.json")["notes"] if "other settings" in note)
-    assert note.startswith("Other settings than those of the run that made the scores: ")
+    assert note.startswith("Measured with other settings than the scores' own run: ")
     assert f"anyanomaly: {note}" in measured.err.splitlines()
 
 

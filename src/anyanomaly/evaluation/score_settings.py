@@ -80,7 +80,7 @@ def change_settings(
     after = merged.config
     _check(before, after)
     if changes := _list_changes(before, after):
-        notes.append(f"Other settings than those of the run that made the scores: {', '.join(changes)}.")
+        notes.append(f"Measured with other settings than the scores' own run: {', '.join(changes)}.")
     return before, after, notes
 
 
