@@ -15,15 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import BaseModel
 
 from anyanomaly.api.file_lock import locked_folder
 from anyanomaly.errors import OutputError
 from anyanomaly.evidence import Evidence, Picture
 from anyanomaly.media.clip_folder import clip_stem
 from anyanomaly.media.clip_options import ClipsOptions
-from anyanomaly.media.clip_record import ClipRecord
+from anyanomaly.media.clip_record import ClipEvent, ClipRecord, ClipSettings
 from anyanomaly.media.clips import ClipsSink
 from tests.media.clipping import TEXT, event, make_clips
+from tests.results.test_documentation import rows
 from tests.videos.making import write_video
 from tests.videos.marks import draw, read_number
 
@@ -202,3 +204,13 @@ def _pixels(path: Path):
     import numpy as np
 
     return np.asarray(Image.open(path))
+
+
+@pytest.mark.parametrize(
+    ("heading", "model"),
+    [("The JSON file of a clip", ClipRecord), ("event", ClipEvent), ("settings", ClipSettings)],
+)
+def test_every_field_of_the_json_file_is_documented(heading: str, model: type[BaseModel]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "clips.md").read_text()
+    section = page.split(f"### {heading}\n")[1].partition("\n#")[0]
+    assert [line for line in section.splitlines() if line.startswith("| `")] == rows(model)

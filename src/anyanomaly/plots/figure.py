@@ -95,7 +95,7 @@ def _draw_panel(axis: Any, panel: Panel, threshold: float, name: str) -> None:
 
     :param name: ends the ids of the parts in SVG, such as ``threshold-0`` and ``events-0-2``.
     """
-    for number, series in enumerate(panel.contexts.values()):
+    for number, series in enumerate(panel.contexts.values() if len(panel.contexts) > 1 else ()):  # one is the score
         _draw_curve(axis, series, CONTEXT_STYLES[number % len(CONTEXT_STYLES)], f"context-{name}-{number}")
     _draw_curve(axis, panel.raw, RAW_STYLE, f"raw-{name}")
     _draw_curve(axis, panel.smooth, SMOOTH_STYLE, f"smoothed-{name}")
@@ -162,7 +162,7 @@ def _legend_handles(panels: Sequence[Panel], threshold: float) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    contexts = list(dict.fromkeys(name for panel in panels for name in panel.contexts))
+    contexts = list(dict.fromkeys(name for panel in panels if len(panel.contexts) > 1 for name in panel.contexts))
     handles: list[Any] = [Line2D([], [], **SMOOTH_STYLE, label="smoothed score")]
     handles.append(Line2D([], [], **RAW_STYLE, label="score per segment"))
     handles += [

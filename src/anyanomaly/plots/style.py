@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 SMOOTH_STYLE: dict[str, Any] = {"color": "#0072B2", "lw": 1.7, "ls": "-", "zorder": 4}
-RAW_STYLE: dict[str, Any] = {"color": "#56B4E9", "lw": 0.9, "ls": "-", "zorder": 3}
+RAW_STYLE: dict[str, Any] = {"color": "#56B4E9", "lw": 0.9, "ls": "-", "zorder": 3, "drawstyle": "steps-post"}
 CONTEXT_STYLES: tuple[dict[str, Any], ...] = (
-    {"color": "#CC79A7", "lw": 0.8, "ls": (0, (1, 1.2)), "zorder": 2.4},
-    {"color": "#009E73", "lw": 0.8, "ls": (0, (5, 1.5)), "zorder": 2.3},
-    {"color": "#D55E00", "lw": 0.8, "ls": (0, (5, 1.5, 1, 1.5)), "zorder": 2.2},
-    {"color": "0.45", "lw": 0.8, "ls": (0, (2, 2)), "zorder": 2.1},
+    {"color": "#CC79A7", "lw": 0.8, "ls": (0, (1, 1.2)), "zorder": 2.4, "drawstyle": "steps-post"},
+    {"color": "#009E73", "lw": 0.8, "ls": (0, (5, 1.5)), "zorder": 2.3, "drawstyle": "steps-post"},
+    {"color": "#D55E00", "lw": 0.8, "ls": (0, (5, 1.5, 1, 1.5)), "zorder": 2.2, "drawstyle": "steps-post"},
+    {"color": "0.45", "lw": 0.8, "ls": (0, (2, 2)), "zorder": 2.1, "drawstyle": "steps-post"},
 )
 THRESHOLD_STYLE: dict[str, Any] = {"color": "0.15", "lw": 0.9, "ls": (0, (7, 4)), "zorder": 3.5}
 SHADE_STYLE: dict[str, Any] = {"facecolor": "#E69F00", "alpha": 0.22, "lw": 0, "zorder": 1}
