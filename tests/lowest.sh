@@ -15,4 +15,4 @@ test -x "$folder/bin/uv" || { "$python" -m venv "$folder"; "$folder/bin/python" 
   --deselect tests/config/test_trust.py::test_no_option_that_gives_something_away_is_harmless \
   --deselect "tests/registry/test_numbers.py::test_no_option_of_a_component_takes_a_number_beyond_sense[encoder]" \
   tests/assemble tests/builtin tests/cli tests/config tests/core tests/engine tests/evaluation tests/kit tests/metrics \
-  tests/registry plugins/cvad plugins/openai
+  tests/registry tests/report tests/results tests/pages plugins/cvad plugins/openai

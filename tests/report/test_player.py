@@ -39,6 +39,12 @@ def test_a_report_elsewhere_links_through_the_folders_between(tmp_path: Path) ->
     assert make_player(video(tmp_path / "v.mp4"), "-", "link", 1).source == (tmp_path / "v.mp4").as_uri()
 
 
+def test_a_video_that_was_moved_beside_the_report_is_linked_there(tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").write_bytes(b"x")
+    player = make_player(video("/elsewhere/v.mp4"), str(tmp_path / "r.html"), "link", 1)
+    assert player.source == "./v.mp4"
+
+
 def test_an_embedded_video_is_a_data_uri_and_one_that_is_too_large_is_linked(tmp_path: Path) -> None:
     (tmp_path / "v.mp4").write_bytes(b"x" * 2000)
     report = str(tmp_path / "r.html")

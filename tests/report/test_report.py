@@ -17,7 +17,7 @@ from anyanomaly.api import RunEnd
 from anyanomaly.pages import page_text
 from anyanomaly.report.sink import HtmlReportOptions, HtmlReportSink
 from anyanomaly.types import Notice, QueryId, Score, SegmentScore, Video
-from tests.support.reports import Result, header, results_of_video, write_results
+from tests.support.reports import Result, give, header, results_of_video, write_results
 
 VIDEO = Video("cam/1.mp4", "", 25.0, None, 320, 180)
 SCORES = {"bicycle": [0.1, 0.9, 0.8, 0.1, 0.5], "smoke": [0.1, 0.2, 0.1, 0.0, 0.1]}
@@ -187,10 +187,14 @@ def test_while_the_run_goes_on_the_report_so_far_is_on_disk(tmp_path: Path) -> N
     sink = HtmlReportSink(HtmlReportOptions(path=str(tmp_path / "r.html")))
     sink.load()
     sink.begin(header(list(SCORES)))
-    for result in itertools.islice(results_of_video(VIDEO, SCORES), 4):
-        {Video: sink.write_video, SegmentScore: sink.write_segment}.get(type(result), sink.write_timeline)(result)
+    results = iter(results_of_video(VIDEO, SCORES))
+    give(sink, itertools.islice(results, 4))
     page = Page(tmp_path / "r.html.partial")
+    assert "No event in 1 video" in page.words
     assert "The run has not ended, or was killed" in page.words
+    give(sink, results)
+    page = Page(tmp_path / "r.html.partial")
+    assert re.search("[12] events? in 1 video", page.words)  # with the first event; the next version is due in seconds
     assert page.source.rstrip().endswith("</html>")
     sink.close()
 

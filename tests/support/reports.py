@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -116,12 +116,20 @@ def _events(video: Video, text: str, series: np.ndarray) -> Iterator[Evidence | 
 
 
 def write_results(
-    sink: Sink[Any], run: Mapping[str, Any], results: Iterator[Result], run_end: RunEnd | None = None
+    sink: Sink[Any], run: Mapping[str, Any], results: Iterable[Result], run_end: RunEnd | None = None
 ) -> None:
     """Give results to a sink, from ``load`` to ``close``.
 
     :param run_end: how the run ended; None: completely.
     """
+    with sink:
+        sink.begin(run)
+        give(sink, results)
+        sink.end(run_end or RunEnd("complete", 1, 1, 0))
+
+
+def give(sink: Sink[Any], results: Iterable[Result]) -> None:
+    """Give results to a sink that has begun."""
     writers = {
         Video: sink.write_video,
         SegmentScore: sink.write_segment,
@@ -131,8 +139,5 @@ def write_results(
         Truth: sink.write_truth,
         Notice: sink.write_notice,
     }
-    with sink:
-        sink.begin(run)
-        for result in results:
-            writers[type(result)](result)  # type: ignore[operator]
-        sink.end(run_end or RunEnd("complete", 1, 1, 0))
+    for result in results:
+        writers[type(result)](result)  # type: ignore[operator]

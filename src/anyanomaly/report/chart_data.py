@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from anyanomaly.pages.text import page_text
 from anyanomaly.report.results import TextResults
 from anyanomaly.report.series import Table, halve_curve, halve_segments
 
@@ -53,14 +54,14 @@ def fit_charts(charts: Sequence[ChartData], max_bytes: int) -> None:
 def pack(chart: ChartData) -> dict[str, Any]:
     """Return a chart's series, JSON-ready: columns as float32, in base64; reasons once, and their positions."""
     reasons: dict[str, int] = {"": 0}
-    positions = [reasons.setdefault(reason, len(reasons)) for reason in chart.reasons]
+    positions = [reasons.setdefault(page_text(reason), len(reasons)) for reason in chart.reasons]
     columns = chart.segments.T
     return {
         "start": pack_floats(columns[0]),
         "stop": pack_floats(columns[1]),
         "value": pack_floats(columns[2]),
         "scores": [pack_floats(column) for column in columns[3:]],
-        "contexts": list(chart.contexts),
+        "contexts": list(map(page_text, chart.contexts)),
         "reasons": list(reasons),
         "reason": pack_floats(np.array(positions, dtype=np.float64)),
         "time": pack_floats(chart.curve[:, 0]),

@@ -63,13 +63,16 @@ def _make_local_player(uri: str, report: str, mode: VideoMode, embed_max_mb: flo
     path = Path(uri)
     if path.is_dir() or (any(character in uri for character in "*?") and not path.exists()):
         return Player(reason="No player: the source is a folder of images.")
+    beside_report = Path(report).parent / path.name
+    if not path.is_file() and path.name and report != "-" and beside_report.is_file():
+        path = beside_report  # somebody has sent both
     if not path.is_file():
         return Player(reason=f"No player: {path} was not there when this report was written.")
     kind, container = _CONTAINERS.get(path.suffix.lower(), ("", ""))
     codec = _codec(path, container) if kind else ""
     if not kind or (codec and codec not in _CODECS):
-        what = f"{codec} video" if codec else f"{path.suffix} files" if path.suffix else "such files"
-        return Player(reason=f"No player: browsers cannot play {what}. {_ADVICE}")
+        content = f"{codec} video" if codec else f"{path.suffix} files" if path.suffix else "such files"
+        return Player(reason=f"No player: browsers cannot play {content}. {_ADVICE}")
     if mode == "embed":
         size_mb = path.stat().st_size / 1e6
         if size_mb <= embed_max_mb:

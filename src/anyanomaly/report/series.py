@@ -87,8 +87,8 @@ def halve_segments(table: Table, reasons: list[str]) -> tuple[Table, list[str]]:
     choices = np.nan_to_num(pairs[:, :, 2], nan=-np.inf).argmax(axis=1)
     rows = pairs[np.arange(n_pairs), choices]
     rows[:, 0], rows[:, 1] = pairs[:, 0, 0], pairs[:, 1, 1]
-    kept = (2 * np.arange(n_pairs) + choices).tolist() + list(range(2 * n_pairs, len(table)))
-    return np.concatenate([rows, table[2 * n_pairs :]]), [reasons[row] for row in kept]
+    row_numbers = (2 * np.arange(n_pairs) + choices).tolist() + list(range(2 * n_pairs, len(table)))
+    return np.concatenate([rows, table[2 * n_pairs :]]), [reasons[row] for row in row_numbers]
 
 
 def halve_curve(points: Table) -> Table:
@@ -108,6 +108,6 @@ def _reduced(points: Table, bucket: int) -> Table:
     values = buckets[:, :, 1]
     lowest = np.nan_to_num(values, nan=np.inf).argmin(axis=1)
     highest = np.nan_to_num(values, nan=-np.inf).argmax(axis=1)
-    chosen = np.sort(np.column_stack([lowest, highest]), axis=1)
-    reduced: Table = buckets[np.arange(len(buckets))[:, None], chosen].reshape(-1, 2)
+    positions = np.sort(np.column_stack([lowest, highest]), axis=1)
+    reduced: Table = buckets[np.arange(len(buckets))[:, None], positions].reshape(-1, 2)
     return reduced

@@ -33,12 +33,12 @@ def make_strip(points: Table, extent: Span, events: Sequence[Span], threshold: f
     length_s = max(stop_s - start_s, 1e-9)
     low, high = limits
     tops = np.full(_N_BINS, np.nan)
-    shown = points[~np.isnan(points[:, 1])]
-    bins = np.clip((shown[:, 0] - start_s) / length_s * _N_BINS, 0, _N_BINS - 1).astype(int)
-    np.fmax.at(tops, bins, shown[:, 1])
-    known = np.flatnonzero(~np.isnan(tops))
-    if len(known):  # a bin between two frames has none
-        tops = np.interp(np.arange(_N_BINS), known, tops[known], left=low, right=low)
+    points = points[~np.isnan(points[:, 1])]
+    bins = np.clip((points[:, 0] - start_s) / length_s * _N_BINS, 0, _N_BINS - 1).astype(int)
+    np.fmax.at(tops, bins, points[:, 1])
+    filled_bins = np.flatnonzero(~np.isnan(tops))
+    if len(filled_bins):  # a bin between two frames has none
+        tops = np.interp(np.arange(_N_BINS), filled_bins, tops[filled_bins], left=low, right=low)
     heights = np.clip((np.nan_to_num(tops, nan=low) - low) / (high - low), 0, 1)
     lines = "".join(f"V{HEIGHT - round(float(height) * HEIGHT)}h{WIDTH // _N_BINS}" for height in heights)
     spans = [((start - start_s) / length_s * WIDTH, (stop - start_s) / length_s * WIDTH) for start, stop in events]

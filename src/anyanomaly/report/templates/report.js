@@ -162,6 +162,7 @@
       let pressed = null;
       this.plot.addEventListener("pointerdown", (event) => { pressed = event.clientX; });
       this.plot.addEventListener("click", (event) => {
+        if (event.pointerType === "touch") this.explain(event);
         if (pressed === null || Math.abs(event.clientX - pressed) < 5) this.video.seek(this.seconds(event.clientX), false);
       });
       this.plot.addEventListener("dblclick", () => this.video.setRange(...this.video.extent));

@@ -51,7 +51,7 @@ class SinkContract(ComponentContract):
         component.begin({"config": {}})
         _write(component, "first")
         _write(component, "second", value=math.nan)
-        _end(component)
+        _end(component, n_videos=2)
         try:
             content = re.sub(r"(?s)<script>.*?</script>", "", path.read_text())  # a page's programs may say NaN
         except UnicodeDecodeError:
@@ -63,7 +63,7 @@ class SinkContract(ComponentContract):
         path.write_text("of an earlier run")
         component.load()
         component.begin({"config": {}})
-        _end(component, "interrupted")
+        _end(component, "interrupted", n_videos=0)
         assert path.read_text() == "of an earlier run"
         assert list(path.parent.iterdir()) == [path]
 
@@ -98,8 +98,9 @@ class SinkContract(ComponentContract):
         assert path.stat().st_size
 
 
-def _end(sink: Sink[SinkOptions], status: RunStatus = "complete") -> None:
-    sink.end(RunEnd(status, 1, 1, 1, "The engine died." if status == "failed" else ""))
+def _end(sink: Sink[SinkOptions], status: RunStatus = "complete", *, n_videos: int = 1) -> None:
+    """End a run that wrote a segment, an event and a notice of each video."""
+    sink.end(RunEnd(status, n_videos, n_videos, n_videos, "The engine died." if status == "failed" else ""))
     sink.close()
 
 
