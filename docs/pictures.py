@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TEXTS = ("bicycle", "stroller")
 PLAYED_S = 13.4  # where the player of the report stands
 WIDTH = 1180  # of the pages, pixels
-MARGIN = 24  # below what is shown, pixels
+MARGIN = 10  # around what is shown, pixels
 ANIMATION_S = (9.5, 16.0)  # part of the annotated video: before an event, and the event
 FRAME_STEP = 2  # the animation has every second frame
 PIXELS_PER_POINT = 1.5  # sharp on screens of high resolution
@@ -43,7 +43,7 @@ def make_outputs(work: Path) -> None:
     outputs = ("results.jsonl", "report.html", "annotated.mp4", "timeline.svg")
     names = [argument for name in outputs for argument in ("-o", name)]
     _anyanomaly(work, "--config", "settings.toml", "run", "cam.mp4", *texts, *names, "--clips", "clips")
-    _anyanomaly(work, "--config", "settings.toml", "show", "cam.mp4", "-t", "stroller", "--at", "0:13", "-d", "segment")
+    _anyanomaly(work, "--config", "settings.toml", "show", "cam.mp4", "-t", "stroller", "--at", "12.5", "-d", "segment")
     _anyanomaly(work, *EVALUATION, "-o", "mistakes.html")
 
 
@@ -76,19 +76,19 @@ def open_browser() -> Iterator[Any]:
 
 
 def photograph_pages(work: Path, folder: Path) -> None:
-    """Write the pictures of the report, of its mistakes, and of the page of ``show``, light and dark."""
+    """Write the pictures of the report and of the page of ``show``, light and dark, and of the worst mistakes."""
     with open_browser() as open_page:
         for scheme in ("light", "dark"):
             page = open_page(work / "report.html", scheme)
             _play_to(page, PLAYED_S)
-            _save(page, None, ".event:last-child", folder / f"report-{scheme}.png")
+            _save(page, "body", ".event:last-child", folder / f"report-{scheme}.png")
             page.locator(".event:last-child .evidence > summary").click()
             _save(page, ".event:last-child", ".event:last-child .ev-frames", folder / f"event-{scheme}.png")
             page = open_page(work / "segment" / "index.html", scheme)
             contexts = ".ev-exchange:nth-of-type(2)", ".ev-exchange:nth-of-type(3)"
             _save(page, *contexts, folder / f"show-{scheme}.png")
-            page = open_page(work / "mistakes.html", scheme)
-            _save(page, "section[aria-labelledby=mistakes]", "ol.mistakes >> nth=1", folder / f"mistakes-{scheme}.png")
+        page = open_page(work / "mistakes.html", "light")
+        _save(page, "section[aria-labelledby=mistakes]", "ol.mistakes >> nth=1", folder / "mistakes.png")
 
 
 def _play_to(page: Any, time_s: float) -> None:
@@ -101,26 +101,26 @@ def _play_to(page: Any, time_s: float) -> None:
     page.wait_for_timeout(500)  # the cursor follows
 
 
-def _save(page: Any, first: str | None, last: str, path: Path) -> None:
-    """Write the part of a page from the top of one element (None: of the page) to the bottom of another one."""
+def _save(page: Any, first: str, last: str, path: Path) -> None:
+    """Write the part of a page from the top of one element to the bottom of another one, as wide as the first one."""
     import io
 
     from PIL import Image
 
-    top = page.locator(first).first.bounding_box()["y"] + page.evaluate("scrollY") if first else 0
-    box = page.locator(last).first.bounding_box()
-    height = box["y"] + page.evaluate("scrollY") + box["height"] + MARGIN - top
-    clip = {"x": 0, "y": top, "width": WIDTH, "height": height}
-    image = Image.open(io.BytesIO(page.screenshot(clip=clip, full_page=True))).convert("RGB")
+    begin, end = (page.locator(name).first.bounding_box() for name in (first, last))
+    left, top = max(begin["x"] - MARGIN, 0), begin["y"] + page.evaluate("scrollY")
+    size = {"width": begin["width"] + 2 * MARGIN, "height": end["y"] + end["height"] - begin["y"] + MARGIN}
+    screenshot = page.screenshot(clip={"x": left, "y": top, **size}, full_page=True)
+    image = Image.open(io.BytesIO(screenshot)).convert("RGB")
     image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def animate(video: Path, path: Path) -> None:
     """Write a part of a video as an animated WebP."""
     frames = list(_frames(video))
-    first, *others = frames
+    first_frame, *next_frames = frames
     step_ms = round(1000 * (ANIMATION_S[1] - ANIMATION_S[0]) / len(frames))
-    first.save(path, save_all=True, append_images=others, duration=step_ms, loop=0, quality=60, method=6)
+    first_frame.save(path, save_all=True, append_images=next_frames, duration=step_ms, loop=0, quality=60, method=6)
 
 
 def _frames(video: Path) -> Iterator[Image.Image]:
