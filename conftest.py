@@ -5,6 +5,7 @@ A shell that starts pytest in the background has Ctrl-C ignored, in children too
 
 import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -12,3 +13,5 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+pytest.register_assert_rewrite("tests.videos.reading")  # asserts in helpers explain themselves, as in tests

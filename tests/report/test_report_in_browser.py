@@ -29,8 +29,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     synthetic_video(folder / "drawn.mp4", n_frames=200, size=(320, 180))
     encode = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
-    command = [needs_program("ffmpeg"), "-v", "error", "-i", folder / "drawn.mp4", *encode, folder / "a b#1.mp4"]
-    subprocess.run(command, check=True)
+    command = [needs_program("ffmpeg"), "-v", "error", "-i", "drawn.mp4", *encode, "a b#1.mp4"]
+    subprocess.run(command, check=True, cwd=folder)
     results = itertools.chain(
         results_of_video(Video("cam/1", str(folder / "a b#1.mp4"), 25.0, 200, 320, 180), SCORES, TRUTH),
         [Notice("cam/1", "cam/1 has no timestamps.")],

@@ -49,8 +49,9 @@ class CannotCopy(Exception):
 class ClipSource:
     """A source that clips are cut from. Times are those of the results: the first frame is at 0."""
 
-    def __init__(self, video: Video, readers: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, video: Video, readers: Sequence[Mapping[str, Any]], max_side: int = MAX_SIDE) -> None:
         """:param video: as the run has read it. :param readers: of the run, with their options, as in its header.
+        :param max_side: frames that are decoded are scaled down to this side, pixels.
 
         :raises VideoError: when it is not a file or folder here, or cannot be read.
         """
@@ -65,11 +66,11 @@ class ClipSource:
         self._reader: Reader[Any]
         if self.is_file:
             self._reader = VideoReader(
-                VideoReaderOptions(stream=self._stream_number, max_side=MAX_SIDE, threads=1)  # the run needs the rest
+                VideoReaderOptions(stream=self._stream_number, max_side=max_side, threads=1)  # the run needs the rest
             )
         else:
             fps = options.get("images", {}).get("fps", video.fps)
-            self._reader = ImageReader(ImageReaderOptions(max_side=MAX_SIDE, fps=fps))
+            self._reader = ImageReader(ImageReaderOptions(max_side=max_side, fps=fps))
         self._video = self._reader.probe(video.uri)
         self._first_s: float | None = None
 
@@ -79,7 +80,7 @@ class ClipSource:
         return self._video.fps
 
     def frames(self, start_s: float, stop_s: float) -> Iterator[Frame]:
-        """Yield the frames of a part as players show them, at most ``MAX_SIDE`` pixels wide and high.
+        """Yield the frames of a part as players show them, scaled down to the source's ``max_side``.
 
         :raises VideoError: at the end, when some could not be read.
         """

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import base64
+import math
 import os
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
+from anyanomaly.errors import OutputError, VideoError
 from anyanomaly.masking import mask_url
+from anyanomaly.media.clip_encode import encode_part
+from anyanomaly.media.clip_source import ClipSource
 from anyanomaly.outside_files import open_regular
 from anyanomaly.types import Video
 
-VideoMode = Literal["link", "embed", "none"]
+VideoMode = Literal["link", "embed", "convert", "none"]
+
+COPY_SIDE = 640
+"""Longest side of a converted copy, pixels."""
+MAX_COPY_S = 120.0
+"""A video that browsers cannot play is converted without being asked up to this length, seconds."""
 
 _CONTAINERS = {
     ".mp4": ("video/mp4", "mov"),
@@ -27,7 +38,7 @@ _CONTAINERS = {
 
 _CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "theora"})  # that some browser plays
 
-_ADVICE = "To get one, convert the video: ffmpeg -i VIDEO -c:v libx264 -pix_fmt yuv420p NEW.mp4"
+_ADVICE = "To get a player, embed a small copy: --sink.html.video convert"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,7 @@ class Player:
 
     source: str = ""  # of the video element: a data URI, or a percent-encoded address; empty: no player
     reason: str = ""  # why there is none, or what to know; one or two sentences
+    is_convertible: bool = False  # browsers cannot play the video, but a copy of it
 
 
 def make_player(video: Video, report: str, mode: VideoMode, embed_max_mb: float) -> Player:
@@ -62,7 +74,7 @@ def _make_local_player(uri: str, report: str, mode: VideoMode, embed_max_mb: flo
     """:raises OSError: when the file cannot be read."""
     path = Path(uri)
     if path.is_dir() or (any(character in uri for character in "*?") and not path.exists()):
-        return Player(reason="No player: the source is a folder of images.")
+        return Player(reason=f"No player: the source is a folder of images. {_ADVICE}.", is_convertible=True)
     beside_report = Path(report).parent / path.name
     if not path.is_file() and path.name and report != "-" and beside_report.is_file():
         path = beside_report  # somebody has sent both
@@ -72,7 +84,9 @@ def _make_local_player(uri: str, report: str, mode: VideoMode, embed_max_mb: flo
     codec = _codec(path, container) if kind else ""
     if not kind or (codec and codec not in _CODECS):
         content = f"{codec} video" if codec else f"{path.suffix} files" if path.suffix else "such files"
-        return Player(reason=f"No player: browsers cannot play {content}. {_ADVICE}")
+        return Player(reason=f"No player: browsers cannot play {content}. {_ADVICE}.", is_convertible=True)
+    if mode == "convert":
+        return Player(is_convertible=True)
     if mode == "embed":
         size_mb = path.stat().st_size / 1e6
         if size_mb <= embed_max_mb:
@@ -94,6 +108,28 @@ def _codec(path: Path, container: str) -> str:
             return source.streams.video[0].codec_context.name if source.streams.video else ""
     except (OSError, ValueError, av.FFmpegError):
         return ""  # the browser may know better, and says what it cannot play
+
+
+def convert(video: Video, readers: Sequence[Mapping[str, Any]], max_mb: float) -> Player | None:
+    """Return a player with a copy of the video that browsers play, at most 640 pixels wide and high.
+
+    :param readers: of the run, with their options. :param max_mb: largest copy, millions of bytes.
+    :returns: None: the video cannot be read, or there is no encoder that makes what browsers play.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path, _ = encode_part(ClipSource(video, readers, COPY_SIDE), (0.0, math.inf), Path(folder, "copy"))
+            if _codec(path, "mov") not in _CODECS:
+                return None
+            size_mb = path.stat().st_size / 1e6
+            if size_mb > max_mb:
+                return Player(
+                    reason=f"No player: a copy has {size_mb:.0f} MB, and the limit is {max_mb:g} MB "
+                    f"(--sink.html.embed-max-mb)."
+                )
+            return replace(_embedded(path, "video/mp4"), reason="The player has a small copy of the video.")
+        except (OSError, VideoError, OutputError):
+            return None
 
 
 def _embedded(path: Path, kind: str) -> Player:

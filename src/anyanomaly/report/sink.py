@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from pydantic import Field
 from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.api.sink import RunEnd, Sink, SinkOptions
 from anyanomaly.evidence import Evidence, Truth
-from anyanomaly.report.player import Player, VideoMode, make_player
+from anyanomaly.report.player import MAX_COPY_S, Player, VideoMode, convert, make_player
 from anyanomaly.report.results import RunResults
 from anyanomaly.types import Event, Notice, SegmentScore, Timeline, Video
 
@@ -24,7 +25,8 @@ class HtmlReportOptions(SinkOptions):
 
     video: VideoMode = Field(
         default="link",
-        description="Player: link to the video file, embed the file, or none. Embedded videos add to max_mb.",
+        description="Player: link to the video file, embed the file, embed a small copy, or none. A short video that "
+        "browsers cannot play gets a copy in any case. Embedded videos add to max_mb.",
     )
     max_mb: float = Field(
         default=18.0,
@@ -115,6 +117,7 @@ class HtmlReportSink(Sink[HtmlReportOptions]):
         :raises OutputError: when that fails.
         """
         if run_end.is_whole or self._results.videos:
+            self._convert_videos()
             self._write(run_end)
         self._file.close(complete=run_end.is_whole)
 
@@ -128,6 +131,17 @@ class HtmlReportSink(Sink[HtmlReportOptions]):
             self._results.add_video(video)
             options = self.options
             self._players[video.id] = make_player(video, options.path, options.video, options.embed_max_mb)
+
+    def _convert_videos(self) -> None:
+        """Give videos that browsers cannot play a copy, where that was asked for or is quick."""
+        for video_id, player in self._players.items():
+            results = self._results.videos[video_id]
+            is_wanted = self.options.video == "convert" or results.stop_s <= MAX_COPY_S
+            if player.is_convertible and is_wanted:
+                readers = self._results.header.get("readers", ())
+                self._players[video_id] = convert(results.video, readers, self.options.embed_max_mb) or replace(
+                    player, reason=player.reason or "No player: the video cannot be converted."
+                )
 
     def _refresh(self, *, is_due: bool = False) -> None:
         """Write the report so far, if that is due or enough time has passed."""
