@@ -36,7 +36,7 @@ def make_outputs(work: Path) -> None:
     """Run the commands whose outputs are shown."""
     terminal.write_clips(work)
     clip = work / "cam.mp4"
-    # the demo's clips are MPEG-4 part 2, which no browser plays
+    # H.264, as most videos are: then the report needs no copy of it
     convert = ["ffmpeg", "-v", "error", "-y", "-i", str(work / "appearance.mp4"), "-c:v", "libx264", "-g", "24"]
     subprocess.run([*convert, "-crf", "14", "-pix_fmt", "yuv420p", str(clip)], check=True)
     texts = [argument for text in TEXTS for argument in ("-t", text)]
