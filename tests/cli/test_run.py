@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -57,6 +58,11 @@ def test_verbose_prints_the_speed(cli: Cli) -> None:
     *_, last_line = cli("-v", "run", "street.scene", "-t", "red", *words).err.splitlines()
     assert "frames/s per text" in last_line
     assert "times real time (decode " in last_line
+
+
+def test_the_report_of_a_run_has_its_speed(red: Cli) -> None:
+    assert red("-o", "r.html").code == 0
+    assert re.search(r"<h3>Speed</h3><p>[\d.]+ s without loading: .* times real time", Path("r.html").read_text())
 
 
 def test_quiet_prints_only_the_events(cli: Cli) -> None:

@@ -50,6 +50,7 @@ class RunEnd:
     n_events: int
     n_notices: int
     error: str = ""  # the message of a failed run; otherwise empty
+    speed: str = ""  # how fast the run was, a sentence; empty: unknown; no part of results, which equal runs repeat
     is_stored: bool = False  # these are stored results that are written again, and all of them are written
 
     @property

@@ -78,6 +78,7 @@ class Pipeline:
         self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
         self.outputs = Outputs(self._sinks)
         self._outcomes: Generator[Outcome, None, None] | None = None
+        self._n_runs = 0
         self._unopened: list[Notice] = []
         spec = cast(BackendSpec, self.resolved.backend.spec)
         self._store = AnswerStore(store_path(), store_limits()) if config.run.store and spec.cacheable else None
@@ -113,7 +114,8 @@ class Pipeline:
         try:
             if self._outcomes is not None:
                 self._outcomes.close()  # a run that was left before its end
-            self.outputs.end(error, self._unopened)
+            speed = self.report.speed if self._n_runs == 1 else None  # otherwise it is that of the last part
+            self.outputs.end(error, self._unopened, speed.describe() if speed else "")
         finally:
             self._stack.close()
 
@@ -201,6 +203,7 @@ class Pipeline:
         run.report.problems += self.report.problems
         self.report = run.report
         self._outcomes = iter(run)
+        self._n_runs += 1
         yield from self._outcomes
 
     def _open(self) -> None:

@@ -20,7 +20,6 @@ from anyanomaly.errors import EVENTS_FOUND, EXIT_CODES, InputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
-    from anyanomaly.engine.clock import Speed
     from anyanomaly.types import Event, Notice
 
 HELP = f"""Find events in videos.
@@ -86,7 +85,7 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
             print_message(_summarise(pipeline, outputs))
             _warn_of_low_mass(pipeline.report.mean_mass)
         if call.verbose and pipeline.report.speed:
-            print_message(_describe_speed(pipeline.report.speed))
+            print_message(pipeline.report.speed.describe())
     _print_notices(pipeline.report.notices, as_json and print_events, call.quiet)
     _print_notices(pipeline.report.problems, as_json and print_events, quiet=False)
     if pipeline.report.problems:
@@ -127,16 +126,6 @@ def _summarise(pipeline: Pipeline, outputs: list[str]) -> str:
     ]
     results = f" Results: {', '.join(outputs)}." if outputs else ""
     return f"{'; '.join(part for part in parts if part)}.{results}"
-
-
-def _describe_speed(speed: Speed) -> str:
-    """Return the speed of a run and the time of each of its stages, as one line."""
-    stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in speed.stages_s.items())
-    tokens = f"{speed.prompt_tokens:,} tokens in, {speed.output_tokens:,} out"
-    return (
-        f"{speed.wall_s:.1f} s without loading: {speed.frames_per_s_per_text:.3g} frames/s per text, "
-        f"{speed.real_time:.3g} times real time ({stages}; {tokens})."
-    )
 
 
 def _warn_of_low_mass(mean: float | None) -> None:

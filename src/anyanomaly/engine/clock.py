@@ -125,3 +125,12 @@ class Speed:
     def real_time(self) -> float:
         """Seconds of video per second, with all texts; at 1 or more a live camera loses no frame."""
         return self.video_s / self.wall_s
+
+    def describe(self) -> str:
+        """Return the speed and the time of each stage as one line."""
+        stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.stages_s.items())
+        tokens = f"{self.prompt_tokens:,} tokens in, {self.output_tokens:,} out"
+        return (
+            f"{self.wall_s:.1f} s without loading: {self.frames_per_s_per_text:.3g} frames/s per text, "
+            f"{self.real_time:.3g} times real time ({stages}; {tokens})."
+        )

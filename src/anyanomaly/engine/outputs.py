@@ -79,10 +79,11 @@ class Outputs:
             self._n_notices += 1
             self._for_each(functools.partial(_write_notice, notice))
 
-    def end(self, error: BaseException | None, unopened: Sequence[Notice]) -> None:
+    def end(self, error: BaseException | None, unopened: Sequence[Notice], speed: str = "") -> None:
         """Tell the sinks how the run ended; nothing, if it did not begin.
 
         :param error: that ended it; None: nothing did. :param unopened: a notice for each video that cannot be opened.
+        :param speed: how fast the run was; empty: unknown.
         :raises OutputError: when a sink cannot write, and no error ended the run.
         """
         if not self._has_begun:
@@ -95,7 +96,7 @@ class Outputs:
                 failure = output_error
         status = _status(error or failure, self._is_cut_short)
         message = _describe(error or failure) if status == "failed" else ""
-        run_end = RunEnd(status, self._n_segments, self._n_events, self._n_notices, message)
+        run_end = RunEnd(status, self._n_segments, self._n_events, self._n_notices, message, speed)
         try:
             self._for_each(lambda sink: sink.end(run_end))
         except Exception as output_error:
