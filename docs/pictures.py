@@ -97,8 +97,8 @@ def _play_to(page: Any, time_s: float) -> None:
     page.wait_for_function("document.querySelector('.plot:not(.drawn)') === null")
     page.wait_for_function("document.querySelector('video').readyState > 1")
     page.evaluate("time => { document.querySelector('video').currentTime = time }", time_s)
-    page.wait_for_function("!document.querySelector('video').seeking")
-    page.wait_for_timeout(500)  # the cursor follows
+    page.wait_for_function("(v => !v.seeking && v.readyState === 4)(document.querySelector('video'))")
+    page.wait_for_timeout(1000)  # the cursor follows, and the browser's sign of loading goes
 
 
 def _save(page: Any, first: str, last: str, path: Path) -> None:
