@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from anyanomaly.outside_text import json_text, terminal_text
+from anyanomaly.time_text import time_text
 
 _HTML_IN_JSON = str.maketrans({"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"})
 
@@ -21,12 +22,7 @@ def page_text(text: str) -> str:
 
 def clock_time(time_s: float) -> str:
     """Return seconds as h:mm:ss.s; NaN and infinity as a dash."""
-    if not math.isfinite(time_s):
-        return "–"
-    sign, tenths = "-" if time_s <= -0.05 else "", round(abs(time_s) * 10)
-    minutes, tenths = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    return f"{sign}{hours}:{minutes:02}:{tenths // 10:02}.{tenths % 10}"
+    return time_text(time_s, 1, has_hours=True)
 
 
 def score_text(score: float | None) -> str:
