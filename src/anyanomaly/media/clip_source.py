@@ -22,7 +22,7 @@ from anyanomaly.builtin.reader_options import ImageReaderOptions, VideoReaderOpt
 from anyanomaly.builtin.suffixes import IMAGE_SUFFIXES
 from anyanomaly.builtin.video_clock import Clock
 from anyanomaly.builtin.video_decoder import prepare_decoder, read_packets
-from anyanomaly.builtin.video_file import choose_stream, frame_rate, open_video
+from anyanomaly.builtin.video_file import choose_stream, clock_may_jump, frame_rate, open_video
 from anyanomaly.builtin.video_frames import ShownFrames
 from anyanomaly.builtin.video_report import Damage
 from anyanomaly.builtin.video_skip import SkipError, find_entry
@@ -38,9 +38,6 @@ TOLERANCE_S = 2e-6
 
 MAX_REORDERED = 16
 """Frames that a picture may be stored ahead of those before it: the bound of H.264 and HEVC."""
-
-_CLOCK_MAY_JUMP = 0x200
-"""FFmpeg's flag AVFMT_TS_DISCONT."""
 
 
 class CannotCopy(Exception):
@@ -102,7 +99,7 @@ class ClipSource:
         """
         with self.open() as (container, stream):
             assert stream.time_base is not None  # every demuxer sets it
-            if container.format.flags & _CLOCK_MAY_JUMP:
+            if clock_may_jump(container):
                 clock = Clock(stream.time_base, 1 / frame_rate(stream), may_jump=True)
                 try:
                     entry = find_entry(read_packets(container, stream, Damage()), stream, clock, start_s, 0)
