@@ -1,7 +1,8 @@
-"""Values as a page shows them: texts from outside, times, scores, and JSON inside a script element."""
+"""Values as a page shows them: texts from outside, times, scores, addresses with data, and JSON inside a script."""
 
 from __future__ import annotations
 
+import base64
 import math
 from typing import Any
 
@@ -23,6 +24,14 @@ def page_text(text: str) -> str:
 def clock_time(time_s: float) -> str:
     """Return seconds as h:mm:ss.s; NaN and infinity as a dash."""
     return time_text(time_s, 1, has_hours=True)
+
+
+def data_uri(kind: str, data: bytes) -> str:
+    """Return an address that holds its data.
+
+    :param kind: type of the data, such as ``image/jpeg``.
+    """
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def score_text(score: float | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import os
 import tempfile
@@ -17,6 +16,7 @@ from anyanomaly.masking import mask_url
 from anyanomaly.media.clip_encode import encode_part
 from anyanomaly.media.clip_source import ClipSource
 from anyanomaly.outside_files import open_regular
+from anyanomaly.pages.text import data_uri
 from anyanomaly.types import Video
 
 VideoMode = Literal["link", "embed", "convert", "none"]
@@ -136,7 +136,7 @@ def _embedded(path: Path, kind: str) -> Player:
     """:raises OSError: when the file cannot be read."""
     with open_regular(path) as file:
         data = file.read()
-    return Player(f"data:{kind};base64,{base64.b64encode(data).decode()}")
+    return Player(data_uri(kind, data))
 
 
 def _address(path: Path, report: str) -> str:
