@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -157,6 +156,9 @@ def _file_stem(exchange: Exchange, number: int) -> str:
 
 def _to_json(uri: str, evidence: Sequence[Evidence]) -> Mapping[str, Any]:
     """Return questions, answers and scores, JSON-ready; an unreadable score is null."""
+    from anyanomaly.results.evidence_records import logprob_fields
+    from anyanomaly.results.fields import exact_number
+
     return {
         "video": uri,
         "segment": evidence[0].segment,
@@ -165,7 +167,7 @@ def _to_json(uri: str, evidence: Sequence[Evidence]) -> Mapping[str, Any]:
         "texts": [
             {
                 "text": entry.text,
-                "score": _or_null(entry.value),
+                "score": exact_number(entry.value),
                 "primary": entry.key_frame.frame,
                 "sequence": [picture.frame for picture in entry.frames],
                 "contexts": [
@@ -175,8 +177,8 @@ def _to_json(uri: str, evidence: Sequence[Evidence]) -> Mapping[str, Any]:
                         "system": exchange.system,
                         "question": exchange.question,
                         "answer": exchange.answer,
-                        "logprobs": _finite(exchange.logprobs),
-                        "score": _or_null(exchange.score),
+                        "logprobs": logprob_fields(exchange.logprobs),
+                        "score": exact_number(exchange.score),
                         "mass": exchange.mass,
                         "reason": exchange.reason or None,
                     }
@@ -186,14 +188,3 @@ def _to_json(uri: str, evidence: Sequence[Evidence]) -> Mapping[str, Any]:
             for entry in evidence
         ],
     }
-
-
-def _finite(logprobs: Mapping[str, float] | None) -> dict[str, float | None] | None:
-    """Return log-probabilities with null for what JSON cannot hold, as minus infinity."""
-    if logprobs is None:
-        return None
-    return {answer: value if math.isfinite(value) else None for answer, value in logprobs.items()}
-
-
-def _or_null(value: float) -> float | None:
-    return None if math.isnan(value) else value

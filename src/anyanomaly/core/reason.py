@@ -13,6 +13,7 @@ from anyanomaly.core.answer_text import SPEAKER, plain_characters
 from anyanomaly.core.answer_words import CONNECTIVES, LABELS, REASON_KEYS, VERBS
 from anyanomaly.core.parse import parse_score
 from anyanomaly.core.thinking import strip_thinking, strip_wrappers
+from anyanomaly.types import SegmentScore
 
 _SENTENCE: Final = re.compile(r"(?:[^.!?\n。！？]|[.](?=\S))*+[.!?。！？\n]*+[ \t]*+")
 _NUMBER: Final = re.compile(
@@ -69,6 +70,13 @@ def reason_text(answer: str) -> str:
     text = text.strip(_JOINT)
     text = " ".join(text.split())
     return text if re.search(r"[^\W\d_]", text) and parse_score(text) != score else ""
+
+
+def best_reason(score: SegmentScore) -> str:
+    """Return the reason of the context that scored highest, among those that gave one; "" if none did."""
+    readable = (part for part in score.scores.values() if part.answer and not math.isnan(part.value))
+    reasons = (reason_text(part.answer) for part in sorted(readable, key=lambda part: part.value, reverse=True))
+    return next((reason for reason in reasons if reason), "")
 
 
 def _without_score(sentence: str, score: float) -> str:

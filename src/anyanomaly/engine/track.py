@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from anyanomaly.core.events import EventFinder
-from anyanomaly.core.reason import reason_text
+from anyanomaly.core.reason import best_reason
 from anyanomaly.core.timeline import LiveTimeline, RecordedTimeline
 from anyanomaly.engine.evidence import DraftEvidence
 from anyanomaly.engine.settings import RunSettings
@@ -105,7 +105,7 @@ class _TextTracker:
 
     def _rationale(self, frame: int) -> str:
         self._ended = self._entry_at(frame)
-        return best_rationale(self._ended.score) if self._ended else ""
+        return best_reason(self._ended.score) if self._ended else ""
 
     def _entry_at(self, frame: int) -> _Entry | None:
         """Return the segment of a frame; None: it was forgotten, because no score is near it."""
@@ -119,13 +119,6 @@ class _TextTracker:
         stop = max(stop, self._timeline.expected_final)
         while len(self._recent) > 1 and self._recent[1].score.start <= stop:
             self._recent.popleft()
-
-
-def best_rationale(score: SegmentScore) -> str:
-    """Return the reason of the context that scored highest, among those that gave one."""
-    readable = (part for part in score.scores.values() if part.answer and not math.isnan(part.value))
-    reasons = (reason_text(part.answer) for part in sorted(readable, key=lambda part: part.value, reverse=True))
-    return next((reason for reason in reasons if reason), "")
 
 
 def _rank(entry: _Entry) -> tuple[bool, float]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from anyanomaly.core.events import EventRule
 from anyanomaly.core.labels import true_stretches
-from anyanomaly.core.reason import reason_text
+from anyanomaly.core.reason import best_reason
 from anyanomaly.types import Event, FloatArray, SegmentScore, TimeArray, Timeline
 
 HORIZON_S = 60.0
@@ -39,6 +39,11 @@ class _Stretch:
     stop_s: float
     stop: int  # behind the last frame
     best: SegmentScore | None = None  # the highest segment in it so far
+
+    @property
+    def reason(self) -> str:
+        """The reason of the highest segment; empty: none is known."""
+        return best_reason(self.best) if self.best else ""
 
 
 @dataclass(slots=True)
@@ -109,10 +114,10 @@ class TextScores:
     def spans(self, begin_s: float, end_s: float) -> list[Span]:
         """Return the events in a part of the video; also one that has not ended, if it is long enough already."""
         spans = [Span(event.start_s, event.stop_s, event.rationale) for event in self._events]
-        spans += [Span(stretch.start_s, stretch.stop_s, _reason(stretch.best)) for stretch in self._awaited]
+        spans += [Span(stretch.start_s, stretch.stop_s, stretch.reason) for stretch in self._awaited]
         stretch = self._open
         if stretch and self.rule and stretch.stop_s - stretch.start_s >= self.rule.min_s - _TOLERANCE_S:
-            spans.append(Span(stretch.start_s, math.inf, _reason(stretch.best)))
+            spans.append(Span(stretch.start_s, math.inf, stretch.reason))
         return [span for span in spans if span.start_s < end_s and span.stop_s > begin_s]
 
     def forget(self, time_s: float) -> None:
@@ -141,10 +146,3 @@ class TextScores:
                 continue
             if self._open.best is None or score.value > self._open.best.value:
                 self._open.best = score
-
-
-def _reason(score: SegmentScore | None) -> str:
-    """Return the reason of the context that scored highest, among those that gave one."""
-    parts = [part for part in score.scores.values() if part.answer and not math.isnan(part.value)] if score else []
-    reasons = (reason_text(part.answer) for part in sorted(parts, key=lambda part: part.value, reverse=True))
-    return next((reason for reason in reasons if reason), "")

@@ -86,11 +86,6 @@ class RunResults:
         self.unreadable: list[UnreadableAnswer] = []
         self.spool = EvidenceSpool()
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is no result yet; notices do not count."""
-        return not self.videos
-
     def add_video(self, video: Video) -> VideoResults:
         """Add a video, or return the results that it has."""
         return self.videos.setdefault(video.id, VideoResults(video))

@@ -187,9 +187,6 @@ def evidence_fields(evidence: Evidence) -> dict[str, Any]:
 
 
 def _exchange_fields(exchange: Exchange) -> dict[str, Any]:
-    logprobs = None
-    if exchange.logprobs is not None:
-        logprobs = {choice: value if math.isfinite(value) else None for choice, value in exchange.logprobs.items()}
     return {
         "context": exchange.context,
         "index": exchange.index,
@@ -199,12 +196,19 @@ def _exchange_fields(exchange: Exchange) -> dict[str, Any]:
         "answer": exchange.answer,
         "score": exact_number(exchange.score),
         "mass": exchange.mass,
-        "logprobs": logprobs,
+        "logprobs": logprob_fields(exchange.logprobs),
         "reason": exchange.reason,
         "views": {
             name: _to_lists(np.atleast_1d(view).tolist()) for name, view in exchange.views.items() if _fits(view)
         },
     }
+
+
+def logprob_fields(logprobs: Mapping[str, float] | None) -> dict[str, float | None] | None:
+    """Return log-probabilities, JSON-ready: null for what JSON cannot hold, as minus infinity."""
+    if logprobs is None:
+        return None
+    return {choice: value if math.isfinite(value) else None for choice, value in logprobs.items()}
 
 
 def _picture_fields(picture: Picture) -> dict[str, Any]:
