@@ -76,7 +76,7 @@ def test_plugins_and_builtins_keep_to_the_public_layers() -> None:
         "testing",
         "builtin",
     }
-    allowed |= {"isolation", "masking", "outside_files", "outside_text", "rehearsal"}
+    allowed |= {"isolation", "masking", "outside_files", "outside_text", "rehearsal", "time_text"}
     for path in SOURCES:
         inside = path.relative_to(ROOT).parts
         if "tests" in inside or not (inside[0] == "plugins" or "builtin" in inside):
