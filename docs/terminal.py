@@ -72,15 +72,20 @@ def draw(lines: Sequence[str], path: Path) -> None:
     path.write_text("".join(f"{line.rstrip()}\n" for line in svg.splitlines()), encoding="utf-8")
 
 
+def write_clips(folder: Path) -> None:
+    """Draw the clips of the demo, and write how it searches them."""
+    for flavour, events in EVENTS.items():
+        scene = make_scene(SEED, flavour=flavour, n_frames=N_FRAMES, events=events)
+        write_video(scene, folder / f"{flavour}.mp4")
+    (folder / "settings.toml").write_text(SETTINGS)
+
+
 def main(folder: Path, event_texts: Sequence[str]) -> None:
     """Draw the clips, search them, and write the pictures."""
     texts = [argument for text in event_texts for argument in ("-t", text)]
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
-        for flavour, events in EVENTS.items():
-            scene = make_scene(SEED, flavour=flavour, n_frames=N_FRAMES, events=events)
-            write_video(scene, work / f"{flavour}.mp4")
-        (work / "settings.toml").write_text(SETTINGS)
+        write_clips(work)
         command = [sys.executable, "-m", "anyanomaly", "--config", "settings.toml", "run"]
         printed = run_in_terminal([*command, "appearance.mp4", "action.mp4", *texts], work)
     drawings = list(_DRAWING.finditer(printed))

@@ -97,6 +97,7 @@ def _recorded(folder: Path) -> list[str]:
 
 
 ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
+    "docs/pictures.py": lambda folder: ["--help"],  # the pages and files that it photographs have tests of their own
     "docs/terminal.py": lambda folder: [str(folder), "bicycle"],
     "benchmarks/demo.py": lambda folder: ["--clips", "1", "--root", str(folder / "clips"), "--out", str(folder)],
     "benchmarks/demo_small.py": lambda folder: ["--clips", "1", "--root", str(folder / "clips"), "--out", str(folder)],

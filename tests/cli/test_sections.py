@@ -59,7 +59,7 @@ def test_a_section_is_searched_alone(red: Cli, start: str, stop: str) -> None:
 def test_show_finds_a_segment_of_the_section(cli: Cli) -> None:
     flags = ["--encoder", "colour", "--backend", "red", "--segment-frames", "8", "-d", "page"]
     result = cli("show", "street.scene", "-t", "red", "--at", "1.7", "--start", "1.5", *flags)
-    assert result.out.startswith("segment 1: 1.50 s to 1.88 s")
+    assert result.out.startswith("segment 1: 1.50 s to 2.00 s")
     before = cli("show", "street.scene", "-t", "red", "--at", "1.2", "--start", "1.5", *flags)
     assert before.code == 2
     assert "1.2 s is before the start of the part to search, 1.5 s" in before.error

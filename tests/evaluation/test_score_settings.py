@@ -63,14 +63,14 @@ def test_a_setting_for_scores_gives_what_a_run_with_it_gives(
     assert content("measured.json")["problems"] == content("ran.json")["problems"]
     for key in ("run", "contexts"):
         assert content("measured.json")["config"][key] == content("ran.json")["config"][key]
-    (note,) = (note for note in content("measured.json")["notes"] if "other settings" in note)
-    assert note.startswith("Measured with other settings than the scores' own run: ")
+    (note,) = (note for note in content("measured.json")["notes"] if "Settings that differ" in note)
+    assert note.startswith("Settings that differ from the run of the scores: ")
     assert f"anyanomaly: {note}" in measured.err.splitlines()
 
 
 def test_a_note_names_what_was_set_and_what_it_was(evaluate: Callable[..., Result], scores: str) -> None:
     result = evaluate("--scores", scores, "--threshold", "0.05", "--context.key.weight", "0.1")
-    assert "run: threshold 0.05 (was 0.5), weight of key 0.1 (was " in result.err
+    assert "of the scores: threshold 0.05 (was 0.5), weight of key 0.1 (was " in result.err
 
 
 @pytest.mark.parametrize(

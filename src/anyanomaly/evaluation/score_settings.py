@@ -80,7 +80,7 @@ def change_settings(
     after = merged.config
     _check(before, after)
     if changes := _list_changes(before, after):
-        notes.append(f"Measured with other settings than the scores' own run: {', '.join(changes)}.")
+        notes.append(f"Settings that differ from the run of the scores: {', '.join(changes)}.")
     return before, after, notes
 
 

@@ -195,7 +195,7 @@ class Registry:
                     return spec
         suffixes = sorted(suffix for spec in sinks for suffix in spec.suffixes)
         choices = ", ".join(suffixes)
-        example = next((spec.name for spec in sinks if spec.suffixes), "NAME")
+        example = next((spec.name for spec in sinks if spec.suffixes and spec.streams), "NAME")
         raise UsageError(
             f"Cannot infer an output format from '{path}'. Use one of {choices}, or name the format instead of -o: "
             f"--sink {example} --sink.{example}.path {shlex.quote(path)}"

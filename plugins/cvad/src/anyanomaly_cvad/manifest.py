@@ -113,7 +113,8 @@ class Folder(SurveyedDataset[FolderOptions]):
             findings.append(Finding("error", name, message))
         else:
             try:
-                unit = str(row.get("unit") or "frames")
+                unit = row.get("unit")
+                unit = "frames" if unit in (None, "") else str(unit)  # an empty cell of a table; nothing else is empty
                 parsed = _parse_labels_entry(labels, unit, root, name, where)
             except DatasetError as error:
                 findings.append(Finding("error", name, str(error)))

@@ -23,7 +23,7 @@ EVENTS = {"appearance": ("bicycle", "stroller", "dog"), "action": ("falling", "r
 
 NEXT_STEPS = """
 Next:
-  anyanomaly run VIDEO.mp4 -t "a person falls" -o results.jsonl   your own video
+  anyanomaly run VIDEO.mp4 -t "a person falls" -o report.html     your own video
   anyanomaly run VIDEO.mp4 -t "a person falls" --backend qwen-hf  Qwen2.5-VL 3B (7 GB)
   python benchmarks/demo.py                                       benchmark: 40 clips, AUC per context and class"""
 
