@@ -79,7 +79,10 @@ def scale_down(picture: Picture, max_side: int = MAX_SIDE) -> Picture:
     import cv2
     import numpy as np
 
-    image = cv2.imdecode(np.frombuffer(picture.jpeg, dtype=np.uint8), cv2.IMREAD_COLOR)
+    try:
+        image = cv2.imdecode(np.frombuffer(picture.jpeg, dtype=np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # more pixels than OpenCV accepts
+        image = None
     if image is None:
         return picture
     scale = max_side / max(picture.width, picture.height)
