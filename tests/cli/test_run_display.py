@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from anyanomaly.cli.live import LiveArea
-from anyanomaly.cli.live_text import Glyphs, format_time
+from anyanomaly.cli.live_text import Glyphs
 from anyanomaly.cli.output import print_fields, print_message, show_live
 from anyanomaly.cli.run_display import MAX_CLOSING_LINES, RunDisplay
 from anyanomaly.engine.clock import StageClock
@@ -166,14 +166,6 @@ def test_of_many_videos_the_highest_peaks_are_kept() -> None:
 
 def test_a_run_without_scores_has_no_closing_lines() -> None:
     assert RunDisplay(new_console(), 0.5, StageClock()).closing_lines() == []
-
-
-@pytest.mark.parametrize(
-    ("seconds", "n_digits", "text"),
-    [(0, 0, "0:00"), (59.96, 1, "1:00.0"), (3599.6, 0, "1:00:00"), (3723.44, 1, "1:02:03.4"), (-1, 0, "0:00")],
-)
-def test_times(seconds: float, n_digits: int, text: str) -> None:
-    assert format_time(seconds, n_digits) == text
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "latin-1", "no-such-encoding", None])

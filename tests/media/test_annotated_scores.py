@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from anyanomaly.core.events import EventFinder, EventRule
@@ -39,6 +39,7 @@ def covering(scores: TextScores, time_s: float) -> list[tuple[float, float, str]
     delay=st.integers(0, 3),
     rule=st.builds(EventRule, st.just(0.5), st.sampled_from([0.0, 0.1, 0.3, 1.0]), st.sampled_from([0.0, 0.2, 0.5])),
 )
+@example(series=[0.1] * 7 + [0.5, 0.5], n_per_piece=1, delay=0, rule=EventRule(0.5, 0.0, 0.2))  # 0.7 + 0.1 < 0.8
 def test_what_is_certain_never_changes(series: list[float], n_per_piece: int, delay: int, rule: EventRule) -> None:
     """``delay``: pieces after which an event is announced, for a reason that takes long."""
     scores, finder = TextScores(rule), EventFinder(rule, lambda frame: f"reason {frame}")

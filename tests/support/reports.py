@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import cv2
@@ -31,13 +32,18 @@ def header(texts: Sequence[str], **settings: Any) -> dict[str, Any]:
 
 def picture(seed: int = 0, size: tuple[int, int] = (320, 180), frame: int | None = None) -> Picture:
     """Return a picture in which a square stands on a textured ground; the same seed gives the same bytes."""
+    return Picture(_jpeg(seed % 60, size), *size, frame, None if frame is None else frame / 25)
+
+
+@cache
+def _jpeg(seed: int, size: tuple[int, int]) -> bytes:
     width, height = size
     rows = np.arange(height)[:, None, None] + np.arange(width)[None, :, None]
     image = np.broadcast_to(90 + (rows * (3 + seed % 5)) % 60, (height, width, 3)).astype(np.uint8)
     left = (seed * 37) % max(width - height // 2, 1)
     image[height // 4 : 3 * height // 4, left : left + height // 3] = (40, 60, 210)
     _, encoded = cv2.imencode(".jpg", image)
-    return Picture(encoded.tobytes(), width, height, frame, None if frame is None else frame / 25)
+    return encoded.tobytes()
 
 
 def evidence(video: str, text: str, segment: int, value: float, size: tuple[int, int] = (320, 180)) -> Evidence:

@@ -1,4 +1,4 @@
-"""The size of images."""
+"""The size of images, and JPEG files of them."""
 
 from __future__ import annotations
 
@@ -34,3 +34,17 @@ def fit(picture: ImageArray, size: tuple[int, int]) -> ImageArray:
     left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
     image[top : top + inner[1], left : left + inner[0]] = scaled
     return image
+
+
+def encode_jpeg(image: ImageArray, max_side: int, quality: int = 85) -> tuple[bytes, int, int]:
+    """Return an image (H, W, 3) as a JPEG file, with its width and height in pixels.
+
+    :param max_side: a larger image is scaled down to this side, in pixels. :param quality: 0 to 100.
+    """
+    cv2 = opencv()
+    width, height = scaled_size(image.shape[1], image.shape[0], max_side)
+    picture = image
+    if (width, height) != (image.shape[1], image.shape[0]):
+        picture = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return jpeg.tobytes(), width, height

@@ -15,6 +15,7 @@ from anyanomaly.results.csv_cells import csv_text
 from anyanomaly.results.csv_rows import FIRST_COLUMNS, LAST_COLUMNS
 from anyanomaly.results.fields import rounded_number
 from anyanomaly.results.records import FORMAT
+from anyanomaly.time_text import time_text
 from anyanomaly.types import Event, Notice, Timeline
 
 S = TypeVar("S", bound=SinkOptions)
@@ -109,8 +110,8 @@ class EventsSink(FileSink[SinkOptions]):
 
         :raises OutputError: when the file cannot be written.
         """
-        times = {"start_time": format_time(event.start_s), "stop_time": format_time(event.stop_s)}
-        self._events.append({**event_fields(event), **times})
+        start_time, stop_time = (time_text(time_s, 3, has_hours=True) for time_s in (event.start_s, event.stop_s))
+        self._events.append({**event_fields(event), "start_time": start_time, "stop_time": stop_time})
         self._rewrite()
 
     def write_notice(self, notice: Notice) -> None:
@@ -153,14 +154,6 @@ def event_fields(event: Event) -> dict[str, Any]:
         "peak_s": rounded_number(event.peak_s),
         "rationale": event.rationale,
     }
-
-
-def format_time(time_s: float) -> str:
-    """Return seconds as h:mm:ss.mmm."""
-    milliseconds = round(time_s * 1000)
-    minutes, milliseconds = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"
 
 
 def end_fields(run_end: RunEnd) -> dict[str, Any]:

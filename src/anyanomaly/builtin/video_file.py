@@ -32,6 +32,7 @@ MAX_PIXELS = 36_000_000
 READ_TIMEOUT_S = 30.0
 """Longest time for one packet, so that a damaged file cannot keep the demuxer busy without end."""
 
+_TS_DISCONT = 0x200  # FFmpeg's flag AVFMT_TS_DISCONT
 _NO_PICTURE = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
 
@@ -128,6 +129,11 @@ def describe_choice(container: InputContainer, stream: VideoStream, uri: str) ->
         f"{uri} has {len(streams)} video streams; stream {number} ({stream.width}x{stream.height}) is used. "
         f"--reader.stream names another."
     )
+
+
+def clock_may_jump(container: InputContainer) -> bool:
+    """Return whether the format allows stamps to begin anywhere, and its clock to change, as in MPEG streams."""
+    return bool(container.format.flags & _TS_DISCONT)
 
 
 def frame_rate(stream: VideoStream) -> float:

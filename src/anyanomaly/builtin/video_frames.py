@@ -12,13 +12,11 @@ from av.video.stream import VideoStream
 
 from anyanomaly.builtin.video_clock import Clock
 from anyanomaly.builtin.video_decoder import DecodedFrame, decode_packets, deinterlace, read_packets
+from anyanomaly.builtin.video_file import clock_may_jump
 from anyanomaly.builtin.video_geometry import Orientation, OrientationTracker
 from anyanomaly.builtin.video_report import Changes, Damage, describe_damage, describe_stream
 from anyanomaly.builtin.video_skip import Entry, SkipError, find_entry
 from anyanomaly.builtin.video_stamps import PacketStamps
-
-_TS_DISCONT = 0x200
-"""FFmpeg's flag AVFMT_TS_DISCONT: the format allows its clock to change."""
 
 _DECODING_TIMES = frozenset({"avi"})
 """Containers that count frames in the order of decoding; FFmpeg guesses the order of presentation."""
@@ -55,9 +53,8 @@ class ShownFrames:
         self._uri = uri
         self._fps = fps
         self._skip = skip
-        may_jump = bool(container.format.flags & _TS_DISCONT)
         assert stream.time_base is not None  # every demuxer sets it
-        self._clock = Clock(stream.time_base, 1 / fps, may_jump=may_jump)
+        self._clock = Clock(stream.time_base, 1 / fps, may_jump=clock_may_jump(container))
         self._counts_decoding_times = container.format.name in _DECODING_TIMES
         self._changes: Changes | None = None
         self._damage = Damage()

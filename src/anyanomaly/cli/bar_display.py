@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from anyanomaly.cli.live import LiveArea
-from anyanomaly.cli.live_text import Glyphs, format_time
+from anyanomaly.cli.live_text import Glyphs
+from anyanomaly.time_text import time_text
 
 
 class BarDisplay:
@@ -39,5 +40,5 @@ class BarDisplay:
             left_s = elapsed_s / n_done * max(0, n_total - n_done) if n_done else None
             lines.append(self._glyphs.describe_progress(n_done / n_total, left_s, width))
             count = f"{count} of {n_total:,}"
-        lines.append(self._glyphs.cut(f"{count} {self._unit}   {format_time(elapsed_s)} running", width))
+        lines.append(self._glyphs.cut(f"{count} {self._unit}   {time_text(elapsed_s)} running", width))
         return [Text(line) for line in lines[:height]]

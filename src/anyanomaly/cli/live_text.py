@@ -10,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 
 from anyanomaly.cli.sparkline import ASCII_LEVELS, BLOCK_LEVELS
 from anyanomaly.outside_text import terminal_line
+from anyanomaly.time_text import time_text
 
 MAX_CHARACTERS = 400
 """Longer texts are cut before their width is measured; combining characters have none."""
@@ -58,19 +59,9 @@ class Glyphs:
 
     def describe_progress(self, fraction: float, left_s: float | None, width: int) -> str:
         """Return a line with a progress bar, the percentage and the time left, where it is known."""
-        time_left = f"  {format_time(left_s)} left" if left_s is not None else ""
+        time_left = f"  {time_text(left_s)} left" if left_s is not None else ""
         figures = f" {math.floor(100 * min(fraction, 1.0)):3d} %{time_left}"
         return self.cut(self.draw_bar(fraction, max(0, min(width - len(figures), 60))) + figures, width)
-
-
-def format_time(seconds: float, n_digits: int = 0) -> str:
-    """Return seconds as minutes and seconds, with hours where there are some: 1:02:03.4 with one digit."""
-    unit = 10**n_digits
-    ticks = round(max(seconds, 0.0) * unit)
-    minutes, ticks = divmod(ticks, 60 * unit)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{ticks / unit:0{3 + n_digits if n_digits else 2}.{n_digits}f}"
-    return f"{hours}:{minutes:02d}:{text}" if hours else f"{minutes}:{text}"
 
 
 def format_rate(value: float) -> str:

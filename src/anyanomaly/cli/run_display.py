@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.text import Text
 
 from anyanomaly.cli.live import LiveArea
-from anyanomaly.cli.live_text import Glyphs, format_rate, format_time, pack
+from anyanomaly.cli.live_text import Glyphs, format_rate, pack
 from anyanomaly.cli.sparkline import PeakSeries, draw_sparkline
 from anyanomaly.engine.clock import Clock
+from anyanomaly.time_text import time_text
 from anyanomaly.types import Event, SegmentScore, Timeline, Video
 
 N_EVENTS = 4
@@ -91,7 +92,7 @@ class RunDisplay:
         glyphs, half = self._glyphs, len(self._glyphs.levels) // 2
         names = [self._describe(*key) for key in self._peaks]
         peaks = [
-            f"peak {series.peak:.2f} at {format_time(series.peak_s)}" if math.isfinite(series.peak) else "no score"
+            f"peak {series.peak:.2f} at {time_text(series.peak_s)}" if math.isfinite(series.peak) else "no score"
             for series in self._peaks.values()
         ]
         peak_width = max(map(len, peaks))
@@ -150,7 +151,7 @@ class RunDisplay:
             fraction = self._n_scored / self._n_expected
             yield Text(self._glyphs.describe_progress(fraction, self._estimate_left(now_s), width))
         parts = [
-            f"{format_time(now_s - self._start_s)} running",
+            f"{time_text(now_s - self._start_s)} running",
             f"{self._n_segments:,} segment{'' if self._n_segments == 1 else 's'}",
             f"{self._n_frames:,} frames",
             *rates,
@@ -187,8 +188,8 @@ class RunDisplay:
 
     def _list_events(self, width: int, n_events: int) -> Iterator[Text]:
         for event in list(self._events)[len(self._events) - n_events :]:
-            times = f"{format_time(event.start_s, 1)}-{format_time(event.stop_s, 1)}"
-            line = f"{times}  {event.peak:.2f} at {format_time(event.peak_s, 1)}  "
+            times = f"{time_text(event.start_s, 1)}-{time_text(event.stop_s, 1)}"
+            line = f"{times}  {event.peak:.2f} at {time_text(event.peak_s, 1)}  "
             yield Text(self._glyphs.cut(f"{line}{self._describe(event.video, event.text)}", width), _FAINT)
 
     def _describe(self, video: str, text: str) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from anyanomaly.builtin.opencv import opencv
+from anyanomaly.builtin.pictures import encode_jpeg
 from anyanomaly.core.reason import reason_text
 from anyanomaly.engine.read_score import read_score
 from anyanomaly.engine.settings import RunSettings
@@ -31,7 +33,6 @@ MAX_SEQUENCE = 8
 """Frames of the sequence that are kept, evenly spaced."""
 VIEW_SIDE = 32
 """Longest side of a map. A view with at most this number squared of values is kept as it is."""
-JPEG_QUALITY = 85
 
 
 @dataclass(slots=True)
@@ -166,15 +167,8 @@ def encode_picture(image: ImageArray, max_side: int, frame: Frame | None = None)
 
     :param frame: the frame that it shows unchanged; None: it shows several, or was changed.
     """
-    import cv2
-
-    height, width = image.shape[:2]
-    scale = min(1.0, max_side / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    picture = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return Picture(jpeg.tobytes(), *size, frame.index if frame else None, frame.time_s if frame else None)
+    jpeg = encode_jpeg(image, max_side)
+    return Picture(*jpeg, frame.index if frame else None, frame.time_s if frame else None)
 
 
 def small_views(views: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
@@ -193,8 +187,7 @@ def small_views(views: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[
 
 def _shrink(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Return a map of at most ``VIEW_SIDE`` rows and columns, each the mean of those it stands for."""
-    import cv2
-
+    cv2 = opencv()
     rows, columns = values.shape
     size = min(columns, VIEW_SIDE), min(rows, VIEW_SIDE)
     small: npt.NDArray[np.float32] = cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_AREA)

@@ -19,11 +19,11 @@ from pydantic import Field
 from anyanomaly import interrupts
 from anyanomaly.api.safe_file import SafeFile, is_standard_output
 from anyanomaly.api.sink import RunEnd, Sink, SinkOptions
-from anyanomaly.core.events import EventRule
 from anyanomaly.errors import AnyAnomalyError, OutputError, VideoError, first_line
 from anyanomaly.evidence import Evidence
 from anyanomaly.media.annotated_video import AnnotationSettings, Attention, VideoAnnotator
 from anyanomaly.media.names import safe_stem
+from anyanomaly.results.run_header import event_rule, event_texts, has_several_videos, searched_section, video_stream
 from anyanomaly.types import Event, SegmentScore, Span, Timeline, Video
 
 _LOG = logging.getLogger(__name__)
@@ -84,16 +84,12 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
 
     def begin(self, run: Mapping[str, Any]) -> None:
         """Read the event texts and the rule of events from the description of the run."""
-        config = run.get("config", {})
-        settings = config.get("run", {})
-        readers = {reader.get("name"): reader for reader in run.get("readers", ())}
-        self._has_several = len(config.get("videos", ())) > 1 and not is_standard_output(self.options.path)
-        stop_s = settings.get("stop")
-        self._section = float(settings.get("start", 0.0)), math.inf if stop_s is None else float(stop_s)
+        self._has_several = has_several_videos(run) and not is_standard_output(self.options.path)
+        self._section = searched_section(run)
         self._settings = AnnotationSettings(
-            texts=tuple(config.get("texts", ())),
-            rule=_event_rule(settings),
-            stream=readers.get("video", {}).get("stream"),
+            texts=event_texts(run),
+            rule=event_rule(run),
+            stream=video_stream(run),
             max_side=self.options.max_side,
             window_s=self.options.window_s,
         )
@@ -244,11 +240,3 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         self._names.append(safe_stem(video.id, self._names))
         path = Path(self.options.path)
         return str(path.with_name(f"{path.stem}-{self._names[-1]}{path.suffix}"))
-
-
-def _event_rule(settings: Mapping[str, Any]) -> EventRule | None:
-    """Return the rule of events from the settings of a run; None when they do not say."""
-    names = ("threshold", "merge_seconds", "min_event_seconds")
-    if any(name not in settings for name in names):
-        return None
-    return EventRule(*(float(settings[name]) for name in names))

@@ -11,12 +11,13 @@ from typing import Any
 import av
 from av.container import InputContainer, OutputContainer
 
+from anyanomaly.media.clip_file import MP4_AUDIO
+
 _LOG = logging.getLogger(__name__)
 
 _COPIED = {
-    "mp4": frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}),
-    "matroska": frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac", "vorbis", "dts", "mp2"})
-    | {"pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_u8"},
+    "mp4": MP4_AUDIO,
+    "matroska": MP4_AUDIO | {"vorbis", "dts", "mp2"} | {"pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_u8"},
 }
 """By muxer, the codecs that players expect in it. Other audio becomes AAC."""
 

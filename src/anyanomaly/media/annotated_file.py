@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import av
-from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.errors import OutputError
 from anyanomaly.media.annotated_audio import AudioCopy
+from anyanomaly.media.encoders import choose_encoder, tag_hd_colours, to_hd_colours
 from anyanomaly.types import ImageArray
 
 _LOG = logging.getLogger(__name__)
@@ -45,8 +45,6 @@ _FINISHED = {"mp4": {"movflags": "faststart"}, "matroska": {"cues_to_front": "1"
 MAX_THREADS = 4
 KEY_FRAME_S = 2.0
 """Longest time between key frames: what a kill may lose, and where players can seek to."""
-
-_TAG_BT709 = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +107,7 @@ class AnnotatedFile:
         :raises OutputError: when it cannot be written.
         """
         frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-        frame = frame.reformat(
-            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG, threads=1
-        )
+        frame = to_hd_colours(frame, self._video.width, self._video.height)
         frame.pts, frame.time_base = self._n_frames, self._stream.codec_context.time_base
         self._n_frames += 1
         self._stamps.append(stamp)
@@ -196,24 +192,22 @@ class AnnotatedFile:
     def _add_video_stream(self) -> VideoStream:
         """:raises OutputError: when no encoder works."""
         rate = Fraction(self._video.fps).limit_denominator(1001)
-        for name in _ENCODERS[self._muxer]:
-            try:
-                av.codec.Codec(name, "w")
-            except (av.codec.codec.UnknownCodecError, ValueError):
-                continue
-            if name != _ENCODERS[self._muxer][0]:
-                _LOG.warning("%s is written with the encoder %s: this FFmpeg has no libx264.", self._name, name)
-            stream: Any = self._container.add_stream(name, rate=rate, options=dict(_ENCODER_OPTIONS.get(name, {})))
-            stream.width, stream.height, stream.pix_fmt = self._video.width, self._video.height, "yuv420p"
-            context = stream.codec_context
-            context.time_base = 1 / rate  # frames are numbered: rate control needs no more, and MPEG-4 takes no other
-            context.max_b_frames = 0
-            context.gop_size = max(1, round(KEY_FRAME_S * self._video.fps))
-            context.thread_count = min(MAX_THREADS, os.cpu_count() or 1)
-            context.colorspace = context.color_primaries = context.color_trc = _TAG_BT709
-            context.color_range = ColorRange.MPEG
-            return cast("VideoStream", stream)
-        raise OutputError(f"Cannot write {self._name}: this FFmpeg has no video encoder for it. Reinstall av (PyAV).")
+        name = choose_encoder(_ENCODERS[self._muxer])
+        if name is None:
+            raise OutputError(
+                f"Cannot write {self._name}: this FFmpeg has no video encoder for it. Reinstall av (PyAV)."
+            )
+        if name != _ENCODERS[self._muxer][0]:
+            _LOG.warning("%s is written with the encoder %s: this FFmpeg has no libx264.", self._name, name)
+        stream: Any = self._container.add_stream(name, rate=rate, options=dict(_ENCODER_OPTIONS.get(name, {})))
+        stream.width, stream.height, stream.pix_fmt = self._video.width, self._video.height, "yuv420p"
+        context = stream.codec_context
+        context.time_base = 1 / rate  # frames are numbered: rate control needs no more, and MPEG-4 takes no other
+        context.max_b_frames = 0
+        context.gop_size = max(1, round(KEY_FRAME_S * self._video.fps))
+        context.thread_count = min(MAX_THREADS, os.cpu_count() or 1)
+        tag_hd_colours(context)
+        return cast("VideoStream", stream)
 
 
 class _Writer:

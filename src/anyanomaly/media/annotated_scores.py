@@ -37,6 +37,7 @@ class _Stretch:
 
     start_s: float
     stop_s: float
+    stop: int  # behind the last frame
     best: SegmentScore | None = None  # the highest segment in it so far
 
 
@@ -60,20 +61,24 @@ class TextScores:
     def add_piece(self, piece: Timeline) -> None:
         """Add the final scores that follow those so far."""
         self._pieces.append(piece)
-        self._end_s = float(piece.times_s[-1]) + 1 / piece.video.fps
+        last_s = float(piece.times_s[-1])
+        self._end_s = last_s + 1 / piece.video.fps
         if self.rule is None:
             return
+        if self._open and self._open.stop == piece.start:
+            self._open.stop_s = float(piece.times_s[0])  # so far it was estimated from the frame rate
         ends_s = np.append(piece.times_s[1:], self._end_s)
         for start, stop in true_stretches(piece.smooth >= self.rule.threshold):
-            stretch = _Stretch(float(piece.times_s[start]), float(ends_s[stop - 1]))
+            stretch = _Stretch(float(piece.times_s[start]), float(ends_s[stop - 1]), piece.start + int(stop))
             if self._open and stretch.start_s - self._open.stop_s > self.rule.merge_s:
                 self._close(self.rule)
             if self._open:
-                self._open.stop_s = stretch.stop_s
+                self._open.stop_s, self._open.stop = stretch.stop_s, stretch.stop
             else:
                 self._open = stretch
         self._note_segments()
-        if self._open and self._end_s - self._open.stop_s > self.rule.merge_s:
+        # the next frame is later than the last one of this piece, by how much is not known
+        if self._open and last_s - self._open.stop_s > self.rule.merge_s:
             self._close(self.rule)
 
     def add_event(self, event: Event) -> None:

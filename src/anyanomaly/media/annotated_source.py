@@ -19,7 +19,7 @@ from anyanomaly.builtin.read_images import ImageReader
 from anyanomaly.builtin.reader_options import ImageReaderOptions
 from anyanomaly.builtin.suffixes import IMAGE_SUFFIXES
 from anyanomaly.builtin.video_decoder import prepare_decoder
-from anyanomaly.builtin.video_file import choose_stream, frame_rate, open_video
+from anyanomaly.builtin.video_file import choose_stream, clock_may_jump, frame_rate, open_video
 from anyanomaly.builtin.video_frames import ShownFrame, ShownFrames
 from anyanomaly.builtin.video_geometry import square_pixel_size
 from anyanomaly.builtin.video_pictures import PictureConverter
@@ -33,9 +33,6 @@ MIN_WIDTH = 480
 
 IMAGE_TICKS = 90_000
 """Ticks per second for images, which have no stamps: all usual rates are exact."""
-
-_TS_DISCONT = 0x200
-"""FFmpeg's flag AVFMT_TS_DISCONT: stamps begin anywhere, and players show the first as 0."""
 
 _DECODER_THREADS = 2
 
@@ -183,8 +180,8 @@ class _DecodedFile:
         return chain((self.first,), self._frames)
 
     def first_tick(self) -> int:
-        """Return the tick that players show as 0: stamps of MPEG streams begin anywhere."""
-        if not self._container.format.flags & _TS_DISCONT or not self._container.start_time:
+        """Return the tick that players show as 0: of MPEG streams, the first."""
+        if not clock_may_jump(self._container) or not self._container.start_time:
             return 0
         return round(Fraction(self._container.start_time, av.time_base) / self.time_base)
 

@@ -11,6 +11,7 @@ import numpy as np
 from anyanomaly.builtin.opencv import opencv
 from anyanomaly.media.annotated_scores import Span, TextScores
 from anyanomaly.media.text_painter import Alpha, TextPainter, blend
+from anyanomaly.time_text import time_text
 from anyanomaly.types import ImageArray
 
 Colour = tuple[int, int, int]
@@ -96,7 +97,7 @@ class Strip:
         values = [self._paint_curve(plot, time_s, begin_s, end_s, number, scores[number]) for number in self._order()]
         self._paint_cursor(image)
         self._paint_legend(image, dict(zip(self._order(), values, strict=True)))
-        self._paint_clock(image, format_clock(time_s, digits=3))
+        self._paint_clock(image, time_text(time_s, 3))
         self._paint_events(image, time_s, spans)
 
     def _order(self) -> list[int]:
@@ -188,7 +189,7 @@ class Strip:
             x = self._plot_left + round(self._x(tick * step_s - begin_s))
             column = image[self._plot_top : self._axis_top + 2, min(x, self._width - 1)]
             column[:] = column // 2 + np.array(_GRID, np.uint8) // 2
-            label = self._small.line(format_clock(tick * step_s), 999)
+            label = self._small.line(time_text(tick * step_s), 999)
             left = x - label.shape[1] // 2
             if left >= self._plot_left - label.shape[1] // 2 and left + label.shape[1] < self._width:
                 blend(image, label, left, self._axis_top, _DIM)
@@ -236,8 +237,8 @@ class Strip:
         image[top : self.height - self._pad, self._pad : self._pad + 4] = colour
         left = self._pad + 4 + self._pad
         width = self._width - left - self._pad
-        stop = "" if np.isinf(span.stop_s) else format_clock(span.stop_s, digits=1)
-        when = self._small.line(f"{format_clock(span.start_s, digits=1)}–{stop}", width // 3)
+        stop = "" if np.isinf(span.stop_s) else time_text(span.stop_s, 1)
+        when = self._small.line(f"{time_text(span.start_s, 1)}–{stop}", width // 3)
         blend(image, when, self._width - self._pad - when.shape[1], top + 2, _DIM)
         image[:_EDGE] = colour
         available = width - when.shape[1] - self._pad
@@ -254,16 +255,6 @@ class Strip:
             )
         for row, line in enumerate(self._text.wrap(span.reason, width, 2), 1):
             blend(image, self._text.line(line, width), left, top + row * self._text.line_height, _WHITE)
-
-
-def format_clock(time_s: float, digits: int = 0) -> str:
-    """Return a time as m:ss or h:mm:ss, with ``digits`` of the fraction of a second, rounded."""
-    unit = 10**digits
-    minutes, units = divmod(round(max(time_s, 0.0) * unit), 60 * unit)
-    hours, minutes = divmod(minutes, 60)
-    clock = f"{hours}:{minutes:02}" if hours else f"{minutes}"
-    fraction = f".{units % unit:0{digits}}" if digits else ""
-    return f"{clock}:{units // unit:02}{fraction}"
 
 
 def _parts(missing: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[tuple[int, int]]:

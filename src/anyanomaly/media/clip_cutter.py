@@ -85,7 +85,7 @@ class ClipCutter:
         """:raises VideoError: when the source cannot be read."""
         if self._source is None or self._source[0] != video.id:
             try:
-                self._source = video.id, ClipSource(video, self.run.get("readers", ()))
+                self._source = video.id, ClipSource(video, self.run)
             except VideoError as error:
                 self._source = video.id, error
         source = self._source[1]

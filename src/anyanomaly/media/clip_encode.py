@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import av
-from av.codec.codec import UnknownCodecError
 from av.container import OutputContainer
-from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
-from anyanomaly.errors import VideoError
+from anyanomaly.errors import OutputError, VideoError
 from anyanomaly.media.clip_file import clip_suffix, mux_from, new_track, new_video
 from anyanomaly.media.clip_source import ClipSource, codec_name, seek, stamped
+from anyanomaly.media.encoders import choose_encoder, tag_hd_colours, to_hd_colours
 from anyanomaly.types import Frame, Span
 
 _TIME_BASE = Fraction(1, 90_000)
@@ -26,9 +25,6 @@ _TIME_BASE = Fraction(1, 90_000)
 
 _ENCODERS = ("libx264", "libopenh264", "mpeg4")
 _OPTIONS: dict[str, dict[str, object]] = {"libx264": {"preset": "veryfast", "crf": "20"}, "mpeg4": {"qscale": "3"}}
-_BT709 = 1
-"""FFmpeg's number of the colours of HD video: of its matrix, primaries and transfer function."""
-
 _LEAD_S = 1.0
 """Audio is read from this long before the clip, seconds."""
 
@@ -77,7 +73,10 @@ class _Encoder:
     """The video stream of a clip: H.264 4:2:0, or MPEG-4 where FFmpeg has no encoder for that."""
 
     def __init__(self, output: OutputContainer, first: Frame, fps: float) -> None:
-        name = next(name for name in _ENCODERS if _has_encoder(name))
+        """:raises OutputError: when FFmpeg has no encoder."""
+        name = choose_encoder(_ENCODERS)
+        if name is None:
+            raise OutputError("Cannot encode a clip: this FFmpeg has no video encoder for it. Reinstall av (PyAV).")
         self._output = output
         self._stream = cast("VideoStream", output.add_stream(name, rate=Fraction(fps).limit_denominator(1001)))
         self._stream.options = _OPTIONS.get(name, {})
@@ -86,8 +85,7 @@ class _Encoder:
         self._stream.pix_fmt = "yuv420p"
         context = self._stream.codec_context
         context.time_base = _TIME_BASE
-        context.colorspace = context.color_primaries = context.color_trc = _BT709
-        context.color_range = ColorRange.MPEG
+        tag_hd_colours(context)
         self._step = round(1 / fps / _TIME_BASE)
 
     def encode(self, frame: Frame, time_s: float) -> None:
@@ -95,13 +93,8 @@ class _Encoder:
 
         :param time_s: in the clip, seconds.
         """
-        picture = av.VideoFrame.from_ndarray(frame.image, format="rgb24").reformat(
-            self._stream.width,
-            self._stream.height,
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-        )
+        rgb = av.VideoFrame.from_ndarray(frame.image, format="rgb24")
+        picture = to_hd_colours(rgb, self._stream.width, self._stream.height)
         picture.pts, picture.time_base, picture.duration = round(time_s / _TIME_BASE), _TIME_BASE, self._step
         self._output.mux(self._stream.encode(picture))
 
@@ -129,11 +122,3 @@ class _Audio:
             self._waiting = None
             if begin_s >= 0:
                 mux_from(packet, self._output, self._targets[packet.stream.index], self._start_s)
-
-
-def _has_encoder(name: str) -> bool:
-    try:
-        av.Codec(name, "w")
-    except UnknownCodecError:
-        return False
-    return True

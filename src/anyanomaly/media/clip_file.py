@@ -20,7 +20,7 @@ PARTIAL = ".partial"
 
 MP4_VIDEO = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
 MP4_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
-"""Codecs that players expect in MP4; a clip with any other is a Matroska file."""
+"""Codecs that players expect in MP4."""
 
 
 def clip_suffix(video_codec: str, audio_codecs: Iterable[str]) -> str:

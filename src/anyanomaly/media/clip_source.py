@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +22,12 @@ from anyanomaly.builtin.reader_options import ImageReaderOptions, VideoReaderOpt
 from anyanomaly.builtin.suffixes import IMAGE_SUFFIXES
 from anyanomaly.builtin.video_clock import Clock
 from anyanomaly.builtin.video_decoder import prepare_decoder, read_packets
-from anyanomaly.builtin.video_file import choose_stream, frame_rate, open_video
+from anyanomaly.builtin.video_file import choose_stream, clock_may_jump, frame_rate, open_video
 from anyanomaly.builtin.video_frames import ShownFrames
 from anyanomaly.builtin.video_report import Damage
 from anyanomaly.builtin.video_skip import SkipError, find_entry
 from anyanomaly.errors import VideoError
+from anyanomaly.results.run_header import image_rate, video_stream
 from anyanomaly.types import Frame, Video
 
 MAX_SIDE = 1920
@@ -38,9 +39,6 @@ TOLERANCE_S = 2e-6
 MAX_REORDERED = 16
 """Frames that a picture may be stored ahead of those before it: the bound of H.264 and HEVC."""
 
-_CLOCK_MAY_JUMP = 0x200
-"""FFmpeg's flag AVFMT_TS_DISCONT."""
-
 
 class CannotCopy(Exception):
     """The packets of a part cannot be copied: it must be encoded."""
@@ -49,8 +47,8 @@ class CannotCopy(Exception):
 class ClipSource:
     """A source that clips are cut from. Times are those of the results: the first frame is at 0."""
 
-    def __init__(self, video: Video, readers: Sequence[Mapping[str, Any]], max_side: int = MAX_SIDE) -> None:
-        """:param video: as the run has read it. :param readers: of the run, with their options, as in its header.
+    def __init__(self, video: Video, header: Mapping[str, Any], max_side: int = MAX_SIDE) -> None:
+        """:param video: as the run has read it. :param header: of the run, with the options of its readers.
         :param max_side: frames that are decoded are scaled down to this side, pixels.
 
         :raises VideoError: when it is not a file or folder here, or cannot be read.
@@ -59,18 +57,16 @@ class ClipSource:
             raise VideoError(f"{video.uri or video.id} is a live source: its video is not stored, so there is no clip.")
         if not os.path.exists(video.uri) and not any(character in video.uri for character in "*?["):
             raise VideoError(f"There is no file {video.uri} here, so there is no clip. Put the video there.")
-        options = {str(reader.get("name")): reader for reader in readers}
         self.uri = video.uri
         self.is_file = Path(video.uri).is_file() and Path(video.uri).suffix.lower() not in IMAGE_SUFFIXES
-        self._stream_number = options.get("video", {}).get("stream")
+        self._stream_number = video_stream(header)
         self._reader: Reader[Any]
         if self.is_file:
             self._reader = VideoReader(
                 VideoReaderOptions(stream=self._stream_number, max_side=max_side, threads=1)  # the run needs the rest
             )
         else:
-            fps = options.get("images", {}).get("fps", video.fps)
-            self._reader = ImageReader(ImageReaderOptions(max_side=max_side, fps=fps))
+            self._reader = ImageReader(ImageReaderOptions(max_side=max_side, fps=image_rate(header) or video.fps))
         self._video = self._reader.probe(video.uri)
         self._first_s: float | None = None
 
@@ -103,7 +99,7 @@ class ClipSource:
         """
         with self.open() as (container, stream):
             assert stream.time_base is not None  # every demuxer sets it
-            if container.format.flags & _CLOCK_MAY_JUMP:
+            if clock_may_jump(container):
                 clock = Clock(stream.time_base, 1 / frame_rate(stream), may_jump=True)
                 try:
                     entry = find_entry(read_packets(container, stream, Damage()), stream, clock, start_s, 0)

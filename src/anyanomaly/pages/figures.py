@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from anyanomaly.evidence import Picture
 from anyanomaly.pages.similarity import Overlay
+from anyanomaly.pages.text import data_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,9 @@ class PictureList:
 
     def add(self, picture: Picture) -> int:
         """Return the position of a picture, which is added if it is new."""
-        source = self._source_of(picture) if self._source_of else data_uri(picture)
+        source = self._source_of(picture) if self._source_of else data_uri("image/jpeg", picture.jpeg)
         self._views.setdefault(source, PictureView(source, picture.width, picture.height, self._source_of is not None))
         return list(self._views).index(source)
-
-
-def data_uri(picture: Picture) -> str:
-    """Return a picture as an address that holds its data."""
-    return f"data:image/jpeg;base64,{base64.b64encode(picture.jpeg).decode('ascii')}"
 
 
 def frame_caption(picture: Picture) -> str:

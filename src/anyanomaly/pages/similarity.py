@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from anyanomaly.pages.text import data_uri
 
 PREFIX = "similarity_"
 """Of the names of `Context.views` that hold a map (rows, columns) of the windows of one size."""
@@ -100,5 +101,4 @@ def attention_overlay(maps: Mapping[str, npt.NDArray[np.float64]]) -> Overlay | 
         return None
     levels = np.round((mean - lowest) / (highest - lowest) * 255).astype(np.uint8)
     _, png = cv2.imencode(".png", cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO))
-    source = f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode('ascii')}"
-    return Overlay(source, f"{lowest:.3g}", f"{highest:.3g}")
+    return Overlay(data_uri("image/png", png.tobytes()), f"{lowest:.3g}", f"{highest:.3g}")

@@ -1,11 +1,13 @@
-"""Values as a page shows them: texts from outside, times, scores, and JSON inside a script element."""
+"""Values as a page shows them: texts from outside, times, scores, addresses with data, and JSON inside a script."""
 
 from __future__ import annotations
 
+import base64
 import math
 from typing import Any
 
 from anyanomaly.outside_text import json_text, terminal_text
+from anyanomaly.time_text import time_text
 
 _HTML_IN_JSON = str.maketrans({"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"})
 
@@ -21,12 +23,15 @@ def page_text(text: str) -> str:
 
 def clock_time(time_s: float) -> str:
     """Return seconds as h:mm:ss.s; NaN and infinity as a dash."""
-    if not math.isfinite(time_s):
-        return "–"
-    sign, tenths = "-" if time_s <= -0.05 else "", round(abs(time_s) * 10)
-    minutes, tenths = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    return f"{sign}{hours}:{minutes:02}:{tenths // 10:02}.{tenths % 10}"
+    return time_text(time_s, 1, has_hours=True)
+
+
+def data_uri(kind: str, data: bytes) -> str:
+    """Return an address that holds its data.
+
+    :param kind: type of the data, such as ``image/jpeg``.
+    """
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def score_text(score: float | None) -> str:

@@ -23,6 +23,7 @@ from anyanomaly.plots.style import (
     TRUTH_STYLE,
     settings,
 )
+from anyanomaly.time_text import time_text
 
 _WIDTH_IN = 12.0
 _LEFT_IN, _RIGHT_IN = 0.65, 0.35
@@ -146,16 +147,8 @@ def _format_time(axis: Any, span_s: float) -> None:
 
     step_s = next((step for step in _TICKS_S if span_s / step <= _MAX_TICKS), 86400 * np.ceil(span_s / 86400 / 12))
     axis.xaxis.set_major_locator(MultipleLocator(step_s))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: _time_text(time_s, step_s)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: time_text(time_s, int(step_s < 1))))
     axis.tick_params(labelsize=8)
-
-
-def _time_text(time_s: float, step_s: float) -> str:
-    """Return a time as m:ss or h:mm:ss, with a tenth where ticks are closer than a second."""
-    tenths = round(time_s * 10)
-    hours, minutes, seconds = tenths // 36000, tenths // 600 % 60, tenths // 10 % 60
-    fraction = f".{tenths % 10}" if step_s < 1 else ""
-    return f"{hours}:{minutes:02}:{seconds:02}{fraction}" if hours else f"{minutes}:{seconds:02}{fraction}"
 
 
 def _legend_handles(panels: Sequence[Panel], threshold: float) -> list[Any]:

@@ -12,6 +12,7 @@ from anyanomaly.errors import OutputError
 from anyanomaly.evidence import Truth
 from anyanomaly.plots.panels import Panels
 from anyanomaly.plots.plot_options import PlotOptions
+from anyanomaly.results.run_header import event_threshold
 from anyanomaly.types import Event, Timeline, Video
 
 _KINDS = ("png", "svg", "pdf")
@@ -39,7 +40,8 @@ class PlotSink(Sink[PlotOptions]):
 
     def begin(self, run: Mapping[str, Any]) -> None:
         """Keep the threshold of the events."""
-        self._threshold = float(run.get("config", {}).get("run", {}).get("threshold", _THRESHOLD))
+        threshold = event_threshold(run)
+        self._threshold = _THRESHOLD if threshold is None else threshold
 
     def write_video(self, video: Video) -> None:
         """Drop panels of earlier videos with low scores, when there are too many."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from markupsafe import Markup
 from anyanomaly.evidence import Evidence, Picture
 from anyanomaly.pages.environment import page_environment
 from anyanomaly.pages.evidence import evidence_view
+from anyanomaly.pages.text import data_uri
 from anyanomaly.report.results import Moment, TextResults, VideoResults
 from anyanomaly.report.spool import EvidenceSpool
 
@@ -72,7 +72,7 @@ def fill_cards(cards: Mapping[str, list[Card]], spool: EvidenceSpool, max_bytes:
             continue
         evidence, thumbnail = spool.read(card.moment.evidence)
         card.reason = card.reason or _reason(evidence)
-        card.thumbnail = f"data:image/jpeg;base64,{base64.b64encode(thumbnail.jpeg).decode()}"
+        card.thumbnail = data_uri("image/jpeg", thumbnail.jpeg)
         if full_bytes <= 0:
             n_shortened += 1
             evidence = _without_pictures(evidence, thumbnail)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from anyanomaly.errors import VideoError
 from anyanomaly.media.clip_source import ClipSource
 from anyanomaly.media.stills import read_still
+from anyanomaly.pages.text import data_uri
 from anyanomaly.report.mistakes import ScoredSegment, worst_false_alarms, worst_misses
 from anyanomaly.report.results import RunResults, TextResults
 from anyanomaly.report.spool import THUMBNAIL_SIDE
@@ -80,7 +80,6 @@ def _segments(video: str, name: str, text: TextResults) -> tuple[list[ScoredSegm
 
 def _add_pictures(cards: Sequence[MistakeCard], results: RunResults) -> None:
     """Add the key frame of evidence, or the frame in the middle of the segment if the source is here."""
-    readers = results.header.get("readers", ())
     sources: dict[str, ClipSource | None] = {}
     for card in cards:
         segment = card.segment
@@ -91,15 +90,15 @@ def _add_pictures(cards: Sequence[MistakeCard], results: RunResults) -> None:
             jpeg = results.spool.read(positions[-1])[1].jpeg
         else:
             if segment.video not in sources:
-                sources[segment.video] = _open_source(video.video, readers)
+                sources[segment.video] = _open_source(video.video, results.header)
             jpeg = _still(sources[segment.video], time_s)
         if jpeg:
-            card.picture = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+            card.picture = data_uri("image/jpeg", jpeg)
 
 
-def _open_source(video: Video, readers: Sequence[Mapping[str, Any]]) -> ClipSource | None:
+def _open_source(video: Video, header: Mapping[str, Any]) -> ClipSource | None:
     try:
-        return ClipSource(video, readers)
+        return ClipSource(video, header)
     except VideoError:  # the page says that there is no picture
         return None
 

@@ -15,8 +15,9 @@ from anyanomaly.report.chart_data import chart_data, fit_charts, score_limits
 from anyanomaly.report.mistake_cards import find_mistakes
 from anyanomaly.report.player import Player
 from anyanomaly.report.results import RunResults
-from anyanomaly.report.settings import event_texts, event_threshold, search_limits, setting_rows
+from anyanomaly.report.settings import search_limits, setting_rows
 from anyanomaly.report.video_view import Scale, VideoView, video_data, video_view
+from anyanomaly.results.run_header import event_texts, event_threshold
 
 _CHARTS_SHARE = 0.3  # of the report's size
 _PACKAGE = "anyanomaly.report"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from anyanomaly.masking import mask_url
 from anyanomaly.media.clip_encode import encode_part
 from anyanomaly.media.clip_source import ClipSource
 from anyanomaly.outside_files import open_regular
+from anyanomaly.pages.text import data_uri
 from anyanomaly.types import Video
 
 VideoMode = Literal["link", "embed", "convert", "none"]
@@ -110,15 +110,15 @@ def _codec(path: Path, container: str) -> str:
         return ""  # the browser may know better, and says what it cannot play
 
 
-def convert(video: Video, readers: Sequence[Mapping[str, Any]], max_mb: float) -> Player | None:
+def convert(video: Video, header: Mapping[str, Any], max_mb: float) -> Player | None:
     """Return a player with a copy of the video that browsers play, at most 640 pixels wide and high.
 
-    :param readers: of the run, with their options. :param max_mb: largest copy, millions of bytes.
+    :param header: of the run. :param max_mb: largest copy, millions of bytes.
     :returns: None: the video cannot be read, or there is no encoder that makes what browsers play.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
-            path, _ = encode_part(ClipSource(video, readers, COPY_SIDE), (0.0, math.inf), Path(folder, "copy"))
+            path, _ = encode_part(ClipSource(video, header, COPY_SIDE), (0.0, math.inf), Path(folder, "copy"))
             if _codec(path, "mov") not in _CODECS:
                 return None
             size_mb = path.stat().st_size / 1e6
@@ -136,7 +136,7 @@ def _embedded(path: Path, kind: str) -> Player:
     """:raises OSError: when the file cannot be read."""
     with open_regular(path) as file:
         data = file.read()
-    return Player(f"data:{kind};base64,{base64.b64encode(data).decode()}")
+    return Player(data_uri(kind, data))
 
 
 def _address(path: Path, report: str) -> str:

@@ -1,33 +1,23 @@
-"""What the header of a run says about it. Headers of other versions may lack any of it."""
+"""The settings of a run as the report shows them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from anyanomaly.pages.text import clock_time
-
-
-def event_texts(header: Mapping[str, Any]) -> list[str]:
-    """Return the event texts of the run, in its order."""
-    texts = _table(header, "config").get("texts") or ()
-    return [text for text in texts if isinstance(text, str)]
-
-
-def event_threshold(header: Mapping[str, Any]) -> float | None:
-    """Return the smoothed score at which an event starts; None: unknown."""
-    threshold = _table(header, "config", "run").get("threshold")
-    return float(threshold) if isinstance(threshold, int | float) else None
+from anyanomaly.results.run_header import run_settings, searched_section
 
 
 def search_limits(header: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each part of the videos, or question, that the settings leave out."""
-    run = _table(header, "config", "run")
+    run = run_settings(header)
     sentences = []
-    start_s, stop_s = run.get("start") or 0.0, run.get("stop")
-    if start_s or stop_s is not None:
-        end = clock_time(float(stop_s)) if stop_s is not None else "the end"
-        sentences.append(f"Only the part from {clock_time(float(start_s))} to {end} of each video was searched.")
+    start_s, stop_s = searched_section(header)
+    if start_s or math.isfinite(stop_s):
+        end = clock_time(stop_s) if math.isfinite(stop_s) else "the end"
+        sentences.append(f"Only the part from {clock_time(start_s)} to {end} of each video was searched.")
     if (every := run.get("every") or 1) != 1:
         sentences.append(f"Of {every} frames, one was read.")
     if run.get("keep_tail") is False:
@@ -48,10 +38,3 @@ def setting_rows(value: Any, prefix: str = "") -> list[tuple[str, str]]:
         if value is None or value == ""
         else [(prefix, {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value))]
     )
-
-
-def _table(header: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    table: Any = header
-    for name in names:
-        table = table.get(name) if isinstance(table, Mapping) else None
-    return table if isinstance(table, Mapping) else {}

@@ -138,10 +138,9 @@ class HtmlReportSink(Sink[HtmlReportOptions]):
             results = self._results.videos[video_id]
             is_wanted = self.options.video == "convert" or results.stop_s <= MAX_COPY_S
             if player.is_convertible and is_wanted:
-                readers = self._results.header.get("readers", ())
-                self._players[video_id] = convert(results.video, readers, self.options.embed_max_mb) or replace(
-                    player, reason=player.reason or "No player: the video cannot be converted."
-                )
+                self._players[video_id] = convert(
+                    results.video, self._results.header, self.options.embed_max_mb
+                ) or replace(player, reason=player.reason or "No player: the video cannot be converted.")
 
     def _refresh(self, *, is_due: bool = False) -> None:
         """Write the report so far, if that is due or enough time has passed."""

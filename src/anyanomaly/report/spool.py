@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import replace
 from typing import IO
 
+from anyanomaly.builtin.opencv import opencv
+from anyanomaly.builtin.pictures import encode_jpeg
 from anyanomaly.errors import OutputError
 from anyanomaly.evidence import Evidence, Exchange, Picture
 
@@ -76,17 +78,14 @@ def scale_down(picture: Picture, max_side: int = MAX_SIDE) -> Picture:
     """Return a picture of at most ``max_side`` pixels a side; one that cannot be read unchanged."""
     if max(picture.width, picture.height) <= max_side:
         return picture
-    import cv2
     import numpy as np
 
+    cv2 = opencv()
     try:
         image = cv2.imdecode(np.frombuffer(picture.jpeg, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:  # more pixels than OpenCV accepts
         image = None
     if image is None:
         return picture
-    scale = max_side / max(picture.width, picture.height)
-    width, height = max(round(picture.width * scale), 1), max(round(picture.height * scale), 1)
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return replace(picture, jpeg=encoded.tobytes(), width=width, height=height)
+    jpeg, width, height = encode_jpeg(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), max_side, _JPEG_QUALITY)
+    return replace(picture, jpeg=jpeg, width=width, height=height)
