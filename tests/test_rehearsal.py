@@ -46,6 +46,18 @@ def test_the_child_finds_modules_where_the_program_does(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_the_child_does_not_look_inside_packages(tmp_path: Path) -> None:
+    """While a thread imports OpenCV, the folder of that package is on the search path, with a typing.py in it."""
+    for name in ("__init__.py", "typing.py"):
+        (tmp_path / name).write_text("raise SystemExit('This is not the standard library.')")
+    program = (
+        f"from anyanomaly.rehearsal import rehearse; import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "print(rehearse('math:sqrt', 9, name='a.bin', error=OSError))"
+    )
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (completed.returncode, completed.stdout) == (0, "3.0\n"), completed.stderr
+
+
 def test_a_memory_limit_of_the_user_holds_in_the_child() -> None:
     code = (
         "import resource; from anyanomaly.rehearsal import rehearse\n"

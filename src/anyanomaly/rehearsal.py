@@ -92,8 +92,16 @@ def _running_child() -> subprocess.Popen[bytes]:
 
 
 def _module_folders() -> list[str]:
-    """Return where this process finds modules, also what a program has added, but never the current folder as such."""
-    return [folder for folder in sys.path if os.path.isabs(folder)]
+    """Return where this process finds modules, also what a program has added, but never the current folder as such.
+
+    The inside of a package does not count: OpenCV puts its own folder in front while another thread imports it, and its
+    ``typing`` would then hide Python's.
+    """
+    return [folder for folder in sys.path if os.path.isabs(folder) and not _is_package(folder)]
+
+
+def _is_package(folder: str) -> bool:
+    return os.path.exists(os.path.join(folder, "__init__.py"))
 
 
 def _current_folder() -> str:

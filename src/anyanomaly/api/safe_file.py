@@ -219,9 +219,10 @@ class _File:
 
     def _failure(self, error: OSError) -> OutputError:
         self._failed = True
+        place = "" if self._partial.is_empty else f" The results so far are kept in {self._partial.path}."
         return OutputError(
-            f"Cannot continue writing {self._path}: {error.strerror}. The results so far are kept in "
-            f"{self._partial.path}; free some space and run again; stored answers are reused."
+            f"Cannot continue writing {self._path}: {error.strerror}.{place} Free some space and run again; stored "
+            f"answers are reused."
         )
 
     def close(self, complete: bool) -> None:

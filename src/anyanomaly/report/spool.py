@@ -81,7 +81,10 @@ def scale_down(picture: Picture, max_side: int = MAX_SIDE) -> Picture:
     import numpy as np
 
     cv2 = opencv()
-    image = cv2.imdecode(np.frombuffer(picture.jpeg, dtype=np.uint8), cv2.IMREAD_COLOR)
+    try:
+        image = cv2.imdecode(np.frombuffer(picture.jpeg, dtype=np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # more pixels than OpenCV accepts
+        image = None
     if image is None:
         return picture
     jpeg, width, height = encode_jpeg(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), max_side, _JPEG_QUALITY)
