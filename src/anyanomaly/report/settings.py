@@ -33,8 +33,8 @@ def setting_rows(value: Any, prefix: str = "") -> list[tuple[str, str]]:
         return [row for name, entry in value.items() for row in setting_rows(entry, f"{prefix}.{name}".strip("."))]
     if isinstance(value, list | tuple):
         return [(prefix, ", ".join(map(str, value)))] if value else []
-    return (
-        []
-        if value is None or value == ""
-        else [(prefix, {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value))]
-    )
+    if value is None or value == "":
+        return []
+    if isinstance(value, bool):
+        return [(prefix, "yes" if value else "no")]
+    return [(prefix, str(value))]
