@@ -108,7 +108,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_stays(tmp_path: Path) 
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then writing fails as on a full disk
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
-        with pytest.raises(OutputError, match=r"Cannot continue writing .*r\.csv.*kept in .*r\.csv\.partial;"):
+        with pytest.raises(OutputError, match=r"Cannot continue writing .*r\.csv.*kept in .*r\.csv\.partial\."):
             sink.write_timeline(timeline(3000))
         sink.close()
     finally:
