@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from pydantic import Field
@@ -63,8 +65,9 @@ class HtmlReportSink(Sink[HtmlReportOptions]):
         self._file.check()
 
     def begin(self, run: Mapping[str, Any]) -> None:
-        """Keep the description of the run."""
+        """Keep the description of the run, and import what draws the page while the run waits for its first answers."""
         self._results.header = run
+        threading.Thread(target=_import_page, daemon=True).start()
 
     def write_video(self, video: Video) -> None:
         """Add a video, with its player."""
@@ -154,3 +157,9 @@ class HtmlReportSink(Sink[HtmlReportOptions]):
         from anyanomaly.report.page import build_page  # imports Bokeh and the templates
 
         self._file.replace(build_page(self._results, self._players, run_end, int(self.options.max_mb * 1e6)))
+
+
+def _import_page() -> None:
+    """Import what draws the page, which takes most of a second."""
+    for name in ("anyanomaly.report.page", "bokeh.embed", "bokeh.plotting", "bokeh.resources"):
+        import_module(name)
