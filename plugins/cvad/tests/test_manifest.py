@@ -116,9 +116,9 @@ def test_the_unit_of_spans_belongs_to_the_row(root: Path) -> None:
 @pytest.mark.parametrize("unit", ["[]", "{}", "0", "false", '"Seconds"', '["seconds"]'])
 def test_a_unit_that_is_none_gives_an_error(unit: str, root: Path) -> None:
     row = f'{{"video": "a.mp4", "text": "running", "labels": [[1, 3]], "unit": {unit}}}'
-    (root / "manifest.json").write_text(f"[{row}]")
+    (root / "units.json").write_text(f"[{row}]")
     with pytest.raises(DatasetError, match="unit"):
-        list(folder(root).videos())
+        list(folder(root, manifest=str(root / "units.json")).videos())
 
 
 @pytest.mark.parametrize(
