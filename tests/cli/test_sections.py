@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import anyanomaly
 from tests.cli.conftest import Cli
 
 
@@ -99,3 +100,15 @@ def test_a_real_video_that_ends_before_the_section_says_where(red: Cli, raw: str
     result = red("--start", "3", video=raw)
     assert result.code == 4
     assert "raw.h264 ends at 1.96 s" in result.err.splitlines()[-1]
+
+
+def test_a_video_without_a_segment_is_named_in_every_result(red: Cli, folder: Path) -> None:
+    (folder / "short.scene").write_text("8")
+    result = red("short.scene", "--start", "2", "-o", "r.jsonl", "-o", "r.html")
+    assert result.code == 4
+    (notice,) = anyanomaly.read_results("r.jsonl").notices
+    assert notice.video == "short"
+    assert notice.message in result.err
+    report = Path("r.html").read_text(encoding="utf-8")
+    assert notice.message in report
+    assert "every video was read to its end" not in report

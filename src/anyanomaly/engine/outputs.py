@@ -28,6 +28,7 @@ class Outputs:
         self._is_cut_short = False
         self._written: dict[tuple[str, ...], float] = {}  # how far each kind of result of a video and text is written
         self._n_segments, self._n_events, self._n_notices = 0, 0, 0
+        self._held_notices: list[Notice] = []  # about videos without a segment
 
     @property
     def want_evidence(self) -> bool:
@@ -79,6 +80,10 @@ class Outputs:
             self._n_notices += 1
             self._for_each(functools.partial(_write_notice, notice))
 
+    def hold_notices(self, notices: Iterable[Notice]) -> None:
+        """Keep notices about a video without a segment until the end: a failed run without results writes nothing."""
+        self._held_notices += notices
+
     def end(self, error: BaseException | None, unopened: Sequence[Notice], speed: str = "") -> None:
         """Tell the sinks how the run ended; nothing, if it did not begin.
 
@@ -91,7 +96,7 @@ class Outputs:
         failure: Exception | None = None
         if self._n_segments or _status(error, self._is_cut_short) == "complete":
             try:
-                self.write_notices(unopened)
+                self.write_notices((*self._held_notices, *unopened))
             except Exception as output_error:
                 failure = output_error
         status = _status(error or failure, self._is_cut_short)

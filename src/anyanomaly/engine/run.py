@@ -195,6 +195,7 @@ class Run:
         self.report.finished_videos.append(end.video.id)
         tracker = self._trackers.pop(end.video.id, None)
         if tracker is None:
+            self._outputs.hold_notices((*end.notices, *problems))
             return []
         outcomes = tracker.finish()
         self._write(outcomes)
