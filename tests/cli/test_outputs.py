@@ -205,3 +205,15 @@ def test_figures_replace_no_input_of_an_evaluation(evaluate: Callable[..., Resul
     refused = evaluate("-o", "s.json", "--against", "s.jsonl")
     assert (refused.code, (folder / "s.json").read_bytes()) == (2, before)
     assert "would replace s.json, which this command reads" in refused.err
+
+
+@pytest.mark.parametrize("command", ["run", "report"])
+def test_the_summary_names_what_was_written(red: Cli, cli: Cli, command: str) -> None:
+    result = red("-o", "a.mp4", "-o", "r.jsonl", "-o", "f.csv")
+    if command == "report":
+        result = cli("report", "r.jsonl", "-o", "a.mp4", "-o", "f.csv")
+    assert result.code == 0
+    assert "There is no annotated video of street" in result.err  # a scene is no file that can be read a second time
+    assert not Path("a.mp4").exists()
+    written = "f.csv" if command == "report" else "r.jsonl, f.csv"
+    assert f"Results: {written}.\n" in result.err

@@ -154,6 +154,7 @@ def test_several_videos_become_several_files_with_safe_names(source: Path, tmp_p
     end(sink)
     names = {path.name for path in tmp_path.glob("annotated*")}
     assert names == {"annotated-yard_north_ gate.mp4", "annotated-YARD_north_ gate-2.mp4"}
+    assert names == {Path(path).name for path in sink.written_paths}
     assert all(len(frame_times(tmp_path / name)) == 20 for name in names)
 
 

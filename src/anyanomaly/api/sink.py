@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
@@ -75,6 +75,11 @@ class Sink(Component[S_co]):
 
     wants_evidence: bool = False
     """Whether it needs evidence, which costs some milliseconds per segment and text; set in the constructor or here."""
+
+    @property
+    def written_paths(self) -> Sequence[str]:
+        """The files and folders that it has written, for the summary of a run; as a rule its path."""
+        return (self.options.path,)
 
     def begin(self, run: Mapping[str, Any]) -> None:
         """Receive the resolved run once, before any result: settings, versions and fingerprints, JSON-ready.

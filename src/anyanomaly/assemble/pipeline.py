@@ -96,6 +96,11 @@ class Pipeline:
         """The videos that could be opened, each with its reader."""
         return self._sources
 
+    @property
+    def written_paths(self) -> list[str]:
+        """The files and folders that a run has written, once it is complete."""
+        return [path for sink in self._sinks for path in sink.written_paths]
+
     def __enter__(self) -> Self:
         try:
             self._open()

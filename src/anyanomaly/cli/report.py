@@ -87,7 +87,6 @@ def _report(
     table = ScoreTable()
     truth = None if labels is None else partial(ground_truth, table, labels)
     n_scores = sum(stored.n_scores for run in runs for stored in run.videos.values())
-    files = [str(table.get("path", "-")) for table in outputs]
     n_events = 0
     with contextlib.ExitStack() as stack:
         sinks = open_sinks(config, call.registry, stack)
@@ -97,6 +96,7 @@ def _report(
             n_events += isinstance(outcome, Event)
             if truth and isinstance(outcome, SegmentScore):
                 table.add_score(outcome)
+    files = [path for sink in sinks for path in sink.written_paths]
     if as_json:
         print_json({"files": files, "videos": len(videos), "scores": n_scores, "events": n_events, "notes": notes})
     elif not call.quiet:

@@ -70,19 +70,18 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
     outputs = [str(choice.options.get("path", "-")) for choice in config.sink]
     print_events = not any(map(is_standard_output, outputs))  # a program that reads results reads nothing else
     display = open_run_display(config, call, clock)
+    is_complete = False
     try:
         with pipeline, contextlib.closing(follow_run(pipeline, display, pipeline.run())) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome, Event) and print_events:
                     _print_event(outcome, as_json, len(config.videos) > 1)
-    except BaseException:
-        outputs = []  # the files are not complete
-        raise
+        is_complete = True
     finally:
         if not call.quiet and pipeline.report.n_segments:
             for line in display.closing_lines() if display else ():
                 print_message(line)
-            print_message(_summarise(pipeline, outputs))
+            print_message(_summarise(pipeline, pipeline.written_paths if is_complete else []))
             _warn_of_low_mass(pipeline.report.mean_mass)
         if call.verbose and pipeline.report.speed:
             print_message(pipeline.report.speed.describe())

@@ -72,8 +72,8 @@ def _output_flags(call: Call) -> list[Flag]:
         Flag(
             ("output",),
             ("-o", "--output"),
-            "write .html (report), .mp4 (annotated video), .png, .svg, .pdf (timeline), .jsonl, .csv, .json, .parquet "
-            "(repeatable)",
+            "write .html (report), .mp4 (annotated video), .png, .svg, .pdf (timeline), .jsonl, .jsonl.gz, .csv, "
+            ".json, .parquet (repeatable)",
             "list",
             "FILE",
         ),

@@ -7,7 +7,7 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from queue import Full, Queue
@@ -62,6 +62,7 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         self.wants_evidence = options.attention
         self._file = SafeFile(options.path)  # keeps other runs from writing it
         self._names: list[str] = []
+        self._paths: list[str] = []
         self._has_several = False
         self._settings: AnnotationSettings | None = None
         self._section: Span = (0.0, math.inf)
@@ -70,6 +71,11 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         self._stopped = threading.Event()
         self._failure: Exception | None = None
         self._annotator: VideoAnnotator | None = None
+
+    @property
+    def written_paths(self) -> Sequence[str]:
+        """One file per video whose source could be read."""
+        return tuple(self._paths)
 
     def load(self) -> None:
         """Check that the file can be written, and keep other runs from writing it.
@@ -227,10 +233,12 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
         if path == self.options.path:
             self._file.close(complete=False)  # the annotator opens it again
         try:
-            return VideoAnnotator(video, path, self._settings)
+            annotator = VideoAnnotator(video, path, self._settings)
         except VideoError as error:
             _LOG.warning("There is no annotated video of %s: %s", video.id, error)
             return None
+        self._paths.append(path)
+        return annotator
 
     def _path(self, video: Video) -> str:
         """Return the path of the annotated video of a source."""

@@ -51,8 +51,6 @@ class TextResults:
     curve: CurveSeries = field(default_factory=CurveSeries)
     moments: list[Moment] = field(default_factory=list)
     truth: tuple[Span, ...] | None = None  # None: unknown
-    n_segments: int = 0
-    n_missing: int = 0  # segments without a score
     last_segment: int = -1
     spooled: list[tuple[float, float, float, int]] = field(default_factory=list)  # start_s, stop_s, value, position
 
@@ -67,7 +65,6 @@ class VideoResults:
     gaps: list[Span] = field(default_factory=list)  # between segments, where none could be read: seconds
     start_s: float = math.inf
     stop_s: float = -math.inf
-    n_frames: int = 0
 
 
 @lru_cache(maxsize=1024)  # small models repeat their answers, and reading one takes half a millisecond
@@ -95,13 +92,10 @@ class RunResults:
         results = self.add_video(score.video)
         start_s, stop_s = float(score.times_s[0]), float(score.times_s[-1]) + 1 / score.video.fps
         text = self._text(score.video, score.text, tuple(score.scores))
-        if text is next(iter(results.texts.values())):  # the segments of the other texts are the same
-            results.n_frames += score.stop - score.start
-            if 0 <= text.last_segment < score.segment - 1:
-                results.gaps.append((results.stop_s, start_s))
+        is_first_text = text is next(iter(results.texts.values()))  # the segments of the other texts are the same
+        if is_first_text and 0 <= text.last_segment < score.segment - 1:
+            results.gaps.append((results.stop_s, start_s))
         text.last_segment = score.segment
-        text.n_segments += 1
-        text.n_missing += math.isnan(score.value)
         results.start_s, results.stop_s = min(results.start_s, start_s), max(results.stop_s, stop_s)
         values = {name: part.value for name, part in score.scores.items()}
         best = max(score.scores.values(), key=lambda part: -1 if math.isnan(part.value) else part.value, default=None)
@@ -133,8 +127,8 @@ class RunResults:
     def add_event(self, event: Event) -> None:
         """Add an event, with the evidence of the segment at its peak."""
         text = self._known_text(event.video, event.text)
-        inside = [entry for entry in text.spooled if entry[0] <= event.peak_s < entry[1]]
-        position = inside[-1][3] if inside else None
+        positions = (entry[3] for entry in reversed(text.spooled) if entry[0] <= event.peak_s < entry[1])
+        position = next(positions, None)
         text.moments.append(
             Moment(event.text, event.start_s, event.stop_s, event.peak, event.peak_s, event.rationale, True, position)
         )
