@@ -67,8 +67,7 @@ def accessibility_faults(page: Any) -> list[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Browser:
-    """Return the browser; the test is skipped by name where Chromium or Playwright is missing."""
-    pytest.importorskip("playwright", reason="the package playwright is missing")
+    """Return the browser; the test is skipped by name where Chromium is missing."""
     return Browser(_launch(needs_program("chromium")))
 
 
