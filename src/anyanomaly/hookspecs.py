@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         ContextSpec,
         DatasetSpec,
         EncoderSpec,
+        GateSpec,
         ReaderSpec,
         SelectorSpec,
         SinkSpec,
@@ -37,6 +38,11 @@ def anyanomaly_register_readers() -> Iterable[ReaderSpec]:
 @hookspec
 def anyanomaly_register_encoders() -> Iterable[EncoderSpec]:
     """Return the image-text encoders (CLIP and similar models) that selectors, contexts and backends share."""
+
+
+@hookspec
+def anyanomaly_register_gates() -> Iterable[GateSpec]:
+    """Return the gates: they rate segments cheaply, so that the backend is asked where an event is likely."""
 
 
 @hookspec

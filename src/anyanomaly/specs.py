@@ -47,6 +47,15 @@ class EncoderSpec(ComponentSpec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateSpec(ComponentSpec):
+    """A gate: it rates segments before the backend is asked about them."""
+
+    role: ClassVar[str] = "gate"
+    needs_encoder: bool = False
+    needs_backend: bool = False  # the host sets `Gate.ask`, which asks the backend that its options name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SelectorSpec(ComponentSpec):
     """A key-frame selector."""
 
@@ -129,6 +138,7 @@ class Role:
 ROLES: tuple[Role, ...] = (
     Role("reader", ReaderSpec, "Reader", "one"),
     Role("encoder", EncoderSpec, "Encoder", "one"),
+    Role("gate", GateSpec, "Gate", "several"),
     Role("selector", SelectorSpec, "Selector", "one"),
     Role("context", ContextSpec, "ContextGenerator", "several"),
     Role("backend", BackendSpec, "Backend", "one"),

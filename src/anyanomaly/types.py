@@ -49,6 +49,10 @@ Fit: TypeAlias = Literal["centre", "stretch"]
 """
 
 
+ALL_ASKED: npt.NDArray[np.bool_] = np.ones(0, dtype=np.bool_)
+"""Stands for an array of the needed length that is true everywhere."""
+
+
 def as_image(image: npt.NDArray[Any]) -> ImageArray:
     """Return ``image``, uint8 (H, W, 3), made read-only in place.
 
@@ -216,6 +220,7 @@ class Score:
     value: float  # in [0, 1], or NaN when unreadable; with the scoring `published` any number, as in the published code
     answer: str = ""  # the model's words, verbatim; `core.reason.reason_text` gives the reason in them
     mass: float | None = None  # scoring `expected` and `yes-no`: probability of all allowed answers, in [0, 1]
+    asked: bool = True  # False: the backend was not asked about this context, and the value is NaN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,9 +234,15 @@ class SegmentScore:
     times_s: TimeArray  # (stop - start,): presentation times, seconds
     text: str  # the event text
     scores: Mapping[str, Score]  # context name to score, in the run's order
-    value: float  # the fused score; NaN when no context has a score
+    value: float  # the fused score, NaN when no context has a score; of a segment that was not asked that of its gates
     key_frame: int | None = None  # number of the frame that is shown alone; None: unknown
     sequence: tuple[int, ...] = ()  # numbers of the frames that show motion, ascending
+    priorities: Mapping[str, float] = field(default_factory=dict)  # gate name to priority, in [0, 1]; empty: no gate
+
+    @property
+    def asked(self) -> bool:
+        """Whether the backend was asked about this segment and text; otherwise its gates gave it the value."""
+        return any(score.asked for score in self.scores.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,9 +259,12 @@ class Timeline:
     raw: FloatArray  # (n_frames,): fused scores; NaN where one is missing
     smooth: FloatArray  # (n_frames,): smoothed scores; NaN only where no frame of the video has a score
     contexts: Mapping[str, FloatArray]  # context name to scores (n_frames,); NaN where one is missing
+    asked: npt.NDArray[np.bool_] = ALL_ASKED  # (n_frames,): whether the backend was asked; by default everywhere
 
     def __post_init__(self) -> None:
-        series: list[npt.NDArray[Any]] = [self.times_s, self.raw, self.smooth, *self.contexts.values()]
+        if self.asked is ALL_ASKED:
+            object.__setattr__(self, "asked", np.ones(self.times_s.shape, dtype=np.bool_))
+        series: list[npt.NDArray[Any]] = [self.times_s, self.raw, self.smooth, self.asked, *self.contexts.values()]
         for array in series:
             if array.shape != self.times_s.shape:
                 raise ValueError("the series of a timeline must have the same length")

@@ -6,6 +6,7 @@ from anyanomaly.api.context import ContextGenerator, ContextOptions
 from anyanomaly.api.dataset import Dataset, Finding, Survey
 from anyanomaly.api.downloads import Download
 from anyanomaly.api.encoder import Encoder
+from anyanomaly.api.gate import Gate
 from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.safe_file import SafeFile
@@ -21,6 +22,7 @@ __all__ = [
     "Download",
     "Encoder",
     "Finding",
+    "Gate",
     "Options",
     "Reader",
     "RunEnd",

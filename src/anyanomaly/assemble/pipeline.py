@@ -12,6 +12,7 @@ from anyanomaly.api.backend import Backend
 from anyanomaly.api.component import Component
 from anyanomaly.api.context import ContextGenerator, ContextOptions
 from anyanomaly.api.encoder import Encoder
+from anyanomaly.api.gate import Gate
 from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
@@ -67,6 +68,7 @@ class Pipeline:
         self._stack = contextlib.ExitStack()
         self._sources: list[Source] = []
 
+        self.gates = [cast("Gate[Options]", self._create(gate)) for gate in self.resolved.gates]
         self.selector = cast("Selector[Options]", self._create(self.resolved.selector))
         self.contexts = [
             cast("ContextGenerator[ContextOptions]", self._create(context)) for context in self.resolved.contexts
@@ -232,7 +234,7 @@ class Pipeline:
         self.report.problems = list(self._unopened)
         if self._ids is None:
             self._sources = distinguish_ids(self._sources)
-        for component in (*self._sinks, self.encoder, self.selector, *self.contexts, self.backend):
+        for component in (*self._sinks, self.encoder, *self.gates, self.selector, *self.contexts, self.backend):
             if component is not None:
                 self._stack.enter_context(component)
         check_backend(self.resolved, self.backend)
@@ -251,8 +253,9 @@ class Pipeline:
             return None
         created = cast("Encoder[Options]", self._create(self.resolved.encoder))
         encoder = CachingEncoder(created, clock=self._clock)
-        resolved = (self.resolved.selector, *self.resolved.contexts, self.resolved.backend)
-        for component, part in zip(resolved, (self.selector, *self.contexts, self.backend), strict=True):
+        resolved = (*self.resolved.gates, self.resolved.selector, *self.resolved.contexts, self.resolved.backend)
+        parts = (*self.gates, self.selector, *self.contexts, self.backend)
+        for component, part in zip(resolved, parts, strict=True):
             if getattr(component.spec, "needs_encoder", False):
                 part.encoder = encoder  # type: ignore[attr-defined]  # each of these roles declares it
         return encoder

@@ -47,7 +47,7 @@ class ResolvedComponent:
     def path(self) -> str:
         """The table of its options in a configuration: "backend", "context.key"."""
         role = self.spec.role
-        return f"{role}.{self.name}" if role == "context" else role
+        return f"{role}.{self.name}" if role in ("context", "gate") else role
 
     @property
     def label(self) -> str:
@@ -67,6 +67,7 @@ class ResolvedRun:
     config: RunConfig  # before it was resolved
     readers: Mapping[str, ResolvedComponent]  # by the URI of the video
     encoder: ResolvedComponent | None  # None: no component of the run needs one
+    gates: tuple[ResolvedComponent, ...]
     selector: ResolvedComponent
     contexts: tuple[ResolvedComponent, ...]
     backend: ResolvedComponent
@@ -75,8 +76,9 @@ class ResolvedRun:
 
     @property
     def models(self) -> tuple[ResolvedComponent, ...]:
-        """The components that see images of a video: encoder, selector, contexts, backend."""
-        return (*([self.encoder] if self.encoder else []), self.selector, *self.contexts, self.backend)
+        """The components that see images of a video: encoder, gates, selector, contexts, backend."""
+        encoder = [self.encoder] if self.encoder else []
+        return (*encoder, *self.gates, self.selector, *self.contexts, self.backend)
 
     @property
     def downloads(self) -> tuple[tuple[ResolvedComponent, Download], ...]:
@@ -108,16 +110,19 @@ def resolve_run(config: RunConfig, registry: Registry) -> ResolvedRun:
     :raises MissingRequirement: when something that a component requires is not installed.
     """
     check_unique_uris(config.videos)
-    for name in config.context:  # a table may be of a context that is not in use, not of one that does not exist
-        registry.find("context", name)
+    for role in ("context", "gate"):  # a table may be of one that is not in use, not of one that does not exist
+        for name in getattr(config, role):
+            registry.find(role, name)
+    gates = resolve_gates(config, registry)
     selector = resolve_named(config, registry, "selector")
     contexts = resolve_contexts(config, registry)
     backend = resolve_backend(config, registry)
-    needs_encoder = _need_encoder([selector, *contexts, backend])
+    needs_encoder = _need_encoder([*gates, selector, *contexts, backend])
     return ResolvedRun(
         config=config,
         readers=resolve_readers(config, registry),
         encoder=resolve_named(config, registry, "encoder") if needs_encoder else None,
+        gates=gates,
         selector=selector,
         contexts=contexts,
         backend=backend,
@@ -132,6 +137,7 @@ def resolve_components(config: RunConfig, registry: Registry) -> tuple[ResolvedC
     :raises UsageError: for a component or an option that does not exist or is invalid.
     """
     resolvers: list[Callable[[], Sequence[ResolvedComponent]]] = [
+        lambda: resolve_gates(config, registry),
         lambda: [resolve_named(config, registry, "selector")],
         lambda: resolve_contexts(config, registry),
         lambda: [resolve_backend(config, registry)],
@@ -210,6 +216,14 @@ def resolve_contexts(config: RunConfig, registry: Registry, *, installed: bool =
     )
 
 
+def resolve_gates(config: RunConfig, registry: Registry, *, installed: bool = True) -> tuple[ResolvedComponent, ...]:
+    """Return the gates in the order of the configuration. Errors as `resolve_component`."""
+    return tuple(
+        resolve_component(config, registry, "gate", name, config.gate.get(name, {}), installed=installed)
+        for name in config.gates
+    )
+
+
 def context_weights(contexts: Sequence[ResolvedComponent]) -> dict[str, float]:
     """Return the weight of each context's score in the fusion, at least 0, by the context's name."""
     return {context.name: float(getattr(context.options, "weight", 1.0)) for context in contexts}
@@ -257,11 +271,12 @@ def fill_in(
     tables: dict[str, Any] = config.model_dump()
     for component in components:
         settings = component.settings
-        if component.spec.role == "context":
+        role = component.spec.role
+        if role in ("context", "gate"):
             name = settings.pop("name")
-            tables["context"] = {**tables["context"], name: settings}
+            tables[role] = {**tables[role], name: settings}
         else:
-            tables[component.spec.role] = settings
+            tables[role] = settings
     if sinks:
         tables["sink"] = [sink.settings for sink in sinks]
     return RunConfig.model_validate(tables)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from anyanomaly.assemble.prompts import load_template, scoring_prompt
 from anyanomaly.config.model import RunConfig, RunOptions
+from anyanomaly.core.budget import parse_budget
 from anyanomaly.core.events import EventRule
 from anyanomaly.core.expected import SCORES, YES_NO
-from anyanomaly.engine.settings import ReasonRule, RunSettings
+from anyanomaly.engine.settings import ClearRule, GateRule, ReasonRule, RunSettings
 from anyanomaly.errors import UsageError
 from anyanomaly.types import Sampling
 
@@ -27,6 +28,7 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
             f"--every {run.every} is more than --segment-frames {run.segment_frames}, so segments would be empty; "
             f"lower --every or raise --segment-frames."
         )
+    clear = _clear_rule(run)
     choices = {"expected": SCORES, "yes-no": YES_NO}.get(run.scoring, ())
     if run.reason_above is not None and not choices:
         raise UsageError(
@@ -49,9 +51,12 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
         reason=None
         if run.reason_above is None
         else ReasonRule(run.reason_above, load_template(config, config.prompt.reason)),
+        gate=_gate_rule(config),
+        clear=clear,
         segment_frames=run.segment_frames,
         segment_seconds=run.segment_seconds,
         every=run.every,
+        frames_per_second=run.frames_per_second,
         keep_tail=run.keep_tail,
         smooth_seconds=run.smooth_seconds,
         smooth_frames=run.smooth_frames,
@@ -59,6 +64,27 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
         lookahead_bytes=run.lookahead_mib * 2**20,
         max_unreadable=run.max_unreadable,
     )
+
+
+def _gate_rule(config: RunConfig) -> GateRule | None:
+    """:raises UsageError: for a budget without a gate."""
+    run = config.run
+    if not config.gates:
+        if run.budget is not None:
+            raise UsageError(f"--budget {run.budget} needs a gate that says where to ask first. Add one: --gate motion")
+        return None
+    return GateRule(run.gate_rule, run.gate_above, parse_budget(run.budget) if run.budget else None)
+
+
+def _clear_rule(run: RunOptions) -> ClearRule | None:
+    """:raises UsageError: when the limits overlap."""
+    if run.clear_below is None and run.clear_above is None:
+        return None
+    below = -1.0 if run.clear_below is None else run.clear_below
+    above = 2.0 if run.clear_above is None else run.clear_above
+    if below >= above:
+        raise UsageError(f"--clear-below {below:g} must be less than --clear-above {above:g}.")
+    return ClearRule(below, above)
 
 
 def event_rule(run: RunOptions) -> EventRule:

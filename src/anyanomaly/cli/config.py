@@ -128,11 +128,12 @@ def _list_defaults() -> Iterator[str]:
     config = RunConfig()
     values: dict[str, Any] = config.model_dump(mode="json")
     for name, field in RunConfig.model_fields.items():
-        if name not in ("context", "sink") and not isinstance(values[name], dict):
+        if name not in ("context", "gate", "sink") and not isinstance(values[name], dict):
             yield from _setting(name, values[name], field.description)
     for name in SINGLE_ROLES:
         yield f"\n# {RunConfig.model_fields[name].description}; options: anyanomaly plugins show {name}:NAME"
         yield f"[{name}]\n# name = {toml_value(values[name]['name'])}"
+    yield "\n# options of a gate: anyanomaly plugins show gate:NAME\n# [gate.NAME]"
     for context in config.contexts:
         yield f"\n# options: anyanomaly plugins show context:{context}\n# [context.{context}]"
     for name in ("prompt", "run"):

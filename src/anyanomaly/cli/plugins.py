@@ -112,7 +112,7 @@ def option_flags(call: Call, spec: ComponentSpec) -> list[Flag]:
     """
     from anyanomaly.cli.flags import field_flags
 
-    prefix = f"{spec.role}.{spec.name}." if spec.role in ("context", "sink") else f"{spec.role}."
+    prefix = f"{spec.role}.{spec.name}." if spec.role in ("context", "gate", "sink") else f"{spec.role}."
     return field_flags(call.registry.options_model(spec), (), {}, prefix)
 
 

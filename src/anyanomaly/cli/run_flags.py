@@ -38,6 +38,7 @@ def run_flags(call: Call, *, with_outputs: bool = True, with_file: bool = True) 
         *(outputs[:-1] if with_outputs else []),
         Flag(("preset",), ("--preset",), f"settings to start from [default: {base.preset}]", choices=_list_presets),
         *(_name_flag(call, role, getattr(base, role).name) for role in SINGLE_ROLES),
+        _name_flag(call, "gate", ", ".join(base.gates), ("gates",)),
         _name_flag(call, "context", ", ".join(base.contexts), ("contexts",)),
         *(outputs[-1:] if with_outputs else []),
         Flag(
@@ -98,8 +99,9 @@ def _read_base_config(call: Call, with_file: bool) -> RunConfig:
     for path, flag in names.items():
         if occurrences := option_values(call.arguments, flag):
             values[path] = occurrences[-1]
-    if contexts := option_values(call.arguments, "--context"):
-        values[("contexts",)] = list(dict.fromkeys(contexts))
+    for role in ("gate", "context"):
+        if components := option_values(call.arguments, f"--{role}"):
+            values[(f"{role}s",)] = list(dict.fromkeys(components))
     layers = _read_layers(call) if with_file else []
     without_shared = {path: value for path, value in values.items() if path not in shared}
     choices = [values, without_shared, *([{}] if call.is_completion else [])]
@@ -207,8 +209,9 @@ def _component_flags(call: Call, base: RunConfig, with_outputs: bool) -> Iterato
             with contextlib.suppress(MissingRequirement):  # the run reports it
                 name, _ = choose_backend_name(base, call.registry)
                 yield from _option_flags(call, base, role, name, (role,), table.options)
-    for name in base.contexts:
-        yield from _option_flags(call, base, "context", name, ("context", name), base.context.get(name, {}))
+    for role, names in (("gate", base.gates), ("context", base.contexts)):
+        for name in names:
+            yield from _option_flags(call, base, role, name, (role, name), getattr(base, role).get(name, {}))
     if with_outputs:
         yield from _sink_option_flags(call, base)
 

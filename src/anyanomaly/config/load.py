@@ -19,7 +19,7 @@ from anyanomaly.specs import SINGLE_ROLES
 Tables: TypeAlias = dict[str, Any]
 
 _SETTINGS_TABLES = ("prompt", "run")
-_OVERRIDES = {"segment_frames": "segment_seconds", "smooth_seconds": "smooth_frames", "name": "per_backend"}
+_OVERRIDES = {"segment_frames": "segment_seconds", "every": "frames_per_second", "smooth_seconds": "smooth_frames", "name": "per_backend"}
 """Where both are set, the second takes precedence. The first, in a later layer, therefore unsets the second."""
 
 
@@ -101,8 +101,8 @@ def merge_layers(layers: Sequence[Layer]) -> Settings:
                 _merge_component(merged[key], _component_table(table), key, origins)
             elif key in _SETTINGS_TABLES:
                 _merge_settings(merged[key], getattr(checked, key).model_dump(exclude_unset=True), key, origins)
-            elif key == "context":
-                for name, options in checked.context.items():
+            elif key in ("context", "gate"):
+                for name, options in getattr(checked, key).items():
                     merged[key] = {**merged[key], name: {**merged[key].get(name, {}), **options}}
             else:
                 merged[key] = checked.model_dump(include={key})[key]

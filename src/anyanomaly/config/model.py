@@ -28,6 +28,7 @@ from pydantic import (
 from anyanomaly.api.options import CheckedNumbers
 from anyanomaly.config.explain import explain
 from anyanomaly.config.times import parse_time
+from anyanomaly.core.budget import parse_budget
 from anyanomaly.errors import InvalidOption, UsageError
 from anyanomaly.specs import DEVICE_PATTERN, SINGLE_ROLES
 
@@ -48,6 +49,11 @@ def _check_device(device: str) -> str:
 
 
 Device = Annotated[str, AfterValidator(_check_device)]
+
+
+def _check_budget(budget: str) -> str:
+    parse_budget(budget)
+    return budget
 
 
 def check_texts(texts: Sequence[str]) -> tuple[str, ...]:
@@ -136,6 +142,9 @@ class RunOptions(Table):
         None, le=3600, description="seconds per segment, instead of segment_frames"
     )
     every: int = Field(1, ge=1, le=1_000_000, description="read every n-th frame")
+    frames_per_second: Positive | None = Field(
+        None, le=1000, description="read about this many frames per second of video, instead of every n-th frame"
+    )
     start: Time = Field(0.0, description="start of the part to search: seconds, m:ss or h:mm:ss")
     stop: Time | None = Field(None, description="end of the part to search: seconds, m:ss or h:mm:ss")
     keep_tail: bool = Field(True, description="score the short segment at the end of a video")
@@ -146,6 +155,24 @@ class RunOptions(Table):
     )
     reason_above: Fraction | None = Field(
         None, description="with expected or yes-no: ask for a reason when a segment's score is at least this"
+    )
+    gate_rule: Literal["and", "or", "max"] = Field(
+        "or",
+        description="how the priorities of several gates become one: and: their product; or: the chance that any of "
+        "them is right; max: the highest",
+    )
+    gate_above: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="with gates: ask about a segment only where its priority is above this"
+    )
+    budget: Annotated[str, AfterValidator(_check_budget)] | None = Field(
+        None, description="with gates: how much to ask: a number of questions (200), questions per minute of video "
+        "(20/min), or a share of the segments (5%)"
+    )
+    clear_below: Fraction | None = Field(
+        None, description="ask about the first context alone where its score is at most this"
+    )
+    clear_above: Fraction | None = Field(
+        None, description="ask about the first context alone where its score is at least this"
     )
     max_tokens: int = Field(64, ge=1, le=131_072, description="maximum number of tokens in an answer")
     temperature: NotNegative = Field(0.0, le=100, description="sampling temperature; 0: always the most likely token")
@@ -187,6 +214,8 @@ class RunConfig(Table):
     videos: tuple[str, ...] = Field((), description="files, folders of images, or URLs")
     reader: ComponentChoice = Field(ComponentChoice(), description="reads videos; auto: the first that takes the URI")
     encoder: ComponentChoice = Field(ComponentChoice(name="openclip"), description="image-text embedding model")
+    gates: tuple[str, ...] = Field((), description="rate segments cheaply, so that the likely ones are asked first")
+    gate: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, description="options per gate")
     selector: ComponentChoice = Field(ComponentChoice(name="top-then-group"), description="picks key frames")
     backend: ComponentChoice = Field(
         ComponentChoice(), description="answers questions about images; auto: the engine that this machine runs best"
@@ -209,6 +238,13 @@ class RunConfig(Table):
     @classmethod
     def _check_texts(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
         return check_texts(texts)
+
+    @field_validator("gates")
+    @classmethod
+    def _check_gates(cls, gates: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(gates)) < len(gates):
+            raise ValueError("a gate is repeated; name each once")
+        return gates
 
     @field_validator("contexts")
     @classmethod

@@ -21,6 +21,7 @@ from anyanomaly.specs import DEVICE_PATTERN, SINGLE_ROLES
 
 _SETTINGS = {
     "run": {
+        *("gate_rule", "gate_above", "budget", "clear_below", "clear_above", "frames_per_second"),
         *("segment_frames", "segment_seconds", "every", "start", "stop", "keep_tail", "scoring", "reason_above"),
         *("max_tokens", "temperature", "top_p", "repetition_penalty", "threshold", "smooth_seconds", "smooth_frames"),
         *("merge_seconds", "min_event_seconds", "device", "seed", "store", "lookahead_mib", "max_unreadable"),
@@ -121,7 +122,7 @@ def _location(path: Path) -> str:
 
 def _is_harmless(path: tuple[str, ...], value: Any, registry: Registry) -> bool:
     match path:
-        case ("preset",) | ("texts",) | ("contexts",):  # names of what is installed, and words to find
+        case ("preset",) | ("texts",) | ("contexts",) | ("gates",):  # names of what is installed, and words to find
             return True
         case ("videos",):
             return all(_is_in_folder(video) for video in value)
@@ -133,7 +134,7 @@ def _is_harmless(path: tuple[str, ...], value: Any, registry: Registry) -> bool:
             return not any(spec.name == value and getattr(spec, "network", False) for spec in registry.specs(role))
         case ("context", "position", "contrast"):
             return True
-        case (table, name) | (("context" as table), _, name):
+        case (table, name) | (("context" | "gate") as table, _, name):
             return (
                 name in _SETTINGS.get(table, ())
                 or (name in _NUMBERS.get(table, ()) and _is_numbers(value))

@@ -134,7 +134,7 @@ class Planner:
 
         def read_frames() -> Iterator[Frame]:
             nonlocal n_frames
-            frames = reader.frames(video, every=self._settings.every)
+            frames = reader.frames(video, every=self._settings.frame_step(video))
             try:
                 for frame in cut_section(self._clock.time_items("decode", frames), video.section):
                     n_frames += 1
@@ -148,7 +148,7 @@ class Planner:
         yield from segments(
             read_frames(),
             length=self._settings.segment_length(video),
-            every=self._settings.every,
+            every=self._settings.frame_step(video),
             keep_tail=self._settings.keep_tail,
             cut_head=video.section[0] > 0,
         )
