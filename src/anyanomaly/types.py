@@ -259,7 +259,8 @@ class Timeline:
     raw: FloatArray  # (n_frames,): fused scores; NaN where one is missing
     smooth: FloatArray  # (n_frames,): smoothed scores; NaN only where no frame of the video has a score
     contexts: Mapping[str, FloatArray]  # context name to scores (n_frames,); NaN where one is missing
-    asked: npt.NDArray[np.bool_] = ALL_ASKED  # (n_frames,): whether the backend was asked; by default everywhere
+    asked: npt.NDArray[np.bool_] = field(default_factory=lambda: ALL_ASKED)
+    """(n_frames,): whether the backend was asked about the frame's segment; by default everywhere."""
 
     def __post_init__(self) -> None:
         if self.asked is ALL_ASKED:
