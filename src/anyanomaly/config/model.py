@@ -168,8 +168,9 @@ class RunOptions(Table):
         0.0, description="with gates: ask about a segment only where its priority is above this"
     )
     budget: Annotated[str, AfterValidator(_check_budget)] | None = Field(
-        None, description="with gates: how much to ask: a number of questions (200), questions per minute of video "
-        "(20/min), or a share of the segments (5%)"
+        None,
+        description="with gates: how much to ask: a number of questions (200), questions per minute of video "
+        "(20/min), or a share of the segments (5%)",
     )
     clear_below: Fraction | None = Field(
         None, description="ask about the first context alone where its score is at most this"
