@@ -104,7 +104,7 @@ class OpenAiBackend(Backend[OpenAiOptions]):
             return False
         return any(math.isfinite(logprob) for logprob in logprobs.values())
 
-    def answer_batch(, queries: Sequence[Query]) -> Sequence[Answer]:
+    def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
         """Answer in order.
 
         :raises BackendError: before `load`, or when the server fails.
