@@ -197,6 +197,6 @@ def _make_timeline(score: SegmentScore, start: int, frames: _Frames, smooth: Flo
         raw=raw,
         smooth=smooth,
         contexts=dict(zip(score.scores, contexts, strict=True)),
-        asked=frames.asked.any(axis=0) if score.scores else np.ones(len(raw), dtype=np.bool_),
+        asked=np.any(frames.asked, axis=0) if score.scores else np.ones(raw.shape, dtype=np.bool_),
         contexts_asked=dict(zip(score.scores, frames.asked, strict=True)),
     )
