@@ -217,11 +217,15 @@ def _print_end(call: Call, result: EvaluationResult, dataset_run: DatasetRun | N
 
     :raises BackendError: when too many answers are unreadable.
     """
+    from anyanomaly.engine.clock import describe_long_waiting
+
     if not call.quiet:
         for note in result.notes:
             print_message(f"anyanomaly: {note}")
         if result.answers:
             print_message(f"{_count_answers(result.answers)}, {result.answers.n_unreadable} unreadable.")
+        if dataset_run and (waiting := describe_long_waiting(dataset_run.backend_times)):
+            print_message(waiting)
     for problem in result.problems:
         print_message(f"anyanomaly: {problem}")
     if dataset_run:
