@@ -42,6 +42,7 @@ class OpenAiBackend(Backend[OpenAiOptions]):
     """Answers in words, or with log-probabilities of the allowed answers as far as the server gives them."""
 
     forms_batches = False  # the server schedules the requests
+    works_while_pulling = True
 
     def __init__(self, options: OpenAiOptions) -> None:
         super().__init__(options)
@@ -119,7 +120,13 @@ class OpenAiBackend(Backend[OpenAiOptions]):
         :raises BackendError: before `load`, or when the server fails.
         """
         require_loaded(self._connection)
-        return map_in_threads(self._answer, queries, self.options.max_inflight)
+        activity = self.activity
+
+        def answer_in_thread(query: Query) -> Answer:
+            with activity.work():
+                return self._answer(query)
+
+        return map_in_threads(answer_in_thread, queries, self.options.max_inflight)
 
     def _answer(self, query: Query) -> Answer:
         if not query.sampling.choices:
