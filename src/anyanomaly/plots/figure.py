@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from anyanomaly.core.asked_text import UNASKED
 from anyanomaly.outside_text import terminal_line
 from anyanomaly.plots.panels import Panel
 from anyanomaly.plots.series import Series, reduce_points
@@ -21,6 +22,8 @@ from anyanomaly.plots.style import (
     SMOOTH_STYLE,
     THRESHOLD_STYLE,
     TRUTH_STYLE,
+    UNASKED_RAW_STYLE,
+    UNASKED_STYLE,
     settings,
 )
 from anyanomaly.time_text import time_text
@@ -99,10 +102,15 @@ def _draw_panel(axis: Any, panel: Panel, threshold: float, name: str) -> None:
     for number, series in enumerate(panel.contexts.values() if len(panel.contexts) > 1 else ()):  # one is the score
         _draw_curve(axis, series, CONTEXT_STYLES[number % len(CONTEXT_STYLES)], f"context-{name}-{number}")
     _draw_curve(axis, panel.raw, RAW_STYLE, f"raw-{name}")
+    if panel.unasked_spans.spans:
+        _draw_curve(axis, panel.unasked, UNASKED_RAW_STYLE, f"gate-{name}")
     _draw_curve(axis, panel.smooth, SMOOTH_STYLE, f"smoothed-{name}")
     axis.axhline(threshold, gid=f"threshold-{name}", **THRESHOLD_STYLE)
     axis.set_xlim(panel.start_s, max(panel.stop_s, panel.start_s + 1e-3))
     low, high = _limits(panel)
+    if unasked := panel.unasked_spans.spans:
+        widths = [(start_s, stop_s - start_s) for start_s, stop_s in unasked]
+        axis.broken_barh(widths, (low, high - low), gid=f"unasked-{name}", **UNASKED_STYLE)
     ticks = {tick: f"{tick:g}" for tick in (0, 0.5, 1) if low <= tick <= high}
     axis.grid(axis="y", color="0.88", lw=0.6)
     bottom = low
@@ -122,6 +130,9 @@ def _draw_panel(axis: Any, panel: Panel, threshold: float, name: str) -> None:
     axis.set_yticks(list(ticks), labels=list(ticks.values()))
     axis.set_title(_shorten(panel.text, _MAX_TEXT), loc="left", fontsize=10)
     n_events = f"{len(events)} {'event' if len(events) == 1 else 'events'}"
+    if unasked:
+        part = 1 - sum(stop_s - start_s for start_s, stop_s in unasked) / max(panel.stop_s - panel.start_s, 1e-9)
+        n_events = f"asked about {max(part, 0):.0%} of the time, {n_events}"
     axis.set_title(f"{n_events}, {_shorten(panel.video, _MAX_VIDEO)}", loc="right", fontsize=8, color="0.25")
     _format_time(axis, panel.stop_s - panel.start_s)
     axis.set_axisbelow(True)
@@ -137,7 +148,7 @@ def _draw_curve(axis: Any, series: Series, style: dict[str, Any], name: str) -> 
 
 def _limits(panel: Panel) -> tuple[float, float]:
     """Return the lowest and highest score to show: 0 and 1, unless the scoring `published` gives others."""
-    values = np.concatenate([series.points()[1] for series in (panel.raw, panel.smooth, *panel.contexts.values())])
+    values = np.concatenate([series.points()[1] for series in (panel.raw, panel.unasked, panel.smooth, *panel.contexts.values())])
     values = values[np.isfinite(values)]
     return (min(0.0, float(values.min())), max(1.0, float(values.max()))) if len(values) else (0.0, 1.0)
 
@@ -165,6 +176,8 @@ def _legend_handles(panels: Sequence[Panel], threshold: float) -> list[Any]:
     handles.append(Line2D([], [], **THRESHOLD_STYLE, label=f"threshold {threshold:g}"))
     if any(panel.events for panel in panels):
         handles.append(Patch(**EVENT_STYLE, label="event"))
+    if any(panel.unasked_spans.spans for panel in panels):
+        handles.append(Patch(**UNASKED_STYLE, label=f"{UNASKED}: score of the gates"))
     if any(panel.truth is not None for panel in panels):
         handles.append(Patch(**TRUTH_STYLE, label="ground truth"))
     return handles

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import numpy.typing as npt
+
+from anyanomaly.types import Span
 
 Floats = npt.NDArray[np.float64]
 
 MAX_POINTS = 8192
 """Points of a curve that are kept: several times the pixels of a plot."""
+MAX_SPANS = 2048
+_TOUCHING = 0.01  # of the length of a span: a gap that is no gap, because times are sums of floats
 
 
 class Series:
@@ -59,3 +65,36 @@ def reduce_points(times_s: Floats, values: Floats, max_points: int) -> tuple[Flo
     highest = np.lexsort((np.where(is_missing, -np.inf, values), parts))[last_of_part]
     extremes = np.unique(np.concatenate([lowest, highest]))
     return times_s[extremes], values[extremes]
+
+
+class SpanList:
+    """Spans of time that follow each other. When they get too many, the smallest gaps between them are closed."""
+
+    def __init__(self, max_spans: int = MAX_SPANS) -> None:
+        self._max_spans = max_spans
+        self._spans: list[Span] = []
+
+    def add(self, start_s: float, stop_s: float) -> None:
+        """Append a span; one that begins where the last one stops makes that one longer."""
+        if self._spans and start_s - self._spans[-1][1] <= _TOUCHING * (stop_s - start_s):
+            self._spans[-1] = (self._spans[-1][0], stop_s)
+        else:
+            self._spans.append((start_s, stop_s))
+        if len(self._spans) > self._max_spans:
+            self._close_gaps()
+
+    @property
+    def spans(self) -> list[Span]:
+        """Start and stop of each span, seconds, ascending."""
+        return list(self._spans)
+
+    def _close_gaps(self) -> None:
+        gaps_s = [after[0] - before[1] for before, after in itertools.pairwise(self._spans)]
+        limit_s = sorted(gaps_s)[len(gaps_s) // 2]
+        merged = self._spans[:1]
+        for gap_s, span in zip(gaps_s, self._spans[1:], strict=True):
+            if gap_s <= limit_s:
+                merged[-1] = (merged[-1][0], span[1])
+            else:
+                merged.append(span)
+        self._spans = merged
