@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -30,6 +31,13 @@ class Curve(NamedTuple):
     times_s: TimeArray  # (n,)
     values: FloatArray  # (n,): smoothed scores
     asked: npt.NDArray[np.bool_]  # (n,): whether the model was asked about the frame's segment
+
+    def at(self, time_s: float) -> tuple[float, bool]:
+        """Return the score at a time, NaN when there is none, and whether the model was asked there."""
+        now = int(np.searchsorted(self.times_s, time_s + 1e-6)) - 1
+        if now < 0 or time_s - self.times_s[now] >= 1:
+            return math.nan, True
+        return float(self.values[now]), bool(self.asked[now])
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +167,21 @@ class TextScores:
                 continue
             if self._open.best is None or score.value > self._open.best.value:
                 self._open.best = score
+
+
+def unasked_columns(curves: Iterable[Curve], begin_s: float, window_s: float, n_columns: int) -> npt.NDArray[np.bool_]:
+    """Return in which columns (n_columns,) of a plot the model was asked about no text, though frames were read.
+
+    :param curves: one per text. :param begin_s: time at the left edge, seconds. :param window_s: width, seconds.
+    """
+    is_asked, is_unasked = np.zeros(n_columns, np.bool_), np.zeros(n_columns, np.bool_)
+    for curve in curves:
+        if not len(curve.times_s):
+            continue
+        ends_s = np.append(curve.times_s[1:], curve.times_s[-1])
+        for columns, flags in ((is_asked, curve.asked), (is_unasked, ~curve.asked)):
+            for start, stop in true_stretches(flags):
+                edges_s = np.array([curve.times_s[start], ends_s[stop - 1]])
+                left, right = np.clip(np.round((edges_s - begin_s) / window_s * n_columns), 0, n_columns).astype(int)
+                columns[left:right] = True
+    return is_unasked & ~is_asked

@@ -10,8 +10,7 @@ import numpy as np
 
 from anyanomaly.builtin.opencv import opencv
 from anyanomaly.core.asked_text import UNASKED
-from anyanomaly.core.labels import true_stretches
-from anyanomaly.media.annotated_scores import Curve, Span, TextScores
+from anyanomaly.media.annotated_scores import Curve, Span, TextScores, unasked_columns
 from anyanomaly.media.text_painter import Alpha, TextPainter, blend
 from anyanomaly.time_text import time_text
 from anyanomaly.types import ImageArray
@@ -120,7 +119,7 @@ class Strip:
         for number in self._order():
             self._paint_curve(plot, begin_s, number, curves[number])
         self._paint_cursor(image)
-        self._paint_legend(image, [_present(curve, time_s) for curve in curves])
+        self._paint_legend(image, [curve.at(time_s) for curve in curves])
         self._paint_clock(image, time_text(time_s, 3))
         self._paint_events(image, time_s, spans)
 
@@ -229,20 +228,11 @@ class Strip:
         row[np.arange(len(row)) % 8 < 5] = _DIM
 
     def _paint_unasked(self, plot: ImageArray, begin_s: float, curves: Sequence[Curve]) -> None:
-        """Hatch the ground where frames were read, and the model was asked about none of the texts."""
-        n_columns = plot.shape[1]
-        is_asked, is_unasked = np.zeros(n_columns, np.bool_), np.zeros(n_columns, np.bool_)
-        for curve in curves:
-            if len(curve.times_s) < 2 or curve.asked.all():
-                is_asked[:] |= bool(len(curve.times_s)) and bool(curve.asked.all())
-                continue
-            edges = np.round((curve.times_s - begin_s) / self._window_s * n_columns).astype(np.int64)
-            for columns, flags in ((is_asked, curve.asked), (is_unasked, ~curve.asked)):
-                for start, stop in true_stretches(flags):
-                    left, right = max(0, edges[start]), edges[min(stop, len(edges) - 1)]
-                    columns[left : max(right, 0)] = True
-        rows, columns = np.indices(plot.shape[:2])
-        plot[((rows + columns) % _HATCH_STEP < 2) & (is_unasked & ~is_asked)] = _HATCH
+        """Hatch the ground where the model was asked about none of the texts."""
+        columns = unasked_columns(curves, begin_s, self._window_s, plot.shape[1])
+        if columns.any():
+            rows, places = np.indices(plot.shape[:2])
+            plot[((rows + places) % _HATCH_STEP < 2) & columns] = _HATCH
 
     def _paint_curve(self, plot: ImageArray, begin_s: float, number: int, curve: Curve) -> None:
         """Paint the curve of a text, thin and grey where the model was not asked."""
@@ -298,14 +288,6 @@ class Strip:
             )
         for row, line in enumerate(self._text.wrap(span.reason, width, 2), 1):
             blend(image, self._text.line(line, width), left, top + row * self._text.line_height, _WHITE)
-
-
-def _present(curve: Curve, time_s: float) -> tuple[float, bool]:
-    """Return the score of a curve at a time, NaN when there is none, and whether the model was asked there."""
-    now = int(np.searchsorted(curve.times_s, time_s + 1e-6)) - 1
-    if now < 0 or time_s - curve.times_s[now] >= 1:
-        return float("nan"), True
-    return float(curve.values[now]), bool(curve.asked[now])
 
 
 def _parts(missing: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[tuple[int, int]]:

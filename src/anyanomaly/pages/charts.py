@@ -29,10 +29,10 @@ def bokeh_script() -> str:
 def score_chart(n_contexts: int) -> dict[str, Any]:
     """Return the description of a chart of scores over time, JSON-ready and the same in every process.
 
-    Its models have names: ``figure``; the data sources ``curve``, ``raw``, ``gate`` (of what was not asked) and
-    ``context-N`` (columns ``x``, ``y``), and ``events``, ``truth`` and ``unasked`` (columns ``left``, ``right``, ``bottom``, ``top``); their glyphs ``NAME-glyph``, renderers
-    ``NAME-renderer``; the span ``threshold``; the axes
-    ``time`` and ``score``, the formatter ``ticks`` and the ``grid``. x is in milliseconds.
+    Its models have names: ``figure``; the data sources ``curve``, ``raw``, ``gate`` (the scores of gates, where nothing
+    was asked) and ``context-N`` (columns ``x``, ``y``), and ``events``, ``truth`` and ``unasked`` (columns ``left``,
+    ``right``, ``bottom``, ``top``); their glyphs ``NAME-glyph``, renderers ``NAME-renderer``; the span ``threshold``;
+    the axes ``time`` and ``score``, the formatter ``ticks`` and the ``grid``. x is in milliseconds.
 
     :param n_contexts: number of context curves.
     """

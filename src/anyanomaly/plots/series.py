@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import numpy.typing as npt
 
+from anyanomaly.core.labels import true_stretches
 from anyanomaly.types import Span
 
 Floats = npt.NDArray[np.float64]
@@ -68,33 +67,31 @@ def reduce_points(times_s: Floats, values: Floats, max_points: int) -> tuple[Flo
 
 
 class SpanList:
-    """Spans of time that follow each other. When they get too many, the smallest gaps between them are closed."""
+    """Spans of time that follow each other, in bounded memory: with too many, short ones and short gaps vanish."""
 
     def __init__(self, max_spans: int = MAX_SPANS) -> None:
         self._max_spans = max_spans
         self._spans: list[Span] = []
+        self.total_s = 0.0  # length of all that were added, seconds
 
     def add(self, start_s: float, stop_s: float) -> None:
         """Append a span; one that begins where the last one stops makes that one longer."""
+        self.total_s += stop_s - start_s
         if self._spans and start_s - self._spans[-1][1] <= _TOUCHING * (stop_s - start_s):
             self._spans[-1] = (self._spans[-1][0], stop_s)
         else:
             self._spans.append((start_s, stop_s))
         if len(self._spans) > self._max_spans:
-            self._close_gaps()
+            self._spans = self.reduce(self._max_spans // 2)
 
-    @property
-    def spans(self) -> list[Span]:
-        """Start and stop of each span, seconds, ascending."""
-        return list(self._spans)
-
-    def _close_gaps(self) -> None:
-        gaps_s = [after[0] - before[1] for before, after in itertools.pairwise(self._spans)]
-        limit_s = sorted(gaps_s)[len(gaps_s) // 2]
-        merged = self._spans[:1]
-        for gap_s, span in zip(gaps_s, self._spans[1:], strict=True):
-            if gap_s <= limit_s:
-                merged[-1] = (merged[-1][0], span[1])
-            else:
-                merged.append(span)
-        self._spans = merged
+    def reduce(self, max_spans: int) -> list[Span]:
+        """Return at most ``max_spans`` spans: of equal parts of the time, those of which more than half is in a span."""
+        if len(self._spans) <= max_spans:
+            return list(self._spans)
+        edges_s = np.linspace(self._spans[0][0], self._spans[-1][1], max_spans + 1)
+        starts_s, stops_s = np.array(self._spans).T
+        covered_s = np.cumsum(stops_s - starts_s)
+        points_s = np.stack([starts_s, stops_s], axis=1).ravel()
+        sums_s = np.stack([covered_s - (stops_s - starts_s), covered_s], axis=1).ravel()
+        is_covered = np.diff(np.interp(edges_s, points_s, sums_s)) > np.diff(edges_s) / 2
+        return [(float(edges_s[start]), float(edges_s[stop])) for start, stop in true_stretches(is_covered)]

@@ -60,9 +60,7 @@ def fit_charts(charts: Sequence[ChartData], max_bytes: int) -> None:
         if largest.nbytes < 4096:
             break
         total -= largest.nbytes
-        largest.segments, largest.reasons = halve_segments(
-            largest.segments, largest.reasons, len(largest.contexts)
-        )
+        largest.segments, largest.reasons = halve_segments(largest.segments, largest.reasons, len(largest.contexts))
         largest.curve = halve_curve(largest.curve)
         total += largest.nbytes
     _keep_reasons(charts)

@@ -160,9 +160,7 @@ class RunResults:
         """Those of them that the model was not asked about."""
         return sum(text.segments.n_unasked for video in self.videos.values() for text in video.texts.values())
 
-    def _text(
-        self, video: Video, text: str, contexts: tuple[str, ...], gates: tuple[str, ...] = ()
-    ) -> TextResults:
+    def _text(self, video: Video, text: str, contexts: tuple[str, ...], gates: tuple[str, ...] = ()) -> TextResults:
         texts = self.videos[video.id].texts
         if text not in texts:
             texts[text] = TextResults(SegmentSeries(contexts, gates))

@@ -24,7 +24,7 @@ class SegmentSeries:
     """
 
     def __init__(self, contexts: Iterable[str], gates: Iterable[str] = (), max_rows: int = MAX_ROWS) -> None:
-        """:param contexts: names, in the run's order. :param gates: names. :param max_rows: how many segments are kept."""
+        """:param contexts: names, in the run's order. :param gates: names. :param max_rows: segments that are kept."""
         self.contexts = tuple(contexts)
         self.gates = tuple(gates)
         self.n_segments = self.n_unasked = 0  # that were added
@@ -57,7 +57,7 @@ class SegmentSeries:
             self._cells = array("d", table.tobytes())
 
     def table(self) -> Table:
-        """Return a row per segment: start and stop in seconds, the fused score, the score of each context, priorities."""
+        """Return a row per segment: start and stop in seconds, fused score, score of each context, priorities."""
         return np.array(self._cells).reshape(-1, 3 + len(self.contexts) + len(self.gates))
 
     @property
