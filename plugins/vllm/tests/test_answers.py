@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from anyanomaly_transformers.backend import TransformersBackend
@@ -46,8 +47,13 @@ def test_prompts_are_those_of_transformers_token_for_token(
     assert reference._loaded is not None
     processor = reference._loaded.processor
     for query in make_queries(ask):
-        prompt = backend._engine.tokenise(backend._engine.write(messages(query), {}))
-        (output,) = backend._engine.generate([(prompt, sampling_params(query))])
+        backend._engine.submit(
+            backend._engine.tokenise(backend._engine.write(messages(query), {})), sampling_params(query)
+        )
+        outputs: list[tuple[str, Any]] = []
+        while not outputs:
+            outputs = backend._engine.step()
+        ((_, output),) = outputs
         assert (
             output.prompt_token_ids
             == encode_batch(processor, [query], [render_prompt(processor, query)])["input_ids"][0].tolist()
