@@ -14,10 +14,10 @@ from anyanomaly.api.activity import Times
 
 T = TypeVar("T")
 
-STAGES = ("decode", "encode", "contexts", "answer", "wait")
-"""Reading frames; the encoder; selecting key frames and building contexts; the backend; waiting for queries.
+STAGES = ("decode", "encode", "gate", "contexts", "answer", "wait")
+"""Reading frames; the encoder; gates; selecting key frames and building contexts; the backend; waiting for queries.
 
-The first three run on the look-ahead thread, so the seconds of all stages may add up to more than the run took.
+The first four run on the look-ahead thread, so the seconds of all stages may add up to more than the run took.
 """
 
 _NO_STAGE: AbstractContextManager[None] = contextlib.nullcontext()
@@ -131,7 +131,9 @@ class Speed:
 
     def describe(self) -> str:
         """Return the speed and the time of each stage as one line."""
-        stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.stages_s.items())
+        stages = ", ".join(
+            f"{name} {seconds:.1f} s" for name, seconds in self.stages_s.items() if seconds or name != "gate"
+        )
         waiting = "" if self.waiting_share is None else f" {describe_waiting(self.waiting_share)}"
         tokens = f"{self.prompt_tokens:,} tokens in, {self.output_tokens:,} out"
         return (
