@@ -45,8 +45,8 @@ def check_capabilities(run: ResolvedRun) -> None:
         raise CapabilityError(f"{run.backend.label} answers without words. Omit --reason-above.")
     for component in run.models:
         _check_device(component)
-    if run.encoder is not None:
-        _check_dense(run, cast(EncoderSpec, run.encoder.spec).dense_windows)
+    if run.encoder is not None and not cast(EncoderSpec, run.encoder.spec).dense_windows:
+        _refuse_dense(run)
     _check_endless(run)
 
 
@@ -55,7 +55,8 @@ def check_encoder(run: ResolvedRun, encoder: Encoder[Any]) -> None:
 
     :raises CapabilityError: when a selector or a context needs them, and the model has none.
     """
-    _check_dense(run, encoder.dense_windows)
+    if _dense_components(run) and not encoder.dense_windows:
+        _refuse_dense(run)
 
 
 def check_backend(run: ResolvedRun, backend: Backend[Any]) -> None:
@@ -72,14 +73,19 @@ def check_backend(run: ResolvedRun, backend: Backend[Any]) -> None:
         _check_images(run, backend.max_images)
 
 
-def _check_dense(run: ResolvedRun, has_dense_windows: bool) -> None:
+def _refuse_dense(run: ResolvedRun) -> None:
+    """:raises CapabilityError: when a selector or a context asks for dense windows."""
     assert run.encoder is not None
-    for component in (run.selector, *run.contexts):
-        if not has_dense_windows and getattr(component.options, "encoding", "exact") == "dense":
-            raise CapabilityError(
-                f"{component.label} asks for dense windows, which the model of {run.encoder.label} does not have. "
-                f"Use --{component.path}.encoding exact, or another encoder."
-            )
+    for component in _dense_components(run):
+        raise CapabilityError(
+            f"{component.label} asks for dense windows, which {run.encoder.label} does not have. "
+            f"Use --{component.path}.encoding exact, or another encoder."
+        )
+
+
+def _dense_components(run: ResolvedRun) -> list[ResolvedComponent]:
+    parts = (run.selector, *run.contexts)
+    return [component for component in parts if getattr(component.options, "encoding", "exact") == "dense"]
 
 
 def _check_images(run: ResolvedRun, max_images: int | None) -> None:

@@ -91,9 +91,7 @@ class ClipBlock:
     def project(self, states: torch.Tensor) -> Heads:
         """Return queries, keys and values."""
         attention = self._block.attn
-        joined = torch.nn.functional.linear(
-            self._block.ln_1(states), attention.in_proj_weight, attention.in_proj_bias
-        )
+        joined = torch.nn.functional.linear(self._block.ln_1(states), attention.in_proj_weight, attention.in_proj_bias)
         return _split_heads(joined, attention.num_heads)
 
     def finish(self, states: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
@@ -127,7 +125,9 @@ def class_windows(tower: Any) -> ClassWindows | None:
     if isinstance(tower, VisionTransformer):
         blocks = [block.block if isinstance(block, FirstTokenBlock) else block for block in tower.transformer.resblocks]
         is_standard = all(
-            type(block) is ResidualAttentionBlock and block.attn.in_proj_weight is not None and block.attn.bias_k is None
+            type(block) is ResidualAttentionBlock
+            and block.attn.in_proj_weight is not None
+            and block.attn.bias_k is None
             for block in blocks
         )
         if is_standard and tower.pool_type == "tok" and tower.attn_pool is None:

@@ -21,9 +21,7 @@ def tile_boxes(size: tuple[int, int], n_tiles: int) -> list[Box]:
     return [(x0, y0, x1, y1) for y0, y1 in pairwise(rows) for x0, x1 in pairwise(columns)]
 
 
-def window_weights(
-    boxes: Sequence[Box], size: tuple[int, int], n_tiles: int, grid: tuple[int, int]
-) -> FloatArray:
+def window_weights(boxes: Sequence[Box], size: tuple[int, int], n_tiles: int, grid: tuple[int, int]) -> FloatArray:
     """Return how far each window covers the cells of a frame: float32 (n_windows, n_tiles**2 * rows * columns).
 
     The tiles of the frame follow each other row by row, and so do the cells within a tile. A weight is the covered
@@ -36,9 +34,9 @@ def window_weights(
     n_rows, n_columns = grid
     down = _fractions([(box[1], box[3]) for box in boxes], tile_edges(size[0], n_tiles), n_rows)
     across = _fractions([(box[0], box[2]) for box in boxes], tile_edges(size[1], n_tiles), n_columns)
-    covered = (
-        down.reshape(-1, n_tiles, 1, n_rows, 1) * across.reshape(-1, 1, n_tiles, 1, n_columns)
-    ).reshape(len(boxes), n_tiles**2 * n_rows * n_columns)
+    covered = (down.reshape(-1, n_tiles, 1, n_rows, 1) * across.reshape(-1, 1, n_tiles, 1, n_columns)).reshape(
+        len(boxes), n_tiles**2 * n_rows * n_columns
+    )
     most = covered.max(axis=1, keepdims=True, initial=0)
     if len(boxes) and not most.min() > 0:
         raise ValueError("a window covers no part of its frame")

@@ -49,12 +49,15 @@ def find_dense_tower(model: Any) -> DenseTower | None:
     try:
         with torch.inference_mode():
             ours, whole = dense.encode(inputs, weights, 1)[0].float(), model.encode_image(inputs).float()
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, TypeError, AttributeError):
         return None
-    normalize = torch.nn.functional.normalize
+    if ours.shape != whole.shape:
+        return None
     tolerance = _TOLERANCE if parameter.dtype == torch.float32 else 50 * _TOLERANCE
-    is_equal = ours.shape == whole.shape and (normalize(ours, dim=-1) - normalize(whole, dim=-1)).abs().max() < tolerance
-    return dense if is_equal else None
+    difference = torch.nn.functional.normalize(ours, dim=-1) - torch.nn.functional.normalize(whole, dim=-1)
+    return dense if bool(difference.abs().max() < tolerance) else None
 
 
 def encode_windows(

@@ -31,7 +31,8 @@ class TowerEncoder(Encoder[T_co]):
 
     Crops with the fit ``centre`` go through the model's own preprocessing on the CPU, because only Pillow's bicubic
     resize gives the published pixels. Crops with the fit ``stretch`` are cut out and resized on the device, all crops
-    of one size together. Crops with the fit ``dense`` come from the tokens of their frame's tiles, which are such crops.
+    of one size together. Crops with the fit ``dense`` come from the tokens of their frame's tiles, which are such
+    crops.
     """
 
     name: ClassVar[str]
