@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from anyanomaly import interrupts
+from anyanomaly.api.activity import Times
 from anyanomaly.api.backend import Backend
 from anyanomaly.api.options import Options
-from anyanomaly.engine.clock import Clock, Speed
+from anyanomaly.engine.clock import Clock, Speed, waiting_share
 from anyanomaly.engine.collect import ONLY_THOUGHTS, Collector
 from anyanomaly.engine.evidence import EvidenceBook
 from anyanomaly.engine.lookahead import LookAhead
@@ -50,6 +51,7 @@ class RunReport:
     notices: list[Notice] = field(default_factory=list)  # what readers noticed, though nothing failed
     finished_videos: list[str] = field(default_factory=list)  # ids of the videos that the run went through
     speed: Speed | None = None  # None: no clock ran
+    backend_times: Times = field(default_factory=Times)  # from the first query to the last answer
 
     def check_readable(self, max_unreadable: float) -> None:
         """Check how many answers have no readable score.
@@ -227,6 +229,7 @@ class Run:
     def _fill_in_report(self, wall_s: float) -> None:
         self.report.n_asked = self._answers.n_asked
         self.report.n_reused = self._answers.n_reused
+        self.report.backend_times = self._answers.activity.times()
         self.report.n_answers = self._collector.n_answers
         self.report.n_unreadable = self._collector.n_unreadable
         self.report.unreadable_example = self._collector.unreadable_example
@@ -243,6 +246,7 @@ class Run:
                 prompt_tokens=self._collector.prompt_tokens,
                 output_tokens=self._collector.output_tokens,
                 stages_s=stages_s,
+                waiting_share=waiting_share(self.report.backend_times),
             )
 
 

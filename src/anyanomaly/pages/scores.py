@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+
+from anyanomaly.core.expected import SCALES, answer_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,7 @@ class Bar:
     label: str
     percent: float  # 0 to 100
     text: str  # "64%"
+    value: str  # "0.78", where the answer does not name its value; else empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,18 @@ def probability_bars(logprobs: Mapping[str, float] | None) -> tuple[Bar, ...]:
         answer: 0.0 if math.isnan(logprob) else math.exp(min(logprob, 0.0))
         for answer, logprob in (logprobs or {}).items()
     }
+    values = _scale_values(probabilities)
     return tuple(
-        Bar(answer, round(100 * probability, 2), percent_text(probability))
+        Bar(answer, round(100 * probability, 2), percent_text(probability), values.get(answer, ""))
         for answer, probability in probabilities.items()
     )
+
+
+def _scale_values(answers: Collection[str]) -> dict[str, str]:
+    """Return the value of each answer of a scale whose answers do not name their values, as text; else nothing."""
+    if not any(set(answers) == set(SCALES[scale]) for scale in ("digits", "letters")):
+        return {}
+    return {answer: f"{value:.2f}" for answer, value in answer_values(answers).items()}
 
 
 def fusion_view(scores: Mapping[str, float], weights: Mapping[str, float], value: float) -> Fusion:
