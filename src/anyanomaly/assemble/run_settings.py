@@ -28,7 +28,7 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
             f"--every {run.every} is more than --segment-frames {run.segment_frames}, so segments would be empty; "
             f"lower --every or raise --segment-frames."
         )
-    clear = _clear_rule(run)
+    clear = clear_rule(run)
     choices = {"expected": SCORES, "yes-no": YES_NO}.get(run.scoring, ())
     if run.reason_above is not None and not choices:
         raise UsageError(
@@ -76,8 +76,8 @@ def _gate_rule(config: RunConfig) -> GateRule | None:
     return GateRule(run.gate_rule, run.gate_above, parse_budget(run.budget) if run.budget else None)
 
 
-def _clear_rule(run: RunOptions) -> ClearRule | None:
-    """:raises UsageError: when the limits overlap."""
+def clear_rule(run: RunOptions) -> ClearRule | None:
+    """Return where the first context alone is enough; None: nowhere. :raises UsageError: when the limits overlap."""
     if run.clear_below is None and run.clear_above is None:
         return None
     below = -1.0 if run.clear_below is None else run.clear_below

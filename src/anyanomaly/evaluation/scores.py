@@ -156,7 +156,7 @@ def _check_settings(config: Mapping[str, Any], path: str) -> None:
 
 def _to_row(record: SegmentRecord) -> SegmentRow:
     scores = {name: math.nan if score.value is None else score.value for name, score in record.scores.items()}
-    unasked = frozenset(name for name, score in record.scores.items() if not score.asked)
+    unasked = frozenset(name for name in record.scores if not record.is_asked(name))
     value = math.nan if record.value is None else record.value
     return SegmentRow(
         start=record.start,
@@ -166,6 +166,6 @@ def _to_row(record: SegmentRecord) -> SegmentRow:
         scores=scores,
         unasked=unasked,
         value=value,
-        priorities=record.priorities,
+        priorities=getattr(record, "priorities", {}),
         segment=record.segment,
     )
