@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +36,9 @@ def is_curve_setting(path: Sequence[str]) -> bool:
 def check_output(path: str) -> None:
     """:raises UsageError: when a curve cannot be written to a file of this name."""
     if not path.lower().endswith(_SUFFIXES):
-        raise UsageError(f"-o {path}: a budget curve is a {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]} file. Name one.")
+        raise UsageError(
+            f"-o {path}: a budget curve is a {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]} file. Name one."
+        )
 
 
 def draw_curve(
@@ -49,7 +50,7 @@ def draw_curve(
     :raises UsageError: for flags that do not fit, and scores that are not those of a full run.
     """
     from anyanomaly.api.safe_file import SafeFile, check_distinct
-    from anyanomaly.evaluation.budget_curve import CurvePlan, budget_curve
+    from anyanomaly.evaluation.budget_curve import CurvePlan, budget_curve, keep_selection
     from anyanomaly.evaluation.dataset_run import load_survey
     from anyanomaly.evaluation.gate_priorities import GateSource, gate_priorities
     from anyanomaly.evaluation.replay_budget import pairs_of
@@ -74,7 +75,7 @@ def draw_curve(
     config_file = find_file(call.config_file) if call.config_file else None
     layer = read_file(config_file, call.registry) if config_file else None
     stored = read_scores(scores)
-    run = override_settings(stored, config_tables(settings), layer)
+    run = keep_selection(override_settings(stored, config_tables(settings), layer), survey, selection)
     config, names, is_stored = _choose_gates(stored, flag_values)
     saving = _choose_saving(config, flag_values)
     from anyanomaly.engine.settings import GateRule

@@ -54,8 +54,8 @@ def summary(curve: BudgetCurve) -> str:
     ]
     clear = f" Where the first context's score is {' or '.join(limits)}, the others are not asked." if limits else ""
     return (
-        f"{curve.n_questions:,} questions about {curve.n_pairs:,} segments and texts of {curve.n_videos} videos; events "
-        f"at the threshold {curve.threshold:g}. Budgets are shares of the segments.{clear}"
+        f"{curve.n_questions:,} questions about {curve.n_pairs:,} segments and texts of {curve.n_videos} videos; "
+        f"events at the threshold {curve.threshold:g}. Budgets are shares of the segments.{clear}"
     )
 
 
@@ -77,7 +77,9 @@ def cost_panels(curve: BudgetCurve) -> list[CostPanel]:
         curves = []
         for gate in curve.curves:
             figures = [(point.questions, getattr(point, name)) for point in gate.points]
-            points = [CostPoint(share, f.value, f.interval) for share, f in figures if share > 0 and f.value is not None]
+            points = [
+                CostPoint(share, f.value, f.interval) for share, f in figures if share > 0 and f.value is not None
+            ]
             kind: Any = gate.kind if gate.kind in ("random", "perfect") else "gate"
             curves.append(CostCurve(curve_name(gate), kind, points))
         return CostPanel(label, getattr(curve.full, name).value, curves, is_fraction)
@@ -117,4 +119,3 @@ def _format(figure: Figure, factor: float, form: str) -> str:
         return "-"
     bounds = f" [{', '.join(f'{factor * bound:{form}}' for bound in figure.interval)}]" if figure.interval else ""
     return f"{factor * figure.value:{form}}{bounds}"
-

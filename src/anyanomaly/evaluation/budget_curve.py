@@ -9,6 +9,7 @@ from anyanomaly.api.dataset import Survey
 from anyanomaly.core.budget import Budget
 from anyanomaly.core.schedule import Pair
 from anyanomaly.errors import UsageError
+from anyanomaly.evaluation.alignment import select_classes, texts_of
 from anyanomaly.evaluation.curve_meter import CurveMeter, average
 from anyanomaly.evaluation.curve_result import BudgetCurve, CurvePoint, GateCurve, Kind
 from anyanomaly.evaluation.replay_budget import Priorities, Replay, Saving, pairs_of, replay
@@ -79,6 +80,19 @@ def budget_curve(
     )
 
 
+def keep_selection(run: ScoredRun, survey: Survey, selection: DatasetSelection) -> ScoredRun:
+    """Return the scores of the dataset's videos and classes alone; a note names videos that are left out.
+
+    :raises UsageError: when the dataset has no such class.
+    """
+    classes = select_classes(survey.videos, selection.classes)
+    texts = {video.id: texts_of(video, classes) for video in survey.videos}
+    unlabelled = sorted(run.table.videos - set(texts))
+    notes = tuple(f"Video '{video}' has scores and no labels; skipped." for video in unlabelled)
+    pairs = {(video, text) for video, of_video in texts.items() for text in of_video}
+    return replace(run, table=run.table.keep(pairs), notes=(*run.notes, *notes))
+
+
 def check_full(rows: Mapping[Pair, SegmentRow], plan: CurvePlan) -> None:
     """:raises UsageError: when the stored run did not ask about pairs that a gate can choose."""
     missing = {pair for pair, row in rows.items() if not row.asked}
@@ -107,9 +121,9 @@ def _draw_yardsticks(
     draws = [draw(keep_asked(random_priorities(rows, seed), RANDOM)) for seed in range(plan.n_random)]
     kinds: list[tuple[Kind, tuple[CurvePoint, ...]]] = []
     if draws:
-        kinds.append((RANDOM, tuple(average(points) for points in zip(*draws, strict=True))))
+        kinds.append(("random", tuple(average(points) for points in zip(*draws, strict=True))))
     perfect = perfect_priorities(rows, meter.estimates.classes, videos)
-    kinds.append((PERFECT, draw(keep_asked(perfect, PERFECT))))
+    kinds.append(("perfect", draw(keep_asked(perfect, PERFECT))))
     yield from (GateCurve(kind, kind, points) for kind, points in kinds)
 
 

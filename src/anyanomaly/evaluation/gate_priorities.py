@@ -47,7 +47,9 @@ def gate_priorities(
         )
     priorities: dict[tuple[str, ...], Priorities] = {}
     together = tuple(names)
-    of_run = {pair: {name: row.priorities[name] for name in names if name in row.priorities} for pair, row in rows.items()}
+    of_run = {
+        pair: {name: row.priorities[name] for name in names if name in row.priorities} for pair, row in rows.items()
+    }
     missing = [name for name in names if not stored or not all(name in values for values in of_run.values())]
     alone = _rate(rows, missing, "or", rule, source) if missing else {}
     for name in names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,12 @@ class ScoreTable:
     def remove(self, video: str) -> None:
         """Remove all segments of a video."""
         self._rows = {key: rows for key, rows in self._rows.items() if key[0] != video}
+
+    def keep(self, pairs: Container[tuple[str, str]]) -> ScoreTable:
+        """Return a table of these pairs of video and event text alone."""
+        kept = ScoreTable()
+        kept._rows = {pair: rows for pair, rows in self._rows.items() if pair in pairs}
+        return kept
 
     def rows(self, video: str, text: str) -> list[SegmentRow]:
         """Return the segments of one video and text in order of time; empty: there are none."""
@@ -166,6 +172,6 @@ def _to_row(record: SegmentRecord) -> SegmentRow:
         scores=scores,
         unasked=unasked,
         value=value,
-        priorities=getattr(record, "priorities", {}),
+        priorities=record.priorities,
         segment=record.segment,
     )

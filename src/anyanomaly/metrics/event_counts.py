@@ -55,7 +55,9 @@ def false_alarms_per_hour(tables: Sequence[EventTable], resamples: Sequence[Resa
     return _ratio([table.n_false_alarms for table in tables], [table.hours for table in tables], resamples)
 
 
-def _ratio(dividends: Sequence[DoubleArray], divisors: Sequence[DoubleArray], resamples: Sequence[Resamples]) -> RatioEstimate:
+def _ratio(
+    dividends: Sequence[DoubleArray], divisors: Sequence[DoubleArray], resamples: Sequence[Resamples]
+) -> RatioEstimate:
     total, divisor = sum(float(part.sum()) for part in dividends), sum(float(part.sum()) for part in divisors)
     if not divisor:
         return RatioEstimate(float("nan"), None)

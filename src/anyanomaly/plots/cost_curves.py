@@ -22,7 +22,7 @@ _YARDSTICKS: dict[str, dict[str, Any]] = {
 }
 _WIDTH_IN, _HEIGHT_IN = 13.0, 4.4
 _DPI = 150
-_TICKS = (1, 2, 5, 10, 15, 20, 30, 50, 100)
+_TICKS = (1, 2, 5, 10, 20, 30, 50, 100)
 
 
 @dataclass(frozen=True, slots=True)
