@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, cast
@@ -80,6 +80,7 @@ class Pipeline:
         self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
         self.outputs = Outputs(self._sinks)
         self._outcomes: Generator[Outcome, None, None] | None = None
+        self._count_reused: Callable[[], int] = lambda: 0
         self._n_runs = 0
         self._unopened: list[Notice] = []
         spec = cast(BackendSpec, self.resolved.backend.spec)
@@ -97,6 +98,11 @@ class Pipeline:
     def sources(self) -> Sequence[Source]:
         """The videos that could be opened, each with its reader."""
         return self._sources
+
+    @property
+    def n_reused(self) -> int:
+        """Answers so far that did not need the backend."""
+        return self._count_reused()
 
     @property
     def written_paths(self) -> list[str]:
@@ -132,18 +138,20 @@ class Pipeline:
         settings: RunSettings | None = None,
         *,
         is_repeatable: bool = False,
+        observer: Observer | None = None,
     ) -> Iterator[Outcome]:
         """Yield segment scores, pieces of timelines, evidence and events as soon as they are final.
 
         :param sources: videos to run; None: all. :param settings: None: those of the resolved run.
         :param is_repeatable: the caller repeats the unfinished videos after a `BackendError`.
+        :param observer: receives the queries and the answers; None: nothing does.
         :raises BackendError: when the backend fails, or too many answers are unreadable.
         :raises OutputError: when a result file cannot be written.
         """
         settings = settings or self.settings
         sources = self._sources if sources is None else sources
-        planner = Planner(settings, self.selector, self.contexts, self.encoder, self._clock)
-        yield from self._run(settings, sources, planner, is_repeatable=is_repeatable)
+        planner = Planner(settings, self.selector, self.contexts, self.encoder, self._clock, observer)
+        yield from self._run(settings, sources, planner, observer, is_repeatable=is_repeatable)
 
     def find_segment(self, at_s: float | None = None, number: int | None = None) -> Segment:
         """Return a segment of the first video: the one shown at ``at_s`` seconds, or the one of a number from 0.
@@ -207,6 +215,7 @@ class Pipeline:
             observer,
             is_repeatable,
         )
+        self._count_reused = lambda: run.n_reused
         run.report.problems += self.report.problems
         self.report = run.report
         self._outcomes = iter(run)

@@ -139,6 +139,11 @@ class Run:
             self._finish_early()
         self.report.check_readable(self._settings.max_unreadable)
 
+    @property
+    def n_reused(self) -> int:
+        """Answers so far that did not need the backend."""
+        return self._answers.n_reused
+
     def _score(self, planned: Iterable[PlannedSegment | VideoEnd]) -> Iterator[Outcome]:
         with contextlib.closing(self._answers.answer(self._queries(planned))) as answers:
             for answer in self._clock.time_items("answer", answers):

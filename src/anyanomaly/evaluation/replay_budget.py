@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import TypeAlias
 
 from anyanomaly.core.budget import Budget
@@ -41,28 +40,36 @@ class Replay:
 def replay(table: ScoreTable, priorities: Priorities, saving: Saving) -> Replay:
     """Return what a run with these priorities would have scored: the same choice as that of the engine.
 
-    Videos that are searched for the same texts share the budget, as in a run over a dataset.
+    All videos share the budget, as in a run.
 
     :param table: of a run that asked about every pair that can be chosen.
     :param priorities: of all pairs of ``table``; per pair in the order in which the run names its gates.
     """
     replayed = ScoreTable()
-    n_pairs = n_asked = n_questions = 0
-    for videos in _groups(table).values():
-        rows = dict(_pairs(table, videos))
-        asked = _choose(rows, priorities, saving)
-        n_pairs += len(rows)
-        n_asked += len(asked)
-        for pair, row in rows.items():
-            outcome = asked.get(pair) or _unasked(row)
-            n_questions += outcome.n_questions
-            replayed.add(pair.video, pair.text, replace(outcome, priorities=priorities[pair]))
-    return Replay(replayed, n_pairs, n_asked, n_questions)
+    rows = pairs_of(table)
+    asked = _choose(rows, priorities, saving)
+    n_questions = 0
+    for pair, row in rows.items():
+        outcome = asked.get(pair) or _unasked(row)
+        n_questions += outcome.n_questions
+        replayed.add(pair.video, pair.text, replace(outcome, priorities=priorities[pair]))
+    return Replay(replayed, len(rows), len(asked), n_questions)
 
 
 def pairs_of(table: ScoreTable) -> dict[Pair, SegmentRow]:
-    """Return each segment and text with its scores, in the order of a run."""
-    return {pair: row for videos in _groups(table).values() for pair, row in _pairs(table, videos)}
+    """Return each segment and text with its scores: video by video in the order of time, text by text, as in a run."""
+    texts_by_video: dict[str, list[str]] = {}
+    for video, text in table.pairs():
+        texts_by_video.setdefault(video, []).append(text)
+    pairs: dict[Pair, SegmentRow] = {}
+    for video, texts in texts_by_video.items():
+        rows_by_start: dict[int, dict[str, SegmentRow]] = {}
+        for text in texts:
+            for row in table.rows(video, text):
+                rows_by_start.setdefault(row.start, {})[text] = row
+        for _, rows in sorted(rows_by_start.items()):
+            pairs.update({Pair(video, row.segment, text): row for text, row in rows.items()})
+    return pairs
 
 
 def clear_row(row: SegmentRow, clear: ClearRule | None) -> SegmentRow:
@@ -72,29 +79,6 @@ def clear_row(row: SegmentRow, clear: ClearRule | None) -> SegmentRow:
         return row
     scores = {name: score if name == first else math.nan for name, score in row.scores.items()}
     return replace(row, scores=scores, unasked=frozenset(scores) - {first})
-
-
-def _groups(table: ScoreTable) -> dict[tuple[str, ...], list[str]]:
-    """Return the videos by the texts that they are searched for, in the order of the run."""
-    texts: dict[str, list[str]] = {}
-    for video, text in table.pairs():
-        texts.setdefault(video, []).append(text)
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for video, of_video in texts.items():
-        groups.setdefault(tuple(of_video), []).append(video)
-    return groups
-
-
-def _pairs(table: ScoreTable, videos: Sequence[str]) -> Iterator[tuple[Pair, SegmentRow]]:
-    """Yield the pairs video by video in the order of time, text by text, as the engine rates them."""
-    texts_by_video: dict[str, list[str]] = {}
-    for video, text in table.pairs():
-        texts_by_video.setdefault(video, []).append(text)
-    for video in videos:
-        texts = texts_by_video[video]
-        for rows in zip(*(table.rows(video, text) for text in texts), strict=True):
-            for text, row in zip(texts, rows, strict=True):
-                yield Pair(video, row.segment, text), row
 
 
 def _choose(rows: Mapping[Pair, SegmentRow], priorities: Priorities, saving: Saving) -> dict[Pair, SegmentRow]:
@@ -111,7 +95,7 @@ def _choose(rows: Mapping[Pair, SegmentRow], priorities: Priorities, saving: Sav
             row = clear_row(rows[pair], saving.clear)
             asked[pair] = row
             values = [score for score in row.scores.values() if not math.isnan(score)]
-            schedule.record(pair, fmean(values) if values else math.nan, row.n_questions)
+            schedule.record(pair, math.fsum(values) / len(values) if values else math.nan, row.n_questions)
     return asked
 
 
