@@ -12,10 +12,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-STAGES = ("decode", "encode", "contexts", "answer", "wait")
-"""Reading frames; the encoder; selecting key frames and building contexts; the backend; waiting for queries.
+STAGES = ("decode", "encode", "gate", "contexts", "answer", "wait")
+"""Reading frames; the encoder; gates; selecting key frames and building contexts; the backend; waiting for queries.
 
-The first three run on the look-ahead thread, so the seconds of all stages may add up to more than the run took.
+The first four run on the look-ahead thread, so the seconds of all stages may add up to more than the run took.
 """
 
 _NO_STAGE: AbstractContextManager[None] = contextlib.nullcontext()
@@ -128,7 +128,11 @@ class Speed:
 
     def describe(self) -> str:
         """Return the speed and the time of each stage as one line."""
-        stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.stages_s.items())
+        stages = ", ".join(
+            f"{name} {seconds:.1f} s"
+            for name, seconds in self.stages_s.items()
+            if seconds or name != "gate"
+        )
         tokens = f"{self.prompt_tokens:,} tokens in, {self.output_tokens:,} out"
         return (
             f"{self.wall_s:.1f} s without loading: {self.frames_per_s_per_text:.3g} frames/s per text, "
