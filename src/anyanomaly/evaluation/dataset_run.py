@@ -96,7 +96,8 @@ class DatasetRun:
     @property
     def scored_run(self) -> ScoredRun:
         """The scores so far, with problems and counts."""
-        answers = AnswerCounts(self._totals.n_asked, self._totals.n_reused, self._totals.n_unreadable)
+        counts = self._totals.n_asked, self._totals.n_reused, self._totals.n_unreadable
+        answers = AnswerCounts(*counts, self.pipeline.outputs.mean_mass)
         notes = tuple(dict.fromkeys(self._notes))
         return ScoredRun(self._header, self._table, notes, tuple(self._problems), answers)
 
