@@ -28,9 +28,11 @@ from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import Planner, Source
-from anyanomaly.engine.run import Outcome, Run, RunReport
+from anyanomaly.engine.run import Run
+from anyanomaly.engine.run_report import RunReport
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
+from anyanomaly.engine.writing import Outcome
 from anyanomaly.errors import UsageError, VideoError
 from anyanomaly.masking import mask_urls_in
 from anyanomaly.registry import Registry

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from anyanomaly.core.smooth import CausalSmoother, GaussianSmoother
 from anyanomaly.types import FloatArray, SegmentScore, TimeArray, Timeline
@@ -25,6 +26,7 @@ class _Frames(NamedTuple):
 
     times_s: TimeArray  # (n_frames,)
     series: FloatArray  # (1 + n_contexts, n_frames): fused scores, then those of each context; NaN: missing
+    asked: npt.NDArray[np.bool_]  # (n_frames,): whether the backend was asked about the frame's segment
 
 
 class RecordedTimeline:
@@ -76,7 +78,7 @@ class RecordedTimeline:
 
     def _begin_smoothing(self, last: SegmentScore) -> tuple[GaussianSmoother, FloatArray]:
         """Return a smoother, and the values that are final once all pending frames are pushed to it."""
-        times_s, (raw, *_) = _concatenate(self._pending)
+        times_s, (raw, *_), _ = _concatenate(self._pending)
         nominal = last.video.fps
         measured = frame_rate(times_s, nominal) if self._measure_s > 0 else nominal
         is_nominal = abs(measured - nominal) <= RATE_TOLERANCE * nominal
@@ -88,10 +90,11 @@ class RecordedTimeline:
         n_frames = len(smooth)
         if not n_frames:
             return None
-        times_s, series = _concatenate(self._pending)
-        self._pending = [_Frames(times_s[n_frames:].copy(), series[:, n_frames:].copy())]
+        times_s, series, asked = _concatenate(self._pending)
+        self._pending = [_Frames(times_s[n_frames:].copy(), series[:, n_frames:].copy(), asked[n_frames:].copy())]
         start, self._start = self._start, self._start + n_frames
-        return _make_timeline(last, start, times_s[:n_frames].copy(), series[:, :n_frames].copy(), smooth)
+        final = _Frames(times_s[:n_frames].copy(), series[:, :n_frames].copy(), asked[:n_frames].copy())
+        return _make_timeline(last, start, final, smooth)
 
 
 class LiveTimeline:
@@ -106,10 +109,10 @@ class LiveTimeline:
 
     def push(self, score: SegmentScore) -> Timeline:
         """Return the timeline of the next segment."""
-        times_s, series = _frames_of(score, None)
-        duration_s = 1 / frame_rate(times_s, score.video.fps)
-        smooth = np.array([self._smoother.push(float(value), duration_s) for value in series[0]], dtype=np.float32)
-        return _make_timeline(score, score.start, times_s, series, smooth)
+        frames = _frames_of(score, None)
+        duration_s = 1 / frame_rate(frames.times_s, score.video.fps)
+        values = [self._smoother.push(float(value), duration_s) for value in frames.series[0]]
+        return _make_timeline(score, score.start, frames, np.array(values, dtype=np.float32))
 
     def finish(self) -> None:
         """Return None: all frames are final."""
@@ -139,6 +142,7 @@ def _join(pieces: Sequence[Timeline]) -> Timeline:
         raw=np.concatenate([piece.raw for piece in pieces]),
         smooth=np.concatenate([piece.smooth for piece in pieces]),
         contexts={name: np.concatenate([piece.contexts[name] for piece in pieces]) for name in pieces[0].contexts},
+        asked=np.concatenate([piece.asked for piece in pieces]),
     )
 
 
@@ -149,28 +153,32 @@ def frame_rate(times_s: TimeArray, nominal: float) -> float:
 
 
 def _frames_of(score: SegmentScore, previous: SegmentScore | None) -> _Frames:
-    """Return the frames of a segment, and those of the gap between it and the previous one."""
+    """Return the frames of a segment, and those of the gap between it and the previous one.
+
+    Frames of a gap could not be read; no gate decided that they are not asked about.
+    """
     n_missing = score.start - previous.stop if previous else 0
     series = np.full((1 + len(score.scores), n_missing + score.stop - score.start), np.nan, dtype=np.float32)
     series[:, n_missing:] = np.array([score.value, *(part.value for part in score.scores.values())])[:, None]
+    asked = np.ones(series.shape[1], dtype=np.bool_)
+    asked[n_missing:] = score.asked
     if previous is None or not n_missing:
-        return _Frames(score.times_s, series)
+        return _Frames(score.times_s, series, asked)
     ends_s = float(previous.times_s[-1]), float(score.times_s[0])
     gap_s = np.interp(np.arange(1, n_missing + 1), [0, n_missing + 1], ends_s)
-    return _Frames(np.concatenate([gap_s, score.times_s]), series)
+    return _Frames(np.concatenate([gap_s, score.times_s]), series, asked)
 
 
 def _concatenate(parts: Sequence[_Frames]) -> _Frames:
     return _Frames(
-        np.concatenate([part.times_s for part in parts]), np.concatenate([part.series for part in parts], axis=1)
+        np.concatenate([part.times_s for part in parts]),
+        np.concatenate([part.series for part in parts], axis=1),
+        np.concatenate([part.asked for part in parts]),
     )
 
 
-def _make_timeline(
-    score: SegmentScore, start: int, times_s: TimeArray, series: FloatArray, smooth: FloatArray
-) -> Timeline:
+def _make_timeline(score: SegmentScore, start: int, frames: _Frames, smooth: FloatArray) -> Timeline:
     """Return a timeline of the video, text and contexts of a segment."""
-    raw, *contexts = series
-    return Timeline(
-        score.video, score.text, start, times_s, raw, smooth, dict(zip(score.scores, contexts, strict=True))
-    )
+    raw, *contexts = frames.series
+    by_context = dict(zip(score.scores, contexts, strict=True))
+    return Timeline(score.video, score.text, start, frames.times_s, raw, smooth, by_context, frames.asked)

@@ -23,7 +23,7 @@ from anyanomaly.evidence import Evidence, Exchange, Picture
 from anyanomaly.types import Answer, Frame, ImageArray, Query, QueryId, Segment, SegmentScore
 
 if TYPE_CHECKING:
-    from anyanomaly.engine.plan import PlannedSegment, TextContexts
+    from anyanomaly.engine.planned import PlannedSegment, TextContexts
 
 IMAGE_SIDE = 640
 """Longest side in pixels of a key frame, and of an image that the model saw."""
@@ -41,7 +41,7 @@ class DraftEvidence:
 
     key_frame: Picture
     frames: tuple[Picture, ...]
-    questions: tuple[_Question, ...]  # in planned order
+    questions: tuple[_Question, ...]  # in planned order; one that is never asked is in no evidence
     answers: dict[QueryId, Answer] = field(default_factory=dict)
 
     @property
@@ -64,7 +64,9 @@ class DraftEvidence:
             weights={name: settings.weights[name] for name in score.scores},
             key_frame=self.key_frame,
             frames=self.frames,
-            exchanges=tuple(self._exchange(question, score, settings) for question in self.questions),
+            exchanges=tuple(
+                self._exchange(question, score, settings) for question in self.questions if question.id in self.answers
+            ),
         )
 
     def _exchange(self, question: _Question, score: SegmentScore, settings: RunSettings) -> Exchange:
@@ -144,6 +146,23 @@ class EvidenceBook:
     def take(self, score: SegmentScore) -> DraftEvidence | None:
         """Return the draft of a segment and text with all answers, and forget it; None: there is none."""
         return self._drafts.pop((score.video.id, score.segment, score.text), None)
+
+    def trim(self, values: Mapping[tuple[str, int, str], float], max_bytes: int) -> None:
+        """Forget the drafts of the lowest scores until the others have at most ``max_bytes``.
+
+        :param values: scores by video, segment and text; a draft without one is forgotten first.
+        """
+        n_bytes = sum(draft.nbytes for draft in self._drafts.values())
+        if n_bytes <= max_bytes:
+            return
+        for key in sorted(self._drafts, key=lambda key: _or_lowest(values.get(key, math.nan))):
+            n_bytes -= self._drafts.pop(key).nbytes
+            if n_bytes <= max_bytes:
+                return
+
+
+def _or_lowest(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
 
 
 class _Pictures:
