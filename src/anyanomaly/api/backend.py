@@ -48,6 +48,13 @@ class Backend(Component[O_co]):
         """Whether images are sent off this machine. Read before ``load`` when the spec declares ``network``."""
         return True
 
+    def gives_logprobs(self) -> bool:
+        """Return whether the loaded model gives log-probabilities, as the spec declares; a server may not.
+
+        ``--scoring auto`` asks once, after ``load``, and only where the spec declares ``logprobs``.
+        """
+        return True
+
     @abstractmethod
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
         """Return one answer per query, in the order of the queries.

@@ -33,6 +33,13 @@ class Reader(Component[O_co]):
         :raises VideoError: after all readable frames, when others could not be read; the message says how many.
         """
 
+    def content_digest(self, video: Video) -> str | None:
+        """Return a digest of all bytes that the frames of a video come from; None: it cannot be known.
+
+        Where it is known, a run of the same content with the same settings need not read the video again.
+        """
+        return None
+
     def notices(self, video: Video) -> Sequence[str]:
         """Return what a user should know about a video though nothing failed, so far, one sentence each.
 

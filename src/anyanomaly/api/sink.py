@@ -51,6 +51,7 @@ class RunEnd:
     n_notices: int
     error: str = ""  # the message of a failed run; otherwise empty
     speed: str = ""  # how fast the run was, a sentence; empty: unknown; no part of results, which equal runs repeat
+    mean_mass: float | None = None  # mean probability of the allowed answers, 0 to 1; None: scores are read from words
     is_stored: bool = False  # these are stored results that are written again, and all of them are written
 
     @property

@@ -20,6 +20,7 @@ from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.assemble.cache import store_limits, store_path
 from anyanomaly.assemble.capabilities import check_backend, resolve_and_check
 from anyanomaly.assemble.resolve import ResolvedComponent
+from anyanomaly.assemble.scoring import with_run
 from anyanomaly.assemble.video_ids import distinguish_ids
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.caching_encoder import CachingEncoder
@@ -27,9 +28,11 @@ from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import Planner, Source
-from anyanomaly.engine.run import Outcome, Run, RunReport
+from anyanomaly.engine.run import Run
+from anyanomaly.engine.run_report import RunReport
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
+from anyanomaly.engine.writing import Outcome
 from anyanomaly.errors import UsageError, VideoError
 from anyanomaly.masking import mask_urls_in
 from anyanomaly.registry import Registry
@@ -60,7 +63,7 @@ class Pipeline:
         if not config.texts:
             raise UsageError("There is no event text. Name what to find, for example: -t bicycle")
         self.resolved = resolve_and_check(config, registry)
-        self.settings = self.resolved.settings
+        self._is_scoring_auto = config.run.scoring == "auto"
         self.report = RunReport()
         self._registry = registry
         self._ids = ids
@@ -76,7 +79,6 @@ class Pipeline:
         self.backend = cast("Backend[Options]", self._create(self.resolved.backend))
         check_backend(self.resolved, self.backend)
         self.encoder = self._create_encoder()
-        self.planner = Planner(self.settings, self.selector, self.contexts, self.encoder, clock)
         self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
         self.outputs = Outputs(self._sinks)
         self._outcomes: Generator[Outcome, None, None] | None = None
@@ -91,8 +93,18 @@ class Pipeline:
 
     @property
     def config(self) -> RunConfig:
-        """The configuration before it was resolved."""
+        """The configuration, with the scoring that ``auto`` stands for."""
         return self.resolved.config
+
+    @property
+    def settings(self) -> RunSettings:
+        """The settings of the run; entering the pipeline may change the scoring that ``auto`` stands for."""
+        return self.resolved.settings
+
+    @property
+    def planner(self) -> Planner:
+        """A planner of the run."""
+        return Planner(self.settings, self.selector, self.contexts, self.encoder, self._clock)
 
     @property
     def sources(self) -> Sequence[Source]:
@@ -247,6 +259,9 @@ class Pipeline:
             if component is not None:
                 self._stack.enter_context(component)
         check_backend(self.resolved, self.backend)
+        if self._is_scoring_auto and self.settings.scoring == "expected" and not self.backend.gives_logprobs():
+            words = with_run(self.config, scoring="words", reason_above=None)
+            self.resolved = resolve_and_check(words, self._registry)
         for sink in self._sinks:  # before the models: results are complete although a model takes long to close
             self._stack.callback(sink.close)
         if self._store:

@@ -17,6 +17,7 @@ from anyanomaly.api.downloads import Download
 from anyanomaly.api.options import Options
 from anyanomaly.api.safe_file import check_distinct
 from anyanomaly.assemble.run_settings import run_settings
+from anyanomaly.assemble.scoring import decide_scoring
 from anyanomaly.assemble.video_ids import check_unique_uris
 from anyanomaly.config.explain import unknown_setting
 from anyanomaly.config.load import read_preset
@@ -64,7 +65,7 @@ class ResolvedComponent:
 class ResolvedRun:
     """A run with every choice made. Components are in the order of the roles."""
 
-    config: RunConfig  # before it was resolved
+    config: RunConfig  # with the scoring that `auto` stands for; otherwise as it was before it was resolved
     readers: Mapping[str, ResolvedComponent]  # by the URI of the video
     encoder: ResolvedComponent | None  # None: no component of the run needs one
     gates: tuple[ResolvedComponent, ...]
@@ -117,6 +118,7 @@ def resolve_run(config: RunConfig, registry: Registry) -> ResolvedRun:
     selector = resolve_named(config, registry, "selector")
     contexts = resolve_contexts(config, registry)
     backend = resolve_backend(config, registry)
+    config = decide_scoring(config, backend)
     needs_encoder = _need_encoder([*gates, selector, *contexts, backend])
     return ResolvedRun(
         config=config,

@@ -28,6 +28,7 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
             f"--every {run.every} is more than --segment-frames {run.segment_frames}, so segments would be empty; "
             f"lower --every or raise --segment-frames."
         )
+    assert run.scoring != "auto", "decide_scoring comes first"
     clear = clear_rule(run)
     choices = {"expected": SCORES, "yes-no": YES_NO}.get(run.scoring, ())
     if run.reason_above is not None and not choices:

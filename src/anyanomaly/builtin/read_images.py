@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from glob import escape, glob
 from pathlib import Path
 
 from anyanomaly.api.reader import Reader
+from anyanomaly.builtin.file_digests import digest_files
 from anyanomaly.builtin.image_sequence import ImageSequence, open_file, open_folder
 from anyanomaly.builtin.pictures import fit, scaled_size
 from anyanomaly.builtin.reader_options import ImageReaderOptions
@@ -81,6 +83,13 @@ class ImageReader(Reader[ImageReaderOptions]):
                 f"{len(errors)} of the {sequence.n_frames} images of {video.uri} cannot be read and are skipped. "
                 f"The first: {errors[0]}"
             )
+
+    def content_digest(self, video: Video) -> str | None:
+        """Return a digest of the images and the order of their names; None: one cannot be read."""
+        path = Path(video.uri)
+        with suppress(OSError):
+            return digest_files([path] if path.is_file() else _image_paths(video.uri))
+        return None
 
     def notices(self, video: Video) -> tuple[str, ...]:
         """Return what was unusual about the images that were read last, one sentence each."""

@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from anyanomaly.api.reader import Reader
+from anyanomaly.builtin.file_digests import digest_files
 from anyanomaly.builtin.pictures import scaled_size
 from anyanomaly.builtin.reader_options import VideoReaderOptions
 from anyanomaly.builtin.video_decoder import prepare_decoder
@@ -83,6 +84,10 @@ class VideoReader(Reader[VideoReaderOptions]):
                 yield from self._read(video, start, every, skip=True)
                 return
         yield from self._read(video, start, every, skip=False)
+
+    def content_digest(self, video: Video) -> str | None:
+        """Return a digest of the file; None: it cannot be read."""
+        return digest_files([Path(video.uri)])
 
     def notices(self, video: Video) -> tuple[str, ...]:
         """Return what was unusual about a video so far, though nothing failed: one sentence each."""

@@ -172,4 +172,5 @@ def event_fields(event: Event) -> dict[str, Any]:
 def end_fields(run_end: RunEnd) -> dict[str, Any]:
     """Return the fields of the end of a run, JSON-ready."""
     counts = {"segments": run_end.n_segments, "events": run_end.n_events, "notices": run_end.n_notices}
-    return {"status": run_end.status, **counts, **({"error": run_end.error} if run_end.error else {})}
+    mass = {} if run_end.mean_mass is None else {"mean_mass": rounded_number(run_end.mean_mass)}
+    return {"status": run_end.status, **counts, **mass, **({"error": run_end.error} if run_end.error else {})}

@@ -78,6 +78,7 @@ def _show(call: Call, settings: Settings) -> None:
     from anyanomaly.assemble.capabilities import resolve_and_check
     from anyanomaly.assemble.prompts import scoring_prompt
     from anyanomaly.assemble.resolve import fill_in, resolve_components, resolve_readers, resolve_sinks
+    from anyanomaly.assemble.scoring import choose_scoring, decide_scoring
 
     registry, config, origins = call.registry, settings.config, dict(settings.origins)
     readers = {reader.name: reader for reader in resolve_readers(config, registry).values()}
@@ -94,6 +95,11 @@ def _show(call: Call, settings: Settings) -> None:
         origins["reader.name"] = f"{reader.name}, because of the URI"
         config = fill_in(config, [reader])
         config = config.model_copy(update={"reader": config.reader.model_copy(update={"name": "auto"})})
+    backend = next((component for component in components if component.spec.role == "backend"), None)
+    if backend is not None and (choice := choose_scoring(config, backend)).reason:
+        config = decide_scoring(config, backend)
+        origins["run.scoring"] = f"chosen for auto, because {choice.reason}"
+        origins.setdefault("run.reason_above", "the threshold of events")
     if (template := scoring_prompt(config, config.backend.name)) != config.prompt.name:
         origins["prompt.name"] = f"stands for {template}"
     print_toml(to_toml(config, origins))

@@ -244,7 +244,9 @@ def _print_end(call: Call, result: EvaluationResult, dataset_run: DatasetRun | N
         for note in result.notes:
             print_message(f"anyanomaly: {note}")
         if result.answers:
-            print_message(f"{_count_answers(result.answers)}, {result.answers.n_unreadable} unreadable.")
+            mean = result.answers.mean_mass
+            mass = "" if mean is None else f"; mean probability of the allowed answers {mean:.1%}"
+            print_message(f"{_count_answers(result.answers)}, {result.answers.n_unreadable} unreadable{mass}.")
     for problem in result.problems:
         print_message(f"anyanomaly: {problem}")
     if dataset_run:

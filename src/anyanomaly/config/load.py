@@ -19,7 +19,12 @@ from anyanomaly.specs import SINGLE_ROLES
 Tables: TypeAlias = dict[str, Any]
 
 _SETTINGS_TABLES = ("prompt", "run")
-_OVERRIDES = {"segment_frames": "segment_seconds", "every": "frames_per_second", "smooth_seconds": "smooth_frames", "name": "per_backend"}
+_OVERRIDES = {
+    "segment_frames": "segment_seconds",
+    "every": "frames_per_second",
+    "smooth_seconds": "smooth_frames",
+    "name": "per_backend",
+}
 """Where both are set, the second takes precedence. The first, in a later layer, therefore unsets the second."""
 
 

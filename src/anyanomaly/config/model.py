@@ -40,6 +40,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Time = Annotated[float, BeforeValidator(parse_time)]
+ScoringName = Literal["auto", "words", "expected", "yes-no", "published"]
 
 
 def _check_device(device: str) -> str:
@@ -148,10 +149,12 @@ class RunOptions(Table):
     start: Time = Field(0.0, description="start of the part to search: seconds, m:ss or h:mm:ss")
     stop: Time | None = Field(None, description="end of the part to search: seconds, m:ss or h:mm:ss")
     keep_tail: bool = Field(True, description="score the short segment at the end of a video")
-    scoring: Literal["words", "expected", "yes-no", "published"] = Field(
-        "words",
+    scoring: ScoringName = Field(
+        "auto",
         description="how an answer becomes a score: words: read it from the text; expected, yes-no: expectation over "
-        "the probabilities of the allowed scores, or of yes and no; published: as the published code reads it",
+        "the probabilities of the allowed scores, or of yes and no; published: as the published code reads it; auto: "
+        "expected where the backend gives log-probabilities, with reasons where the score reaches the threshold, else "
+        "words",
     )
     reason_above: Fraction | None = Field(
         None, description="with expected or yes-no: ask for a reason when a segment's score is at least this"
@@ -165,8 +168,9 @@ class RunOptions(Table):
         0.0, description="with gates: ask about a segment only where its priority is above this"
     )
     budget: Annotated[str, AfterValidator(_check_budget)] | None = Field(
-        None, description="with gates: how much to ask: a number of questions (200), questions per minute of video "
-        "(20/min), or a share of the segments (5%)"
+        None,
+        description="with gates: how much to ask: a number of questions (200), questions per minute of video "
+        "(20/min), or a share of the segments (5%)",
     )
     clear_below: Fraction | None = Field(
         None, description="ask about the first context alone where its score is at most this"

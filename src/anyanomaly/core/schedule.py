@@ -80,7 +80,7 @@ class Schedule:
         self._next = 0  # of the order; those before it are chosen
         self._chosen: set[int] = set()
         self._scores: dict[int, float] = {}  # of recorded pairs; none that is NaN
-        self._questions_per_pair = questions_per_pair
+        self.questions_per_pair = questions_per_pair
         self._reserved: set[int] = set()  # pairs that are chosen and not recorded
         self.n_questions = 0
         """Questions of the recorded pairs."""
@@ -94,6 +94,13 @@ class Schedule:
     def n_pairs(self) -> int:
         """Number of all pairs."""
         return len(self._pairs)
+
+    @property
+    def n_free(self) -> int | None:
+        """Questions that are neither spent nor kept for the pairs of the round; None: any number."""
+        if self.max_questions is None:
+            return None
+        return self.max_questions - self.n_questions - len(self._reserved) * self.questions_per_pair
 
     def next_round(self) -> list[Pair]:
         """Return the pairs to ask about next, the most urgent first; none: the budget is spent, or no pair is left."""
@@ -124,8 +131,7 @@ class Schedule:
         """Return how many pairs may be chosen, whatever each of them needs."""
         n_possible = min(len(self._candidates) - len(self._chosen), self._max_pairs - len(self._chosen))
         if self.max_questions is not None:
-            n_left = self.max_questions - self.n_questions - len(self._reserved) * self._questions_per_pair
-            n_possible = min(n_possible, n_left // self._questions_per_pair)
+            n_possible = min(n_possible, (self.n_free or 0) // self.questions_per_pair)
         return int(max(0, n_possible))
 
     def _highest(self, size: int) -> list[int]:

@@ -28,6 +28,7 @@ class Outputs:
         self._is_cut_short = False
         self._written: dict[tuple[str, ...], float] = {}  # how far each kind of result of a video and text is written
         self._n_segments, self._n_events, self._n_notices = 0, 0, 0
+        self._n_masses, self._sum_of_masses = 0, 0.0
         self._held_notices: list[Notice] = []  # about videos without a segment
 
     @property
@@ -59,7 +60,7 @@ class Outputs:
             case Video():
                 self._for_each(lambda sink: sink.write_video(outcome))
             case SegmentScore():
-                self._n_segments += 1
+                self._count_segment(outcome)
                 self._for_each(lambda sink: sink.write_segment(outcome))
             case Timeline():
                 self._for_each(lambda sink: sink.write_timeline(outcome))
@@ -101,7 +102,8 @@ class Outputs:
                 failure = output_error
         status = _status(error or failure, self._is_cut_short)
         message = _describe(error or failure) if status == "failed" else ""
-        run_end = RunEnd(status, self._n_segments, self._n_events, self._n_notices, message, speed)
+        counts = self._n_segments, self._n_events, self._n_notices
+        run_end = RunEnd(status, *counts, message, speed, self.mean_mass)
         try:
             self._for_each(lambda sink: sink.end(run_end))
         except Exception as output_error:
@@ -114,8 +116,21 @@ class Outputs:
 
         :param error: the message of a failed run; otherwise empty. :raises OutputError: when a sink cannot write.
         """
-        run_end = RunEnd(status, self._n_segments, self._n_events, self._n_notices, error, is_stored=True)
+        counts = self._n_segments, self._n_events, self._n_notices
+        run_end = RunEnd(status, *counts, error, mean_mass=self.mean_mass, is_stored=True)
         self._for_each(lambda sink: sink.end(run_end))
+
+    def _count_segment(self, score: SegmentScore) -> None:
+        self._n_segments += 1
+        for part in score.scores.values():
+            if part.mass is not None:
+                self._n_masses += 1
+                self._sum_of_masses += round(part.mass, 6)  # as result files hold it, so that a replay gives the same
+
+    @property
+    def mean_mass(self) -> float | None:
+        """Mean probability of the allowed answers over all written scores, 0 to 1; None: scores are read from words."""
+        return self._sum_of_masses / self._n_masses if self._n_masses else None
 
     def _is_new(self, outcome: Result) -> bool:
         """Return whether a result is behind the last one of its kind, video and text, and remember it."""

@@ -12,7 +12,8 @@ from anyanomaly.assemble.pipeline import Pipeline
 from anyanomaly.config.model import RunConfig, RunOptions, check_texts
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.plan import Source
-from anyanomaly.engine.run import Outcome, RunReport
+from anyanomaly.engine.run_report import RunReport
+from anyanomaly.engine.writing import Outcome
 from anyanomaly.errors import BackendError, DatasetError, UsageError
 from anyanomaly.evaluation.alignment import select_classes, texts_of
 from anyanomaly.evaluation.result import AnswerCounts, DatasetSelection
@@ -96,7 +97,8 @@ class DatasetRun:
     @property
     def scored_run(self) -> ScoredRun:
         """The scores so far, with problems and counts."""
-        answers = AnswerCounts(self._totals.n_asked, self._totals.n_reused, self._totals.n_unreadable)
+        counts = self._totals.n_asked, self._totals.n_reused, self._totals.n_unreadable
+        answers = AnswerCounts(*counts, self.pipeline.outputs.mean_mass)
         notes = tuple(dict.fromkeys(self._notes))
         return ScoredRun(self._header, self._table, notes, tuple(self._problems), answers)
 

@@ -61,6 +61,7 @@ class AnswerCounts:
     n_asked: Annotated[int, Field(alias="asked")]  # answered by the backend
     n_reused: Annotated[int, Field(alias="reused")]  # answered from the answer store
     n_unreadable: Annotated[int, Field(alias="unreadable")]  # answers of both kinds without a readable score
+    mean_mass: Fraction | None = None  # mean probability of the allowed answers; None: scores were read from words
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,12 +191,16 @@ class EndRecord(StrictRecord):
     segments: Count = Field(description="number of segment scores")
     events: Count = Field(description="number of events")
     notices: Count = Field(description="number of notices")
+    mean_mass: Fraction | None = Field(
+        None, description="mean probability of all allowed answers, 0 to 1; absent: scores were read from words"
+    )
     error: str = Field("", description="message of a failed run; absent otherwise")
 
     @property
     def run_end(self) -> RunEnd:
         """The end as sinks receive it."""
-        return RunEnd(self.status, self.segments, self.events, self.notices, self.error)
+        counts = self.segments, self.events, self.notices
+        return RunEnd(self.status, *counts, self.error, mean_mass=self.mean_mass)
 
 
 Record: TypeAlias = (

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from anyanomaly.api import Backend
-from anyanomaly.errors import UsageError
+from anyanomaly.core.expected import SCORES
+from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.kit import ThinkingGuard, check_scoring, require_loaded
 from anyanomaly.types import Answer, Query
 from anyanomaly_openai.address import is_loopback, read_address
@@ -20,6 +22,9 @@ from anyanomaly_openai.server import Server
 from anyanomaly_openai.thinking import CUT_OFF, AnswerStart, find_answer_start, read_words, request_fields
 
 log = logging.getLogger(__name__)
+
+PROBE = "On a scale from 0 to 1, how dark is the night? Provide the score as a float, rounded to one decimal place."
+"""A question that any model can answer."""
 
 
 class _Connection(NamedTuple):
@@ -87,7 +92,19 @@ class OpenAiBackend(Backend[OpenAiOptions]):
         thinking = f"/thinking={start.fingerprint}" if start.fingerprint else ""
         return f"openai/{server.url}/{model}/{kind}/{self.options.image_format}{top}{thinking}"
 
-    def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
+    def gives_logprobs(self) -> bool:
+        """Return whether the server gives log-probabilities with this model, found out with one question without image.
+
+        :raises BackendError: before `load`.
+        """
+        scorer = require_loaded(self._connection).scorer
+        try:
+            logprobs = scorer.logprobs([{"role": "user", "content": PROBE}], SCORES)
+        except BackendError:
+            return False
+        return any(math.isfinite(logprob) for logprob in logprobs.values())
+
+    def answer_batch(, queries: Sequence[Query]) -> Sequence[Answer]:
         """Answer in order.
 
         :raises BackendError: before `load`, or when the server fails.
