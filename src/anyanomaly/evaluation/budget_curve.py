@@ -50,9 +50,10 @@ def budget_curve(
     n_questions = sum(row.n_questions for row in rows.values())
     full = Replay(run.table, len(rows), sum(row.asked for row in rows.values()), n_questions)
 
-    def draw(priorities: Priorities) -> tuple[CurvePoint, ...]:
+    def draw(priorities: Priorities, *, quickly: bool = False) -> tuple[CurvePoint, ...]:
+        measure = meter.measure_quickly if quickly else meter.measure
         replays = ((share, replay(run.table, priorities, _with_budget(plan.saving, share))) for share in plan.shares)
-        return tuple(meter.measure(outcome, share, n_questions) for share, outcome in replays)
+        return tuple(measure(outcome, share, n_questions) for share, outcome in replays)
 
     curves = [
         GateCurve(f" {plan.saving.mode} ".join(names), "gate" if len(names) == 1 else "combination", draw(priorities))
@@ -105,7 +106,7 @@ def check_full(rows: Mapping[Pair, SegmentRow], plan: CurvePlan) -> None:
 
 
 def _draw_yardsticks(
-    draw: Callable[[Priorities], tuple[CurvePoint, ...]],
+    draw: Callable[..., tuple[CurvePoint, ...]],
     rows: Mapping[Pair, SegmentRow],
     meter: CurveMeter,
     videos: Sequence[LabelledVideo],
@@ -118,7 +119,7 @@ def _draw_yardsticks(
         """Return the priorities with 0 for pairs whose scores are unknown."""
         return {pair: values if pair in asked else {name: 0.0} for pair, values in priorities.items()}
 
-    draws = [draw(keep_asked(random_priorities(rows, seed), RANDOM)) for seed in range(plan.n_random)]
+    draws = [draw(keep_asked(random_priorities(rows, seed), RANDOM), quickly=True) for seed in range(plan.n_random)]
     kinds: list[tuple[Kind, tuple[CurvePoint, ...]]] = []
     if draws:
         kinds.append(("random", tuple(average(points) for points in zip(*draws, strict=True))))

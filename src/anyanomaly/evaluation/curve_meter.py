@@ -14,14 +14,15 @@ from anyanomaly.config.model import RunConfig
 from anyanomaly.core.gate import GateMode
 from anyanomaly.evaluation.alignment import estimate_fps, frame_scores
 from anyanomaly.evaluation.curve_result import CurvePoint, Figure, FullRunEvent
-from anyanomaly.evaluation.measurement import measure_protocols, run_mix
+from anyanomaly.evaluation.measurement import align_with_labels, measure_protocols, run_mix
 from anyanomaly.evaluation.replay_budget import Replay
 from anyanomaly.evaluation.result import DatasetSelection
 from anyanomaly.evaluation.scores import ScoredRun, ScoreTable
 from anyanomaly.evaluation.unasked import fill_unasked
 from anyanomaly.metrics.detections import detected_spans
-from anyanomaly.metrics.estimates import Estimates, compare_estimates, mean_auc
+from anyanomaly.metrics.estimates import compare_estimates, mean_auc
 from anyanomaly.metrics.event_counts import EventTable, RatioEstimate, event_recall, false_alarms_per_hour
+from anyanomaly.metrics.resampling import PairCounts
 from anyanomaly.metrics.values import BoolArray, VideoScores, apply_mix
 from anyanomaly.registry import Registry
 from anyanomaly.types import Span
@@ -53,38 +54,63 @@ class CurveMeter:
         ]
 
     def measure(self, replay: Replay, budget: float, n_full_questions: int) -> CurvePoint:
-        """Return the figures of a replay.
+        """Return the figures of a replay, with intervals.
 
         :param budget: share of the pairs that it may ask about. :param n_full_questions: of the full run.
         """
         _, estimates = measure_protocols(replace(self._run, table=replay.table), *self._dataset, ["fixed"])
         fixed = estimates.protocols["fixed"]
+        names = [estimate.measurement.name for estimate in fixed]
         auc, interval = mean_auc(fixed)
         _, difference = compare_estimates(estimates, self.estimates)
-        tables = self._count_events(estimates)
-        resamples = [estimates.resamples[estimate.measurement.name] for estimate in fixed]
-        lost = self._find_lost(replay.table)
+        scores = {class_scores.name: class_scores for class_scores in estimates.classes}
+        tables = [
+            EventTable.of(scores[name].videos, estimate.measurement.series, self._rule)
+            for name, estimate in zip(names, fixed, strict=True)
+        ]
+        resamples = [estimates.resamples[name] for name in names]
+        return replace(
+            self._point(replay, budget, n_full_questions),
+            auc=Figure(_or_none(auc), interval),
+            auc_difference=Figure(_or_none(difference.difference), difference.interval),
+            class_auc={name: _or_none(estimate.measurement.auc) for name, estimate in zip(names, fixed, strict=True)},
+            event_recall=_figure(event_recall(tables, resamples)),
+            false_alarms_per_hour=_figure(false_alarms_per_hour(tables, resamples)),
+        )
+
+    def measure_quickly(self, replay: Replay, budget: float, n_full_questions: int) -> CurvePoint:
+        """Return the same figures without intervals."""
+        alignment = align_with_labels(replace(self._run, table=replay.table), *self._dataset[:2])
+        classes = [scores for scores in alignment.classes if not scores.problem]
+        series = {scores.name: apply_mix(scores.videos, self._mix) for scores in classes}
+        aucs = {scores.name: PairCounts(series[scores.name], scores.labels).auc for scores in classes}
+        tables = [EventTable.of(scores.videos, series[scores.name], self._rule) for scores in classes]
+        auc = float(np.mean(list(aucs.values())))
+        return replace(
+            self._point(replay, budget, n_full_questions),
+            auc=Figure(_or_none(auc), None),
+            auc_difference=Figure(_or_none(auc - mean_auc(self.estimates.protocols["fixed"])[0]), None),
+            class_auc={name: _or_none(value) for name, value in aucs.items()},
+            event_recall=Figure(_or_none(event_recall(tables, []).value), None),
+            false_alarms_per_hour=Figure(_or_none(false_alarms_per_hour(tables, []).value), None),
+        )
+
+    def _point(self, replay: Replay, budget: float, n_full_questions: int) -> CurvePoint:
+        """Return what was asked and which events are lost; all other figures are missing."""
+        missing, lost = Figure(None, None), self._find_lost(replay.table)
         return CurvePoint(
             budget=budget,
             asked=replay.n_asked / replay.n_pairs,
             questions=replay.n_questions / n_full_questions,
             n_questions=replay.n_questions,
-            auc=Figure(_or_none(auc), interval),
-            auc_difference=Figure(_or_none(difference.difference), difference.interval),
-            class_auc={estimate.measurement.name: _or_none(estimate.measurement.auc) for estimate in fixed},
-            event_recall=_figure(event_recall(tables, resamples)),
-            false_alarms_per_hour=_figure(false_alarms_per_hour(tables, resamples)),
+            auc=missing,
+            auc_difference=missing,
+            class_auc={},
+            event_recall=missing,
+            false_alarms_per_hour=missing,
             lost=tuple(lost),
             n_lost=len(lost),
         )
-
-    def _count_events(self, estimates: Estimates) -> list[EventTable]:
-        series = {estimate.measurement.name: estimate.measurement.series for estimate in estimates.protocols["fixed"]}
-        return [
-            EventTable.of(scores.videos, series[scores.name], self._rule)
-            for scores in estimates.classes
-            if scores.name in series
-        ]
 
     def _find_lost(self, table: ScoreTable) -> list[FullRunEvent]:
         """Return the events of the full run that no event in these scores overlaps."""

@@ -117,20 +117,33 @@ def measure_protocols(
 
     :raises DatasetError: when no class can be measured, with the reasons.
     """
-    config = RunConfig.model_validate({**run.header["config"], "videos": (), "sink": ()})
-    classes = select_classes(survey.videos, selection.classes)
-    table = fill_unasked(run.table, config.run)
-    alignment = align(table, survey.videos, classes, config.contexts, config.run.keep_tail)
+    alignment = align_with_labels(run, survey, selection)
     alignment.notes[:0] = [finding.message for finding in survey.findings if finding.kind == "note"]
     if survey.labels:
         alignment.notes.insert(0, f"Labels: {survey.labels}.")
     alignment.problems[:0] = [finding.message for finding in survey.findings if finding.kind == "error"]
+    config = _config(run)
     rule = event_rule(config.run)
     estimates = estimate_classes(alignment.classes, run_mix(config, registry), rule, protocols)
     if not estimates.classes:
         reasons = [*alignment.problems, *alignment.notes, *estimates.notes]
         raise DatasetError(f"Nothing can be measured. {' '.join(reasons[:5])}")
     return alignment, estimates
+
+
+def align_with_labels(run: ScoredRun, survey: Survey, selection: DatasetSelection) -> Alignment:
+    """Return the scores of a run per frame with the labels; what was not asked has a score too.
+
+    :raises UsageError: when the dataset has no such class.
+    """
+    config = _config(run)
+    classes = select_classes(survey.videos, selection.classes)
+    table = fill_unasked(run.table, config.run)
+    return align(table, survey.videos, classes, config.contexts, config.run.keep_tail)
+
+
+def _config(run: ScoredRun) -> RunConfig:
+    return RunConfig.model_validate({**run.header["config"], "videos": (), "sink": ()})
 
 
 def _compare(

@@ -45,7 +45,7 @@ class RatioEstimate:
 def event_recall(tables: Sequence[EventTable], resamples: Sequence[Resamples]) -> RatioEstimate:
     """Return the fraction of labelled events of all classes that are detected, 0 to 1.
 
-    :param resamples: of each class's videos, drawn together (`resample_classes`).
+    :param resamples: of each class's videos, drawn together (`resample_classes`); empty: no interval.
     """
     return _ratio([table.n_detected for table in tables], [table.n_labelled for table in tables], resamples)
 
@@ -61,8 +61,9 @@ def _ratio(
     total, divisor = sum(float(part.sum()) for part in dividends), sum(float(part.sum()) for part in divisors)
     if not divisor:
         return RatioEstimate(float("nan"), None)
+    if not resamples or len(dividends[0]) == 1:
+        return RatioEstimate(total / divisor, None)
     totals = np.sum([sample @ part for sample, part in zip(resamples, dividends, strict=True)], axis=0)
     divisor_totals = np.sum([sample @ part for sample, part in zip(resamples, divisors, strict=True)], axis=0)
     ratios = np.where(divisor_totals > 0, totals / np.where(divisor_totals > 0, divisor_totals, 1), np.nan)
-    has_videos = len(dividends[0]) > 1
-    return RatioEstimate(total / divisor, percentile_interval(ratios) if has_videos else None)
+    return RatioEstimate(total / divisor, percentile_interval(ratios))
