@@ -6,8 +6,8 @@
 ``curve``: a full run over test clips of both kinds, with the demo's own settings and expected scores; then
 `anyanomaly eval --budget-curve`. ``--scores`` names the results of earlier full runs, one per kind.
 
-``still``: a video of a clip's background with the noise of a sensor, in which the clip itself passes now and then. It is
-searched with and without the gate in one process, without stored answers; the ratio of the two times is the figure.
+``still``: a video of a clip's background with the noise of a sensor, in which the clip itself passes now and then. It
+is searched with and without the gate in one process, without stored answers; the ratio of the times is the figure.
 """
 
 from __future__ import annotations
@@ -241,8 +241,8 @@ def measure_curves(arguments: argparse.Namespace) -> str:
     )
     return (
         f"Test clips of the demo, {arguments.clips} of each kind, expected scores, the demo's own settings; budgets "
-        f"are shares of the segments. The aim at {SHARE:.0%}: {RECALL} of the full run's event recall, and an AUC at most "
-        f"{AUC_LOSS} lower.\n\n{verdicts(curves)}\n\n{curve_table(curves)}{pictures}"
+        f"are shares of the segments. The aim at {SHARE:.0%}: {RECALL} of the full run's event recall, and an AUC at "
+        f"most {AUC_LOSS} lower.\n\n{verdicts(curves)}\n\n{curve_table(curves)}{pictures}"
     )
 
 
