@@ -22,8 +22,8 @@ from anyanomaly.engine.gating import SegmentPriorities
 from anyanomaly.engine.lookahead import LookAhead
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.outputs import Outputs
-from anyanomaly.engine.plan import Choose, Planner, Source
-from anyanomaly.engine.planned import PlannedSegment
+from anyanomaly.engine.plan import Planner, Source
+from anyanomaly.engine.planned import Choose, PlannedSegment
 from anyanomaly.engine.run_report import RunReport
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
@@ -127,9 +127,7 @@ class Run:
                 for item in rated:
                     run.add_rated(item)
             self.report.phase = "ask"
-            run.ask(
-                self._plan_ahead, with_evidence=self._outputs.want_evidence, skip_failures=self._is_repeatable
-            )
+            run.ask(self._plan_ahead, with_evidence=self._outputs.want_evidence, skip_failures=self._is_repeatable)
             yield from self._writer.track(results)
         finally:
             self._writer.finish_early(results if run.has_asked else ())
