@@ -93,6 +93,11 @@ def _damaged_files(folder: Path) -> list[str]:
     return ["--count", "60", "--only", *sources, *images, "--log", str(folder / "log.jsonl"), *_recorded(folder)]
 
 
+def _waiting(folder: Path) -> list[str]:
+    short = ["--seconds", "2", "--latency-ms", "1", "--texts", "1", "--engines", "slots"]
+    return [*short, "--settings", "exact", "4 frames/s", *_recorded(folder)]
+
+
 def _recorded(folder: Path) -> list[str]:
     return ["--record", "--results", str(folder / "results-folder")]
 
@@ -120,12 +125,14 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
         *("--size", "tiny", "--device", "cpu", "--engines", "transformers", "--models", "3b", "--runs", "2"),
         *("--segments", "2", "--row-seconds", "0.1", "--output", str(folder / "gpu"), *_recorded(folder)),
     ],
+    "benchmarks/speed/in_flight.py": lambda folder: ["--questions", "6", "--batch-size", "2", *_recorded(folder)],
     "benchmarks/speed/memory.py": _memory,
     "benchmarks/speed/outputs.py": _outputs,
     "benchmarks/speed/presets.py": lambda folder: (
         ["--families", "lfm2", "--engines", "transformers", "llama.cpp", *_recorded(folder)]
     ),
     "benchmarks/speed/results.py": lambda folder: ["--check"],
+    "benchmarks/speed/waiting.py": _waiting,
 }
 """Arguments of each script at its smallest size; what it writes goes into the given folder."""
 ENGINES = {
@@ -136,7 +143,9 @@ ENGINES = {
     "benchmarks/speed/evidence.py",
     "benchmarks/speed/full_size.py",
     "benchmarks/speed/gpu.py",
+    "benchmarks/speed/in_flight.py",
     "benchmarks/speed/presets.py",
+    "benchmarks/speed/waiting.py",
 }
 
 
