@@ -119,7 +119,7 @@ class MemoryWatch:
     samples are, and a peak between two samples may be missed.
     """
 
-    def __init__(self, pid: int, every_s: float = 0.05) -> None:
+    def __init__(self, pid: int, every_s: float = 0.2) -> None:
         self._pid, self._every_s = pid, every_s
         self.peaks: dict[str, Memory] = {}
         self._phase = ""
