@@ -248,14 +248,14 @@ class Pipeline:
         self.report.problems = list(self._unopened)
         if self._ids is None:
             self._sources = distinguish_ids(self._sources)
-        for component in (*self._sinks, self.encoder, *self._gate_backends.by_gate.values(), *self.gates):
+        gate_backends = self._gate_backends.by_gate.values()
+        parts = (*self._sinks, self.encoder, *gate_backends, *self.gates, self.selector, *self.contexts, self.backend)
+        for component in parts:
             if component is not None:
                 self._stack.enter_context(component)
-        for component in (self.selector, *self.contexts, self.backend):
-            self._stack.enter_context(component)
-        self._gate_backends.open_stores(self._stack)
             if component is not None and component is self.encoder:
                 check_encoder(self.resolved, self.encoder)
+        self._gate_backends.open_stores(self._stack)
         check_backend(self.resolved, self.backend)
         if self._is_scoring_auto and self.settings.scoring == "expected" and not self.backend.gives_logprobs():
             words = with_run(self.config, scoring="words", reason_above=None)
