@@ -129,9 +129,7 @@ class Speed:
     def describe(self) -> str:
         """Return the speed and the time of each stage as one line."""
         stages = ", ".join(
-            f"{name} {seconds:.1f} s"
-            for name, seconds in self.stages_s.items()
-            if seconds or name != "gate"
+            f"{name} {seconds:.1f} s" for name, seconds in self.stages_s.items() if seconds or name != "gate"
         )
         tokens = f"{self.prompt_tokens:,} tokens in, {self.output_tokens:,} out"
         return (

@@ -267,14 +267,11 @@ def unasked_score(segment: PlannedSegment, text: str, settings: RunSettings) -> 
 
 
 def _unasked_contexts(video: Video, index: int, text: str, settings: RunSettings) -> dict[str, Score]:
-    return {
-        name: Score(QueryId(video.id, index, text, name), math.nan, asked=False) for name in settings.weights
-    }
+    return {name: Score(QueryId(video.id, index, text, name), math.nan, asked=False) for name in settings.weights}
 
 
 def _add_reason(score: SegmentScore, reason: Answer) -> SegmentScore:
     scores = {
-        name: replace(part, answer=reason.text) if part.id == reason.id else part
-        for name, part in score.scores.items()
+        name: replace(part, answer=reason.text) if part.id == reason.id else part for name, part in score.scores.items()
     }
     return replace(score, scores=scores)

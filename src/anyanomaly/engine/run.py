@@ -25,9 +25,11 @@ from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import Choose, Planner, Source
 from anyanomaly.engine.planned import PlannedSegment
 from anyanomaly.engine.run_report import RunReport
+from anyanomaly.engine.run_store import StoredVideo
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.engine.stored_answers import StoredAnswers
+from anyanomaly.engine.stored_runs import Memory, Recorder, Replayer
 from anyanomaly.engine.writing import Outcome, OutcomeWriter
 from anyanomaly.errors import BackendError
 from anyanomaly.types import Segment
@@ -50,9 +52,11 @@ class Run:
         clock: Clock | None = None,
         observer: Observer | None = None,
         is_repeatable: bool = False,
+        memory: Memory | None = None,
     ) -> None:
         """:param is_repeatable: the caller repeats the videos that are not in `RunReport.finished_videos` after a
         `BackendError`; a run with a budget over recordings leaves out a video at which the backend fails instead.
+        :param memory: of the scores of earlier runs; None: every video is read.
         """
         self._settings = settings
         self._sources = sources
@@ -65,10 +69,23 @@ class Run:
         self._collector = Collector(settings)
         self._evidence = EvidenceBook()
         self.report = RunReport(has_gates=settings.gate is not None)
-        self._writer = OutcomeWriter(settings, outputs, self._evidence, self.report)
+        self._memory = memory
+        recorder = Recorder(memory, settings, with_evidence=outputs.want_evidence) if memory else None
+        self._recorder = recorder
+        self._writer = OutcomeWriter(settings, outputs, self._evidence, self.report, recorder)
         self._asker = Asker(
             settings, backend, self._answers, self._collector, self._evidence, self._clock, observer or Observer()
         )
+        if memory:
+            self._replayer = Replayer(
+                memory,
+                settings,
+                planner,
+                self._asker,
+                self._evidence,
+                self._clock,
+                with_evidence=outputs.want_evidence,
+            )
         self._questions_per_pair = len(settings.weights) + (settings.reason is not None)
 
     def __iter__(self) -> Generator[Outcome, None, None]:
@@ -97,11 +114,18 @@ class Run:
         """Go through the videos once."""
         left = self._collector.ready(without_reasons=True)
         try:
-            plan = self._planner.plan(
-                self._sources, with_evidence=self._outputs.want_evidence, choose=self._choose_at_a_rate()
-            )
-            with self._look_ahead(plan) as planned:
-                yield from self._writer.track(self._asker.ask(planned))
+            sources = iter(self._sources)
+            choose = self._choose_at_a_rate()
+            found: list[tuple[Source, StoredVideo]] = []
+            while True:
+                plan = self._planner.plan(
+                    self._until_stored(sources, found), with_evidence=self._outputs.want_evidence, choose=choose
+                )
+                with self._look_ahead(plan) as planned:
+                    yield from self._writer.track(self._asker.ask(planned))
+                if not found:
+                    break
+                yield from self._writer.track(self._replayer.scores(*found.pop()))
         except BackendError:
             if self._is_repeatable:
                 self._writer.forget_videos()
@@ -117,17 +141,45 @@ class Run:
         )
         results = run.results()
         try:
+            if stored_videos := self._find_all():
+                for source, stored in stored_videos:
+                    yield from self._writer.track(self._replayer.scores(source, stored))
+                return
             self.report.phase = "rate"
             with self._look_ahead(run.rate()) as rated:
                 for item in rated:
                     run.add_rated(item)
             self.report.phase = "ask"
-            run.ask(
-                self._plan_ahead, with_evidence=self._outputs.want_evidence, skip_failures=self._is_repeatable
-            )
+            run.ask(self._plan_ahead, with_evidence=self._outputs.want_evidence, skip_failures=self._is_repeatable)
             yield from self._writer.track(results)
         finally:
             self._writer.finish_early(results if run.has_asked else ())
+
+    def _until_stored(self, sources: Iterator[Source], found: list[tuple[Source, StoredVideo]]) -> Iterator[Source]:
+        """Yield the sources that have to be read, up to the first whose scores are stored, which goes into ``found``."""
+        for source in sources:
+            key = self._memory.make_key(source, self._settings) if self._memory else None
+            if key is not None:
+                if stored := self._replayer.find(key):
+                    found.append((source, stored))
+                    return
+                if self._recorder:
+                    self._recorder.expect(source[1], key)
+            yield source
+
+    def _find_all(self) -> list[tuple[Source, StoredVideo]]:
+        """Return all videos of the run if the scores of all are stored; otherwise none."""
+        videos: list[tuple[Source, StoredVideo]] = []
+        keys = [self._memory.make_key(source, self._settings) if self._memory else None for source in self._sources]
+        for source, key in zip(self._sources, keys, strict=True):
+            stored = self._replayer.find(key) if key else None
+            if stored is None:
+                for (_, video), video_key in zip(self._sources, keys, strict=True):
+                    if self._recorder and video_key:
+                        self._recorder.expect(video, video_key)
+                return []
+            videos.append((source, stored))
+        return videos
 
     def _plan_ahead(self, plan: Iterator[PlannedSegment]) -> Generator[PlannedSegment, None, None]:
         with self._look_ahead(plan) as planned:
