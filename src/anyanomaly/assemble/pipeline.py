@@ -17,9 +17,10 @@ from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
-from anyanomaly.assemble.cache import store_limits, store_path
+from anyanomaly.assemble.cache import run_store_path, store_limits, store_path
 from anyanomaly.assemble.capabilities import check_backend, resolve_and_check
 from anyanomaly.assemble.resolve import ResolvedComponent
+from anyanomaly.assemble.run_keys import key_maker
 from anyanomaly.assemble.scoring import with_run
 from anyanomaly.assemble.video_ids import distinguish_ids
 from anyanomaly.config.model import RunConfig
@@ -30,8 +31,10 @@ from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import Planner, Source
 from anyanomaly.engine.run import Run
 from anyanomaly.engine.run_report import RunReport
+from anyanomaly.engine.run_store import RunStore
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
+from anyanomaly.engine.stored_runs import Memory
 from anyanomaly.engine.writing import Outcome
 from anyanomaly.errors import UsageError, VideoError
 from anyanomaly.masking import mask_urls_in
@@ -207,6 +210,7 @@ class Pipeline:
         *,
         is_repeatable: bool = False,
     ) -> Iterator[Outcome]:
+        header = self.header()
         run = Run(
             settings,
             sources,
@@ -214,16 +218,23 @@ class Pipeline:
             self.backend,
             self.outputs,
             self._store,
-            self.header(),
+            header,
             self._clock,
             observer,
             is_repeatable,
+            self._memory(header, sources) if observer is None else None,
         )
         run.report.problems += self.report.problems
         self.report = run.report
         self._outcomes = iter(run)
         self._n_runs += 1
         yield from self._outcomes
+
+    def _memory(self, header: Mapping[str, Any], sources: Sequence[Source]) -> Memory | None:
+        """Return the scores of earlier runs; None: this run stores nothing."""
+        if self._store is None:
+            return None
+        return Memory(RunStore(run_store_path(), store_limits()), key_maker(header, sources), header)
 
     def _open(self) -> None:
         """Probe videos and check outputs before any model is loaded; load the encoder before the backend.

@@ -76,9 +76,7 @@ class SegmentReader:
         self, reader: Reader[Options], video: Video, span: Sequence[RatedSegment], problems: list[str]
     ) -> Iterator[Segment]:
         section = replace(video, section=(span[0].first_s, math.nextafter(span[-1].last_s, math.inf)))
-        frames = _Timed(
-            self._clock.time_items("decode", reader.frames(section, every=self._settings.frame_step(video)))
-        )
+        frames = _Timed(self._clock.time_items("decode", reader.frames(section, every=self._settings.frame_step(video))))
         waiting = deque(span)
         images: list[Frame] = []  # frames so far of the first segment that waits
         try:

@@ -22,8 +22,8 @@ from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.collect import CollectedScore
 from anyanomaly.engine.evidence import Draft, EvidenceBook, StoredDraft
 from anyanomaly.engine.gating import SegmentPriorities
-from anyanomaly.engine.plan import Planner, Source
-from anyanomaly.engine.planned import PlannedSegment, Task, VideoEnd
+from anyanomaly.engine.plan import Planner, Source, Task
+from anyanomaly.engine.planned import PlannedSegment, VideoEnd
 from anyanomaly.engine.rated import SegmentReader, SegmentRecord
 from anyanomaly.engine.run_store import RunStore, StoredVideo, VideoWriter
 from anyanomaly.engine.settings import RunSettings
