@@ -12,7 +12,7 @@ import pytest
 import anyanomaly
 from anyanomaly.testing.videos import EVENT_TEXT, synthetic_video
 
-PLUGIN = '''
+PLUGIN = """
 from pathlib import Path
 
 from anyanomaly import BackendSpec, EncoderSpec, ReaderSpec, hookimpl
@@ -64,7 +64,7 @@ def anyanomaly_register_encoders():
 @hookimpl
 def anyanomaly_register_backends():
     return [BackendSpec(name="red", summary="s", target=f"{__name__}:Red", logprobs=True)]
-'''
+"""
 
 Records = list[dict[str, Any]]
 RunClip = Callable[..., tuple[Records, dict[str, int]]]

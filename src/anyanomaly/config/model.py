@@ -29,6 +29,7 @@ from anyanomaly.api.options import CheckedNumbers
 from anyanomaly.config.explain import explain
 from anyanomaly.config.times import parse_time
 from anyanomaly.core.budget import parse_budget
+from anyanomaly.core.expected import Scale
 from anyanomaly.errors import InvalidOption, UsageError
 from anyanomaly.specs import DEVICE_PATTERN, SINGLE_ROLES
 
@@ -156,6 +157,11 @@ class RunOptions(Table):
         "expected where the backend gives log-probabilities, with reasons where the score reaches the threshold, else "
         "words",
     )
+    scale: Scale = Field(
+        "tenths",
+        description="the answers that an expected score is the mean of: tenths: 0.0 to 1.0; digits: 0 to 9; letters: A "
+        "to E; a digit or letter is one token, so a score takes one pass of the model",
+    )
     reason_above: Fraction | None = Field(
         None, description="with expected or yes-no: ask for a reason when a segment's score is at least this"
     )
@@ -213,7 +219,7 @@ class RunOptions(Table):
 class RunConfig(Table):
     """The configuration of a run: event texts, videos, components and settings."""
 
-    preset: str = Field("default", description="settings to start from: default, paper, paper-avenue")
+    preset: str = Field("default", description="settings to start from: default, fast, paper, paper-avenue")
     texts: tuple[str, ...] = Field((), description="event texts: what to find, in plain words")
     videos: tuple[str, ...] = Field((), description="files, folders of images, or URLs")
     reader: ComponentChoice = Field(ComponentChoice(), description="reads videos; auto: the first that takes the URI")

@@ -9,9 +9,9 @@ How follow-ups are asked depends on the backend, because it may pull any number 
   differ in the last digits. So segments are grouped into chunks: the follow-ups of a chunk are asked after all of its
   answers are known, in planned order. A chunk ends when its images fill a quarter of the look-ahead.
 
-In both cases a stream ends after each segment of a live video, whose events must not wait, and when the images that wait
-for a decision fill the look-ahead. With gates, it also ends after many segments that nobody asks about, so that their
-scores are written.
+In both cases a stream ends after each segment of a live video, whose events must not wait, and when the images that
+wait for a decision fill the look-ahead. With gates, it also ends after many segments that nobody asks about, so that
+their scores are written.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ from anyanomaly.engine.asking import Asker
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.collect import CollectedScore, unasked_score
 from anyanomaly.engine.evidence import EvidenceBook
-from anyanomaly.engine.plan import Planner, Source, Task, unasked_segment
-from anyanomaly.engine.planned import PlannedSegment, VideoEnd
-from anyanomaly.engine.rated import RatedSegment, SegmentReader
+from anyanomaly.engine.plan import Planner, Source
+from anyanomaly.engine.planned import PlannedSegment, Task, VideoEnd, unasked_segment
+from anyanomaly.engine.rated import SegmentReader, SegmentRecord
 from anyanomaly.engine.run_report import RunReport
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import BackendError, VideoError
@@ -32,7 +32,7 @@ MAX_EVIDENCE_BYTES = 256 * 2**20
 MAX_FAILURES = 2
 """After failures at this many videos in a row, the backend is taken to be broken."""
 
-Rated: TypeAlias = RatedSegment | VideoEnd
+Rated: TypeAlias = SegmentRecord | VideoEnd
 LookAheadOf: TypeAlias = Callable[[Iterator[PlannedSegment]], Generator[PlannedSegment, None, None]]
 
 
@@ -56,7 +56,7 @@ class BudgetedRun:
         self._evidence = evidence
         self._report = report
         self._reader = SegmentReader(settings, clock)
-        self._rated: dict[str, dict[int, RatedSegment]] = {video.id: {} for _, video in sources}  # by video and index
+        self._rated: dict[str, dict[int, SegmentRecord]] = {video.id: {} for _, video in sources}  # by video and index
         self._ends: dict[str, VideoEnd] = {}
         self._scores: dict[Pair, SegmentScore] = {}
         self._unreadable: dict[str, str] = {}  # id of a video that could not be read again, to the problem
@@ -75,7 +75,7 @@ class BudgetedRun:
                     yield group
                     continue
                 for segment, priorities in group:
-                    yield RatedSegment.of(segment, unasked_segment(segment, priorities))
+                    yield SegmentRecord.of(segment, unasked_segment(segment, priorities))
 
     def add_rated(self, rated: Rated) -> None:
         """Keep what a segment or the end of a video tells."""
@@ -227,7 +227,7 @@ def _by_video(pairs: Sequence[Pair]) -> list[list[Pair]]:
     return list(parts.values())
 
 
-def _length_s(segments: Sequence[RatedSegment]) -> float:
+def _length_s(segments: Sequence[SegmentRecord]) -> float:
     """Return the length of a video whose segments these are, in seconds."""
     if not segments:
         return 0.0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from anyanomaly.api.context import ContextGenerator, ContextOptions
 from anyanomaly.api.encoder import Encoder
@@ -20,23 +20,21 @@ from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.evidence import draft_evidence
 from anyanomaly.engine.gating import GateKeeper, SegmentPriorities
 from anyanomaly.engine.observer import Observer
-from anyanomaly.engine.planned import FrameNumbers, PlannedSegment, TextContexts, VideoEnd
+from anyanomaly.engine.planned import (
+    Choose,
+    FrameNumbers,
+    PlannedSegment,
+    RatedSegment,
+    Task,
+    TextContexts,
+    VideoEnd,
+    unasked_segment,
+)
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import VideoError
 from anyanomaly.types import Crop, EventText, Frame, KeyFrames, Notice, Query, QueryId, Sampling, Segment, Video
 
 Source: TypeAlias = tuple[Reader[Options], Video]
-
-Choose: TypeAlias = Callable[[Segment, Mapping[str, SegmentPriorities]], Sequence[str]]
-"""From a segment and its priorities by event text to the texts that the backend is asked about."""
-
-
-class Task(NamedTuple):
-    """What to ask about a segment."""
-
-    segment: Segment
-    texts: tuple[str, ...]  # event texts to ask about; none: no encoding and no context is needed
-    priorities: Mapping[str, SegmentPriorities]  # by event text; empty: no gate
 
 
 class Planner:
@@ -82,18 +80,13 @@ class Planner:
                 ]
                 yield from self.plan_tasks(tasks, with_evidence=with_evidence)
 
-    def rated_groups(
-        self, reader: Reader[Options], video: Video
-    ) -> Iterator[list[tuple[Segment, Mapping[str, SegmentPriorities]]] | VideoEnd]:
-        """Yield the segments of a video in groups, each with its priorities by event text; then the video's end.
-
-        Without gates the priorities are empty.
-        """
+    def rated_groups(self, reader: Reader[Options], video: Video) -> Iterator[list[RatedSegment] | VideoEnd]:
+        """Yield the segments of a video in groups, with their priorities; then the video's end."""
         keeper = self.gate_keeper(video)
         problem = ""
         group: list[Segment] = []
 
-        def rate() -> list[tuple[Segment, Mapping[str, SegmentPriorities]]]:
+        def rate() -> list[RatedSegment]:
             return list(zip(group, keeper.rate(group) if keeper else [{}] * len(group), strict=True))
 
         if keeper:
@@ -267,13 +260,6 @@ class Planner:
         frame_bytes = sum(frame.image.nbytes for frame in segment.frames)
         by_bytes = self._settings.lookahead_bytes // 4 // frame_bytes
         return max(1, min(self._encoder.batch_size // len(segment.frames), by_bytes))
-
-
-def unasked_segment(segment: Segment, priorities: Mapping[str, SegmentPriorities]) -> PlannedSegment:
-    """Return a segment about which nothing is asked."""
-    return PlannedSegment(
-        segment.video, segment.index, segment.start, segment.stop, segment.times_s, priorities=priorities
-    )
 
 
 def read_notices(reader: Reader[Options], video: Video) -> tuple[Notice, ...]:

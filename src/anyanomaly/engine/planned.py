@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from anyanomaly.engine.evidence import DraftEvidence
 from anyanomaly.engine.gating import SegmentPriorities
-from anyanomaly.types import Context, EventText, KeyFrames, Notice, Query, TimeArray, Video
+from anyanomaly.types import Context, EventText, KeyFrames, Notice, Query, Segment, TimeArray, Video
 
 
 class FrameNumbers(NamedTuple):
@@ -76,3 +76,25 @@ class TextContexts:
     text: EventText
     key_frames: KeyFrames
     contexts: tuple[Context, ...]  # generator by generator, in the order of ``build``
+
+
+RatedSegment: TypeAlias = tuple[Segment, Mapping[str, SegmentPriorities]]
+"""A segment with its priorities by event text; without gates there are none."""
+
+Choose: TypeAlias = Callable[[Segment, Mapping[str, SegmentPriorities]], Sequence[str]]
+"""From a segment and its priorities by event text to the texts that the backend is asked about."""
+
+
+class Task(NamedTuple):
+    """What to ask about a segment."""
+
+    segment: Segment
+    texts: tuple[str, ...]  # event texts to ask about; none: no encoding and no context is needed
+    priorities: Mapping[str, SegmentPriorities]  # by event text; empty: no gate
+
+
+def unasked_segment(segment: Segment, priorities: Mapping[str, SegmentPriorities]) -> PlannedSegment:
+    """Return a segment about which nothing is asked."""
+    return PlannedSegment(
+        segment.video, segment.index, segment.start, segment.stop, segment.times_s, priorities=priorities
+    )

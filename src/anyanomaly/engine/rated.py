@@ -28,8 +28,8 @@ MIN_SKIPPED = 5000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RatedSegment:
-    """A segment with its priorities, without images."""
+class SegmentRecord:
+    """What is kept of a segment that was rated: its priorities, and no images."""
 
     segment: PlannedSegment  # without queries
     frames: npt.NDArray[np.int64]  # (n_read,): numbers of the frames that were read
@@ -37,7 +37,7 @@ class RatedSegment:
     last_s: float
 
     @classmethod
-    def of(cls, segment: Segment, planned: PlannedSegment) -> RatedSegment:
+    def of(cls, segment: Segment, planned: PlannedSegment) -> SegmentRecord:
         """Return a segment without its images."""
         numbers = np.array([frame.index for frame in segment.frames], dtype=np.int64)
         return cls(planned, numbers, segment.frames[0].time_s, segment.frames[-1].time_s)
@@ -51,7 +51,7 @@ class SegmentReader:
         self._clock = clock
         self._reads_through: set[str] = set()  # ids of the videos whose reader does not skip what is before a section
 
-    def read(self, reader: Reader[Options], video: Video, wanted: Sequence[RatedSegment]) -> Iterator[Segment]:
+    def read(self, reader: Reader[Options], video: Video, wanted: Sequence[SegmentRecord]) -> Iterator[Segment]:
         """Yield segments of one video, in the order of time.
 
         :raises VideoError: at the end, when some of them could not be read as they were the first time.
@@ -73,10 +73,11 @@ class SegmentReader:
             )
 
     def _read_span(
-        self, reader: Reader[Options], video: Video, span: Sequence[RatedSegment], problems: list[str]
+        self, reader: Reader[Options], video: Video, span: Sequence[SegmentRecord], problems: list[str]
     ) -> Iterator[Segment]:
         section = replace(video, section=(span[0].first_s, math.nextafter(span[-1].last_s, math.inf)))
-        frames = _Timed(self._clock.time_items("decode", reader.frames(section, every=self._settings.frame_step(video))))
+        read_frames = reader.frames(section, every=self._settings.frame_step(video))
+        frames = _Timed(self._clock.time_items("decode", read_frames))
         waiting = deque(span)
         images: list[Frame] = []  # frames so far of the first segment that waits
         try:
@@ -136,7 +137,7 @@ class _Timed(Iterator[Frame]):
             close()
 
 
-def _restore(rated: RatedSegment, frames: Sequence[Frame]) -> Segment | None:
+def _restore(rated: SegmentRecord, frames: Sequence[Frame]) -> Segment | None:
     """Return a segment as it was when it was rated; None: other frames were read."""
     is_same = [frame.index for frame in frames] == rated.frames.tolist()
     if not is_same or (frames[0].time_s, frames[-1].time_s) != (rated.first_s, rated.last_s):
@@ -145,9 +146,9 @@ def _restore(rated: RatedSegment, frames: Sequence[Frame]) -> Segment | None:
     return Segment(planned.video, planned.index, planned.start, planned.stop, tuple(frames), planned.times_s)
 
 
-def _merge(wanted: Sequence[RatedSegment]) -> list[list[RatedSegment]]:
+def _merge(wanted: Sequence[SegmentRecord]) -> list[list[SegmentRecord]]:
     """Return segments in spans that are read in one go."""
-    spans: list[list[RatedSegment]] = []
+    spans: list[list[SegmentRecord]] = []
     for segment in wanted:
         if spans and segment.first_s - spans[-1][-1].last_s <= MERGE_S:
             spans[-1].append(segment)

@@ -15,17 +15,17 @@ from anyanomaly.api.options import Options
 from anyanomaly.core.pace import Pacer
 from anyanomaly.engine.asking import Asker
 from anyanomaly.engine.budgeted import BudgetedRun
-from anyanomaly.engine.clock import Clock, Speed
+from anyanomaly.engine.clock import Clock, Speed, waiting_share
 from anyanomaly.engine.collect import Collector
 from anyanomaly.engine.evidence import EvidenceBook
 from anyanomaly.engine.gating import SegmentPriorities
 from anyanomaly.engine.lookahead import LookAhead
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.outputs import Outputs
-from anyanomaly.engine.plan import Choose, Planner, Source
-from anyanomaly.engine.planned import PlannedSegment
+from anyanomaly.engine.plan import Planner, Source
+from anyanomaly.engine.planned import Choose, PlannedSegment
 from anyanomaly.engine.run_report import RunReport
-from anyanomaly.engine.run_store import StoredVideo
+from anyanomaly.engine.run_store import VideoScores
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.engine.stored_answers import StoredAnswers
@@ -110,13 +110,18 @@ class Run:
             self._fill_in_report(time.perf_counter() - start_s)
         self.report.check_readable(self._settings.max_unreadable)
 
+    @property
+    def n_reused(self) -> int:
+        """Answers so far that did not need the backend."""
+        return self._answers.n_reused
+
     def _run_streamed(self) -> Iterator[Outcome]:
         """Go through the videos once."""
         left = self._collector.ready(without_reasons=True)
         try:
             sources = iter(self._sources)
             choose = self._choose_at_a_rate()
-            found: list[tuple[Source, StoredVideo]] = []
+            found: list[tuple[Source, VideoScores]] = []
             while True:
                 plan = self._planner.plan(
                     self._until_stored(sources, found), with_evidence=self._outputs.want_evidence, choose=choose
@@ -155,7 +160,7 @@ class Run:
         finally:
             self._writer.finish_early(results if run.has_asked else ())
 
-    def _until_stored(self, sources: Iterator[Source], found: list[tuple[Source, StoredVideo]]) -> Iterator[Source]:
+    def _until_stored(self, sources: Iterator[Source], found: list[tuple[Source, VideoScores]]) -> Iterator[Source]:
         """Yield the sources that have to be read, up to the first whose scores are stored, which goes into ``found``."""
         for source in sources:
             key = self._memory.make_key(source, self._settings) if self._memory else None
@@ -167,9 +172,9 @@ class Run:
                     self._recorder.expect(source[1], key)
             yield source
 
-    def _find_all(self) -> list[tuple[Source, StoredVideo]]:
+    def _find_all(self) -> list[tuple[Source, VideoScores]]:
         """Return all videos of the run if the scores of all are stored; otherwise none."""
-        videos: list[tuple[Source, StoredVideo]] = []
+        videos: list[tuple[Source, VideoScores]] = []
         keys = [self._memory.make_key(source, self._settings) if self._memory else None for source in self._sources]
         for source, key in zip(self._sources, keys, strict=True):
             stored = self._replayer.find(key) if key else None
@@ -208,6 +213,7 @@ class Run:
     def _fill_in_report(self, wall_s: float) -> None:
         self.report.n_asked = self._answers.n_asked
         self.report.n_reused = self._answers.n_reused
+        self.report.backend_times = self._answers.activity.times()
         self.report.n_answers = self._collector.n_answers
         self.report.n_unreadable = self._collector.n_unreadable
         self.report.unreadable_example = self._collector.unreadable_example
@@ -224,6 +230,7 @@ class Run:
                 prompt_tokens=self._collector.prompt_tokens,
                 output_tokens=self._collector.output_tokens,
                 stages_s=stages_s,
+                waiting_share=waiting_share(self.report.backend_times),
             )
 
 

@@ -36,7 +36,7 @@ HAS_EVIDENCE = "has_evidence"
 
 
 @dataclass(slots=True, eq=False)
-class StoredVideo:
+class VideoScores:
     """The scores of one video, as they are stored."""
 
     segments: list[SegmentRecord] = field(default_factory=list)
@@ -52,7 +52,7 @@ class RunStore:
         self._limits = limits
         self._is_writable = True
 
-    def get(self, key: str, *, with_evidence: bool) -> StoredVideo | None:
+    def get(self, key: str, *, with_evidence: bool) -> VideoScores | None:
         """Return a stored video; None: it is not stored, cannot be read, or lacks evidence that is needed."""
         path = self._folder / f"{key}{SUFFIX}"
         try:
@@ -181,8 +181,8 @@ def clear_files(folder: Path) -> int:
     return len(files)
 
 
-def _read(path: Path, with_evidence: bool) -> StoredVideo | None:
-    stored = StoredVideo()
+def _read(path: Path, with_evidence: bool) -> VideoScores | None:
+    stored = VideoScores()
     notices: list[Notice] = []
     for record in read_records(path):
         match record:

@@ -22,10 +22,10 @@ from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.collect import CollectedScore
 from anyanomaly.engine.evidence import Draft, EvidenceBook, StoredDraft
 from anyanomaly.engine.gating import SegmentPriorities
-from anyanomaly.engine.plan import Planner, Source, Task
-from anyanomaly.engine.planned import PlannedSegment, VideoEnd
+from anyanomaly.engine.plan import Planner, Source
+from anyanomaly.engine.planned import PlannedSegment, Task, VideoEnd
 from anyanomaly.engine.rated import SegmentReader, SegmentRecord
-from anyanomaly.engine.run_store import RunStore, StoredVideo, VideoWriter
+from anyanomaly.engine.run_store import RunStore, VideoScores, VideoWriter
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.stored_scores import segment_score
 from anyanomaly.errors import VideoError
@@ -151,11 +151,11 @@ class Replayer:
         self.n_scores = 0
         """Scores of contexts that were stored."""
 
-    def find(self, key: str) -> StoredVideo | None:
+    def find(self, key: str) -> VideoScores | None:
         """Return the video that is stored under a key; None: the run has to go through it."""
         return self._memory.store.get(key, with_evidence=self._with_evidence)
 
-    def scores(self, source: Source, stored: StoredVideo) -> Iterator[CollectedScore | VideoEnd]:
+    def scores(self, source: Source, stored: VideoScores) -> Iterator[CollectedScore | VideoEnd]:
         """Yield the scores of a video in planned order, then its end.
 
         :raises BackendError: when a reason has to be asked for, and the backend fails.

@@ -50,14 +50,14 @@ def segment_score(
         scores=scores,
         value=fuse(values, {name: weights.get(name, 1.0) for name in scores})
         if record.any_asked
-        else stored_unasked_value(record, threshold, gate_mode),
+        else _unasked_value(record, threshold, gate_mode),
         key_frame=record.key_frame,
         sequence=record.sequence,
         priorities=record.priorities,
     )
 
 
-def stored_unasked_value(record: SegmentRecord, threshold: float, gate_mode: GateMode) -> float:
+def _unasked_value(record: SegmentRecord, threshold: float, gate_mode: GateMode) -> float:
     """Return the value of a stored segment that was not asked about, below a threshold, which may have changed.
 
     Without the priorities of its gates it keeps its value, if that is below the threshold; otherwise it has none.
