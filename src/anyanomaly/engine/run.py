@@ -161,7 +161,7 @@ class Run:
             self._writer.finish_early(results if run.has_asked else ())
 
     def _until_stored(self, sources: Iterator[Source], found: list[tuple[Source, VideoScores]]) -> Iterator[Source]:
-        """Yield the sources that have to be read, up to the first whose scores are stored, which goes into ``found``."""
+        """Yield the sources to read, up to the first whose scores are stored: that one goes into ``found``."""
         for source in sources:
             key = self._memory.make_key(source, self._settings) if self._memory else None
             if key is not None:
