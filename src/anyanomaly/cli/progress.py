@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from anyanomaly.cli.run_display import RunDisplay
     from anyanomaly.config.model import RunConfig
     from anyanomaly.engine.clock import Clock
-    from anyanomaly.engine.run import Outcome
+    from anyanomaly.engine.writing import Outcome
     from anyanomaly.types import Video
 
 UpdateBar: TypeAlias = Callable[[str, float, float | None], None]

@@ -158,7 +158,10 @@ def frame_rate(times_s: TimeArray, nominal: float) -> float:
 
 
 def _frames_of(score: SegmentScore, previous: SegmentScore | None) -> _Frames:
-    """Return the frames of a segment, and those of the gap between it and the previous one."""
+    """Return the frames of a segment, and those of the gap between it and the previous one.
+
+    Frames of a gap could not be read; no gate decided that they are not asked about.
+    """
     n_missing = score.start - previous.stop if previous else 0
     n_frames = n_missing + score.stop - score.start
     parts = score.scores.values()

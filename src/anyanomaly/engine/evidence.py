@@ -23,7 +23,7 @@ from anyanomaly.evidence import Evidence, Exchange, Picture
 from anyanomaly.types import Answer, Frame, ImageArray, Query, QueryId, Segment, SegmentScore
 
 if TYPE_CHECKING:
-    from anyanomaly.engine.plan import PlannedSegment, TextContexts
+    from anyanomaly.engine.planned import PlannedSegment, TextContexts
 
 IMAGE_SIDE = 640
 """Longest side in pixels of a key frame, and of an image that the model saw."""
@@ -41,7 +41,7 @@ class DraftEvidence:
 
     key_frame: Picture
     frames: tuple[Picture, ...]
-    questions: tuple[_Question, ...]  # in planned order
+    questions: tuple[_Question, ...]  # in planned order; one that is never asked is in no evidence
     answers: dict[QueryId, Answer] = field(default_factory=dict)
 
     @property
@@ -71,7 +71,7 @@ class DraftEvidence:
     def _exchanges(self, score: SegmentScore, settings: RunSettings) -> Iterator[Exchange]:
         """Yield the questions that were answered, and one without a question for a context that was not asked."""
         for question in self.questions:
-            if score.scores[question.id.context].asked:
+            if score.scores[question.id.context].asked and question.id in self.answers:
                 yield self._exchange(question, score, settings)
         for name, part in score.scores.items():
             if not part.asked:
@@ -154,6 +154,23 @@ class EvidenceBook:
     def take(self, score: SegmentScore) -> DraftEvidence | None:
         """Return the draft of a segment and text with all answers, and forget it; None: there is none."""
         return self._drafts.pop((score.video.id, score.segment, score.text), None)
+
+    def trim(self, values: Mapping[tuple[str, int, str], float], max_bytes: int) -> None:
+        """Forget the drafts of the lowest scores until the others have at most ``max_bytes``.
+
+        :param values: scores by video, segment and text; a draft without one is forgotten first.
+        """
+        n_bytes = sum(draft.nbytes for draft in self._drafts.values())
+        if n_bytes <= max_bytes:
+            return
+        for key in sorted(self._drafts, key=lambda key: _or_lowest(values.get(key, math.nan))):
+            n_bytes -= self._drafts.pop(key).nbytes
+            if n_bytes <= max_bytes:
+                return
+
+
+def _or_lowest(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
 
 
 class _Pictures:

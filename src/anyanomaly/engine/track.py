@@ -26,7 +26,7 @@ class Tracker:
     """Makes the timelines, events and evidence of one video, for all its event texts."""
 
     def __init__(self, video: Video, settings: RunSettings) -> None:
-        self._texts = {text: _TextTracker(video, settings) for text in settings.texts}
+        self._texts = {text: _TextTracker(video, settings) for text in settings.texts_of(video)}
 
     def push(self, score: SegmentScore, draft: DraftEvidence | None = None) -> list[Tracked]:
         """Add the next segment of a text, and return what it completes.
@@ -121,6 +121,6 @@ class _TextTracker:
             self._recent.popleft()
 
 
-def _rank(entry: _Entry) -> tuple[bool, float]:
-    """Return what orders segments by score; one without a score is below all others."""
-    return not math.isnan(entry.score.value), entry.score.value
+def _rank(entry: _Entry) -> tuple[bool, bool, float]:
+    """Return what orders segments by score; below all are those that were not asked about, then those without one."""
+    return entry.score.asked, not math.isnan(entry.score.value), entry.score.value

@@ -13,7 +13,8 @@ from anyanomaly.assemble.pipeline import Pipeline
 from anyanomaly.config.model import RunConfig, RunOptions, check_texts
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.plan import Source
-from anyanomaly.engine.run import Outcome, RunReport
+from anyanomaly.engine.run_report import RunReport
+from anyanomaly.engine.writing import Outcome
 from anyanomaly.errors import BackendError, DatasetError, UsageError
 from anyanomaly.evaluation.alignment import select_classes, texts_of
 from anyanomaly.evaluation.result import AnswerCounts, DatasetSelection
