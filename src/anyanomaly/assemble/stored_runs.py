@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from anyanomaly.assemble.run_settings import check_weights, event_rule
-from anyanomaly.config.model import RunConfig
+from anyanomaly.config.model import RunConfig, RunOptions
 from anyanomaly.core.fuse import fuse
+from anyanomaly.core.gate import combine_priorities, unasked_value
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import InputError, UsageError
@@ -70,9 +72,10 @@ class StoredRun:
         scores = {
             name: Score(
                 QueryId(video.id, record.segment, record.text, name),
-                read_number(score.value),
+                read_number(score.value) if record.is_asked(name) else math.nan,
                 score.answer,
                 score.mass,
+                record.is_asked(name),
             )
             for name, score in record.scores.items()
         }
@@ -87,9 +90,12 @@ class StoredRun:
             value=fuse(
                 {name: score.value for name, score in scores.items()},
                 {name: self.weights.get(name, 1.0) for name in scores},
-            ),
+            )
+            if record.any_asked
+            else stored_unasked_value(record, self.config.run),
             key_frame=record.key_frame,
             sequence=record.sequence,
+            priorities=record.priorities,
         )
 
 
@@ -153,6 +159,17 @@ def engine_settings(config: RunConfig, texts: tuple[str, ...]) -> RunSettings:
         smooth_frames=config.run.smooth_frames,
         rule=event_rule(config.run),
     )
+
+
+def stored_unasked_value(record: SegmentRecord, run: RunOptions) -> float:
+    """Return the value of a stored segment that was not asked, below the threshold of ``run``, which may have changed.
+
+    Without the priorities of its gates it keeps its value, if that is below the threshold; otherwise it has none.
+    """
+    if record.priorities:
+        return unasked_value(combine_priorities(record.priorities.values(), run.gate_rule), run.threshold)
+    value = read_number(record.value)
+    return value if value < run.threshold else math.nan
 
 
 def distinct_ids(runs: Sequence[StoredRun]) -> list[StoredRun]:

@@ -187,6 +187,8 @@ def segment_fields(score: SegmentScore) -> dict[str, Any]:
         "stop_s": rounded_number(float(score.times_s[-1]) + 1 / score.video.fps),
         "text": score.text,
         "value": rounded_number(score.value),
+        **({} if score.asked else {"asked": False}),
+        **({"priorities": dict(score.priorities)} if score.priorities else {}),
         "scores": {name: _score_fields(context_score) for name, context_score in score.scores.items()},
         **({} if score.key_frame is None else {"key_frame": score.key_frame}),
         **({"sequence": score.sequence} if score.sequence else {}),
@@ -196,4 +198,5 @@ def segment_fields(score: SegmentScore) -> dict[str, Any]:
 
 def _score_fields(score: Score) -> dict[str, Any]:
     mass = {} if score.mass is None else {"mass": rounded_number(score.mass)}
-    return {"value": exact_number(score.value), **mass, "answer": score.answer}
+    asked = {} if score.asked else {"asked": False}
+    return {"value": exact_number(score.value), **mass, **asked, "answer": score.answer}

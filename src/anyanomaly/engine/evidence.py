@@ -7,7 +7,7 @@ its segment can be neither the peak of an event nor the highest of the video, an
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -64,10 +64,18 @@ class DraftEvidence:
             weights={name: settings.weights[name] for name in score.scores},
             key_frame=self.key_frame,
             frames=self.frames,
-            exchanges=tuple(
-                self._exchange(question, score, settings) for question in self.questions if question.id in self.answers
-            ),
+            exchanges=tuple(self._exchanges(score, settings)),
+            priorities=score.priorities,
         )
+
+    def _exchanges(self, score: SegmentScore, settings: RunSettings) -> Iterator[Exchange]:
+        """Yield the questions that were answered, and one without a question for a context that was not asked."""
+        for question in self.questions:
+            if score.scores[question.id.context].asked:
+                yield self._exchange(question, score, settings)
+        for name, part in score.scores.items():
+            if not part.asked:
+                yield Exchange(name, 0, (), "", "", "", math.nan, asked=False)
 
     def _exchange(self, question: _Question, score: SegmentScore, settings: RunSettings) -> Exchange:
         answer = self.answers[question.id]

@@ -79,9 +79,7 @@ class GateKeeper:
         self, name: str, gate: Gate[Options], segments: Sequence[Segment], priorities: _PriorityLists
     ) -> None:
         """Add the priorities of one gate, for the texts that may still be asked about."""
-        open_texts = [
-            [text for text in self._texts if self._is_open(of_texts[text.text])] for of_texts in priorities
-        ]
+        open_texts = [[text for text in self._texts if self._is_open(of_texts[text.text])] for of_texts in priorities]
         self._encode(gate, [segment for segment, texts in zip(segments, open_texts, strict=True) if texts])
         open_positions = [position for position, texts in enumerate(open_texts) if texts]
         for texts, group in groupby(open_positions, key=lambda position: open_texts[position]):
@@ -102,4 +100,3 @@ class GateKeeper:
         """Encode the crops of several segments in one call; the caching encoder keeps the vectors for ``rate``."""
         if self._encoder and (crops := [crop for segment in segments for crop in gate.crops(segment)]):
             self._encoder.encode_crops(crops)
-
