@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, cast
@@ -21,7 +21,7 @@ from anyanomaly.assemble.cache import store_limits, store_path
 from anyanomaly.assemble.capabilities import check_backend, check_encoder, resolve_and_check
 from anyanomaly.assemble.resolve import ResolvedComponent
 from anyanomaly.assemble.scoring import with_run
-from anyanomaly.assemble.segment_planner import SegmentPlanner
+from anyanomaly.assemble.segment_planner import SegmentPlanner, find_rated_segment
 from anyanomaly.assemble.video_ids import distinguish_ids
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.caching_encoder import CachingEncoder
@@ -85,6 +85,7 @@ class Pipeline:
         self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
         self.outputs = Outputs(self._sinks)
         self._outcomes: Generator[Outcome, None, None] | None = None
+        self._count_reused: Callable[[], int] = lambda: 0
         self._n_runs = 0
         self._unopened: list[Notice] = []
         spec = cast(BackendSpec, self.resolved.backend.spec)
@@ -112,6 +113,11 @@ class Pipeline:
     def sources(self) -> Sequence[Source]:
         """The videos that could be opened, each with its reader."""
         return self._sources
+
+    @property
+    def n_reused(self) -> int:
+        """Answers so far that did not need the backend."""
+        return self._count_reused()
 
     @property
     def written_paths(self) -> list[str]:
@@ -147,17 +153,20 @@ class Pipeline:
         settings: RunSettings | None = None,
         *,
         is_repeatable: bool = False,
+        observer: Observer | None = None,
     ) -> Iterator[Outcome]:
         """Yield segment scores, pieces of timelines, evidence and events as soon as they are final.
 
         :param sources: videos to run; None: all. :param settings: None: those of the resolved run.
         :param is_repeatable: the caller repeats the unfinished videos after a `BackendError`.
+        :param observer: receives the queries and the answers; None: nothing does.
         :raises BackendError: when the backend fails, or too many answers are unreadable.
         :raises OutputError: when a result file cannot be written.
         """
         settings = settings or self.settings
         sources = self._sources if sources is None else sources
-        yield from self._run(settings, sources, self._planner(settings), is_repeatable=is_repeatable)
+        planner = self._planner(settings, observer)
+        yield from self._run(settings, sources, planner, observer, is_repeatable=is_repeatable)
 
     def find_segment(self, at_s: float | None = None, number: int | None = None) -> Segment:
         """Return a segment of the first video: the one shown at ``at_s`` seconds, or the one of a number from 0.
@@ -166,23 +175,8 @@ class Pipeline:
 
         :raises UsageError: when the video, or its section, has no such segment.
         """
-        reader, video = self.sources[0]
-        if at_s is not None and at_s < video.section[0]:
-            raise UsageError(f"{at_s:g} s is before the start of the part to search, {video.section[0]:g} s (--start).")
-        segment: Segment | None = None
-        planner = self.planner
-        keeper = planner.gate_keeper(video)
-        if keeper:
-            keeper.begin(video)
-        for segment in planner.segments(reader, video):
-            self._priorities = keeper.rate([segment])[0] if keeper else {}
-            if number is not None and segment.index == number:
-                return segment
-            if at_s is not None and segment.times_s[-1] + 1 / video.fps > at_s:
-                return segment
-        place = f"segment {number}" if number is not None else f"segment at {at_s:g} s"
-        end = f"; its last is {segment.index}, which ends at {segment.times_s[-1]:.2f} s" if segment else ""
-        raise UsageError(f"{video.uri} has no {place}{end}.")
+        segment, self._priorities = find_rated_segment(self.planner, self.sources[0], at_s, number)
+        return segment
 
     def run_segment(self, segment: Segment, observer: Observer) -> Iterator[Outcome]:
         """Run one segment as a run of the whole video would; unreadable answers do not fail it.
@@ -231,6 +225,7 @@ class Pipeline:
             observer,
             is_repeatable,
         )
+        self._count_reused = lambda: run.n_reused
         run.report.problems += self.report.problems
         self.report = run.report
         self._outcomes = iter(run)
@@ -273,9 +268,9 @@ class Pipeline:
             self._store.open()
             self._stack.callback(self._store.close)
 
-    def _planner(self, settings: RunSettings) -> Planner:
+    def _planner(self, settings: RunSettings, observer: Observer | None = None) -> Planner:
         gates = {component.name: gate for component, gate in zip(self.resolved.gates, self.gates, strict=True)}
-        return Planner(settings, self.selector, self.contexts, self.encoder, self._clock, gates=gates)
+        return Planner(settings, self.selector, self.contexts, self.encoder, self._clock, observer, gates)
 
     def _create(self, component: ResolvedComponent) -> Component[Options]:
         return self._registry.create(component.spec, component.options)

@@ -71,7 +71,7 @@ class DraftEvidence:
     def _exchanges(self, score: SegmentScore, settings: RunSettings) -> Iterator[Exchange]:
         """Yield the questions that were answered, and one without a question for a context that was not asked."""
         for question in self.questions:
-            if score.scores[question.id.context].asked:
+            if score.scores[question.id.context].asked and question.id in self.answers:
                 yield self._exchange(question, score, settings)
         for name, part in score.scores.items():
             if not part.asked:

@@ -64,7 +64,7 @@ class Run:
         self._answers = StoredAnswers(backend, store)
         self._collector = Collector(settings)
         self._evidence = EvidenceBook()
-        self.report = RunReport(has_gates=settings.gate is not None)
+        self.report = RunReport(has_gates=settings.gate is not None, n_videos=len(sources), n_texts=len(settings.texts))
         self._writer = OutcomeWriter(settings, outputs, self._evidence, self.report)
         self._asker = Asker(
             settings, backend, self._answers, self._collector, self._evidence, self._clock, observer or Observer()
@@ -92,6 +92,11 @@ class Run:
         finally:
             self._fill_in_report(time.perf_counter() - start_s)
         self.report.check_readable(self._settings.max_unreadable)
+
+    @property
+    def n_reused(self) -> int:
+        """Answers so far that did not need the backend."""
+        return self._answers.n_reused
 
     def _run_streamed(self) -> Iterator[Outcome]:
         """Go through the videos once."""
