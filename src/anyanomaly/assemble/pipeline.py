@@ -22,7 +22,7 @@ from anyanomaly.assemble.capabilities import check_backend, check_encoder, resol
 from anyanomaly.assemble.resolve import ResolvedComponent
 from anyanomaly.assemble.run_keys import key_maker
 from anyanomaly.assemble.scoring import with_run
-from anyanomaly.assemble.segment_planner import SegmentPlanner
+from anyanomaly.assemble.segment_planner import SegmentPlanner, find_rated_segment
 from anyanomaly.assemble.video_ids import distinguish_ids
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.caching_encoder import CachingEncoder
@@ -178,23 +178,8 @@ class Pipeline:
 
         :raises UsageError: when the video, or its section, has no such segment.
         """
-        reader, video = self.sources[0]
-        if at_s is not None and at_s < video.section[0]:
-            raise UsageError(f"{at_s:g} s is before the start of the part to search, {video.section[0]:g} s (--start).")
-        segment: Segment | None = None
-        planner = self.planner
-        keeper = planner.gate_keeper(video)
-        if keeper:
-            keeper.begin(video)
-        for segment in planner.segments(reader, video):
-            self._priorities = keeper.rate([segment])[0] if keeper else {}
-            if number is not None and segment.index == number:
-                return segment
-            if at_s is not None and segment.times_s[-1] + 1 / video.fps > at_s:
-                return segment
-        place = f"segment {number}" if number is not None else f"segment at {at_s:g} s"
-        end = f"; its last is {segment.index}, which ends at {segment.times_s[-1]:.2f} s" if segment else ""
-        raise UsageError(f"{video.uri} has no {place}{end}.")
+        segment, self._priorities = find_rated_segment(self.planner, self.sources[0], at_s, number)
+        return segment
 
     def run_segment(self, segment: Segment, observer: Observer) -> Iterator[Outcome]:
         """Run one segment as a run of the whole video would; unreadable answers do not fail it.

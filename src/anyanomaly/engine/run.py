@@ -68,7 +68,7 @@ class Run:
         self._answers = StoredAnswers(backend, store)
         self._collector = Collector(settings)
         self._evidence = EvidenceBook()
-        self.report = RunReport(has_gates=settings.gate is not None)
+        self.report = RunReport(has_gates=settings.gate is not None, n_videos=len(sources), n_texts=len(settings.texts))
         self._memory = memory
         recorder = Recorder(memory, settings, with_evidence=outputs.want_evidence) if memory else None
         self._recorder = recorder
@@ -76,6 +76,7 @@ class Run:
         self._asker = Asker(
             settings, backend, self._answers, self._collector, self._evidence, self._clock, observer or Observer()
         )
+        self._replayer: Replayer | None = None
         if memory:
             self._replayer = Replayer(
                 memory,
@@ -113,7 +114,7 @@ class Run:
     @property
     def n_reused(self) -> int:
         """Answers so far that did not need the backend."""
-        return self._answers.n_reused
+        return self._answers.n_reused + (self._replayer.n_scores if self._replayer else 0)
 
     def _run_streamed(self) -> Iterator[Outcome]:
         """Go through the videos once."""
@@ -212,10 +213,11 @@ class Run:
 
     def _fill_in_report(self, wall_s: float) -> None:
         self.report.n_asked = self._answers.n_asked
-        self.report.n_reused = self._answers.n_reused
+        self.report.n_reused = self.n_reused
         self.report.backend_times = self._answers.activity.times()
-        self.report.n_answers = self._collector.n_answers
-        self.report.n_unreadable = self._collector.n_unreadable
+        n_stored, n_unreadable = (self._replayer.n_scores, self._replayer.n_unreadable) if self._replayer else (0, 0)
+        self.report.n_answers = self._collector.n_answers + n_stored
+        self.report.n_unreadable = self._collector.n_unreadable + n_unreadable
         self.report.unreadable_example = self._collector.unreadable_example
         self.report.mean_mass = self._collector.mean_mass
         stages_s = self._clock.seconds()

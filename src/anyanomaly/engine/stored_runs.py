@@ -103,6 +103,7 @@ class Recorder:
         for open_video in self._open.values():
             open_video.writer.discard()
         self._open.clear()
+        self._keys.clear()
 
 
 @dataclass(slots=True)
@@ -149,7 +150,8 @@ class Replayer:
         self._reader = SegmentReader(settings, clock)
         self._with_evidence = with_evidence
         self.n_scores = 0
-        """Scores of contexts that were stored."""
+        """Scores of contexts that were stored; ``n_unreadable`` of them could not be read from their answers."""
+        self.n_unreadable = 0
 
     def find(self, key: str) -> VideoScores | None:
         """Return the video that is stored under a key; None: the run has to go through it."""
@@ -167,7 +169,9 @@ class Replayer:
                 self._evidence.keep(score, StoredDraft(replace(evidence, video=video.id)))
         asked = self._ask_for_reasons(source, [score for score in scores if self._lacks_reason(score)])
         for score in scores:
-            self.n_scores += sum(part.asked for part in score.scores.values())
+            asked_parts = [part for part in score.scores.values() if part.asked]
+            self.n_scores += len(asked_parts)
+            self.n_unreadable += sum(math.isnan(part.value) for part in asked_parts)
             yield asked.get((score.segment, score.text)) or CollectedScore(score, 0)
         yield VideoEnd(video, notices=tuple(replace(notice, video=video.id) for notice in stored.notices))
 

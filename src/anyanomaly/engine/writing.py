@@ -55,18 +55,20 @@ class OutcomeWriter:
     def forget_videos(self) -> None:
         """Drop what is open: the caller repeats the videos that are not finished."""
         self._trackers.clear()
+        self._close_recorder()
+
+    def _close_recorder(self) -> None:
         if self._recorder:
             self._recorder.close()
 
     def finish_early(self, items: Iterable[CollectedScore | VideoEnd]) -> None:
         """Write the last items, then the results so far of videos that the run did not finish."""
         self._output_errors = contextlib.suppress(Exception)  # the run already ends with one; the other sinks go on
+        self._close_recorder()  # what comes now may lack answers
         for _ in self.track(items):
             pass
         for tracker in self._trackers.values():
             self._write(tracker.finish())
-        if self._recorder:
-            self._recorder.close()
 
     def _add_score(self, score: SegmentScore) -> Sequence[Outcome]:
         tracker = self._trackers.get(score.video.id)
