@@ -9,7 +9,7 @@ import numpy as np
 
 from anyanomaly.api import Encoder, Gate, Options, Reader, Sink, SinkOptions
 from anyanomaly.builtin.contexts import KeyContext, PositionContext, TemporalContext
-from anyanomaly.builtin.options import KeyOptions, NearestOptions, PositionOptions, TemporalOptions
+from anyanomaly.builtin.options import Encoding, KeyOptions, NearestOptions, PositionOptions, TemporalOptions
 from anyanomaly.builtin.selectors import TopThenGroupSelector
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.caching_encoder import CachingEncoder
@@ -101,11 +101,15 @@ def planner(
     clock: Clock | None = None,
     windows: int = 1,
     gate: Gate[Options] | None = None,
+    *,
+    encoding: Encoding = "exact",
+    stride: int = 1,
 ) -> tuple[Planner, CachingEncoder]:
     caching_encoder = CachingEncoder(encoder or FakeEncoder(), clock=clock)
-    selector = TopThenGroupSelector(NearestOptions())
-    temporal = TemporalContext(TemporalOptions(windows=windows))
-    contexts = [KeyContext(KeyOptions()), PositionContext(PositionOptions()), temporal]
+    selector = TopThenGroupSelector(NearestOptions(stride=stride))
+    position = PositionContext(PositionOptions(encoding=encoding))
+    temporal = TemporalContext(TemporalOptions(windows=windows, encoding=encoding))
+    contexts = [KeyContext(KeyOptions()), position, temporal]
     for part in (selector, *contexts):
         part.encoder = caching_encoder
     gates = {"list": gate} if gate else None

@@ -74,7 +74,8 @@ def _search(pipeline: Pipeline, choice: SegmentChoice, watch: Watch) -> Match:
     for outcome in watch(pipeline.run(settings=settings)):
         if isinstance(outcome, SegmentScore):
             start_s = float(outcome.times_s[0])
-            search.add_segment(outcome.video.id, outcome.text, outcome.segment, start_s, outcome.value)
+            place = outcome.video.id, outcome.text, outcome.segment, start_s
+            search.add_segment(*place, outcome.value, is_asked=outcome.asked)
         elif isinstance(outcome, Event):
             search.add_event(outcome)
     return search.match()

@@ -18,7 +18,7 @@ from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.assemble.cache import store_limits, store_path
-from anyanomaly.assemble.capabilities import check_backend, resolve_and_check
+from anyanomaly.assemble.capabilities import check_backend, check_encoder, resolve_and_check
 from anyanomaly.assemble.resolve import ResolvedComponent
 from anyanomaly.assemble.scoring import with_run
 from anyanomaly.assemble.segment_planner import SegmentPlanner
@@ -266,6 +266,8 @@ class Pipeline:
         for component in (*self._sinks, self.encoder, *self.gates, self.selector, *self.contexts, self.backend):
             if component is not None:
                 self._stack.enter_context(component)
+            if component is not None and component is self.encoder:
+                check_encoder(self.resolved, self.encoder)
         check_backend(self.resolved, self.backend)
         if self._is_scoring_auto and self.settings.scoring == "expected" and not self.backend.gives_logprobs():
             words = with_run(self.config, scoring="words", reason_above=None)

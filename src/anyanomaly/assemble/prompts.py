@@ -22,7 +22,9 @@ def scoring_prompt(config: RunConfig, backend: str) -> str:
         return template
     if config.prompt.name != "auto":
         return config.prompt.name
-    return {"expected": "consideration", "yes-no": "yes-no"}.get(config.run.scoring, "reason-consideration")
+    scale = config.run.scale
+    expected = "consideration" if scale == "tenths" else f"consideration-{scale}"
+    return {"expected": expected, "yes-no": "yes-no"}.get(config.run.scoring, "reason-consideration")
 
 
 def load_template(config: RunConfig, name: str) -> PromptTemplate:

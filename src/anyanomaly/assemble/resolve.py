@@ -308,5 +308,7 @@ def _resolve_reader(
 
 def _describe_prompt(template: PromptTemplate) -> dict[str, Any]:
     fields = asdict(template)
+    if not template.scale:  # so that the description of a question without a scale is that of earlier releases
+        del fields["scale"]
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
     return {**fields, "sha256": digest}

@@ -8,7 +8,8 @@ from anyanomaly.assemble.prompts import load_template, scoring_prompt
 from anyanomaly.config.model import RunConfig, RunOptions
 from anyanomaly.core.budget import parse_budget
 from anyanomaly.core.events import EventRule
-from anyanomaly.core.expected import SCORES, YES_NO
+from anyanomaly.core.expected import SCALES, YES_NO
+from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.settings import ClearRule, GateRule, ReasonRule, RunSettings
 from anyanomaly.errors import UsageError
 from anyanomaly.types import Sampling
@@ -18,8 +19,8 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
     """Return the engine's settings.
 
     :param weights: of the contexts' scores, by name. :param backend: name of the run's backend, never ``auto``.
-    :raises UsageError: when all weights are 0, a segment is shorter than the step between frames, reasons do not fit
-        the scoring, or a prompt does not exist.
+    :raises UsageError: when all weights are 0, a segment is shorter than the step between frames, reasons or a
+        scale do not fit the scoring, or a prompt does not exist or asks for another scale.
     """
     run = config.run
     check_weights(weights)
@@ -30,7 +31,12 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
         )
     assert run.scoring != "auto", "decide_scoring comes first"
     clear = clear_rule(run)
-    choices = {"expected": SCORES, "yes-no": YES_NO}.get(run.scoring, ())
+    choices = {"expected": SCALES[run.scale], "yes-no": YES_NO}.get(run.scoring, ())
+    if run.scale != "tenths" and run.scoring != "expected":
+        raise UsageError(
+            f"--scale {run.scale} applies to --scoring expected only, and this run has --scoring {run.scoring}. "
+            "Omit it, or use --scoring expected with a backend that gives log-probabilities."
+        )
     if run.reason_above is not None and not choices:
         raise UsageError(
             f"--reason-above does not apply to --scoring {run.scoring}, whose answers already have words. Omit it, or "
@@ -38,7 +44,7 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
         )
     return RunSettings(
         texts=config.texts,
-        template=load_template(config, scoring_prompt(config, backend)),
+        template=_scoring_template(config, backend),
         weights=weights,
         scoring=run.scoring,
         sampling=Sampling(
@@ -65,6 +71,20 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
         lookahead_bytes=run.lookahead_mib * 2**20,
         max_unreadable=run.max_unreadable,
     )
+
+
+def _scoring_template(config: RunConfig, backend: str) -> PromptTemplate:
+    """:raises UsageError: when the prompt does not exist, or asks for another scale than the run reads."""
+    name, scale = scoring_prompt(config, backend), config.run.scale
+    template = load_template(config, name)
+    is_unknown = name.endswith(".toml") and not template.scale  # a file of the user, who knows what it asks for
+    asked_scale = template.scale or "tenths"
+    if config.run.scoring == "expected" and asked_scale != scale and not is_unknown:
+        raise UsageError(
+            f"The prompt '{name}' asks for a score in {asked_scale}, and this run reads {scale}. Use --scale "
+            f"{asked_scale}, or omit --prompt."
+        )
+    return template
 
 
 def _gate_rule(config: RunConfig) -> GateRule | None:

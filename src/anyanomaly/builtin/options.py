@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -12,18 +12,31 @@ from anyanomaly.api.options import Options
 FRAME_UNITS = 240
 """Units of the frame's side in which sizes of windows are given: the published frame has as many pixels."""
 
+Encoding: TypeAlias = Literal["exact", "dense"]
+"""How windows are encoded: each as an image of its own, or all windows of a frame in one pass over the frame."""
+
 
 class SelectorOptions(Options):
     """Options of selectors that have none."""
 
 
 class NearestOptions(Options):
-    """Which part of a frame is compared with the text."""
+    """Which frames are compared with the text, and which part of them."""
 
     windows: tuple[Annotated[int, Field(ge=1, le=FRAME_UNITS)], ...] = Field(
         default=(),
         description=f"Sizes of windows, in {FRAME_UNITS}ths of the frame's side: a frame is as similar to the text as "
         "its most similar window, which finds small things; none: compare the whole frame.",
+    )
+    encoding: Encoding = Field(
+        default="exact",
+        description="exact: encode each window by itself; dense: all windows of a frame in one pass, faster.",
+    )
+    stride: int = Field(
+        default=1,
+        ge=1,
+        description="Compare every n-th frame of a segment, from its first; the other frames can only stand for their "
+        "group.",
     )
 
 
@@ -61,6 +74,11 @@ class WindowOptions(ContextOptions):
         description="Size of the small windows, in 240ths of the frame's side; 0: none.",
     )
     stride: bool = Field(default=False, description="Let windows overlap by half.")
+    encoding: Encoding = Field(
+        default="exact",
+        description="exact: encode each window by itself, as published; dense: all windows of a frame in one pass, "
+        "faster.",
+    )
 
     @model_validator(mode="after")
     def _check_windows(self) -> Self:

@@ -240,6 +240,8 @@ def _print_end(call: Call, result: EvaluationResult, dataset_run: DatasetRun | N
 
     :raises BackendError: when too many answers are unreadable.
     """
+    from anyanomaly.engine.clock import describe_long_waiting
+
     if not call.quiet:
         for note in result.notes:
             print_message(f"anyanomaly: {note}")
@@ -247,6 +249,8 @@ def _print_end(call: Call, result: EvaluationResult, dataset_run: DatasetRun | N
             mean = result.answers.mean_mass
             mass = "" if mean is None else f"; mean probability of the allowed answers {mean:.1%}"
             print_message(f"{_count_answers(result.answers)}, {result.answers.n_unreadable} unreadable{mass}.")
+        if dataset_run and (waiting := describe_long_waiting(dataset_run.backend_times)):
+            print_message(waiting)
     for problem in result.problems:
         print_message(f"anyanomaly: {problem}")
     if dataset_run:

@@ -59,7 +59,7 @@ def add(app: typer.Typer, call: Call) -> None:
 def _run(config: RunConfig, call: Call, flag_values: FlagValues, as_json: bool, fail_on_event: bool) -> int:
     from anyanomaly.api.safe_file import is_standard_output
     from anyanomaly.assemble import build
-    from anyanomaly.engine.clock import StageClock
+    from anyanomaly.engine.clock import StageClock, describe_long_waiting
     from anyanomaly.types import Event
 
     if not call.quiet:
@@ -85,6 +85,8 @@ def _run(config: RunConfig, call: Call, flag_values: FlagValues, as_json: bool, 
             for line in display.closing_lines() if display else ():
                 print_message(line)
             print_message(_summarise(pipeline, pipeline.written_paths if is_complete else []))
+            if not call.verbose and (waiting := describe_long_waiting(pipeline.report.backend_times)):
+                print_message(waiting)
             _warn_of_low_mass(pipeline.report.mean_mass)
         if call.verbose and pipeline.report.speed:
             print_message(pipeline.report.speed.describe())

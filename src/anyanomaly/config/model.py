@@ -29,6 +29,7 @@ from anyanomaly.api.options import CheckedNumbers
 from anyanomaly.config.explain import explain
 from anyanomaly.config.times import parse_time
 from anyanomaly.core.budget import parse_budget
+from anyanomaly.core.expected import Scale
 from anyanomaly.errors import InvalidOption, UsageError
 from anyanomaly.specs import DEVICE_PATTERN, SINGLE_ROLES
 
@@ -155,6 +156,11 @@ class RunOptions(Table):
         "the probabilities of the allowed scores, or of yes and no; published: as the published code reads it; auto: "
         "expected where the backend gives log-probabilities, with reasons where the score reaches the threshold, else "
         "words",
+    )
+    scale: Scale = Field(
+        "tenths",
+        description="the answers that an expected score is the mean of: tenths: 0.0 to 1.0; digits: 0 to 9; letters: A "
+        "to E; a digit or letter is one token, so a score takes one pass of the model",
     )
     reason_above: Fraction | None = Field(
         None, description="with expected or yes-no: ask for a reason when a segment's score is at least this"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 
+from anyanomaly.core.expected import SCALES
+
 MAX_LENGTH = 20_000
 """Characters of a field; a template of a stranger must not fill the memory when it is filled."""
 
@@ -15,7 +17,7 @@ _SLOT = re.compile(r"\{(text|hint|output)\}")
 class PromptTemplate:
     """A question with slots. A line that holds only ``{hint}`` is removed when the context has no hint.
 
-    :raises ValueError: when a question has no slot ``{text}``, or a field has another type or is too long.
+    :raises ValueError: when a question has no slot ``{text}``, or a field has another type or is too long, or ``scale`` is none.
     """
 
     name: str
@@ -25,10 +27,13 @@ class PromptTemplate:
     output_word: str = "Response"  # fills {output}: how the question names the reply
     question_with_hint: str = ""  # for contexts with a hint; empty: `question`
     keep_line_breaks: bool = False  # at the start and at the end of the question
+    scale: str = ""  # the scale that the question asks for; empty: tenths, or unknown
 
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_field(field.name, getattr(self, field.name), is_switch=isinstance(field.default, bool))
+        if self.scale not in ("", *SCALES):
+            raise ValueError(f"scale must be one of {', '.join(SCALES)}")
         for question in filter(None, (self.question, self.question_with_hint)):
             if "{text}" not in question:
                 raise ValueError(f"prompt template '{self.name}' has no slot {{text}}")

@@ -15,7 +15,7 @@ from anyanomaly.api.options import Options
 from anyanomaly.core.pace import Pacer
 from anyanomaly.engine.asking import Asker
 from anyanomaly.engine.budgeted import BudgetedRun
-from anyanomaly.engine.clock import Clock, Speed
+from anyanomaly.engine.clock import Clock, Speed, waiting_share
 from anyanomaly.engine.collect import Collector
 from anyanomaly.engine.evidence import EvidenceBook
 from anyanomaly.engine.gating import SegmentPriorities
@@ -159,6 +159,7 @@ class Run:
     def _fill_in_report(self, wall_s: float) -> None:
         self.report.n_asked = self._answers.n_asked
         self.report.n_reused = self._answers.n_reused
+        self.report.backend_times = self._answers.activity.times()
         self.report.n_answers = self._collector.n_answers
         self.report.n_unreadable = self._collector.n_unreadable
         self.report.unreadable_example = self._collector.unreadable_example
@@ -175,6 +176,7 @@ class Run:
                 prompt_tokens=self._collector.prompt_tokens,
                 output_tokens=self._collector.output_tokens,
                 stages_s=stages_s,
+                waiting_share=waiting_share(self.report.backend_times),
             )
 
 

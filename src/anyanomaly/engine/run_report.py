@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from anyanomaly.api.activity import Times
 from anyanomaly.engine.clock import Speed
 from anyanomaly.engine.collect import ONLY_THOUGHTS
 from anyanomaly.errors import BackendError
@@ -30,6 +31,7 @@ class RunReport:
     notices: list[Notice] = field(default_factory=list)  # what readers noticed, though nothing failed
     finished_videos: list[str] = field(default_factory=list)  # ids of the videos that the run went through
     speed: Speed | None = None  # None: no clock ran
+    backend_times: Times = field(default_factory=Times)  # from the first query to the last answer
     has_gates: bool = False
     n_pairs: int = 0  # scores of a segment and text
     n_unasked: int = 0  # of these, how many the backend was not asked about

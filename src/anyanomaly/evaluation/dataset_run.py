@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from anyanomaly.api.activity import Times
 from anyanomaly.api.dataset import Dataset, Survey
 from anyanomaly.api.options import Options
 from anyanomaly.assemble.pipeline import Pipeline
@@ -120,6 +121,11 @@ class DatasetRun:
             messages = [problem.message for problem in self.pipeline.report.problems]
             self._problems = list(dict.fromkeys([*messages, *self._problems]))
 
+    @property
+    def backend_times(self) -> Times:
+        """How long the backend answered so far, and how long of that it waited for queries."""
+        return self._totals.backend_times
+
     def check_readable(self) -> None:
         """:raises BackendError: when the fraction of unreadable answers is above the run's limit."""
         self._totals.check_readable(self.pipeline.settings.max_unreadable)
@@ -159,6 +165,7 @@ class DatasetRun:
         self._notes += [notice.message for notice in report.notices]
         self._totals.n_asked += report.n_asked
         self._totals.n_reused += report.n_reused
+        self._totals.backend_times = self._totals.backend_times.plus(report.backend_times)
         self._totals.n_answers += report.n_answers
         self._totals.n_unreadable += report.n_unreadable
         self._totals.unreadable_example = self._totals.unreadable_example or report.unreadable_example

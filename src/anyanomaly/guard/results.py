@@ -246,8 +246,10 @@ def check_attribute(name: str, value: object) -> None:
 ATTRIBUTES: Mapping[str, Callable[[Any], bool]] = {
     "fingerprint": lambda value: isinstance(value, str) and value != "",
     "revision": lambda value: value is None or isinstance(value, str),
+    "works_while_pulling": lambda value: isinstance(value, bool),
     "leaves_machine": lambda value: isinstance(value, bool),
     "wants_evidence": lambda value: isinstance(value, bool),
+    "dense_windows": lambda value: isinstance(value, bool),
     "batch_size": lambda value: _is_whole(value) and value > 0,
     "image_size": lambda value: _is_whole(value) and value > 0,
     "max_inflight": lambda value: _is_whole(value) and value > 0,
