@@ -88,7 +88,7 @@ class Pipeline:
         self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
         self.outputs = Outputs(self._sinks)
         self._outcomes: Generator[Outcome, None, None] | None = None
-        self._count_reused: Callable[[], int] = lambda: 0
+        self.count_reused: Callable[[], int] = lambda: 0  # answers so far that did not need the backend
         self._n_runs = 0
         self._unopened: list[Notice] = []
         spec = cast(BackendSpec, self.resolved.backend.spec)
@@ -116,11 +116,6 @@ class Pipeline:
     def sources(self) -> Sequence[Source]:
         """The videos that could be opened, each with its reader."""
         return self._sources
-
-    @property
-    def n_reused(self) -> int:
-        """Answers so far that did not need the backend."""
-        return self._count_reused()
 
     @property
     def written_paths(self) -> list[str]:
@@ -230,7 +225,7 @@ class Pipeline:
             is_repeatable,
             self._memory(header, sources) if observer is None else None,
         )
-        self._count_reused = lambda: run.n_reused
+        self.count_reused = lambda: run.n_reused
         run.report.problems += self.report.problems
         self.report = run.report
         self._outcomes = iter(run)
