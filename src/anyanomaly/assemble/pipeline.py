@@ -19,7 +19,8 @@ from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.assemble.cache import run_store_path, store_limits, store_path
 from anyanomaly.assemble.capabilities import check_backend, check_encoder, resolve_and_check
-from anyanomaly.assemble.resolve import ResolvedComponent
+from anyanomaly.assemble.gate_backends import GateBackends
+from anyanomaly.assemble.resolved_component import ResolvedComponent
 from anyanomaly.assemble.run_keys import key_maker
 from anyanomaly.assemble.scoring import with_run
 from anyanomaly.assemble.segment_planner import SegmentPlanner, find_rated_segment
@@ -84,6 +85,7 @@ class Pipeline:
         ]
         self.backend = cast("Backend[Options]", self._create(self.resolved.backend))
         check_backend(self.resolved, self.backend)
+        self._gate_backends = GateBackends(self.resolved, registry, self.gates)
         self.encoder = self._create_encoder()
         self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
         self.outputs = Outputs(self._sinks)
@@ -200,6 +202,8 @@ class Pipeline:
             **{role: model.fingerprint if model else None for role, model in models.items()},
             "revisions": {role: model.revision if model else None for role, model in models.items()},
         }
+        if gate_backends := self._gate_backends.describe():
+            header["gate_backends"] = gate_backends
         return {name: mask_urls_in(value) for name, value in header.items()}
 
     def _run(
@@ -259,11 +263,14 @@ class Pipeline:
         self.report.problems = list(self._unopened)
         if self._ids is None:
             self._sources = distinguish_ids(self._sources)
-        for component in (*self._sinks, self.encoder, *self.gates, self.selector, *self.contexts, self.backend):
+        gate_backends = self._gate_backends.by_gate.values()
+        parts = (*self._sinks, self.encoder, *gate_backends, *self.gates, self.selector, *self.contexts, self.backend)
+        for component in parts:
             if component is not None:
                 self._stack.enter_context(component)
             if component is not None and component is self.encoder:
                 check_encoder(self.resolved, self.encoder)
+        self._gate_backends.open_stores(self._stack)
         check_backend(self.resolved, self.backend)
         if self._is_scoring_auto and self.settings.scoring == "expected" and not self.backend.gives_logprobs():
             words = with_run(self.config, scoring="words", reason_above=None)
@@ -292,4 +299,7 @@ class Pipeline:
         for component, part in zip(resolved, parts, strict=True):
             if getattr(component.spec, "needs_encoder", False):
                 part.encoder = encoder  # type: ignore[attr-defined]  # each of these roles declares it
+        for name, backend in self._gate_backends.by_gate.items():
+            if getattr(self.resolved.gate_backends[name].spec, "needs_encoder", False):
+                backend.encoder = encoder
         return encoder
