@@ -263,7 +263,9 @@ def measure_presets(arguments: argparse.Namespace) -> str:
             fixed = result.protocols["fixed"]
             events = [entry.events for entry in fixed.classes.values() if entry.events]
             n_labelled = sum(entry.n_labelled for entry in events)
-            assert fixed.mean is not None and fixed.mean.auc is not None and result.answers is not None
+            assert fixed.mean is not None
+            assert fixed.mean.auc is not None
+            assert result.answers is not None
             rows.append(
                 {
                     "events": flavour,
