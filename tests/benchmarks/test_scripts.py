@@ -92,6 +92,11 @@ def _damaged_files(folder: Path) -> list[str]:
     return ["--count", "60", "--only", *sources, *images, "--log", str(folder / "log.jsonl"), *_recorded(folder)]
 
 
+def _waiting(folder: Path) -> list[str]:
+    short = ["--seconds", "2", "--latency-ms", "1", "--texts", "1", "--engines", "slots"]
+    return [*short, "--settings", "exact", "4 frames/s", *_recorded(folder)]
+
+
 def _recorded(folder: Path) -> list[str]:
     return ["--record", "--results", str(folder / "results-folder")]
 
@@ -111,12 +116,14 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
     ),
     "benchmarks/speed/evaluation.py": lambda folder: [str(_write_labels(folder)), "--seeds", "2", *_recorded(folder)],
     "benchmarks/speed/evidence.py": _evidence,
+    "benchmarks/speed/in_flight.py": lambda folder: ["--questions", "6", "--batch-size", "2", *_recorded(folder)],
     "benchmarks/speed/memory.py": _memory,
     "benchmarks/speed/outputs.py": _outputs,
     "benchmarks/speed/presets.py": lambda folder: (
         ["--families", "lfm2", "--engines", "transformers", "llama.cpp", *_recorded(folder)]
     ),
     "benchmarks/speed/results.py": lambda folder: ["--check"],
+    "benchmarks/speed/waiting.py": _waiting,
 }
 """Arguments of each script at its smallest size; what it writes goes into the given folder."""
 ENGINES = {
@@ -125,7 +132,9 @@ ENGINES = {
     "benchmarks/speed/contexts.py",
     "benchmarks/speed/engines.py",
     "benchmarks/speed/evidence.py",
+    "benchmarks/speed/in_flight.py",
     "benchmarks/speed/presets.py",
+    "benchmarks/speed/waiting.py",
 }
 
 

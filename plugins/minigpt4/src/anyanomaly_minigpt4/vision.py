@@ -137,7 +137,7 @@ def _rename_weights(eva: Tensors, depth: int) -> dict[str, Tensor]:
         new_names = (re.sub(rf"^{old}$", new, name) for old, new in NEW_NAMES if re.fullmatch(old, name))
         return next(new_names, None)
 
-    weights = rename_tensors(eva, rename)
+    weights = dict(rename_tensors(eva, rename))
     for layer in range(depth):
         q_bias, v_bias = (eva.get(f"blocks.{layer}.attn.{name}_bias") for name in "qv")
         if q_bias is not None and v_bias is not None:

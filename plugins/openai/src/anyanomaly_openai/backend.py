@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from anyanomaly.api import Backend
 from anyanomaly.core.expected import SCORES
@@ -20,6 +20,8 @@ from anyanomaly_openai.responses import Completion, Usage
 from anyanomaly_openai.scoring import Scorer
 from anyanomaly_openai.server import Server
 from anyanomaly_openai.thinking import CUT_OFF, AnswerStart, find_answer_start, read_words, request_fields
+
+Conversation: TypeAlias = list[dict[str, Any]]
 
 log = logging.getLogger(__name__)
 
@@ -123,25 +125,25 @@ class OpenAiBackend(Backend[OpenAiOptions]):
         activity = self.activity
 
         def answer_in_thread(query: Query) -> Answer:
+            conversation = messages(query, self.options.image_format)  # until then the server waits
             with activity.work():
-                return self._answer(query)
+                return self._answer(query, conversation)
 
         return map_in_threads(answer_in_thread, queries, self.options.max_inflight)
 
-    def _answer(self, query: Query) -> Answer:
+    def _answer(self, query: Query, conversation: Conversation) -> Answer:
         if not query.sampling.choices:
-            return self._answer_in_words(query)
+            return self._answer_in_words(query, conversation)
         check_scoring(self.options.thinking, "expected")
         connection = require_loaded(self._connection)
-        conversation = messages(query, self.options.image_format)
         answer = Answer(query.id, logprobs=connection.scorer.logprobs(conversation, query.sampling.choices))
-        connection.guard.check([query], [answer], self._answer_in_words)
+        connection.guard.check([query], [answer], lambda check: self._answer_in_words(check, conversation))
         return answer
 
-    def _answer_in_words(self, query: Query) -> Answer:
+    def _answer_in_words(self, query: Query, conversation: Conversation) -> Answer:
         server, model, kind, start, *_ = require_loaded(self._connection)
         sampling = query.sampling
-        conversation = start.begin(messages(query, self.options.image_format))
+        conversation = start.begin(conversation)
         content = {
             "model": model,
             "messages": conversation,
