@@ -41,11 +41,12 @@ Span: TypeAlias = tuple[float, float]
 SpanUnit: TypeAlias = Literal["frames", "seconds", "share"]
 """Unit of a span: frames from 0, seconds of presentation time, or the fraction (0 to 1) of the video's frames."""
 
-Fit: TypeAlias = Literal["centre", "stretch"]
-"""How a crop becomes an encoder's square input.
+Fit: TypeAlias = Literal["centre", "stretch", "dense"]
+"""How a crop becomes an encoder's input.
 
 ``centre``: the encoder's own preprocessing (CLIP: bicubic to the short side, centre crop, mean and std).
 ``stretch``: the whole crop, resized bilinearly without corner alignment or antialiasing.
+``dense``: all crops of a frame come from one pass over the frame; only for encoders with ``Encoder.dense_windows``.
 """
 
 

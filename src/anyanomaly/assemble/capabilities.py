@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, cast
 
 from anyanomaly.api.backend import Backend
+from anyanomaly.api.encoder import Encoder
 from anyanomaly.assemble.resolve import ResolvedComponent, ResolvedRun, resolve_run
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import CapabilityError
 from anyanomaly.kit import ThinkingOptions, check_scoring
 from anyanomaly.registry import Registry
-from anyanomaly.specs import BackendSpec, ContextSpec, ReaderSpec
+from anyanomaly.specs import BackendSpec, ContextSpec, EncoderSpec, ReaderSpec
 
 
 def resolve_and_check(config: RunConfig, registry: Registry) -> ResolvedRun:
@@ -44,7 +45,18 @@ def check_capabilities(run: ResolvedRun) -> None:
         raise CapabilityError(f"{run.backend.label} answers without words. Omit --reason-above.")
     for component in run.models:
         _check_device(component)
+    if run.encoder is not None and not cast(EncoderSpec, run.encoder.spec).dense_windows:
+        _refuse_dense(run)
     _check_endless(run)
+
+
+def check_encoder(run: ResolvedRun, encoder: Encoder[Any]) -> None:
+    """Check what an encoder declares on itself once it is loaded: whether its model has dense windows.
+
+    :raises CapabilityError: when a selector or a context needs them, and the model has none.
+    """
+    if _dense_components(run) and not encoder.dense_windows:
+        _refuse_dense(run)
 
 
 def check_backend(run: ResolvedRun, backend: Backend[Any]) -> None:
@@ -59,6 +71,21 @@ def check_backend(run: ResolvedRun, backend: Backend[Any]) -> None:
         )
     if backend.max_images is not None:
         _check_images(run, backend.max_images)
+
+
+def _refuse_dense(run: ResolvedRun) -> None:
+    """:raises CapabilityError: when a selector or a context asks for dense windows."""
+    assert run.encoder is not None
+    for component in _dense_components(run):
+        raise CapabilityError(
+            f"{component.label} asks for dense windows, which {run.encoder.label} does not have. "
+            f"Use --{component.path}.encoding exact, or another encoder."
+        )
+
+
+def _dense_components(run: ResolvedRun) -> list[ResolvedComponent]:
+    parts = (run.selector, *run.contexts)
+    return [component for component in parts if getattr(component.options, "encoding", "exact") == "dense"]
 
 
 def _check_images(run: ResolvedRun, max_images: int | None) -> None:

@@ -249,6 +249,7 @@ ATTRIBUTES: Mapping[str, Callable[[Any], bool]] = {
     "works_while_pulling": lambda value: isinstance(value, bool),
     "leaves_machine": lambda value: isinstance(value, bool),
     "wants_evidence": lambda value: isinstance(value, bool),
+    "dense_windows": lambda value: isinstance(value, bool),
     "batch_size": lambda value: _is_whole(value) and value > 0,
     "image_size": lambda value: _is_whole(value) and value > 0,
     "max_inflight": lambda value: _is_whole(value) and value > 0,

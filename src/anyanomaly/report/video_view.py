@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from anyanomaly.core.asked_text import count_asked
 from anyanomaly.pages.text import clock_time, score_text
 from anyanomaly.report.cards import Card
 from anyanomaly.report.chart_data import ChartData, pack
@@ -34,6 +35,8 @@ class TimelineView:
     text: str
     peak: float | None  # the highest smoothed score; None: there is none
     n_events: int
+    n_segments: int  # those of gates included
+    n_unasked: int  # segments that were not asked about
     description: str  # for a screen reader
     strip: Strip
 
@@ -55,6 +58,7 @@ class VideoView:
     highest: tuple[Card, ...]  # the highest segment of each text without an event
     contexts: tuple[str, ...]
     has_truth: bool
+    has_unasked: bool
 
 
 def video_view(
@@ -91,6 +95,7 @@ def video_view(
         highest=tuple(card for card in cards if not card.moment.is_event),
         contexts=max((chart.contexts for chart in charts), key=len, default=()),
         has_truth=any(results.truth is not None for results in video.texts.values()),
+        has_unasked=any(timeline.n_unasked for timeline in timelines),
     )
 
 
@@ -121,17 +126,22 @@ def _timeline_view(timeline_id: str, video: VideoResults, text: str, chart: Char
     peak = float(values.max()) if len(values) else None
     start_s, stop_s = extent(video)
     spans = ", ".join(f"{clock_time(start)} to {clock_time(stop)}" for start, stop in events[:5])
+    segments = video.texts[text].segments
+    counts = count_asked(segments.n_segments - segments.n_unasked, segments.n_segments)
+    asked = f" The model was {counts}." if segments.n_unasked else ""
     more = f", and {len(events) - 5} more" if len(events) > 5 else ""
     return TimelineView(
         id=timeline_id,
         text=text,
         peak=peak,
         n_events=len(events),
+        n_segments=segments.n_segments,
+        n_unasked=segments.n_unasked,
         description=(
             f"Smoothed score of {text}, {clock_time(start_s)} to {clock_time(stop_s)}, highest {score_text(peak)}. "
-            f"{f'Events: {spans}{more}' if events else 'No event'}."
+            f"{f'Events: {spans}{more}' if events else 'No event'}.{asked}"
         ),
-        strip=make_strip(points, (start_s, stop_s), events, scale.threshold, scale.limits),
+        strip=make_strip(points, (start_s, stop_s), events, scale.threshold, scale.limits, chart.unasked),
     )
 
 

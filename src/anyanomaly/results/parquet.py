@@ -40,7 +40,7 @@ SEGMENT_COLUMNS = {
 CONTEXT_COLUMNS = {"score": "float64", "mass": "float64", "answer": "string"}
 """Columns of each context, with its name: ``score.key``."""
 ASKED, PRIORITY = "asked", "priority"
-"""Columns of runs that may leave something unasked: ``asked``, ``asked.key`` per context, ``priority.motion`` per gate."""
+"""Columns of runs that may leave something unasked: ``asked``, ``asked.key``; with gates also ``priority.motion``."""
 FRAME_COLUMNS = {"key_frame": "int64", "sequence": "int64", "times": "float64"}
 OTHER_KINDS = ("video", "event", "truth", "notice", "end")
 """Types of records that are no rows. The metadata have a list of each."""
