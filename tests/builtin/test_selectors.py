@@ -54,8 +54,8 @@ def test_with_a_stride_every_nth_frame_is_a_candidate(kind: type[TopSelector], w
 
 
 @pytest.mark.parametrize("kind", [TopSelector, GroupThenTopSelector, TopThenGroupSelector])
-@pytest.mark.parametrize("n_frames", [*range(1, 10), 24, 30])
-@pytest.mark.parametrize("stride", [1, 2, 3, 4, 6, 7, 12, 24, 100])
+@pytest.mark.parametrize("n_frames", [1, 2, 3, 5, 24, 30])
+@pytest.mark.parametrize("stride", [1, 2, 6, 7, 12, 100])
 def test_key_frames_are_valid_for_any_length_and_stride(kind: type[TopSelector], n_frames: int, stride: int) -> None:
     segment = shades([(37 * position) % 101 for position in range(n_frames)])
     selector = kind(NearestOptions(stride=stride))

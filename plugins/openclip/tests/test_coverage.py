@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from anyanomaly_openclip.coverage import tile_boxes, window_weights
+from anyanomaly_openclip.coverage import tile_boxes, window_samples, window_weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,3 +100,48 @@ def test_tiles_cover_every_pixel_once() -> None:
 def test_a_window_without_pixels_of_the_frame_is_refused(box: Box) -> None:
     with pytest.raises(ValueError, match="covers no part"):
         window_weights([(0, 0, 5, 5), box], (240, 240), 2, (7, 7))
+
+
+@settings(deadline=None)
+@given(windows())
+def test_samples_are_means_of_cells_that_the_window_covers(
+    case: tuple[Box, tuple[int, int], int, tuple[int, int]],
+) -> None:
+    box, size, n_tiles, grid = case
+    (samples,) = window_samples([box], size, n_tiles, grid)
+    (weights,) = window_weights([box], size, n_tiles, grid)
+    assert samples.shape == (grid[0] * grid[1], n_tiles**2 * grid[0] * grid[1])
+    assert samples.min() >= 0
+    np.testing.assert_allclose(samples.sum(axis=1), 1, atol=1e-5)
+    assert not samples[:, weights == 0].any()
+
+
+@settings(deadline=None)
+@given(windows())
+def test_samples_have_the_value_of_the_place_they_are_taken_at(
+    case: tuple[Box, tuple[int, int], int, tuple[int, int]],
+) -> None:
+    """A map that grows steadily over the frame has, at a sample between two covered cells, the value of its centre."""
+    box, size, n_tiles, grid = case
+    size = (size[0] // n_tiles * n_tiles, size[1] // n_tiles * n_tiles)  # tiles of one size
+    box = (box[0], box[1], min(box[2], size[1]), min(box[3], size[0]))
+    if box[0] >= box[2] or box[1] >= box[3]:
+        return
+    (samples,) = window_samples([box], size, n_tiles, grid)
+    n_columns = n_tiles * grid[1]
+    centres = np.tile((np.arange(n_columns) + 0.5) * size[1] / n_columns, (n_tiles * grid[0], 1))
+    by_tile = centres.reshape(n_tiles, grid[0], n_tiles, grid[1]).transpose(0, 2, 1, 3).ravel()
+    values = (samples @ by_tile).reshape(grid)
+    expected = box[0] + (np.arange(grid[1]) + 0.5) / grid[1] * (box[2] - box[0])
+    half_cell = size[1] / n_columns / 2
+    assert np.abs(values - expected).max() <= half_cell + 1e-3
+    inside = (expected >= box[0] + half_cell) & (expected <= box[2] - half_cell)
+    np.testing.assert_allclose(values[:, inside], np.tile(expected[inside], (grid[0], 1)), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("n_tiles", [1, 2, 3])
+def test_the_samples_of_a_tile_are_its_cells(n_tiles: int) -> None:
+    size, grid = (240, 240), (4, 4)
+    samples = window_samples(tile_boxes(size, n_tiles), size, n_tiles, grid)
+    for number, tile in enumerate(samples):
+        np.testing.assert_allclose(tile, np.eye(16, 16 * n_tiles**2, 16 * number), atol=1e-6)

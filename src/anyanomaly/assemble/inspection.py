@@ -9,8 +9,9 @@ from anyanomaly.assemble.choice import Match, Search, SegmentChoice
 from anyanomaly.assemble.pipeline import Pipeline
 from anyanomaly.engine.evidence import draft_evidence
 from anyanomaly.engine.observer import Observer
-from anyanomaly.engine.plan import TextContexts, read_notices
-from anyanomaly.engine.run import Outcome
+from anyanomaly.engine.plan import read_notices
+from anyanomaly.engine.planned import TextContexts
+from anyanomaly.engine.writing import Outcome
 from anyanomaly.errors import UsageError
 from anyanomaly.evidence import Evidence
 from anyanomaly.types import Answer, Event, Notice, Query, Segment, SegmentScore

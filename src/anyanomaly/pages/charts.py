@@ -56,7 +56,7 @@ def score_chart(n_contexts: int) -> dict[str, Any]:
         border_fill_color=None,
         outline_line_color=None,
     )
-    _add_areas(plot, "unasked", hatch_pattern="right_diagonal_line", hatch_scale=8, hatch_weight=1)
+    _add_areas(plot, "unasked", hatch_pattern="right_diagonal_line", hatch_scale=10, hatch_weight=1)
     _add_areas(plot, "events")
     _add_areas(plot, "truth")
     for position in reversed(range(n_contexts)):

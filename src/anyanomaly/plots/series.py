@@ -85,7 +85,7 @@ class SpanList:
             self._spans = self.reduce(self._max_spans // 2)
 
     def reduce(self, max_spans: int) -> list[Span]:
-        """Return at most ``max_spans`` spans: of equal parts of the time, those that lie in spans for more than half."""
+        """Return at most ``max_spans`` spans: of equal parts of the time, that lie in spans for more than half."""
         if len(self._spans) <= max_spans:
             return list(self._spans)
         edges_s = np.linspace(self._spans[0][0], self._spans[-1][1], max_spans + 1)

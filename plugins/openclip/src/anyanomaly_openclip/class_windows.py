@@ -11,6 +11,8 @@ from open_clip.timm_model import TimmModel
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from timm.layers.attention import Attention
 
+from anyanomaly.types import Box, FloatArray
+from anyanomaly_openclip.coverage import window_weights
 from anyanomaly_openclip.images import FirstTokenBlock
 
 Heads = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -40,14 +42,15 @@ class ClassWindows:
     def __init__(self, tower: VisionTransformer | TimmModel, blocks: Sequence[Block], grid: tuple[int, int]) -> None:
         self._tower, self._blocks, self.grid = tower, blocks, grid
 
-    def encode(self, inputs: torch.Tensor, weights: torch.Tensor, n_tiles: int) -> torch.Tensor:
-        """Return vectors (n_frames, n_windows, dim) of tiles (n_frames * n_tiles, 3, height, width).
+    def describe(self, boxes: Sequence[Box], size: tuple[int, int], n_tiles: int) -> FloatArray:
+        """Return the weights of the patches."""
+        return window_weights(boxes, size, n_tiles, self.grid)
 
-        :param weights: (n_windows, n_tiles * rows * columns), of the patches of a frame, tile by tile.
-        """
+    def encode(self, inputs: torch.Tensor, weights: torch.Tensor, n_tiles: int) -> torch.Tensor:
+        """Return vectors (n_frames, n_windows, dim) of tiles (n_frames * n_tiles**2, 3, height, width)."""
         states = self._embed(inputs)
-        n_frames, n_windows = len(inputs) // n_tiles, len(weights)
-        windows = states[::n_tiles, :1].expand(-1, n_windows, -1)  # the class token is the same for every input
+        n_frames, n_windows = len(inputs) // n_tiles**2, len(weights)
+        windows = states[:: n_tiles**2, :1].expand(-1, n_windows, -1)  # the class token is the same for every input
         own = torch.full((n_windows, n_windows), -torch.inf, device=weights.device).fill_diagonal_(0)
         bias = torch.cat([weights.log(), own], dim=1).to(states.dtype)
         for number, block in enumerate(self._blocks):

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 import torch
 
-from anyanomaly.types import Box
+from anyanomaly.types import Box, FloatArray
 from anyanomaly_openclip.class_windows import class_windows
-from anyanomaly_openclip.coverage import window_weights
 from anyanomaly_openclip.pool_windows import pool_windows
+from anyanomaly_openclip.resnet_windows import resnet_windows
 
 _TOLERANCE = 1e-3
 """Largest difference of a unit vector's values from those of the complete tower."""
@@ -19,14 +19,17 @@ _TOLERANCE = 1e-3
 class DenseTower(Protocol):
     """An image tower that encodes windows of a frame from the tokens of the frame's tiles."""
 
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of the cells of a tile."""
+    def describe(self, boxes: Sequence[Box], size: tuple[int, int], n_tiles: int) -> FloatArray:
+        """Return where windows are among the cells of their frame's tiles, the first axis being the windows.
 
-    def encode(self, inputs: torch.Tensor, weights: torch.Tensor, n_tiles: int) -> torch.Tensor:
-        """Return vectors (n_frames, n_windows, dim) of tiles (n_frames * n_tiles, 3, height, width).
+        :param size: height and width of the frame in pixels. :param n_tiles: along a side of the frame.
+        :raises ValueError: when a window covers no part of the frame.
+        """
 
-        :param weights: (n_windows, n_tiles * rows * columns), of the cells of a frame, tile by tile.
+    def encode(self, inputs: torch.Tensor, windows: torch.Tensor, n_tiles: int) -> torch.Tensor:
+        """Return vectors (n_frames, n_windows, dim) of tiles (n_frames * n_tiles**2, 3, height, width).
+
+        :param windows: what ``describe`` returns, the same for all frames.
         """
 
 
@@ -37,7 +40,7 @@ def find_dense_tower(model: Any) -> DenseTower | None:
     So a variant of a tower that is not known here is refused, rather than encoded wrongly.
     """
     tower = getattr(model, "visual", None)
-    dense = class_windows(tower) or pool_windows(tower)
+    dense: DenseTower | None = class_windows(tower) or resnet_windows(tower) or pool_windows(tower)
     if dense is None:
         return None
     parameter = next(model.visual.parameters())
@@ -45,10 +48,10 @@ def find_dense_tower(model: Any) -> DenseTower | None:
     side = model.visual.image_size
     height, width = side if isinstance(side, tuple) else (side, side)
     inputs = torch.rand(1, 3, height, width, generator=generator).to(parameter)
-    weights = torch.ones(1, dense.grid[0] * dense.grid[1], device=parameter.device)
+    whole_window = torch.from_numpy(dense.describe([(0, 0, width, height)], (height, width), 1)).to(parameter.device)
     try:
         with torch.inference_mode():
-            ours, whole = dense.encode(inputs, weights, 1)[0].float(), model.encode_image(inputs).float()
+            ours, whole = dense.encode(inputs, whole_window, 1)[0].float(), model.encode_image(inputs).float()
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, TypeError, AttributeError):
@@ -67,5 +70,5 @@ def encode_windows(
 
     :param inputs: (n_frames * n_tiles**2, 3, height, width), the frames' tiles. :param size: of a frame in pixels.
     """
-    weights = torch.from_numpy(window_weights(boxes, size, n_tiles, tower.grid)).to(inputs.device)
-    return torch.nn.functional.normalize(tower.encode(inputs, weights, n_tiles**2).float(), dim=-1)
+    windows = torch.from_numpy(tower.describe(boxes, size, n_tiles)).to(inputs.device)
+    return torch.nn.functional.normalize(tower.encode(inputs, windows, n_tiles).float(), dim=-1)

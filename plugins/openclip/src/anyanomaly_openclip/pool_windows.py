@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import timm.models.vision_transformer as timm_vit
 import torch
-from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
 from open_clip.timm_model import TimmModel
 from open_clip.transformer import VisionTransformer
 from timm.layers.attention_pool import AttentionPoolLatent
 from timm.models.eva import Eva
+
+from anyanomaly.types import Box, FloatArray
+from anyanomaly_openclip.coverage import window_weights
 
 Cells = Callable[[torch.Tensor], torch.Tensor]
 """From inputs (n, 3, height, width) to tokens (n, prefix tokens + cells, width)."""
@@ -29,13 +31,14 @@ class PoolWindows:
     def __init__(self, cells: Cells, pool: Pool, grid: tuple[int, int], n_prefix: int = 0) -> None:
         self._cells, self._pool, self.grid, self._n_prefix = cells, pool, grid, n_prefix
 
-    def encode(self, inputs: torch.Tensor, weights: torch.Tensor, n_tiles: int) -> torch.Tensor:
-        """Return vectors (n_frames, n_windows, dim) of tiles (n_frames * n_tiles, 3, height, width).
+    def describe(self, boxes: Sequence[Box], size: tuple[int, int], n_tiles: int) -> FloatArray:
+        """Return the weights of the cells."""
+        return window_weights(boxes, size, n_tiles, self.grid)
 
-        :param weights: (n_windows, n_tiles * rows * columns), of the cells of a frame, tile by tile.
-        """
+    def encode(self, inputs: torch.Tensor, weights: torch.Tensor, n_tiles: int) -> torch.Tensor:
+        """Return vectors (n_frames, n_windows, dim) of tiles (n_frames * n_tiles**2, 3, height, width)."""
         tokens = self._cells(inputs)
-        by_tile = weights.view(len(weights), n_tiles, -1)
+        by_tile = weights.view(len(weights), n_tiles**2, -1)
         prefix = by_tile.mean(dim=2, keepdim=True).expand(-1, -1, self._n_prefix)
         token_weights = torch.cat([prefix, by_tile], dim=2).flatten(1).to(tokens.dtype)
         return self._pool(tokens.reshape(-1, token_weights.shape[1], tokens.shape[-1]), token_weights)
@@ -43,8 +46,6 @@ class PoolWindows:
 
 def pool_windows(tower: Any) -> PoolWindows | None:
     """Return dense windows for a tower that pools its patch tokens or its feature map; None: it is no such tower."""
-    if isinstance(tower, ModifiedResNet) and isinstance(tower.attnpool, AttentionPool2d):
-        return _resnet_windows(tower)
     if isinstance(tower, VisionTransformer) and tower.pool_type == "avg" and tower.attn_pool is None:
         return _average_windows(tower)
     if isinstance(tower, TimmModel) and "pool" not in dict(tower.head.named_children()):
@@ -52,35 +53,6 @@ def pool_windows(tower: Any) -> PoolWindows | None:
             return _trunk_windows(tower)
         return _map_windows(tower)
     return None
-
-
-def _resnet_windows(tower: ModifiedResNet) -> PoolWindows:
-    """Pool with the attention of CLIP's ResNets: the mean of the window asks its cells.
-
-    A cell has the position that it has in its tile.
-    """
-    pool, side = tower.attnpool, round((len(tower.attnpool.positional_embedding) - 1) ** 0.5)
-
-    def cells(inputs: torch.Tensor) -> torch.Tensor:
-        states = tower.layer4(tower.layer3(tower.layer2(tower.layer1(tower.stem(inputs)))))
-        return states.flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
-
-    def attend(tokens: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        positions = pool.positional_embedding.to(tokens.dtype)
-        means = _weighted_mean(tokens, weights) + positions[0]
-        places = tokens + positions[1:].repeat(tokens.shape[1] // side**2, 1)
-        own = torch.full((len(weights),) * 2, -torch.inf, device=weights.device).fill_diagonal_(0)
-        n_heads = pool.num_heads
-        keys = torch.cat([places, means], dim=1)
-        attended = torch.nn.functional.scaled_dot_product_attention(
-            _heads(pool.q_proj(means), n_heads),
-            _heads(pool.k_proj(keys), n_heads),
-            _heads(pool.v_proj(keys), n_heads),
-            attn_mask=torch.cat([weights.log(), own.to(tokens.dtype)], dim=1),
-        )
-        return pool.c_proj(attended.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
-
-    return PoolWindows(cells, attend, (side, side))
 
 
 def _average_windows(tower: VisionTransformer) -> PoolWindows:

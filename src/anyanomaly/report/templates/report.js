@@ -126,7 +126,7 @@
       line("curve", "--accent");
       line("raw", "--raw");
       line("gate", "--raw");
-      this.named("unasked-glyph").setv({ line_color: null, fill_color: colour("--unasked"), fill_alpha: 0.12, hatch_color: colour("--unasked"), hatch_alpha: 0.8 });
+      this.named("unasked-glyph").setv({ line_color: null, fill_color: colour("--unasked"), fill_alpha: 0.12, hatch_color: colour("--unasked"), hatch_alpha: 0.6 });
       this.data.scores.forEach((_, position) => line(`context-${position}`, CURVE_COLOURS[position % 4]));
       for (const name of ["event", "truth"]) {
         this.named(`${name === "event" ? "events" : name}-glyph`).setv({ line_color: colour(`--${name}`), fill_color: colour(`--${name}-fill`), line_alpha: 0.6 });
