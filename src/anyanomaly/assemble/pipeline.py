@@ -17,11 +17,12 @@ from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
-from anyanomaly.assemble.cache import store_limits, store_path
+from anyanomaly.assemble.cache import run_store_path, store_limits, store_path
 from anyanomaly.assemble.capabilities import check_backend, check_encoder, resolve_and_check
 from anyanomaly.assemble.resolve import ResolvedComponent
+from anyanomaly.assemble.run_keys import key_maker
 from anyanomaly.assemble.scoring import with_run
-from anyanomaly.assemble.segment_planner import SegmentPlanner
+from anyanomaly.assemble.segment_planner import SegmentPlanner, find_rated_segment
 from anyanomaly.assemble.video_ids import distinguish_ids
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.caching_encoder import CachingEncoder
@@ -32,8 +33,10 @@ from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import Planner, Source
 from anyanomaly.engine.run import Run
 from anyanomaly.engine.run_report import RunReport
+from anyanomaly.engine.run_store import RunStore
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
+from anyanomaly.engine.stored_runs import Memory
 from anyanomaly.engine.writing import Outcome
 from anyanomaly.errors import UsageError, VideoError
 from anyanomaly.masking import mask_urls_in
@@ -85,7 +88,7 @@ class Pipeline:
         self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
         self.outputs = Outputs(self._sinks)
         self._outcomes: Generator[Outcome, None, None] | None = None
-        self._count_reused: Callable[[], int] = lambda: 0
+        self.count_reused: Callable[[], int] = lambda: 0  # answers so far that did not need the backend
         self._n_runs = 0
         self._unopened: list[Notice] = []
         spec = cast(BackendSpec, self.resolved.backend.spec)
@@ -113,11 +116,6 @@ class Pipeline:
     def sources(self) -> Sequence[Source]:
         """The videos that could be opened, each with its reader."""
         return self._sources
-
-    @property
-    def n_reused(self) -> int:
-        """Answers so far that did not need the backend."""
-        return self._count_reused()
 
     @property
     def written_paths(self) -> list[str]:
@@ -175,23 +173,8 @@ class Pipeline:
 
         :raises UsageError: when the video, or its section, has no such segment.
         """
-        reader, video = self.sources[0]
-        if at_s is not None and at_s < video.section[0]:
-            raise UsageError(f"{at_s:g} s is before the start of the part to search, {video.section[0]:g} s (--start).")
-        segment: Segment | None = None
-        planner = self.planner
-        keeper = planner.gate_keeper(video)
-        if keeper:
-            keeper.begin(video)
-        for segment in planner.segments(reader, video):
-            self._priorities = keeper.rate([segment])[0] if keeper else {}
-            if number is not None and segment.index == number:
-                return segment
-            if at_s is not None and segment.times_s[-1] + 1 / video.fps > at_s:
-                return segment
-        place = f"segment {number}" if number is not None else f"segment at {at_s:g} s"
-        end = f"; its last is {segment.index}, which ends at {segment.times_s[-1]:.2f} s" if segment else ""
-        raise UsageError(f"{video.uri} has no {place}{end}.")
+        segment, self._priorities = find_rated_segment(self.planner, self.sources[0], at_s, number)
+        return segment
 
     def run_segment(self, segment: Segment, observer: Observer) -> Iterator[Outcome]:
         """Run one segment as a run of the whole video would; unreadable answers do not fail it.
@@ -228,6 +211,7 @@ class Pipeline:
         *,
         is_repeatable: bool = False,
     ) -> Iterator[Outcome]:
+        header = self.header()
         run = Run(
             settings,
             sources,
@@ -235,17 +219,24 @@ class Pipeline:
             self.backend,
             self.outputs,
             self._store,
-            self.header(),
+            header,
             self._clock,
             observer,
             is_repeatable,
+            self._memory(header, sources) if observer is None else None,
         )
-        self._count_reused = lambda: run.n_reused
+        self.count_reused = lambda: run.n_reused
         run.report.problems += self.report.problems
         self.report = run.report
         self._outcomes = iter(run)
         self._n_runs += 1
         yield from self._outcomes
+
+    def _memory(self, header: Mapping[str, Any], sources: Sequence[Source]) -> Memory | None:
+        """Return the scores of earlier runs; None: this run stores nothing."""
+        if self._store is None:
+            return None
+        return Memory(RunStore(run_store_path(), store_limits()), key_maker(header, sources), header)
 
     def _open(self) -> None:
         """Probe videos and check outputs before any model is loaded; load the encoder before the backend.

@@ -22,7 +22,17 @@ from anyanomaly.specs import DEVICE_PATTERN, SINGLE_ROLES
 _SETTINGS = {
     "run": {
         *("gate_rule", "gate_above", "budget", "clear_below", "clear_above", "frames_per_second"),
-        *("segment_frames", "segment_seconds", "every", "start", "stop", "keep_tail", "scoring", "scale", "reason_above"),
+        *(
+            "segment_frames",
+            "segment_seconds",
+            "every",
+            "start",
+            "stop",
+            "keep_tail",
+            "scoring",
+            "scale",
+            "reason_above",
+        ),
         *("max_tokens", "temperature", "top_p", "repetition_penalty", "threshold", "smooth_seconds", "smooth_frames"),
         *("merge_seconds", "min_event_seconds", "device", "seed", "store", "lookahead_mib", "max_unreadable"),
     },

@@ -145,6 +145,7 @@ class BudgetedRun:
             above=rule.above,
             minutes=sum(_length_s(list(segments.values())) for segments in self._rated.values()) / 60,
         )
+        self._report.counts_pairs = schedule.max_questions is None
         self._report.n_budget = schedule.n_expected if schedule.max_questions is None else schedule.max_questions
         return schedule
 
@@ -152,7 +153,6 @@ class BudgetedRun:
         self, pairs: Sequence[Pair], schedule: Schedule, look_ahead: LookAheadOf, with_evidence: bool
     ) -> None:
         left = [pair for pair in pairs if pair not in self._scores and pair.video not in self._skipped]
-        counts_pairs = schedule.max_questions is None
         with contextlib.closing(look_ahead(self._plan(left, schedule, with_evidence))) as plan:
             for item in self._asker.ask(plan):
                 if isinstance(item, VideoEnd) or not item.score.asked:
@@ -161,7 +161,7 @@ class BudgetedRun:
                 pair = Pair(score.video.id, score.segment, score.text)
                 self._scores[pair] = score
                 schedule.record(pair, _mean(score.scores.values()), item.n_questions)
-                self._report.n_spent = len(self._scores) if counts_pairs else schedule.n_questions
+                self._report.n_spent = len(self._scores) if self._report.counts_pairs else schedule.n_questions
 
     def _plan(self, pairs: Sequence[Pair], schedule: Schedule, with_evidence: bool) -> Iterator[PlannedSegment]:
         """Yield the planned segments of a round in the order of the videos and of time."""

@@ -222,7 +222,8 @@ class Planner:
     ) -> PlannedSegment:
         queries = self.make_queries(segment, text_contexts)
         self._observer.on_queries(segment, text_contexts, queries)
-        first, later = queries, ()
+        first: tuple[Query, ...] = queries
+        later: tuple[Query, ...] = ()
         if self._settings.clear:
             names = {entry.text.text: entry.contexts[0].name for entry in text_contexts}
             first = tuple(query for query in queries if query.id.context == names[query.id.text])
