@@ -122,6 +122,9 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
         # an image tower in half precision, files of torch.save, and GGUF
         ["minigpt4", "qwen-gguf", "--size", "tiny", "--dtype", "float32", "--questions", "1", *_recorded(folder)]
     ),
+    "benchmarks/speed/gates.py": lambda folder: [
+        *("still", "--minutes", "0.3", "--events", "1", "--root", str(folder / "clips"), *_recorded(folder))
+    ],
     "benchmarks/speed/gpu.py": lambda folder: [
         *("--size", "tiny", "--device", "cpu", "--engines", "transformers", "--models", "3b", "--runs", "2"),
         *("--segments", "2", "--row-seconds", "0.1", "--output", str(folder / "gpu"), *_recorded(folder)),
@@ -143,6 +146,7 @@ ENGINES = {
     "benchmarks/speed/evidence.py",
     "benchmarks/speed/in_flight.py",
     "benchmarks/speed/full_size.py",
+    "benchmarks/speed/gates.py",
     "benchmarks/speed/gpu.py",
     "benchmarks/speed/presets.py",
     "benchmarks/speed/waiting.py",
