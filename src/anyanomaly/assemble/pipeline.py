@@ -226,7 +226,7 @@ class Pipeline:
             is_repeatable,
             None if isinstance(planner, SegmentPlanner) else self._memory(header, sources),
         )
-        self.count_reused = lambda: run.n_reused  # answers so far that did not need the backend
+        self.count_reused = run.count_reused
         run.report.problems += self.report.problems
         self.report = run.report
         self._outcomes = iter(run)

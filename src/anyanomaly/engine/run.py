@@ -111,9 +111,8 @@ class Run:
             self._fill_in_report(time.perf_counter() - start_s)
         self.report.check_readable(self._settings.max_unreadable)
 
-    @property
-    def n_reused(self) -> int:
-        """Answers so far that did not need the backend."""
+    def count_reused(self) -> int:
+        """Return the answers so far that did not need the backend."""
         return self._answers.n_reused + (self._replayer.n_scores if self._replayer else 0)
 
     def _run_streamed(self) -> Iterator[Outcome]:
