@@ -112,7 +112,12 @@ class Run:
         self.report.check_readable(self._settings.max_unreadable)
 
     def count_reused(self) -> int:
-        """Return the answers so far that did not need the backend."""
+        """Return the answers so far that did not need the backend, without the scores of an earlier run."""
+        return self._answers.n_reused
+
+    @property
+    def n_reused(self) -> int:
+        """Answers so far that did not need the backend."""
         return self._answers.n_reused + (self._replayer.n_scores if self._replayer else 0)
 
     def _run_streamed(self) -> Iterator[Outcome]:
