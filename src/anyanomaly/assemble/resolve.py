@@ -219,14 +219,13 @@ def fill_in(
 ) -> RunConfig:
     """Return the configuration with the resolved names and all options of its components."""
     tables: dict[str, Any] = config.model_dump()
+    tables["gate"] = {}  # the options of a gate that is not in use may hold secrets of its backend
     for component in components:
-        settings = component.settings
         role = component.spec.role
         if role in ("context", "gate"):
-            name = settings.pop("name")
-            tables[role] = {**tables[role], name: settings}
+            tables[role] = {**tables[role], component.name: component.option_values}
         else:
-            tables[role] = settings
+            tables[role] = component.settings
     if sinks:
         tables["sink"] = [sink.settings for sink in sinks]
     return RunConfig.model_validate(tables)

@@ -43,7 +43,13 @@ class ResolvedComponent:
     @property
     def settings(self) -> dict[str, Any]:
         """Its name and all its options except secrets, with addresses masked, JSON-ready."""
-        return {"name": self.name, **mask_urls_in(self.options.public_values())}
+        return {"name": self.name, **self.option_values} | {"name": self.name}  # an option may be called name too
+
+    @property
+    def option_values(self) -> dict[str, Any]:
+        """All its options except secrets, with addresses masked, JSON-ready."""
+        values: dict[str, Any] = mask_urls_in(self.options.public_values())
+        return values
 
 
 def resolve_component(
