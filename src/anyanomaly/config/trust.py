@@ -59,7 +59,12 @@ _NUMBERS = {
 }
 """Options of components that are harmless as a number, a switch, or a list of numbers, whatever component has them."""
 
-_WORDS = {"device": DEVICE_PATTERN, "dtype": "auto|bfloat16|float16|float32", "thinking": "off|on", "encoding": "exact|dense"}
+_WORDS = {
+    "device": DEVICE_PATTERN,
+    "dtype": "auto|bfloat16|float16|float32",
+    "thinking": "off|on",
+    "encoding": "exact|dense",
+}
 """Options of components that are harmless as one of these words."""
 
 _SWITCHES = {("run", "allow_network"), ("backend", "trust_remote_code")}
