@@ -55,7 +55,12 @@ _NUMBERS = {
 }
 """Options of components that are harmless as a number, a switch, or a list of numbers, whatever component has them."""
 
-_WORDS = {"device": DEVICE_PATTERN, "dtype": "auto|bfloat16|float16|float32", "thinking": "off|on", "encoding": "exact|dense"}
+_WORDS = {
+    "device": DEVICE_PATTERN,
+    "dtype": "auto|bfloat16|float16|float32",
+    "thinking": "off|on",
+    "encoding": "exact|dense",
+}
 """Options of components that are harmless as one of these words."""
 
 _SWITCHES = {("run", "allow_network"), ("backend", "trust_remote_code")}
@@ -148,7 +153,7 @@ def _is_harmless(path: tuple[str, ...], value: Any, registry: Registry) -> bool:
             return (
                 name in _SETTINGS.get(table, ())
                 or (name in _NUMBERS.get(table, ()) and _is_numbers(value))
-                or (table in SINGLE_ROLES and isinstance(value, str) and _is_word(name, value))
+                or (table in (*SINGLE_ROLES, "context") and isinstance(value, str) and _is_word(name, value))
                 or (path in _SWITCHES and value is False)
             )
     return False
