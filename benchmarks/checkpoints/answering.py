@@ -1,4 +1,4 @@
-"""A process that loads a checkpoint with its backend and answers questions: ``python -m benchmarks.checkpoints.answering``.
+"""A process that loads a checkpoint and answers questions: ``python -m benchmarks.checkpoints.answering``.
 
 It reads a JSON object from the first line of standard input, writes a line of JSON for each event, and waits for a line
 before it goes on: the process that started it measures memory, and must know what it is used for.

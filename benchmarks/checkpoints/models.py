@@ -47,7 +47,7 @@ class Model:
     plugin: str  # distribution of the backend
     image_tokens: int  # of a picture of 224x224 pixels
     n_bytes: float = field(default=0.0)  # of the published files, for the check of free space
-    dtypes: tuple[str, ...] = ("bfloat16", "4bit")
+    dtypes: tuple[str, ...] = ("bfloat16", "float32", "4bit")
 
 
 def _sizes(size: Size, full: Mapping[str, int], **smaller: Any) -> dict[str, Any]:
@@ -504,10 +504,16 @@ MODELS = {
     "llava-pp": Model("LLaVA++ 8B", "llava-pp", write_llava_pp, "anyanomaly-llavapp", 576, 17.9 * GB),
     "qwen-hf": Model("Qwen2.5-VL 3B, transformers", "qwen-hf", write_qwen, "anyanomaly-transformers", 64, 7.6 * GB),
     "qwen-vllm": Model(
-        "Qwen2.5-VL 3B, vLLM", "qwen-vllm", write_qwen, "anyanomaly-vllm", 64, 7.6 * GB, dtypes=("bfloat16",)
+        "Qwen2.5-VL 3B, vLLM", "qwen-vllm", write_qwen, "anyanomaly-vllm", 64, 7.6 * GB, dtypes=("bfloat16", "float32")
     ),
     "qwen-vllm-7b": Model(
-        "Qwen2.5-VL 7B, vLLM", "qwen-vllm-7b", write_qwen_7b, "anyanomaly-vllm", 64, 16.7 * GB, dtypes=("bfloat16",)
+        "Qwen2.5-VL 7B, vLLM",
+        "qwen-vllm-7b",
+        write_qwen_7b,
+        "anyanomaly-vllm",
+        64,
+        16.7 * GB,
+        dtypes=("bfloat16", "float32"),
     ),
     "qwen-gguf": Model(
         "Qwen2.5-VL 3B, llama.cpp", "qwen-gguf", write_qwen_gguf, "anyanomaly-llamacpp", 64, 3.4 * GB, dtypes=("4bit",)

@@ -3,9 +3,9 @@
     python benchmarks/speed/full_size.py all [--dtype 4bit bfloat16] [--size full] [--record]
     python benchmarks/speed/full_size.py qwen-hf --dtype bfloat16 --keep FOLDER
 
-A row is a backend of table S4, or llama.cpp's: `full_size.py --help` lists them. Its checkpoint is written in the layout
-in which the original is published, tensor by tensor, and deleted afterwards; another process loads it with the backend
-and answers questions of the preset `paper` about pictures of noise. One row runs at a time. Free disk for a row: up to 18 GB.
+A row is a backend of table S4, or llama.cpp's; --help lists them. Its checkpoint is written in the layout in which the
+original is published, tensor by tensor, and deleted afterwards; another process loads it with the backend and answers
+questions of the preset `paper` about pictures of noise. One row runs at a time, and needs up to 18 GB of disk.
 
 Memory is what the process and its children have resident, pages of mapped files included, as the kernel counts it.
 *Weights* is what the weights take in memory: of torch modules counted, of the other engines the size of their files.
@@ -99,24 +99,21 @@ def run_row(
         "seconds": seconds,
         "loads_with_first_question": model.plugin == "anyanomaly-vllm",
     }
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.checkpoints.answering"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
+    program = [sys.executable, "-m", "benchmarks.checkpoints.answering"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        subprocess.Popen(program, cwd=ROOT, stderr=log, text=True, **pipes) as process,
+    ):
         try:
             return _measure(process, task, checkpoint)
         except (RowError, BrokenPipeError) as error:
+            code = process.wait()
             log.seek(0)
-            lines = log.read().strip().splitlines() or ["no message"]
-            raise RowError(f"{model.label} in {dtype} ended early (exit code {process.wait()}): {lines[-1]}") from error
+            lines = log.read().strip().splitlines() or ["no message; killed, perhaps because memory ran out"]
+            raise RowError(f"{model.label} in {dtype} ended early (exit code {code}): {lines[-1]}") from error
         finally:
             process.kill()
-            process.wait()
 
 
 def _measure(process: subprocess.Popen[str], task: dict[str, Any], checkpoint: Checkpoint) -> Measurement:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from anyanomaly.processes import descendants
+
 PROC = Path("/proc")
 GIB = 2**30
 
@@ -38,12 +40,12 @@ def measure_peak(device: str = "cpu", seconds: float = 1.0, dtypes: tuple[str, .
     with torch.inference_mode():
         for dtype in dtypes:
             left, right = (torch.randn(side, side, device=device).to(getattr(torch, dtype)) for _ in range(2))
-            out = torch.empty_like(left)
-            gflops[dtype] = (
-                2 * side**3 / _best_s(lambda a=left, b=right, c=out: torch.mm(a, b, out=c), device, seconds) / 1e9
-            )
-        # A sum of columns reads each number once, on all cores; a product with a vector would be computed by one.
-        memory = torch.ones(n_numbers, device=device)
+
+            def multiply(left: Any = left, right: Any = right) -> Any:
+                return torch.nn.functional.linear(left, right)  # in the order of a model's layers
+
+            gflops[dtype] = 2 * side**3 / _best_s(multiply, device, seconds) / 1e9
+        memory = torch.ones(n_numbers, device=device)  # a sum reads each number once, on all cores
         bandwidth = memory.numel() * 4 / _best_s(lambda: memory.sum(), device, seconds) / 1e9
     return Peak(gflops, bandwidth)
 
@@ -94,16 +96,6 @@ def process_memory(pid: int) -> Memory:
 def _rollup(pid: int) -> dict[str, int]:
     lines = (PROC / str(pid) / "smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
     return {name: int(value.split()[0]) * 1024 for name, _, value in (line.partition(":") for line in lines)}
-
-
-def descendants(pid: int) -> list[int]:
-    """Return the ids of a process's children, and of theirs."""
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for children in (PROC / str(pid) / "task").glob("*/children"):
-            for child in children.read_text(encoding="ascii").split():
-                found += [int(child), *descendants(int(child))]
-    return found
 
 
 def peak_rss(pid: int) -> int:

@@ -43,6 +43,10 @@ _SETTINGS = {
 _NUMBERS = {
     "reader": {"max_side", "fps", "stream", "threads"},
     "encoder": {"batch_size", "normalize_windows", "dense_tiles"},
+    "gate": {
+        *("smallest", "contrast", "noise_factor", "absorb_seconds", "frames", "width"),
+        *("windows", "background_seconds", "max_tokens"),
+    },
     "selector": {"windows", "seed", "stride"},
     "context": {
         *("weight", "large", "middle", "small", "stride", "windows", "count"),

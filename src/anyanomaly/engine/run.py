@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from anyanomaly.api.backend import Backend
 from anyanomaly.api.options import Options
@@ -16,16 +16,15 @@ from anyanomaly.core.pace import Pacer
 from anyanomaly.engine.asking import Asker
 from anyanomaly.engine.budgeted import BudgetedRun
 from anyanomaly.engine.clock import Clock, Speed, waiting_share
-from anyanomaly.engine.collect import Collector
+from anyanomaly.engine.collect import CollectedScore, Collector
 from anyanomaly.engine.evidence import EvidenceBook
 from anyanomaly.engine.gating import SegmentPriorities
 from anyanomaly.engine.lookahead import LookAhead
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import Planner, Source
-from anyanomaly.engine.planned import Choose, PlannedSegment
+from anyanomaly.engine.planned import Choose, PlannedSegment, VideoEnd
 from anyanomaly.engine.run_report import RunReport
-from anyanomaly.engine.run_store import VideoScores
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.engine.stored_answers import StoredAnswers
@@ -35,6 +34,7 @@ from anyanomaly.errors import BackendError
 from anyanomaly.types import Segment
 
 T = TypeVar("T")
+StoredScores: TypeAlias = Iterator[CollectedScore | VideoEnd]
 
 
 class Run:
@@ -122,7 +122,7 @@ class Run:
         try:
             sources = iter(self._sources)
             choose = self._choose_at_a_rate()
-            found: list[tuple[Source, VideoScores]] = []
+            found: list[StoredScores] = []
             while True:
                 plan = self._planner.plan(
                     self._until_stored(sources, found), with_evidence=self._outputs.want_evidence, choose=choose
@@ -131,7 +131,7 @@ class Run:
                     yield from self._writer.track(self._asker.ask(planned))
                 if not found:
                     break
-                yield from self._writer.track(self._replayer.scores(*found.pop()))
+                yield from self._writer.track(found.pop())
         except BackendError:
             if self._is_repeatable:
                 self._writer.forget_videos()
@@ -147,9 +147,9 @@ class Run:
         )
         results = run.results()
         try:
-            if stored_videos := self._find_all():
-                for source, stored in stored_videos:
-                    yield from self._writer.track(self._replayer.scores(source, stored))
+            if stored := self._find_all():
+                for scores in stored:
+                    yield from self._writer.track(scores)
                 return
             self.report.phase = "rate"
             with self._look_ahead(run.rate()) as rated:
@@ -161,31 +161,32 @@ class Run:
         finally:
             self._writer.finish_early(results if run.has_asked else ())
 
-    def _until_stored(self, sources: Iterator[Source], found: list[tuple[Source, VideoScores]]) -> Iterator[Source]:
-        """Yield the sources to read, up to the first whose scores are stored: that one goes into ``found``."""
+    def _until_stored(self, sources: Iterator[Source], found: list[StoredScores]) -> Iterator[Source]:
+        """Yield the sources to read, up to the first whose scores are stored: they go into ``found``."""
         for source in sources:
             key = self._memory.make_key(source, self._settings) if self._memory else None
-            if key is not None:
-                if stored := self._replayer.find(key):
-                    found.append((source, stored))
-                    return
-                if self._recorder:
-                    self._recorder.expect(source[1], key)
+            if scores := self._find(source, key):
+                found.append(scores)
+                return
+            if self._recorder and key:
+                self._recorder.expect(source[1], key)
             yield source
 
-    def _find_all(self) -> list[tuple[Source, VideoScores]]:
-        """Return all videos of the run if the scores of all are stored; otherwise none."""
-        videos: list[tuple[Source, VideoScores]] = []
+    def _find_all(self) -> list[StoredScores]:
+        """Return the stored scores of all videos; none where those of a video are not stored."""
         keys = [self._memory.make_key(source, self._settings) if self._memory else None for source in self._sources]
-        for source, key in zip(self._sources, keys, strict=True):
-            stored = self._replayer.find(key) if key else None
-            if stored is None:
-                for (_, video), video_key in zip(self._sources, keys, strict=True):
-                    if self._recorder and video_key:
-                        self._recorder.expect(video, video_key)
-                return []
-            videos.append((source, stored))
-        return videos
+        found = [self._find(source, key) for source, key in zip(self._sources, keys, strict=True)]
+        if all(found):
+            return [scores for scores in found if scores]
+        for (_, video), key in zip(self._sources, keys, strict=True):
+            if self._recorder and key:
+                self._recorder.expect(video, key)
+        return []
+
+    def _find(self, source: Source, key: str | None) -> StoredScores | None:
+        """Return the stored scores of a video; None: there are none."""
+        stored = self._replayer.find(key) if self._replayer and key else None
+        return self._replayer.scores(source, stored) if self._replayer and stored else None
 
     def _plan_ahead(self, plan: Iterator[PlannedSegment]) -> Generator[PlannedSegment, None, None]:
         with self._look_ahead(plan) as planned:

@@ -136,8 +136,8 @@ def _load_model(name: str, options: TransformersOptions, device: str, source: di
 def _reading_tensors() -> Iterator[None]:
     """Let transformers read each tensor into memory of its own, as it does on Windows.
 
-    Elsewhere it maps whole files. Pages of a mapped file count as memory of the process until all weights are loaded, so
-    weights that are quantised, converted or moved to a GPU would take their size in the file on top.
+    Elsewhere it maps whole files. Pages of a mapped file count as memory of the process until all weights are loaded,
+    so weights that are quantised, converted or moved to a GPU would take their size in the file on top.
     """
     from transformers import modeling_utils
 

@@ -79,9 +79,9 @@ def read_config(folder: Path, model_types: Collection[str], name: str) -> dict[s
 class Tensors(Mapping[str, "Tensor"]):
     """The tensors of a checkpoint by name; values are mapped from disk on access, not copied.
 
-    Pages of a mapped file count as memory of the process once they are read, until its mapping ends. So a file is mapped
-    anew after `REMAP_BYTES`: what was read and not kept, because it was converted or quantised, takes no memory then.
-    It may be read from several threads.
+    Pages of a mapped file count as memory of the process once they are read, until its mapping ends. So a file is
+    mapped anew after `REMAP_BYTES`: what was read and not kept, because it was converted or quantised, takes no memory
+    then. It may be read from several threads.
 
     :param path: a folder (``model.safetensors`` or ``pytorch_model.bin``, one file or parts with an index), or one
         file, ``.safetensors`` or written by ``torch.save``.
