@@ -117,6 +117,7 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
         ["--families", "lfm2", "--engines", "transformers", "llama.cpp", *_recorded(folder)]
     ),
     "benchmarks/speed/results.py": lambda folder: ["--check"],
+    "benchmarks/speed/texts.py": lambda folder: ["--segments", "1", "--side", "112", *_recorded(folder)],
 }
 """Arguments of each script at its smallest size; what it writes goes into the given folder."""
 ENGINES = {
@@ -126,6 +127,7 @@ ENGINES = {
     "benchmarks/speed/engines.py",
     "benchmarks/speed/evidence.py",
     "benchmarks/speed/presets.py",
+    "benchmarks/speed/texts.py",
 }
 
 
