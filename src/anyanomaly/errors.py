@@ -123,6 +123,7 @@ class OutputError(AnyAnomalyError):
 ROLE_ERRORS: Mapping[str, type[AnyAnomalyError]] = {
     "reader": VideoError,
     "encoder": BackendError,
+    "gate": PluginError,
     "selector": PluginError,
     "context": PluginError,
     "backend": BackendError,

@@ -41,6 +41,7 @@ class Exchange:
     logprobs: Mapping[str, float] | None = None  # as `Answer.logprobs`
     reason: str = ""  # without the model's thinking and the score
     views: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)  # `Context.views`, maps at most 32 x 32
+    asked: bool = True  # False: the model was not asked, and the score is NaN; question and pictures may be empty
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +60,12 @@ class Evidence:
     key_frame: Picture  # the frame that is shown alone
     frames: tuple[Picture, ...]  # the frames that show motion, ascending
     exchanges: tuple[Exchange, ...]  # context by context
+    priorities: Mapping[str, float] = field(default_factory=dict)  # as `SegmentScore.priorities`
+
+    @property
+    def asked(self) -> bool:
+        """Whether the model was asked about the segment; otherwise its gates gave it the value."""
+        return not self.exchanges or any(exchange.asked for exchange in self.exchanges)
 
 
 @dataclass(frozen=True, slots=True)

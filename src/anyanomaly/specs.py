@@ -44,6 +44,7 @@ class EncoderSpec(ComponentSpec):
     licence: str = ""  # of the weights, in a few words
     memory: str = ""  # memory that the weights need: "about 7 GB"
     devices: frozenset[str] = frozenset({"cpu"})  # allowed values of its option `device`: "cpu", "cuda", "mps"
+    dense_windows: bool = False  # takes crops with the fit "dense"; once loaded, `Encoder.dense_windows` says whether
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

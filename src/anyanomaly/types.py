@@ -41,11 +41,12 @@ Span: TypeAlias = tuple[float, float]
 SpanUnit: TypeAlias = Literal["frames", "seconds", "share"]
 """Unit of a span: frames from 0, seconds of presentation time, or the fraction (0 to 1) of the video's frames."""
 
-Fit: TypeAlias = Literal["centre", "stretch"]
-"""How a crop becomes an encoder's square input.
+Fit: TypeAlias = Literal["centre", "stretch", "dense"]
+"""How a crop becomes an encoder's input.
 
 ``centre``: the encoder's own preprocessing (CLIP: bicubic to the short side, centre crop, mean and std).
 ``stretch``: the whole crop, resized bilinearly without corner alignment or antialiasing.
+``dense``: all crops of a frame come from one pass over the frame; only for encoders with ``Encoder.dense_windows``.
 """
 
 
@@ -242,7 +243,7 @@ class SegmentScore:
     @property
     def asked(self) -> bool:
         """Whether the backend was asked about this segment and text; otherwise its gates gave it the value."""
-        return any(score.asked for score in self.scores.values())
+        return not self.scores or any(score.asked for score in self.scores.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,12 +262,16 @@ class Timeline:
     contexts: Mapping[str, FloatArray]  # context name to scores (n_frames,); NaN where one is missing
     asked: npt.NDArray[np.bool_] = field(default_factory=lambda: ALL_ASKED)
     """(n_frames,): whether the backend was asked about the frame's segment; by default everywhere."""
+    contexts_asked: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    """Context name to (n_frames,): whether the backend was asked about it; by default where the segment was asked."""
 
     def __post_init__(self) -> None:
         if self.asked is ALL_ASKED:
             object.__setattr__(self, "asked", np.ones(self.times_s.shape, dtype=np.bool_))
+        if not self.contexts_asked:
+            object.__setattr__(self, "contexts_asked", dict.fromkeys(self.contexts, self.asked))
         series: list[npt.NDArray[Any]] = [self.times_s, self.raw, self.smooth, self.asked, *self.contexts.values()]
-        for array in series:
+        for array in [*series, *self.contexts_asked.values()]:
             if array.shape != self.times_s.shape:
                 raise ValueError("the series of a timeline must have the same length")
             array.flags.writeable = False

@@ -14,11 +14,11 @@ from anyanomaly.testing.videos import synthetic_frames
 PLUGIN = """
 from pydantic import Field
 
-from anyanomaly import BackendSpec, ContextSpec, ReaderSpec, hookimpl
+from anyanomaly import BackendSpec, ContextSpec, EncoderSpec, ReaderSpec, hookimpl
 from anyanomaly.api import ContextOptions, Options
 from anyanomaly.kit import ThinkingOptions
 from anyanomaly.builtin.contexts import KeyContext
-from anyanomaly.testing.fakes import EndlessReader, FakeBackend
+from anyanomaly.testing.fakes import EndlessReader, FakeBackend, FakeEncoder
 from anyanomaly.types import Context
 
 
@@ -48,6 +48,11 @@ class Pair(KeyContext):
         return [Context("pair", context.images * 2)]
 
 
+class NoDense(FakeEncoder):
+    def load(self):
+        self.dense_windows = False
+
+
 class Empty(KeyContext):
     def build(self, segment, text, key_frames):
         return []
@@ -65,6 +70,15 @@ def anyanomaly_register_backends():
         BackendSpec(name="one-image", summary="s", target=f"{__name__}:Fake"),
         BackendSpec(name="narrow", summary="s", target=f"{__name__}:Narrow", max_images=None),
         BackendSpec(name="wide", summary="s", target=f"{__name__}:Fake", max_images=None),
+    ]
+
+
+@hookimpl
+def anyanomaly_register_encoders():
+    return [
+        EncoderSpec(name="plain", summary="s", target="anyanomaly.testing.fakes:FakeEncoder"),
+        EncoderSpec(name="no-dense", summary="s", target=f"{__name__}:NoDense", dense_windows=True),
+        EncoderSpec(name="dense", summary="s", target="anyanomaly.testing.fakes:FakeEncoder", dense_windows=True),
     ]
 
 
@@ -147,3 +161,31 @@ def test_no_video_can_come_after_one_that_never_ends(settings: dict[str, Any]) -
 def test_a_context_that_shows_nothing_is_an_error_and_no_missing_score(settings: dict[str, Any]) -> None:
     with pytest.raises(PluginError, match="Context 'empty' of capable_plugin: build returned no context for segment 0"):
         list(anyanomaly.run(**{**settings, "backend": "wide", "contexts": ["key", "empty"]}))
+
+
+DENSE = {"encoding": "dense"}
+
+
+@pytest.mark.parametrize("encoder", ["plain", "no-dense"])
+@pytest.mark.parametrize(
+    ("changes", "label", "flag"),
+    [
+        ({"contexts": ["position"], "context": {"position": DENSE}}, "Context 'position'", "--context.position"),
+        ({"contexts": ["temporal"], "context": {"temporal": DENSE}}, "Context 'temporal'", "--context.temporal"),
+        ({"selector": {"name": "top", "windows": [120], **DENSE}}, "Selector 'top'", "--selector"),
+    ],
+)
+def test_an_encoder_without_dense_windows_is_refused_where_they_are_asked_for(
+    settings: dict[str, Any], encoder: str, changes: dict[str, Any], label: str, flag: str
+) -> None:
+    """By its spec before anything is loaded, or by the encoder itself once its model is known."""
+    message = f"{label} asks for dense windows, which Encoder '{encoder}' does not have. Use {flag}.encoding exact"
+    with pytest.raises(CapabilityError, match=message):
+        list(anyanomaly.run(**{**settings, "backend": "wide", "encoder": encoder, **changes}))
+
+
+@pytest.mark.parametrize(("encoder", "encoding"), [("plain", "exact"), ("no-dense", "exact"), ("dense", "dense")])
+def test_any_encoder_has_exact_windows(settings: dict[str, Any], encoder: str, encoding: str) -> None:
+    changes = {"contexts": ["position"], "context": {"position": {"encoding": encoding}}}
+    run = anyanomaly.run(**{**settings, "backend": "wide", "encoder": encoder, **changes})
+    assert len(anyanomaly.join_timelines(run)) == 1

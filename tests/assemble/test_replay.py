@@ -20,16 +20,19 @@ from anyanomaly.assemble.replay import replay
 from anyanomaly.assemble.stored_runs import engine_settings, read_stored_run
 from anyanomaly.config.model import RunConfig
 from anyanomaly.core.fuse import fuse
+from anyanomaly.core.gate import combine_priorities, unasked_value
 from anyanomaly.engine.evidence import DraftEvidence
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.track import Tracker
 from anyanomaly.errors import InputError
 from anyanomaly.evidence import Evidence, Truth
 from anyanomaly.types import Event, Notice, QueryId, Score, SegmentScore, Timeline, Video
-from tests.results.files import HEADER, evidence, new_sink, write_results
+from tests.results.files import HEADER, evidence, new_sink, write_gated_results, write_results
 
 TEXTS = ("a car", '=größe, "x"')
 QUICK = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LOW_PRIORITY = 1 / 3
+"""Of segments that are not asked."""
 NAMES = ("r.jsonl", "r.jsonl.gz", "r.parquet", "r.csv", "r.json")
 
 
@@ -41,6 +44,8 @@ class MadeRun:
     videos: tuple[Video, ...]
     values: tuple[float, ...]  # of the segments, one context after the other, again from the first after the last
     steps: tuple[float, ...]  # times between frames, as fractions of the nominal ones
+    priorities: tuple[tuple[float, ...], ...]  # of the gates; 0 for all: the segment is not asked; as values
+    asked: tuple[bool, ...]  # whether a context of a segment that is asked is asked too; as values
     end: RunEnd | None
 
     def write(self, folder: Path) -> None:
@@ -78,20 +83,31 @@ class MadeRun:
         config = RunConfig.model_validate(self.config)
         run_settings = engine_settings(config, TEXTS)
         tracker = Tracker(video, run_settings)
-        values = iter(self.values * 1000)
+        values, asked = iter(self.values * 1000), iter(self.asked * 1000)
+        all_priorities = iter(self.priorities * 1000)
         times_s = np.cumsum([0.0, *(step / video.fps for step in self.steps * 100)]) if self.steps else None
         for number in range(4):
             start, stop = 3 * number, 3 * number + 3
             times = np.arange(start, stop) / video.fps if times_s is None else times_s[start:stop]
             for text in TEXTS:
-                scores = {
-                    name: Score(QueryId(video.id, number, text, name), value, f"{value}. Why {text}.")
-                    for name, value in zip(config.contexts, values, strict=False)
-                }
+                priorities = dict(zip(config.gates, next(all_priorities), strict=True))
+                is_asked = not config.gates or any(priorities.values())
+                scores = {}
+                for name in config.contexts:
+                    is_context_asked = is_asked and (name == config.contexts[0] or next(asked))
+                    value = next(values) if is_context_asked else math.nan
+                    answer = f"{value}. Why {text}." if is_context_asked else ""
+                    scores[name] = Score(QueryId(video.id, number, text, name), value, answer, None, is_context_asked)
                 value = fuse({name: score.value for name, score in scores.items()}, run_settings.weights)
-                score = SegmentScore(video, number, start, stop, times, text, scores, value, start, (start, start + 2))
+                if not is_asked:
+                    priorities = dict.fromkeys(priorities, LOW_PRIORITY)
+                    priority = combine_priorities(priorities.values(), config.run.gate_rule)
+                    value = unasked_value(priority, config.run.threshold)
+                score = SegmentScore(
+                    video, number, start, stop, times, text, scores, value, start, (start, start + 2), priorities
+                )
                 yield score
-                yield from tracker.push(score, Draft())
+                yield from tracker.push(score, Draft() if is_asked else None)
         yield from tracker.finish()
 
 
@@ -104,7 +120,14 @@ class Draft(DraftEvidence):
     def complete(self, score: SegmentScore, settings: RunSettings) -> Evidence:
         start_s, stop_s = float(score.times_s[0]), float(score.times_s[-1]) + 1 / score.video.fps
         made = evidence(score.text, video=score.video.id)
-        return replace(made, segment=score.segment, start_s=start_s, stop_s=stop_s, weights=settings.weights)
+        exchanges = tuple(
+            replace(made.exchanges[0], context=name, asked=part.asked, score=part.value if part.asked else math.nan)
+            for name, part in score.scores.items()
+        )
+        return replace(
+            made, segment=score.segment, start_s=start_s, stop_s=stop_s, weights=settings.weights,
+            exchanges=exchanges, priorities=score.priorities,
+        )  # fmt: skip
 
 
 METHODS = {
@@ -126,9 +149,13 @@ def made_runs(draw: st.DrawFn) -> MadeRun:
         "smooth_seconds": draw(st.floats(0, 2)),
         "merge_seconds": draw(st.floats(0, 1)),
         "min_event_seconds": 0.0,
+        "gate_rule": draw(st.sampled_from(["and", "or", "max"])),
+        "clear_below": draw(st.sampled_from([None, 0.1])),
     }
+    gates = draw(st.sampled_from([(), ("motion",), ("motion", "similarity")]))
     config = {
         "texts": TEXTS,
+        "gates": gates,
         "contexts": ("key", "temporal"),
         "context": {"key": {"weight": draw(st.floats(0.01, 1))}, "temporal": {"weight": 0.5}},
         "run": run,
@@ -139,7 +166,10 @@ def made_runs(draw: st.DrawFn) -> MadeRun:
     values = tuple(draw(st.lists(scores, min_size=1, max_size=20)))
     steps = tuple(draw(st.just([]) | st.lists(st.floats(0.1, 3), min_size=1, max_size=9)))
     ends = [RunEnd("complete", 0, 0, 0), RunEnd("interrupted", 0, 0, 0), RunEnd("failed", 0, 0, 0, "It died."), None]
-    return MadeRun(config, videos, values, steps, draw(st.sampled_from(ends)))
+    priorities = st.tuples(*(st.sampled_from([0.0, 0.5]) | st.floats(0, 1) for _ in gates))
+    all_priorities = tuple(draw(st.lists(priorities, min_size=1, max_size=9)))
+    asked = tuple(draw(st.lists(st.booleans(), min_size=1, max_size=9))) if run["clear_below"] else (True,)
+    return MadeRun(config, videos, values, steps, all_priorities, asked, draw(st.sampled_from(ends)))
 
 
 def replay_files(paths: list[Path], folder: Path, names: tuple[str, ...] = NAMES, **changes: Any) -> None:
@@ -178,6 +208,64 @@ def test_a_table_has_everything_but_the_evidence(tmp_path_factory: pytest.TempPa
     lines = (folder / f"r.jsonl{suffix}").read_bytes().splitlines()
     assert (copies / "again.jsonl").read_bytes().splitlines() == [line for line in lines if b'"evidence"' not in line]
     assert (copies / "again.parquet").read_bytes() == (copies / "r.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("source", ["r.jsonl", "r.parquet"])
+@settings(QUICK, max_examples=15)
+@given(made_runs(), st.floats(0, 1), st.floats(0.01, 1))
+def test_with_another_threshold_and_other_weights_what_was_not_asked_stays_below_the_threshold(
+    tmp_path_factory: pytest.TempPathFactory, source: str, run: MadeRun, threshold: float, weight: float
+) -> None:
+    folder, copies = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("replay")
+    run = replace(run, end=RunEnd("complete", 0, 0, 0))
+    run.write(folder)
+    table = run.config["run"] | {"threshold": threshold}
+    context = {"key": {"weight": weight}, "temporal": {"weight": 0.5}}
+    config = RunConfig.model_validate(run.config | {"run": table, "context": context})
+    replay_files([folder / source], copies, ("new.jsonl",), config=config)
+    rule = config.run.gate_rule
+    before = list(anyanomaly.read_results(folder / "r.jsonl").segments)
+    after = list(anyanomaly.read_results(copies / "new.jsonl").segments)
+    assert [record.any_asked for record in after] == [record.any_asked for record in before]
+    for record in after:
+        if not record.any_asked:
+            assert not any(record.is_asked(name) for name in record.scores)
+            expected = unasked_value(combine_priorities(record.priorities.values(), rule), threshold)
+            assert record.value is None or record.value == pytest.approx(expected, abs=1e-6)
+            assert (record.value is None) == (threshold == 0)
+            assert not record.value or record.value < threshold
+
+
+def test_a_segment_that_was_not_asked_has_no_score_of_the_model_whatever_its_line_says(tmp_path: Path) -> None:
+    path = write_gated_results(tmp_path / "r.jsonl")
+    lines = path.read_text().splitlines()
+    odd = json.loads(lines[3])
+    odd["scores"]["key"] = {"value": 0.9, "answer": "0.9"}
+    del odd["priorities"]
+    path.write_text("".join(f"{line}\n" for line in [*lines[:3], json.dumps(odd), *lines[4:]]))
+    run = read_stored_run(anyanomaly.read_results(path))
+    _, score = (run.score(record) for record in anyanomaly.read_results(path).segments)
+    assert not score.asked
+    assert math.isnan(score.scores["key"].value)
+    assert score.value == 0.2
+    strict = read_stored_run(anyanomaly.read_results(path), RunConfig.model_validate({"run": {"threshold": 0.1}}))
+    _, score = (strict.score(record) for record in anyanomaly.read_results(path).segments)
+    assert math.isnan(score.value)
+
+
+def test_several_runs_of_which_one_has_gates_keep_what_was_not_asked(tmp_path: Path) -> None:
+    plain = write_results(tmp_path / "a.jsonl", video="yard")
+    replay_files([plain, write_gated_results(tmp_path / "b.jsonl")], tmp_path, NAMES)
+    both = anyanomaly.read_results(tmp_path / "r.jsonl")
+    assert both.header["config"]["gates"] == ["motion", "similarity"]
+    for name in ("r.jsonl", "r.parquet"):
+        records = {(r.video, r.segment): r for r in anyanomaly.read_results(tmp_path / name).segments}
+        assert [key for key, record in records.items() if not record.asked] == [("cam", 1)]
+        assert records["cam", 1].priorities == {"motion": 0.25, "similarity": 0.0}
+        assert records["yard", 1].priorities == {}
+    rows = list(anyanomaly.read_results(tmp_path / "r.csv").frames)
+    assert {(row.video, row.frame) for row in rows if not row.asked} == {("cam", 2), ("cam", 3)}
+    assert {(row.video, row.frame) for row in rows if not row.contexts_asked["key"]} == {("cam", 2), ("cam", 3)}
 
 
 def test_a_run_that_is_still_writing_is_read_up_to_where_it_was(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "benchmarks/readers/mutations.py": "benchmarks/readers/fuzz.py",
     "benchmarks/readers/opencv_reader.py": "benchmarks/readers/compare.py",
     "benchmarks/readers/reasons.py": "benchmarks/readers/compare.py",
+    "benchmarks/speed/machine.py": "benchmarks/speed/full_size.py",
     "benchmarks/speed/servers.py": "test_a_server_runs_until_the_benchmark_ends",
 }
 """Scripts that run in another check, with its name."""
@@ -92,6 +93,11 @@ def _damaged_files(folder: Path) -> list[str]:
     return ["--count", "60", "--only", *sources, *images, "--log", str(folder / "log.jsonl"), *_recorded(folder)]
 
 
+def _waiting(folder: Path) -> list[str]:
+    short = ["--seconds", "2", "--latency-ms", "1", "--texts", "1", "--engines", "slots"]
+    return [*short, "--settings", "exact", "4 frames/s", *_recorded(folder)]
+
+
 def _recorded(folder: Path) -> list[str]:
     return ["--record", "--results", str(folder / "results-folder")]
 
@@ -111,6 +117,18 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
     ),
     "benchmarks/speed/evaluation.py": lambda folder: [str(_write_labels(folder)), "--seeds", "2", *_recorded(folder)],
     "benchmarks/speed/evidence.py": _evidence,
+    "benchmarks/speed/full_size.py": lambda folder: (
+        # an image tower in half precision, files of torch.save, and GGUF
+        ["minigpt4", "qwen-gguf", "--size", "tiny", "--dtype", "float32", "--questions", "1", *_recorded(folder)]
+    ),
+    "benchmarks/speed/gates.py": lambda folder: [
+        *("still", "--minutes", "0.3", "--events", "1", "--root", str(folder / "clips"), *_recorded(folder))
+    ],
+    "benchmarks/speed/gpu.py": lambda folder: [
+        *("--size", "tiny", "--device", "cpu", "--engines", "transformers", "--models", "3b", "--runs", "2"),
+        *("--segments", "2", "--row-seconds", "0.1", "--output", str(folder / "gpu"), *_recorded(folder)),
+    ],
+    "benchmarks/speed/in_flight.py": lambda folder: ["--questions", "6", "--batch-size", "2", *_recorded(folder)],
     "benchmarks/speed/memory.py": _memory,
     "benchmarks/speed/outputs.py": _outputs,
     "benchmarks/speed/presets.py": lambda folder: (
@@ -118,6 +136,7 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
     ),
     "benchmarks/speed/results.py": lambda folder: ["--check"],
     "benchmarks/speed/texts.py": lambda folder: ["--segments", "1", "--side", "112", *_recorded(folder)],
+    "benchmarks/speed/waiting.py": _waiting,
 }
 """Arguments of each script at its smallest size; what it writes goes into the given folder."""
 ENGINES = {
@@ -126,8 +145,13 @@ ENGINES = {
     "benchmarks/speed/contexts.py",
     "benchmarks/speed/engines.py",
     "benchmarks/speed/evidence.py",
+    "benchmarks/speed/full_size.py",
+    "benchmarks/speed/gates.py",
+    "benchmarks/speed/gpu.py",
+    "benchmarks/speed/in_flight.py",
     "benchmarks/speed/presets.py",
     "benchmarks/speed/texts.py",
+    "benchmarks/speed/waiting.py",
 }
 
 

@@ -41,6 +41,48 @@ def test_windows_find_what_is_small_in_a_frame(kind: type[TopSelector], windows:
     assert len(selector.crops(segment())) == 24 * (n_windows or 1)
 
 
+@pytest.mark.parametrize("kind", [TopSelector, GroupThenTopSelector, TopThenGroupSelector])
+@pytest.mark.parametrize("windows", [(), (120,)])
+def test_with_a_stride_every_nth_frame_is_a_candidate(kind: type[TopSelector], windows: tuple[int, ...]) -> None:
+    selector = kind(NearestOptions(stride=5, windows=windows, encoding="dense"))
+    selector.encoder = FakeEncoder()
+    crops = selector.crops(segment())
+    assert len(crops) == 5 * (4 if windows else 1)  # the frames 0, 5, 10, 15, 20
+    assert {crop.frame.index for crop in crops} == {0, 5, 10, 15, 20}
+    assert {crop.fit for crop in crops} == {"dense" if windows else "centre"}
+    assert selector.select(segment(), TEXT).primary == TINTED  # and not the nearer frame 16, which is no candidate
+
+
+@pytest.mark.parametrize("kind", [TopSelector, GroupThenTopSelector, TopThenGroupSelector])
+@pytest.mark.parametrize("n_frames", [1, 2, 3, 5, 24, 30])
+@pytest.mark.parametrize("stride", [1, 2, 6, 7, 12, 100])
+def test_key_frames_are_valid_for_any_length_and_stride(kind: type[TopSelector], n_frames: int, stride: int) -> None:
+    segment = shades([(37 * position) % 101 for position in range(n_frames)])
+    selector = kind(NearestOptions(stride=stride))
+    selector.encoder = FakeEncoder()
+    key_frames = selector.select(segment, EventText("red", ("red",)))
+    candidates = list(range(0, n_frames, stride))
+    reds = [(37 * position) % 101 for position in candidates]
+    assert key_frames.primary == candidates[reds.index(max(reds))]
+    assert list(key_frames.sequence) == sorted(set(key_frames.sequence))
+    assert 0 <= key_frames.sequence[0] <= key_frames.sequence[-1] < n_frames
+    n_keys = min(4, len(candidates) if kind is TopSelector else n_frames)
+    assert len(key_frames.sequence) == n_keys
+
+
+def test_groups_with_a_stride() -> None:
+    """Groups are of all frames; a group without a candidate has the frame at the primary frame's position."""
+    reds = {0: 10, 8: 50, 16: 20, 20: 90}  # 24 frames, candidates 0, 8 and 16: none in the last group
+    segment = shades([reds.get(position, 0) for position in range(24)])
+    for kind, sequence in ((GroupThenTopSelector, (0, 8, 16, 20)), (TopThenGroupSelector, (2, 8, 14, 20))):
+        selector = kind(NearestOptions(stride=8))
+        selector.encoder = FakeEncoder()
+        assert selector.select(segment, EventText("red", ("red",))) == KeyFrames(8, sequence)
+    selector = TopSelector(NearestOptions(stride=8))
+    selector.encoder = FakeEncoder()
+    assert selector.select(segment, EventText("red", ("red",))) == KeyFrames(8, (0, 8, 16))
+
+
 def shades(reds: list[int]) -> Segment:
     """Return a segment whose frames resemble "red" the more, the higher their number is in ``reds``."""
     frames = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,6 +42,41 @@ def test_every_frame_gets_its_segments_score_and_gaps_have_none() -> None:
     np.testing.assert_array_equal(line.raw, np.array([0.2] * 3 + [np.nan] * 5, np.float32))
     np.testing.assert_array_equal(line.contexts["key"], line.raw)
     np.testing.assert_array_equal(line.smooth, np.full(8, 0.2, np.float32))
+
+
+def with_asked(score: SegmentScore, asked: dict[str, bool]) -> SegmentScore:
+    return replace(score, scores={name: replace(part, asked=asked[name]) for name, part in score.scores.items()})
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_frames_of_a_segment_that_was_not_asked_are_marked_and_frames_that_could_not_be_read_are_not(
+    live: bool,
+) -> None:
+    source = video(live=live)
+    values = {"key": math.nan, "temporal": math.nan}
+    scores = [
+        with_asked(segment_score(source, 0, 0, 2, values, 0.1), {"key": False, "temporal": False}),
+        with_asked(segment_score(source, 2, 4, 6, {**values, "key": 0.0}, 0.0), {"key": True, "temporal": False}),
+        segment_score(source, 3, 6, 7, values, math.nan),  # asked, and unreadable
+    ]
+    lines = join_timelines([LiveTimeline(0.0).push(score) for score in scores] if live else build(scores))
+    n_missing = 0 if live else 2
+    asked = np.concatenate([line.asked for line in lines])
+    np.testing.assert_array_equal(asked, [False] * 2 + [True] * (n_missing + 3))
+    contexts_asked = [np.concatenate([line.contexts_asked[name] for line in lines]) for name in ("key", "temporal")]
+    np.testing.assert_array_equal(contexts_asked[0], asked)
+    np.testing.assert_array_equal(contexts_asked[1], [False] * 2 + [True] * n_missing + [False] * 2 + [True])
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=20), st.integers(1, 7), st.sampled_from([0.0, 0.3, 2.0]))
+def test_marks_of_pieces_follow_the_segments(asked: list[bool], length: int, sigma_s: float) -> None:
+    scores = [
+        with_asked(score, {"key": is_asked})
+        for score, is_asked in zip(segments([0.1] * len(asked), length), asked, strict=True)
+    ]
+    (line,) = join_timelines(build(scores, sigma_s))
+    np.testing.assert_array_equal(line.asked, np.repeat(asked, length))
+    np.testing.assert_array_equal(line.contexts_asked["key"], line.asked)
 
 
 scores_or_missing = st.lists(st.one_of(st.sampled_from([0.0, 0.3, 1.0]), st.just(math.nan)), min_size=1, max_size=30)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from anyanomaly.api import Encoder, Options, Reader, Sink, SinkOptions
+from anyanomaly.api import Encoder, Gate, Options, Reader, Sink, SinkOptions
 from anyanomaly.builtin.contexts import KeyContext, PositionContext, TemporalContext
-from anyanomaly.builtin.options import KeyOptions, NearestOptions, PositionOptions, TemporalOptions
+from anyanomaly.builtin.options import Encoding, KeyOptions, NearestOptions, PositionOptions, TemporalOptions
 from anyanomaly.builtin.selectors import TopThenGroupSelector
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.caching_encoder import CachingEncoder
@@ -19,9 +19,9 @@ from anyanomaly.engine.plan import Planner
 from anyanomaly.engine.run import Run
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
-from anyanomaly.errors import VideoError
+from anyanomaly.errors import BackendError, VideoError
 from anyanomaly.testing.fakes import FakeBackend, FakeEncoder
-from anyanomaly.types import Event, Frame, Notice, SegmentScore, Timeline, Video
+from anyanomaly.types import Event, EventText, FloatArray, Frame, Notice, Segment, SegmentScore, Timeline, Video
 
 TEMPLATE = PromptTemplate("t", "Is there {text}?\n{hint}", system="You look.")
 
@@ -52,6 +52,23 @@ class ListReader(Reader[Options]):
             self.n_open -= 1
 
 
+class ListGate(Gate[Options]):
+    """Gives a segment and text the priority that a function says, and notes what it rated; may fail at a segment."""
+
+    def __init__(self, priority: Callable[[int, str], float], *, fails_at: int | None = None) -> None:
+        super().__init__(Options())
+        self._priority = priority
+        self._fails_at = fails_at
+        self.rated: list[tuple[str, int]] = []  # video and segment
+
+    def rate(self, segments: Sequence[Segment], texts: Sequence[EventText]) -> FloatArray:
+        if self._fails_at in [segment.index for segment in segments]:
+            raise BackendError("The gate cannot rate this.")
+        self.rated += [(segment.video.id, segment.index) for segment in segments]
+        rows = [[self._priority(segment.index, text.text) for text in texts] for segment in segments]
+        return np.array(rows, dtype=np.float32)
+
+
 class ListSink(Sink[SinkOptions]):
     """Keeps what it is given."""
 
@@ -79,15 +96,24 @@ def settings(**changes: Any) -> RunSettings:
 
 
 def planner(
-    of: RunSettings, encoder: Encoder[Options] | None = None, clock: Clock | None = None, windows: int = 1
+    of: RunSettings,
+    encoder: Encoder[Options] | None = None,
+    clock: Clock | None = None,
+    windows: int = 1,
+    *,
+    gate: Gate[Options] | None = None,
+    encoding: Encoding = "exact",
+    stride: int = 1,
 ) -> tuple[Planner, CachingEncoder]:
     caching_encoder = CachingEncoder(encoder or FakeEncoder(), clock=clock)
-    selector = TopThenGroupSelector(NearestOptions())
-    temporal = TemporalContext(TemporalOptions(windows=windows))
-    contexts = [KeyContext(KeyOptions()), PositionContext(PositionOptions()), temporal]
+    selector = TopThenGroupSelector(NearestOptions(stride=stride))
+    position = PositionContext(PositionOptions(encoding=encoding))
+    temporal = TemporalContext(TemporalOptions(windows=windows, encoding=encoding))
+    contexts = [KeyContext(KeyOptions()), position, temporal]
     for part in (selector, *contexts):
         part.encoder = caching_encoder
-    return Planner(of, selector, contexts, caching_encoder, clock), caching_encoder
+    gates = {"list": gate} if gate else None
+    return Planner(of, selector, contexts, caching_encoder, clock, gates=gates), caching_encoder
 
 
 def run(
@@ -98,7 +124,11 @@ def run(
     store: AnswerStore | None = None,
     sink: ListSink | None = None,
     windows: int = 1,
+    gate: Gate[Options] | None = None,
+    is_repeatable: bool = False,
 ) -> Run:
     backend.load()
     sources = [(reader, reader.probe(f"v{at}")) for at, reader in enumerate(readers or [ListReader()])]
-    return Run(of, sources, planner(of, windows=windows)[0], backend, Outputs([sink] if sink else []), store, {})
+    made, _ = planner(of, windows=windows, gate=gate)
+    outputs = Outputs([sink] if sink else [])
+    return Run(of, sources, made, backend, outputs, store, {}, is_repeatable=is_repeatable)

@@ -55,6 +55,31 @@ def test_no_crop_and_no_text_is_encoded_twice(n_texts: int) -> None:
     assert caching_encoder.n_texts == n_texts + (n_texts * n_sentences)
 
 
+@pytest.mark.parametrize("n_texts", [1, 5])
+def test_dense_windows_take_one_pass_per_key_frame(n_texts: int) -> None:
+    """With a stride of a quarter of the segment, the candidates are the key frames of every text."""
+    texts = TEXTS[:n_texts]
+    plan, caching_encoder = planner(settings(texts=texts, segment_frames=LENGTH), encoding="dense", stride=6)
+    reader = ListReader(4 * LENGTH)
+    segments = list(plan.segments(reader, reader.probe("v")))
+    for _ in plan.build_contexts(segments):
+        pass
+    assert caching_encoder.n_dense_frames == 4 * len(segments)
+    assert caching_encoder.n_dense_windows == 4 * len(segments) * N_WINDOWS
+    assert caching_encoder.n_crops - caching_encoder.n_dense_windows == 4 * len(segments)
+    assert caching_encoder.n_calls == 2  # the candidates of all segments, then the windows of all key frames
+
+
+def test_dense_and_exact_windows_of_a_frame_are_kept_apart() -> None:
+    frame = ListReader(1).frames(ListReader(1).probe("v"))
+    (image,) = frame
+    _, caching_encoder = planner(settings())
+    caching_encoder.encode_crops([Crop(image, (0, 0, 8, 8), "dense"), Crop(image, (0, 0, 8, 8), "stretch")])
+    assert (caching_encoder.n_crops, caching_encoder.n_dense_windows, caching_encoder.n_dense_frames) == (2, 1, 1)
+    caching_encoder.encode_crops([Crop(image, (0, 0, 8, 8), "dense"), Crop(image, (8, 8, 16, 16), "dense")])
+    assert (caching_encoder.n_crops, caching_encoder.n_dense_windows, caching_encoder.n_dense_frames) == (3, 2, 2)
+
+
 def test_windows_of_several_segments_share_a_pass() -> None:
     plan, caching_encoder = planner(settings(segment_frames=LENGTH), FakeEncoder(batch_size=4 * LENGTH))
     reader = ListReader(8 * LENGTH)

@@ -103,7 +103,7 @@ def test_memory_does_not_grow_with_the_video() -> None:
         scores.add_segment(segment_of(start, 0.1, "0.1"))
         scores.add_piece(piece_of([0.1] * 10, start))
         scores.forget(start / FPS - 20)
-    times_s, _ = scores.scores(0, 1000)
+    times_s, *_ = scores.scores(0, 1000)
     assert len(times_s) < 300
 
 
@@ -116,7 +116,8 @@ def test_the_curve_has_the_frames_of_the_window(
     scores = TextScores(EventRule())
     for start in range(0, len(series), n_per_piece):
         scores.add_piece(piece_of(series[start : start + n_per_piece], start))
-    times_s, values = scores.scores(begin_s, begin_s + length_s)
+    times_s, values, asked = scores.scores(begin_s, begin_s + length_s)
+    assert asked.shape == times_s.shape
     assert list(times_s) == sorted(set(times_s))
     expected = {frame / FPS for frame in range(len(series)) if begin_s <= frame / FPS <= begin_s + length_s}
     assert expected <= set(times_s)

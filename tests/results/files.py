@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -25,6 +28,7 @@ HEADER = {
     "backend": "red",
     "revisions": {"encoder": None, "backend": None},
 }
+GATED_HEADER = {**HEADER, "config": {**HEADER["config"], "gates": ["motion", "similarity"]}}
 COMPLETE = RunEnd("complete", 2, 1, 1)
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 
@@ -37,14 +41,17 @@ def new_sink(path: Path) -> Sink[SinkOptions]:
 
 
 def segment(
-    text: str, number: int = 0, value: float = 0.5, mass: float | None = None, video: str = "cam", times_s=None
-) -> SegmentScore:
+    text: str, number: int = 0, value: float = 0.5, mass: float | None = None, video: str = "cam", times_s=None,
+    priorities: Mapping[str, float] = MappingProxyType({}), asked: bool = True,
+) -> SegmentScore:  # fmt: skip
+    """Return a segment of two frames. ``value``: with ``asked=False`` the one that its gates give it."""
     start = 2 * number
-    score = Score(QueryId(video, number, text, "key"), value, f"0.5. {text}", mass)
+    own_value, answer = (value, f"0.5. {text}") if asked else (math.nan, "")
+    score = Score(QueryId(video, number, text, "key"), own_value, answer, mass, asked)
     times_s = np.arange(start, start + 2) / 10 if times_s is None else np.array(times_s)
     sequence = (start, start + 1)
     return SegmentScore(
-        new_video(video), number, start, start + 2, times_s, text, {"key": score}, value, start, sequence
+        new_video(video), number, start, start + 2, times_s, text, {"key": score}, value, start, sequence, priorities
     )
 
 
@@ -96,3 +103,26 @@ def write_results(
 
 def new_video(name: str) -> Video:
     return Video(name, f"{name}.mp4", 10.0, 4, 4, 4)
+
+
+def write_gated_results(path: Path, text: str = "a car") -> Path:
+    """Write a run with two gates, whose first segment was asked about, and whose second one was not."""
+    sink = new_sink(path)
+    sink.load()
+    sink.begin(GATED_HEADER)
+    sink.write_video(new_video("cam"))
+    sink.write_segment(segment(text, 0, 0.0, 0.9, times_s=[0.0, 0.125], priorities={"motion": 0.75, "similarity": 1.0}))
+    sink.write_segment(segment(text, 1, 0.2, 0.9, priorities={"motion": 0.25, "similarity": 0.0}, asked=False))
+    raw = np.array([0.0, 0.2], np.float32)
+    missing = np.array([0.0, math.nan], np.float32)
+    asked = np.array([True, False])
+    sink.write_timeline(
+        Timeline(new_video("cam"), text, 0, np.array([0.0, 0.125]), raw, raw.copy(), {"key": missing}, asked)
+    )
+    exchange = replace(evidence(text).exchanges[0], asked=False, score=math.nan)
+    sink.write_evidence(
+        replace(evidence(text), exchanges=(*evidence(text).exchanges, exchange), priorities={"motion": 0.75})
+    )
+    sink.end(RunEnd("complete", 2, 0, 0))
+    sink.close()
+    return path

@@ -23,7 +23,7 @@ from anyanomaly.results.records import (
     TruthRecord,
     VideoRecord,
 )
-from tests.results.files import write_results
+from tests.results.files import write_gated_results, write_results
 
 PAGE = Path(__file__).parents[2] / "docs" / "results.md"
 TABLES: dict[str, type[BaseModel]] = {
@@ -69,11 +69,12 @@ def test_files_have_the_fields_of_their_records(tmp_path: Path) -> None:
     path = write_results(tmp_path / "r.jsonl", mass=0.9, end=failed, times_s=[0.0, 0.125])
     lines = {line["type"]: line for line in map(json.loads, reversed(path.read_text().splitlines()))}
     only_json = {"start_time", "stop_time"}
+    only_gated = {"asked", "priorities"}
     for kind in ("run", "video", "segment", "evidence", "event", "truth", "notice", "end"):
-        assert set(lines[kind]) == set(TABLES[kind].model_fields) - only_json
-    assert set(lines["segment"]["scores"]["key"]) == set(ContextScore.model_fields)
+        assert set(lines[kind]) == set(TABLES[kind].model_fields) - only_json - only_gated
+    assert set(lines["segment"]["scores"]["key"]) == set(ContextScore.model_fields) - only_gated
     (exchange,) = lines["evidence"]["exchanges"]
-    assert set(exchange) == set(ExchangeRecord.model_fields)
+    assert set(exchange) == set(ExchangeRecord.model_fields) - only_gated
     assert set(exchange["pictures"][0]) == set(PictureRecord.model_fields)
     document = json.loads(write_results(tmp_path / "e.json", end=failed).read_text())
     assert set(document) == set(EventsDocument.model_fields)
@@ -84,4 +85,18 @@ def test_files_have_the_fields_of_their_records(tmp_path: Path) -> None:
     ):
         assert set(record) == set(TABLES[kind].model_fields) - {"type"}
     header = write_results(tmp_path / "f.csv").read_text().splitlines()[0].replace("key", "contexts")
-    assert header.split(",") == list(FrameScore.model_fields)
+    assert header.split(",") == [name for name in FrameScore.model_fields if "asked" not in name]
+
+
+def test_files_of_a_run_with_gates_have_the_fields_that_say_what_was_asked(tmp_path: Path) -> None:
+    path = write_gated_results(tmp_path / "r.jsonl")
+    _, _, first, second, evidence, _ = map(json.loads, path.read_text().splitlines())
+    assert set(first) | set(second) == set(SegmentRecord.model_fields)
+    assert set(second["scores"]["key"]) == set(ContextScore.model_fields)
+    assert set(evidence) == set(EvidenceRecord.model_fields)
+    assert set(evidence["exchanges"][1]) == set(ExchangeRecord.model_fields)
+    header = write_gated_results(tmp_path / "f.csv").read_text().splitlines()[0].split(",")
+    assert [name.replace("key", "contexts").replace(".", "_") for name in header[:-1]] == [
+        name for name in FrameScore.model_fields if name != "contexts_asked"
+    ]
+    assert header[-1] == "asked.key"

@@ -168,3 +168,27 @@ def xlm_tokenizer() -> Any:
     )
     vocab = [tuple(entry) for entry in json.loads(trained.to_str())["model"]["vocab"]]
     return XLMRobertaTokenizer(vocab=[*vocab, ("<mask>", 0.0)])
+
+
+def make_resnet(folder: Path, seed: int = 0) -> Path:
+    """Write a CLIP with a small ResNet and its attention pooling as an open_clip folder and return the folder."""
+    import torch
+    from open_clip.model import CLIP
+    from safetensors.torch import save_file
+
+    config = {
+        "embed_dim": 64,
+        "vision_cfg": {"image_size": 128, "layers": [1, 1, 1, 1], "width": 8, "head_width": 32, "patch_size": None},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    preprocess = {"mean": [0.48, 0.46, 0.41], "std": [0.27, 0.26, 0.28]}
+    description = {"model_cfg": config, "preprocess_cfg": preprocess}
+    (folder / "open_clip_config.json").write_text(json.dumps(description, indent=2))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = CLIP(**config)
+        randomize(model)
+    tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
+    save_file(tensors, folder / "open_clip_model.safetensors")
+    return folder

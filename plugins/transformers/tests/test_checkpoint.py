@@ -6,10 +6,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
+from anyanomaly_transformers.prefix import checkpoint
 from anyanomaly_transformers.prefix.checkpoint import Tensors, find_checkpoint, read_config
 from anyanomaly_transformers.prefix.loading import build_empty, load_language_model, load_weights, rename_tensors
 from anyanomaly_transformers.prefix.options import PrefixOptions
@@ -57,6 +59,37 @@ def holds_values(read: Tensors) -> bool:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_layout_is_read(tmp_path: Path, layout: str) -> None:
     assert holds_values(Tensors(write(tmp_path, layout)))
+
+
+def mapped_bytes() -> int:
+    """Return the resident pages of mapped files of this process."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("RssFile:")[2].split()[0]) * 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="only Linux tells the memory of mapped files")
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_tensors_that_are_converted_leave_no_mapped_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(checkpoint, "REMAP_BYTES", 2**22)
+    values = {f"{number}": torch.full((2**19,), float(number)) for number in range(32)}  # 64 MiB
+    save(values, tmp_path / name)
+    tensors = Tensors(tmp_path)
+    before = mapped_bytes()
+    halves = {key: tensors[key].half() for key in tensors}
+    assert mapped_bytes() - before < 2**24
+    assert all(torch.equal(halves[key], values[key].half()) for key in values)
+
+
+def test_tensors_are_read_from_several_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "REMAP_BYTES", 2**12)
+    values = {f"{number}": torch.full((2**10,), float(number)) for number in range(64)}
+    save(values, tmp_path / "model.safetensors")
+    tensors = Tensors(tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda key: torch.equal(tensors[key], values[key]), [*values] * 8))
+    assert all(results)
 
 
 def test_one_file_with_nested_tables_is_read_in_both_pickle_formats(tmp_path: Path) -> None:

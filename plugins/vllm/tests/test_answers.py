@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from anyanomaly_transformers.backend import TransformersBackend
@@ -46,8 +48,13 @@ def test_prompts_are_those_of_transformers_token_for_token(
     assert reference._loaded is not None
     processor = reference._loaded.processor
     for query in make_queries(ask):
-        prompt = backend._engine.tokenise(backend._engine.write(messages(query), {}))
-        (output,) = backend._engine.generate([(prompt, sampling_params(query))])
+        backend._engine.submit(
+            backend._engine.tokenise(backend._engine.write(messages(query), {})), sampling_params(query)
+        )
+        outputs: list[tuple[str, Any]] = []
+        while not outputs:
+            outputs = backend._engine.step()
+        ((_, output),) = outputs
         assert (
             output.prompt_token_ids
             == encode_batch(processor, [query], [render_prompt(processor, query)])["input_ids"][0].tolist()
@@ -73,6 +80,48 @@ def test_the_expected_score_costs_three_tokens_where_a_score_has_three(backend: 
     value, mass = expected_score(answer.logprobs or {})
     assert 0 <= value <= 1
     assert 0 < mass <= 1
+
+
+@pytest.mark.parametrize("choices", [tuple("0123456789"), tuple("abcdef")], ids="".join)
+def test_a_scale_of_single_tokens_costs_one_request_a_score(
+    backend: VllmBackend, reference: TransformersBackend, ask: Ask, choices: tuple[str, ...]
+) -> None:
+    query = ask(8, sampling=Sampling(choices=choices))
+    (answer,) = backend.answer_batch([query])
+    assert answer.output_tokens == 1
+    assert answer.logprobs == pytest.approx(reference.answer_batch([query])[0].logprobs, abs=2e-3)
+
+
+def test_texts_about_one_image_share_its_prefill(
+    backend: VllmBackend, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = backend._engine
+    assert engine is not None
+    assert backend._model is not None
+    block = engine._llm.llm_engine.vllm_config.cache_config.block_size
+    image_token = engine._llm.llm_engine.model_config.hf_config.image_token_id
+    outputs: list[Any] = []
+    plain_step = engine.step
+
+    def step() -> list[tuple[str, Any]]:
+        finished = plain_step()
+        outputs.extend(output for _, output in finished)
+        return finished
+
+    monkeypatch.setattr(engine, "step", step)
+    first = ask(9, n_images=3, system="You look at a street. " * (block // 5))  # longer than a block of the cache
+    texts = ("bicycle", "dog", "car", "stroller", "umbrella")
+    queries = [
+        replace(first, id=first.id._replace(text=text), prompt=f"Is there a {text}?", sampling=Sampling(max_tokens=1))
+        for text in texts
+    ]
+    list(backend.answer(queries))
+    assert len(outputs) == len(texts)
+    ids = [output.prompt_token_ids for output in outputs]
+    image_end = len(ids[0]) - ids[0][::-1].index(image_token)
+    assert image_end > block
+    assert all(other[:image_end] == ids[0][:image_end] for other in ids)  # the images come first
+    assert sorted(output.num_cached_tokens >= image_end // block * block for output in outputs) == [False] + [True] * 4
 
 
 def test_a_repeated_query_costs_more_requests_and_scores_the_same(backend: VllmBackend, ask: Ask) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from anyanomaly_vllm import backend as backend_module
+from anyanomaly_vllm import jobs
 from anyanomaly_vllm.backend import VllmBackend
 from anyanomaly_vllm.loading import inspect_model
 from anyanomaly_vllm.options import VllmOptions
@@ -71,6 +71,6 @@ def test_the_fingerprint_names_thinking_that_is_on(options: VllmOptions, backend
 def test_a_model_that_thinks_on_its_own_is_an_error(
     answer: Callable[..., list[Answer]], ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backend_module, "decode_words", lambda tokenizer, tokens: "<think>Let me see")
+    monkeypatch.setattr(jobs, "decode_words", lambda tokenizer, tokens: "<think>Let me see")
     with pytest.raises(BackendError, match=r"thinks before it answers.*--scoring words"):
         answer(plain_template(""), [ask(0, sampling=SCORING)])

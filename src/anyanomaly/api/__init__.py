@@ -1,5 +1,6 @@
 """Base classes for plugin authors: one role per module."""
 
+from anyanomaly.api.activity import Activity
 from anyanomaly.api.backend import Backend
 from anyanomaly.api.component import Component
 from anyanomaly.api.context import ContextGenerator, ContextOptions
@@ -14,6 +15,7 @@ from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import RunEnd, Sink, SinkOptions
 
 __all__ = [
+    "Activity",
     "Backend",
     "Component",
     "ContextGenerator",

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from anyanomaly.api.activity import Activity
 from anyanomaly.api.component import Component, O_co
 from anyanomaly.api.encoder import Encoder
 from anyanomaly.api.options import Options
@@ -19,16 +20,27 @@ class Backend(Component[O_co]):
     forms_batches: bool = True
     """Whether an answer may depend, in its last digits, on the queries that are answered together with it.
 
-    The answers of a batch are then stored together. False, for an engine that answers one query after the other or a
-    server that schedules requests itself: each answer is stored as soon as ``answer`` yields it, so a run that is
-    killed loses none.
+    The answers of a batch are then stored together. False, for an engine that answers one query after the other or
+    schedules requests itself: each answer is stored as soon as ``answer`` yields it, so a run that is killed loses
+    none.
     """
+    works_while_pulling: bool = False
+    """Whether the engine works on queries while `answer` pulls the next one, on threads or in other processes.
+
+    It then counts them in ``activity``. Otherwise the host does: the engine works when it does not pull.
+    """
+    activity: Activity
+    """Measures when the engine has queries to work on. The host sets a new one for each run, before `answer`."""
     max_images: int | None = None  # set by ``load`` when the model takes fewer than the spec declares
     revision: str | None = None
     """The version of the weights, for results: a hub id with its commit, or a digest; set by ``load`` where known."""
 
     encoder: Encoder[Options]
     """Set by the host before ``load`` when the spec says ``needs_encoder``."""
+
+    def __init__(self, options: O_co) -> None:
+        super().__init__(options)
+        self.activity = Activity()
 
     @property
     @abstractmethod

@@ -17,6 +17,8 @@ class Encoder(Component[O_co]):
     """The version of the weights, for results, as `Backend.revision`."""
     image_size: int = 224
     """Side in pixels of the model's square input, right once ``load`` has returned; windows are cut in proportion."""
+    dense_windows: bool = False
+    """Whether it takes crops with the fit ``dense``, right once ``load`` has returned. The spec says so too."""
 
     @property
     @abstractmethod
@@ -28,7 +30,9 @@ class Encoder(Component[O_co]):
         """Return one vector per crop, float32 (n_crops, dim), of unit length; no crops give (0, dim).
 
         A crop with a box has the vector of the image cut to that box. Crops may come from many frames, segments and
-        videos; ``crop.fit`` says how each becomes the model's input.
+        videos; ``crop.fit`` says how each becomes the model's input. The crops of a frame that have the fit ``dense``
+        share one pass over the frame: each gets the vector of what the model sees there. Their vectors do not depend on
+        which other crops are in the call.
 
         :raises BackendError: when the model fails, before ``load`` for example.
         """

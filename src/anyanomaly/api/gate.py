@@ -15,7 +15,8 @@ class Gate(Component[O_co]):
     """Gives each event text a priority in each segment, from what is cheap to compute.
 
     The engine calls ``begin`` with every video, then ``rate`` with its segments in the order of time, in groups of any
-    size. The same segments in the same order have the same priorities, whatever the groups are.
+    size. The same segments in the same order have the same priorities, whatever the groups are and whatever videos
+    came before. With the rule ``and``, a gate rates only what the gates before it have left.
     """
 
     encoder: Encoder[Options]
@@ -42,6 +43,7 @@ class Gate(Component[O_co]):
 
         At 0 the backend need not be asked; of others the highest are asked first.
 
-        :param segments: one or more, consecutive, of the video of ``begin``. :param texts: one or more.
+        :param segments: one or more of the video of ``begin``, ascending and later than those of calls before; there
+            may be gaps. :param texts: one or more of the run's event texts, not the same in every call.
         :raises BackendError: when the encoder or the backend fails.
         """

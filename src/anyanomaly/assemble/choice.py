@@ -48,14 +48,19 @@ class Search:
     choice: SegmentChoice
     _starts: dict[tuple[str, str], list[tuple[float, int]]] = field(default_factory=dict)  # by video and text
     _events: list[Event] = field(default_factory=list)
-    _highest: tuple[float, Match | None] = (-math.inf, None)
+    _highest: tuple[tuple[bool, float], Match | None] = ((False, -math.inf), None)
 
-    def add_segment(self, video: str, text: str, segment: int, start_s: float, value: float) -> None:
-        """Add a segment's score for one event text; those of one video and text come in the order of time."""
+    def add_segment(
+        self, video: str, text: str, segment: int, start_s: float, value: float, *, is_asked: bool = True
+    ) -> None:
+        """Add a segment's score for one event text; those of one video and text come in the order of time.
+
+        :param is_asked: whether the model was asked; a segment that was not is the highest only where none was.
+        """
         if self.choice.event is not None:
             self._starts.setdefault((video, text), []).append((start_s, segment))
-        if value > self._highest[0]:  # never for NaN
-            self._highest = value, Match(video, segment, text)
+        if not math.isnan(value) and (is_asked, value) > self._highest[0]:
+            self._highest = (is_asked, value), Match(video, segment, text)
 
     def add_event(self, event: Event) -> None:
         """Add an event."""

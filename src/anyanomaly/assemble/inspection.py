@@ -9,8 +9,9 @@ from anyanomaly.assemble.choice import Match, Search, SegmentChoice
 from anyanomaly.assemble.pipeline import Pipeline
 from anyanomaly.engine.evidence import draft_evidence
 from anyanomaly.engine.observer import Observer
-from anyanomaly.engine.plan import TextContexts, read_notices
-from anyanomaly.engine.run import Outcome
+from anyanomaly.engine.plan import read_notices
+from anyanomaly.engine.planned import TextContexts
+from anyanomaly.engine.writing import Outcome
 from anyanomaly.errors import UsageError
 from anyanomaly.evidence import Evidence
 from anyanomaly.types import Answer, Event, Notice, Query, Segment, SegmentScore
@@ -73,7 +74,8 @@ def _search(pipeline: Pipeline, choice: SegmentChoice, watch: Watch) -> Match:
     for outcome in watch(pipeline.run(settings=settings)):
         if isinstance(outcome, SegmentScore):
             start_s = float(outcome.times_s[0])
-            search.add_segment(outcome.video.id, outcome.text, outcome.segment, start_s, outcome.value)
+            place = outcome.video.id, outcome.text, outcome.segment, start_s
+            search.add_segment(*place, outcome.value, is_asked=outcome.asked)
         elif isinstance(outcome, Event):
             search.add_event(outcome)
     return search.match()

@@ -18,24 +18,30 @@ from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.assemble.cache import store_limits, store_path
-from anyanomaly.assemble.capabilities import check_backend, resolve_and_check
-from anyanomaly.assemble.resolve import ResolvedComponent
+from anyanomaly.assemble.capabilities import check_backend, check_encoder, resolve_and_check
+from anyanomaly.assemble.gate_backends import GateBackends
+from anyanomaly.assemble.resolved_component import ResolvedComponent
+from anyanomaly.assemble.run_keys import open_memory
 from anyanomaly.assemble.scoring import with_run
+from anyanomaly.assemble.segment_planner import SegmentPlanner, find_rated_segment
 from anyanomaly.assemble.video_ids import distinguish_ids
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.caching_encoder import CachingEncoder
 from anyanomaly.engine.clock import Clock
+from anyanomaly.engine.gating import SegmentPriorities
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import Planner, Source
-from anyanomaly.engine.run import Outcome, Run, RunReport
+from anyanomaly.engine.run import Run
+from anyanomaly.engine.run_report import RunReport
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
+from anyanomaly.engine.writing import Outcome
 from anyanomaly.errors import UsageError, VideoError
 from anyanomaly.masking import mask_urls_in
 from anyanomaly.registry import Registry
 from anyanomaly.specs import BackendSpec
-from anyanomaly.types import Notice, Segment, Video
+from anyanomaly.types import Notice, Segment
 
 
 class Pipeline:
@@ -68,6 +74,7 @@ class Pipeline:
         self._clock = clock
         self._stack = contextlib.ExitStack()
         self._sources: list[Source] = []
+        self._priorities: Mapping[str, SegmentPriorities] = {}  # of the segment that `find_segment` returned
 
         self.gates = [cast("Gate[Options]", self._create(gate)) for gate in self.resolved.gates]
         self.selector = cast("Selector[Options]", self._create(self.resolved.selector))
@@ -76,6 +83,7 @@ class Pipeline:
         ]
         self.backend = cast("Backend[Options]", self._create(self.resolved.backend))
         check_backend(self.resolved, self.backend)
+        self._gate_backends = GateBackends(self.resolved, registry, self.gates)
         self.encoder = self._create_encoder()
         self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
         self.outputs = Outputs(self._sinks)
@@ -101,7 +109,7 @@ class Pipeline:
     @property
     def planner(self) -> Planner:
         """A planner of the run."""
-        return Planner(self.settings, self.selector, self.contexts, self.encoder, self._clock)
+        return self._planner(self.settings)
 
     @property
     def sources(self) -> Sequence[Source]:
@@ -142,45 +150,41 @@ class Pipeline:
         settings: RunSettings | None = None,
         *,
         is_repeatable: bool = False,
+        observer: Observer | None = None,
     ) -> Iterator[Outcome]:
         """Yield segment scores, pieces of timelines, evidence and events as soon as they are final.
 
         :param sources: videos to run; None: all. :param settings: None: those of the resolved run.
         :param is_repeatable: the caller repeats the unfinished videos after a `BackendError`.
+        :param observer: receives the queries and the answers; None: nothing does.
         :raises BackendError: when the backend fails, or too many answers are unreadable.
         :raises OutputError: when a result file cannot be written.
         """
-        settings = settings or self.settings
         sources = self._sources if sources is None else sources
-        planner = Planner(settings, self.selector, self.contexts, self.encoder, self._clock)
-        yield from self._run(settings, sources, planner, is_repeatable=is_repeatable)
+        planner = self._planner(settings := settings or self.settings, observer)
+        yield from self._run(settings, sources, planner, observer, is_repeatable)
 
     def find_segment(self, at_s: float | None = None, number: int | None = None) -> Segment:
         """Return a segment of the first video: the one shown at ``at_s`` seconds, or the one of a number from 0.
 
+        Gates rate the segments up to it, because their priorities depend on what came before.
+
         :raises UsageError: when the video, or its section, has no such segment.
         """
-        reader, video = self.sources[0]
-        if at_s is not None and at_s < video.section[0]:
-            raise UsageError(f"{at_s:g} s is before the start of the part to search, {video.section[0]:g} s (--start).")
-        segment: Segment | None = None
-        for segment in self.planner.segments(reader, video):
-            if number is not None and segment.index == number:
-                return segment
-            if at_s is not None and segment.times_s[-1] + 1 / video.fps > at_s:
-                return segment
-        place = f"segment {number}" if number is not None else f"segment at {at_s:g} s"
-        end = f"; its last is {segment.index}, which ends at {segment.times_s[-1]:.2f} s" if segment else ""
-        raise UsageError(f"{video.uri} has no {place}{end}.")
+        segment, self._priorities = find_rated_segment(self.planner, self.sources[0], at_s, number)
+        return segment
 
     def run_segment(self, segment: Segment, observer: Observer) -> Iterator[Outcome]:
         """Run one segment as a run of the whole video would; unreadable answers do not fail it.
 
+        It is asked about whatever its gates say; its scores hold their priorities when `find_segment` returned it.
+
         :param observer: receives its queries and the answers. :raises BackendError: when the backend fails.
         """
-        settings = replace(self.settings, max_unreadable=1.0)
-        planner = _SegmentPlanner(settings, self.selector, self.contexts, self.encoder, self._clock, observer)
-        planner.segment = segment
+        rule = self.settings.gate and replace(self.settings.gate, above=-1.0, budget=None)
+        settings = replace(self.settings, max_unreadable=1.0, gate=rule if self._priorities else None)
+        planner = SegmentPlanner(settings, self.selector, self.contexts, self.encoder, self._clock, observer)
+        planner.rated_segment = segment, self._priorities
         yield from self._run(settings, self.sources[:1], planner, observer)
 
     def header(self) -> dict[str, Any]:
@@ -194,6 +198,8 @@ class Pipeline:
             **{role: model.fingerprint if model else None for role, model in models.items()},
             "revisions": {role: model.revision if model else None for role, model in models.items()},
         }
+        if gate_backends := self._gate_backends.describe():
+            header["gate_backends"] = gate_backends
         return {name: mask_urls_in(value) for name, value in header.items()}
 
     def _run(
@@ -202,9 +208,9 @@ class Pipeline:
         sources: Sequence[Source],
         planner: Planner,
         observer: Observer | None = None,
-        *,
         is_repeatable: bool = False,
     ) -> Iterator[Outcome]:
+        header = self.header()
         run = Run(
             settings,
             sources,
@@ -212,11 +218,13 @@ class Pipeline:
             self.backend,
             self.outputs,
             self._store,
-            self.header(),
+            header,
             self._clock,
             observer,
             is_repeatable,
+            open_memory(header, sources) if self._store and not isinstance(planner, SegmentPlanner) else None,
         )
+        self.count_reused = lambda: run.n_reused  # answers so far that did not need the backend
         run.report.problems += self.report.problems
         self.report = run.report
         self._outcomes = iter(run)
@@ -240,13 +248,17 @@ class Pipeline:
                 self._sources.append((reader, replace(video, id=self._ids[uri]) if self._ids else video))
         if errors and not self._sources:
             raise next(iter(errors.values()))
-        self._unopened = [Notice(uri, str(error)) for uri, error in errors.items()]
-        self.report.problems = list(self._unopened)
+        self.report.problems = [Notice(uri, str(error)) for uri, error in errors.items()]
+        self._unopened = list(self.report.problems)
         if self._ids is None:
             self._sources = distinguish_ids(self._sources)
-        for component in (*self._sinks, self.encoder, *self.gates, self.selector, *self.contexts, self.backend):
-            if component is not None:
-                self._stack.enter_context(component)
+        models = (self.encoder, *self._gate_backends.by_gate.values(), *self.gates)
+        parts = (*self._sinks, *models, self.selector, *self.contexts, self.backend)
+        for component in (part for part in parts if part is not None):
+            self._stack.enter_context(component)
+            if component is self.encoder:
+                check_encoder(self.resolved, self.encoder)
+        self._gate_backends.open_stores(self._stack)
         check_backend(self.resolved, self.backend)
         if self._is_scoring_auto and self.settings.scoring == "expected" and not self.backend.gives_logprobs():
             words = with_run(self.config, scoring="words", reason_above=None)
@@ -256,6 +268,10 @@ class Pipeline:
         if self._store:
             self._store.open()
             self._stack.callback(self._store.close)
+
+    def _planner(self, settings: RunSettings, observer: Observer | None = None) -> Planner:
+        gates = {component.name: gate for component, gate in zip(self.resolved.gates, self.gates, strict=True)}
+        return Planner(settings, self.selector, self.contexts, self.encoder, self._clock, observer, gates)
 
     def _create(self, component: ResolvedComponent) -> Component[Options]:
         return self._registry.create(component.spec, component.options)
@@ -271,13 +287,7 @@ class Pipeline:
         for component, part in zip(resolved, parts, strict=True):
             if getattr(component.spec, "needs_encoder", False):
                 part.encoder = encoder  # type: ignore[attr-defined]  # each of these roles declares it
+        for name, backend in self._gate_backends.by_gate.items():
+            if getattr(self.resolved.gate_backends[name].spec, "needs_encoder", False):
+                backend.encoder = encoder
         return encoder
-
-
-class _SegmentPlanner(Planner):
-    """Plans one segment in place of all segments of the video."""
-
-    segment: Segment
-
-    def segments(self, reader: Reader[Options], video: Video) -> Iterator[Segment]:
-        yield self.segment

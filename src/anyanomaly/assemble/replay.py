@@ -5,7 +5,7 @@ Smoothing and events are made by the same code as during a run, so each sink get
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, TypeAlias, cast
@@ -172,15 +172,28 @@ def _shows_peak(evidence: Evidence, event: Event) -> bool:
 
 
 def _header(runs: Sequence[StoredRun]) -> dict[str, Any]:
-    """Return the description of all runs: that of the first, with the event texts and videos of all."""
+    """Return the description of all runs: that of the first, with the event texts, videos and gates of all.
+
+    It has the limits of clear scores if one of the runs has them, so that a sink knows what may be unasked.
+    """
     first = runs[0].header
     if len(runs) == 1:
         return dict(first)
+    configs = [run.header["config"] for run in runs]
     lists = {
-        key: list(dict.fromkeys(entry for run in runs for entry in run.header["config"].get(key, ())))
-        for key in ("texts", "videos")
+        key: list(dict.fromkeys(entry for config in configs for entry in config.get(key, ())))
+        for key in ("texts", "videos", "gates")
     }
-    return {**first, "config": {**first["config"], **lists}}
+    merged = {**configs[0], **{key: entries for key, entries in lists.items() if entries or key in configs[0]}}
+    tables = [table for config in configs if isinstance(table := config.get("run"), Mapping)]
+    limits = {
+        name: value
+        for name in ("clear_above", "clear_below")
+        if (value := next((table[name] for table in tables if table.get(name) is not None), None)) is not None
+    }
+    if limits:
+        merged["run"] = {**tables[0], **limits}
+    return {**first, "config": merged}
 
 
 def _status(run: StoredRun) -> RunStatus:

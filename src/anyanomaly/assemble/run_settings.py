@@ -30,7 +30,7 @@ def run_settings(config: RunConfig, weights: Mapping[str, float], backend: str) 
             f"lower --every or raise --segment-frames."
         )
     assert run.scoring != "auto", "decide_scoring comes first"
-    clear = _clear_rule(run)
+    clear = clear_rule(run)
     choices = {"expected": SCALES[run.scale], "yes-no": YES_NO}.get(run.scoring, ())
     if run.scale != "tenths" and run.scoring != "expected":
         raise UsageError(
@@ -97,8 +97,8 @@ def _gate_rule(config: RunConfig) -> GateRule | None:
     return GateRule(run.gate_rule, run.gate_above, parse_budget(run.budget) if run.budget else None)
 
 
-def _clear_rule(run: RunOptions) -> ClearRule | None:
-    """:raises UsageError: when the limits overlap."""
+def clear_rule(run: RunOptions) -> ClearRule | None:
+    """Return where the first context alone is enough; None: nowhere. :raises UsageError: when the limits overlap."""
     if run.clear_below is None and run.clear_above is None:
         return None
     below = -1.0 if run.clear_below is None else run.clear_below

@@ -8,7 +8,7 @@ from anyanomaly.config.model import RunConfig, ScoringName
 from anyanomaly.kit import ThinkingOptions
 
 if TYPE_CHECKING:
-    from anyanomaly.assemble.resolve import ResolvedComponent
+    from anyanomaly.assemble.resolved_component import ResolvedComponent
 
 
 class ScoringChoice(NamedTuple):
@@ -37,7 +37,7 @@ def choose_scoring(config: RunConfig, backend: ResolvedComponent) -> ScoringChoi
 def decide_scoring(config: RunConfig, backend: ResolvedComponent) -> RunConfig:
     """Return the configuration with the scoring that ``auto`` stands for.
 
-    ``auto`` also asks for a reason where an expected score reaches the threshold of events, unless another limit is set.
+    ``auto`` also asks for a reason where an expected score reaches the threshold of events, or the limit that is set.
     """
     choice = choose_scoring(config, backend)
     if not choice.reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -109,7 +110,9 @@ def _search(run: StoredRun, choice: SegmentChoice, texts: Sequence[str], video: 
     for record in run.records():
         if isinstance(record, SegmentRecord) and _is_of(record, texts, video):
             value = read_number(record.value)
-            search.add_segment(record.video, record.text, record.segment, record.start_s, value)
+            search.add_segment(
+                record.video, record.text, record.segment, record.start_s, value, is_asked=record.any_asked
+            )
         elif isinstance(record, EventRecord) and _is_of(record, texts, video):
             search.add_event(record.event)
     return search.match()
@@ -161,12 +164,14 @@ def _to_evidence(record: SegmentRecord, weights: Mapping[str, float], pictures: 
                 system="",
                 question="",
                 answer=score.answer,
-                score=read_number(score.value),
+                score=read_number(score.value) if record.is_asked(name) else math.nan,
                 mass=score.mass,
                 reason=reason_text(score.answer),
+                asked=record.is_asked(name),
             )
             for name, score in record.scores.items()
         ),
+        priorities=record.priorities,
     )
 
 
@@ -177,6 +182,8 @@ def _no_picture(frame: int | None) -> Picture:
 def _notes(record: SegmentRecord, problem: str) -> tuple[str, ...]:
     """Return what is not stored of a segment."""
     stored = "The run stored the scores and answers of this segment, not its questions and the images of its contexts."
+    if not record.any_asked:
+        stored = "The run did not ask about this segment, so there are no questions and answers."
     frames = f"Its key frame is {record.key_frame}; its sequence is {', '.join(map(str, record.sequence))}."
     has_numbers = problem and record.key_frame is not None
     advice = "This command makes them; add the other settings of the run:"

@@ -71,8 +71,8 @@ class SpeedResult:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> SpeedResult:
-        """Return the result that `to_json` wrote."""
-        throughput = Speed(**{item.name: content[item.name] for item in fields(Speed)})
+        """Return the result that `to_json` wrote, also before a field with a default was added."""
+        throughput = Speed(**{item.name: content[item.name] for item in fields(Speed) if item.name in content})
         own_names = [item.name for item in fields(cls) if item.name != "throughput"]
         return cls(throughput, **{name: content[name] for name in own_names})
 

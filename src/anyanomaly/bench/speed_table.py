@@ -10,8 +10,9 @@ NOTE = (
     "Speed: one stream, warmed up, no stored answers. frames/s: as the paper counts (frames of full-length segments, "
     "one text per run). segments/s and × real time: all texts of the run together. p50 and p95: seconds from a "
     "segment's last frame to its scores, with nothing else running. ms/frame: per frame and text; the stages before "
-    "the LVLM run in parallel with it. Tokens: per segment, where the backend reports them. MiB: peak, including the "
-    "processes that an engine starts."
+    "the LVLM run in parallel with it. LVLM waits: share of the time from the first question to the last answer in "
+    "which it has no question to work on. Tokens: per segment, where the backend reports them. MiB: peak, including "
+    "the processes that an engine starts."
 )
 
 
@@ -37,6 +38,7 @@ def speed_rows(results: Results) -> list[dict[str, str]]:
                 "p50 s": _three_digits(speed.latency_p50_s),
                 "p95 s": _three_digits(speed.latency_p95_s),
                 **{f"{title} ms/frame": _three_digits(stages_ms[stage]) for stage, title in STAGE_TITLES.items()},
+                "LVLM waits": "" if throughput.waiting_share is None else f"{throughput.waiting_share:.1%}",
                 "tokens in": _three_digits(throughput.prompt_tokens / throughput.n_segments),
                 "tokens out": _three_digits(throughput.output_tokens / throughput.n_segments),
                 "MiB": "" if speed.peak_mib is None else f"{speed.peak_mib:.0f}",

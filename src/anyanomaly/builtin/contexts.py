@@ -43,9 +43,8 @@ class PositionContext(ContextGenerator[PositionOptions]):
 
     def crops(self, segment: Segment, key_frames: KeyFrames) -> Sequence[Crop]:
         """Return the windows of the primary frame."""
-        return window_crops(
-            resize_frame(segment.frames[key_frames.primary], self.encoder), boxes_of(self.options, self.encoder)
-        )
+        square = resize_frame(segment.frames[key_frames.primary], self.encoder)
+        return window_crops(square, boxes_of(self.options, self.encoder), self.options.encoding)
 
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
         """Return the frame (224, 224, 3) times the attention: the mean similarity map of the scales, normalised.
@@ -95,7 +94,8 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
         """Return the windows of the four frames."""
         windows = boxes_of(self.options, self.encoder)
         frames = [segment.frames[position] for position in dict.fromkeys(_four_positions(key_frames.sequence))]
-        return [crop for frame in frames for crop in window_crops(resize_frame(frame, self.encoder), windows)]
+        squares = [resize_frame(frame, self.encoder) for frame in frames]
+        return [crop for square in squares for crop in window_crops(square, windows, self.options.encoding)]
 
     def build(self, segment: Segment, text: EventText, key_frames: KeyFrames) -> list[Context]:
         """Return a grid (224, 224, 3) per window, best window first; of equal ones the first of ``boxes_of``.
@@ -106,7 +106,7 @@ class TemporalContext(ContextGenerator[TemporalOptions]):
         squares = {position: resize_frame(segment.frames[position], self.encoder) for position in positions}
         windows = boxes_of(self.options, self.encoder)
         side = frame_side(self.encoder)
-        crops = [crop for square in squares.values() for crop in window_crops(square, windows)]
+        crops = [crop for square in squares.values() for crop in window_crops(square, windows, self.options.encoding)]
         cosines = self.encoder.encode_crops(crops) @ self.encoder.encode_texts([text.text])[0]
         similarity = cosines.reshape(len(squares), len(windows))
         order = np.argsort(-similarity.max(axis=0), kind="stable")

@@ -16,7 +16,7 @@ def digest_files(paths: Sequence[Path]) -> str | None:
     with suppress(OSError):
         for path in paths:
             with open_regular(path) as file:
-                content = hashlib.file_digest(file, "sha256")
+                content = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # what it needs, BinaryIO has
             digest.update(f"{path.name}\0{content.hexdigest()}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
     return None

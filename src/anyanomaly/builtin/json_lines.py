@@ -40,14 +40,14 @@ class LinesSink(FileSink[S]):
 
     def begin(self, run: Mapping[str, Any]) -> None:
         """Keep the description of the run until the first result is written."""
-        self._first_lines = _line("run", {"format": FORMAT, **run})
+        self._first_lines = result_line("run", {"format": FORMAT, **run})
 
     def write_video(self, video: Video) -> None:
         """Write the video, with secrets in its address masked.
 
         :raises OutputError: when the file cannot be written.
         """
-        line = _line("video", video_fields(video))
+        line = result_line("video", video_fields(video))
         if self._has_results:
             self._write_text(line)
         else:
@@ -111,7 +111,7 @@ class LinesSink(FileSink[S]):
         super().close()
 
     def _write(self, kind: str, fields: Mapping[str, Any]) -> None:
-        self._write_text(self._first_lines + _line(kind, fields), flush=kind != "segment")
+        self._write_text(self._first_lines + result_line(kind, fields), flush=kind != "segment")
         self._first_lines, self._has_results = "", True
 
     def _write_text(self, text: str, *, flush: bool = False) -> None:
@@ -158,7 +158,8 @@ class ParquetSink(LinesSink[SinkOptions]):
         self._file.rebuild(write_parquet)
 
 
-def _line(kind: str, fields: Mapping[str, Any]) -> str:
+def result_line(kind: str, fields: Mapping[str, Any]) -> str:
+    """Return a record as a line of JSON, with its end."""
     return f"{json_text({'type': kind, **fields})}\n"
 
 
@@ -187,6 +188,8 @@ def segment_fields(score: SegmentScore) -> dict[str, Any]:
         "stop_s": rounded_number(float(score.times_s[-1]) + 1 / score.video.fps),
         "text": score.text,
         "value": rounded_number(score.value),
+        **({} if score.asked else {"asked": False}),
+        **({"priorities": dict(score.priorities)} if score.priorities else {}),
         "scores": {name: _score_fields(context_score) for name, context_score in score.scores.items()},
         **({} if score.key_frame is None else {"key_frame": score.key_frame}),
         **({"sequence": score.sequence} if score.sequence else {}),
@@ -196,4 +199,5 @@ def segment_fields(score: SegmentScore) -> dict[str, Any]:
 
 def _score_fields(score: Score) -> dict[str, Any]:
     mass = {} if score.mass is None else {"mass": rounded_number(score.mass)}
-    return {"value": exact_number(score.value), **mass, "answer": score.answer}
+    asked = {} if score.asked else {"asked": False}
+    return {"value": exact_number(score.value), **mass, **asked, "answer": score.answer}

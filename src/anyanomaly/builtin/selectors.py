@@ -48,32 +48,50 @@ class MiddleSelector(Selector[SelectorOptions]):
 
 
 class _NearestSelector(Selector[NearestOptions]):
-    """Selectors by the cosine similarity of the event text to frames, as published, or to windows of frames."""
+    """Selectors by the cosine similarity of the event text to frames, as published, or to windows of frames.
+
+    With ``stride`` n, only the frames 0, n, 2n, ... of a segment are candidates: they alone are compared with the text.
+    """
 
     def crops(self, segment: Segment) -> Sequence[Crop]:
-        """Return all frames, or all windows of all frames."""
+        """Return the candidates, or all windows of them."""
+        frames = [segment.frames[position] for position in self._candidates(segment)]
         if not self.options.windows:
-            return [Crop(frame) for frame in segment.frames]
+            return [Crop(frame) for frame in frames]
         windows = boxes_of_sizes(self.options.windows, self.encoder)
-        return [crop for frame in segment.frames for crop in window_crops(resize_frame(frame, self.encoder), windows)]
+        squares = [resize_frame(frame, self.encoder) for frame in frames]
+        return [crop for square in squares for crop in window_crops(square, windows, self.options.encoding)]
+
+    def _candidates(self, segment: Segment) -> range:
+        """Return the positions of the frames that are compared with the text."""
+        return range(0, len(segment.frames), self.options.stride)
 
     def _similarities(self, segment: Segment, text: EventText) -> FloatArray:
-        """Return the cosine similarity (n_frames,) of each frame, or of its nearest window, to the text."""
+        """Return the cosine similarity (n_frames,) of each frame to the text, or of its nearest window.
+
+        That of a frame which is no candidate is minus infinity.
+        """
+        candidates = self._candidates(segment)
         vectors = self.encoder.encode_crops(self.crops(segment))
-        similarities: FloatArray = vectors @ self.encoder.encode_texts([text.text])[0]
-        nearest: FloatArray = similarities.reshape(len(segment.frames), -1).max(axis=1)
-        return nearest
+        cosines: FloatArray = vectors @ self.encoder.encode_texts([text.text])[0]
+        similarities = np.full(len(segment.frames), -np.inf, dtype=cosines.dtype)
+        similarities[candidates] = cosines.reshape(len(candidates), -1).max(axis=1)
+        return similarities
 
 
 class TopSelector(_NearestSelector):
-    """The four frames nearest the text, of equally near ones the later ones, as published; the nearest is primary."""
+    """The four frames nearest the text, of equally near ones the later ones, as published; the nearest is primary.
+
+    With a stride, fewer than four where the segment has fewer candidates.
+    """
 
     def select(self, segment: Segment, text: EventText) -> KeyFrames:
         """Return the nearest frame, and the four nearest, ascending.
 
         :raises BackendError: when the encoder fails.
         """
-        ranked = np.argsort(self._similarities(segment, text), kind="stable")[::-1][:N_KEYS]
+        n_keys = min(N_KEYS, len(self._candidates(segment)))
+        ranked = np.argsort(self._similarities(segment, text), kind="stable")[::-1][:n_keys]
         return _key_frames(int(ranked[0]), np.sort(ranked))
 
 
@@ -81,7 +99,8 @@ class GroupThenTopSelector(_NearestSelector):
     """The frame nearest the text in each of four groups of frames; the nearest frame of the segment is primary.
 
     As published, a group has L // 4 of the segment's L frames. The last L mod 4 frames are in no group, and only the
-    primary frame can be one of them. A segment of fewer than four frames is its own sequence.
+    primary frame can be one of them. A segment of fewer than four frames is its own sequence. A group in which a stride
+    leaves no candidate is represented as in ``TopThenGroupSelector``.
     """
 
     def select(self, segment: Segment, text: EventText) -> KeyFrames:
@@ -91,14 +110,19 @@ class GroupThenTopSelector(_NearestSelector):
         """
         similarities = self._similarities(segment, text)
         primary = int(np.argmax(similarities))
-        groups = _groups(len(similarities))
-        return _key_frames(primary, [group[int(np.argmax(similarities[group.start : group.stop]))] for group in groups])
+        sequence = []
+        for group in _groups(len(similarities)):
+            in_group = similarities[group.start : group.stop]
+            nearest = int(np.argmax(in_group))
+            sequence.append(group[nearest if np.isfinite(in_group[nearest]) else primary % len(group)])
+        return _key_frames(primary, sequence)
 
 
 class TopThenGroupSelector(_NearestSelector):
     """The frame nearest the text, and the frame at its position in each of four groups: the published default.
 
-    Groups are those of ``GroupThenTopSelector``. A segment of fewer than four frames is its own sequence.
+    Groups are those of ``GroupThenTopSelector``, of all frames: with a stride too. A segment of fewer than four frames
+    is its own sequence.
     """
 
     def select(self, segment: Segment, text: EventText) -> KeyFrames:

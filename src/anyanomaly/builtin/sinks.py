@@ -12,9 +12,10 @@ from anyanomaly.api.safe_file import SafeFile
 from anyanomaly.api.sink import RunEnd, Sink, SinkOptions
 from anyanomaly.outside_text import json_text
 from anyanomaly.results.csv_cells import csv_text
-from anyanomaly.results.csv_rows import FIRST_COLUMNS, LAST_COLUMNS
+from anyanomaly.results.csv_rows import ASKED_COLUMN, FIRST_COLUMNS, LAST_COLUMNS
 from anyanomaly.results.fields import rounded_number
 from anyanomaly.results.records import FORMAT
+from anyanomaly.results.run_header import can_skip_questions
 from anyanomaly.time_text import time_text
 from anyanomaly.types import Event, Notice, Timeline
 
@@ -55,10 +56,17 @@ class FileSink(Sink[S]):
 class CsvSink(FileSink[SinkOptions]):
     """One row per frame and text: video, frame, time_s, text, one column per context, raw, score.
 
-    A missing score is an empty field. Texts are written so that no spreadsheet runs them as a formula.
+    A missing score is an empty field. Texts are written so that no spreadsheet runs them as a formula. Of runs that may
+    leave something unasked, the columns asked, and asked.NAME per context, say what was asked.
     """
 
     _has_header = False
+    _has_asked = False
+
+    def begin(self, run: Mapping[str, Any]) -> None:
+        """Keep whether the run may leave something unasked."""
+        super().begin(run)
+        self._has_asked = can_skip_questions(run)
 
     def write_timeline(self, timeline: Timeline) -> None:
         """Write the rows of a timeline, or of a piece of one.
@@ -66,9 +74,12 @@ class CsvSink(FileSink[SinkOptions]):
         :raises OutputError: when the file cannot be written.
         """
         series = [*timeline.contexts.values(), timeline.raw, timeline.smooth]
+        asked = [timeline.asked, *(timeline.contexts_asked[name] for name in timeline.contexts)]
+        asked = asked if self._has_asked else []
         rows = [
             [timeline.video.id, timeline.start + row, rounded_number(float(time_s)), timeline.text]
             + [rounded_number(float(score)) for score in scores]
+            + [str(bool(flags[row])).lower() for flags in asked]
             for row, (time_s, *scores) in enumerate(zip(timeline.times_s, *series, strict=True))
         ]
         self._write_rows(rows, timeline.contexts)
@@ -83,7 +94,9 @@ class CsvSink(FileSink[SinkOptions]):
         super().end(run_end)
 
     def _write_rows(self, rows: Iterable[Sequence[Any]], contexts: Iterable[str]) -> None:
-        header = [] if self._has_header else [[*FIRST_COLUMNS, *contexts, *LAST_COLUMNS]]
+        names = list(contexts)
+        asked = [ASKED_COLUMN, *(f"{ASKED_COLUMN}.{name}" for name in names)] if self._has_asked else []
+        header = [] if self._has_header else [[*FIRST_COLUMNS, *names, *LAST_COLUMNS, *asked]]
         self._file.write(csv_text([*header, *rows]))
         self._has_header = True
 

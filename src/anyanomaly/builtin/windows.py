@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from anyanomaly.api.encoder import Encoder
 from anyanomaly.api.options import Options
-from anyanomaly.builtin.options import FRAME_UNITS, WindowOptions
+from anyanomaly.builtin.options import FRAME_UNITS, Encoding, WindowOptions
 from anyanomaly.core.grid import Scale, window_scales
-from anyanomaly.types import Box, Crop, FloatArray, Frame
+from anyanomaly.types import Box, Crop, Fit, FloatArray, Frame
 
 FRAME_SIDE = 240
 """Side in pixels of the square frame that windows are cut from, as published, for CLIP's input of 224 pixels."""
@@ -59,9 +59,10 @@ def resize_frame(frame: Frame, encoder: Encoder[Options]) -> Frame:
     return Frame(frame.video, frame.index, frame.time_s, resize_image(frame.image, frame_side(encoder)))
 
 
-def window_crops(frame: Frame, windows: Sequence[Box]) -> list[Crop]:
+def window_crops(frame: Frame, windows: Sequence[Box], encoding: Encoding) -> list[Crop]:
     """Return crops for the windows of a frame that ``resize_frame`` returned."""
-    return [Crop(frame, box, "stretch") for box in windows]
+    fit: Fit = "dense" if encoding == "dense" else "stretch"
+    return [Crop(frame, box, fit) for box in windows]
 
 
 def resize_image(image: npt.NDArray[Any], side: int) -> Any:

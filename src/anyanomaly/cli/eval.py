@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyanomaly.cli.budget_curve import draw_curve, is_curve_setting
 from anyanomaly.cli.call import Call, FlagValues, option_values
 from anyanomaly.cli.dataset_flags import dataset_flags, select_dataset
 from anyanomaly.cli.figures import print_comparison, print_figures
 from anyanomaly.cli.flags import Flag, with_flags
 from anyanomaly.cli.notices import print_start_notices
-from anyanomaly.cli.output import print_message, show_live
+from anyanomaly.cli.output import print_json, print_message, show_live
 from anyanomaly.cli.progress import open_run_display
 from anyanomaly.cli.run_flags import config_tables, read_settings, run_flags, weight_flags
 from anyanomaly.config.files import find_file, read_file
@@ -33,7 +34,9 @@ Runs the dataset's videos as `run` would, and prints the AUC of every class unde
 interval over videos and the null AUC, which circularly shifted labels reach. -t names classes of the dataset (none:
 all). -o takes FILE.json for all figures, and FILE.jsonl or FILE.csv for the scores. After an interruption, run it
 again: stored answers are reused. --scores FILE.jsonl measures the scores of an earlier run, without a model; threshold,
-smoothing, weights and --context then replace those of the run."""
+smoothing, weights and --context then replace those of the run. With --budget-curve it shows what the run would lose if
+a --gate chose what is asked, for budgets from 2 to 100 % of the segments, without a language model; -o then takes
+FILE.html, FILE.svg, FILE.png, FILE.pdf and FILE.json."""
 
 
 def add(app: typer.Typer, call: Call) -> None:
@@ -58,6 +61,10 @@ def add(app: typer.Typer, call: Call) -> None:
         check: Annotated[
             bool, typer.Option("--check", help="check the files and labels of the dataset; run nothing")
         ] = False,
+        budget_curve: Annotated[
+            bool, typer.Option("--budget-curve", help="with --scores: what the run loses when a --gate saves questions")
+        ] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="print all figures as JSON")] = False,
     ) -> int:
         if not dataset:
             names = ", ".join(spec.name for spec in call.registry.specs("dataset"))
@@ -65,13 +72,23 @@ def add(app: typer.Typer, call: Call) -> None:
                 f"No dataset is named. Name one, for example: anyanomaly eval demo. Installed: {names or 'none'}."
             )
         if check:
-            if ("texts",) in flag_values or scores or against or protocol:
-                raise UsageError("--check covers the whole dataset; omit -t, --scores, --against and --protocol.")
+            if ("texts",) in flag_values or scores or against or protocol or budget_curve:
+                raise UsageError(
+                    "--check covers the whole dataset; omit -t, --scores, --against, --protocol and --budget-curve."
+                )
             return _check(call, flag_values, dataset)
+        if budget_curve and (against or protocol or not scores):
+            raise UsageError(
+                "--budget-curve replays the scores of a run in which everything was asked, under the protocol fixed: "
+                "name them with --scores FILE.jsonl, and omit --against and --protocol."
+            )
         if scores:
-            _check_flags(flag_values, flags)
+            _check_flags(flag_values, flags, is_curve=budget_curve)
         with contextlib.ExitStack() as stack:
-            return _evaluate(call, flag_values, dataset, scores or [], against or [], protocol or [], stack)
+            if budget_curve:
+                return draw_curve(call, flag_values, dataset, scores or [], as_json, stack)
+            files = (scores or [], against or [])
+            return _evaluate(call, flag_values, dataset, *files, protocol or [], as_json, stack)
 
     uses_file = bool(call.config_file) or not option_values(call.arguments, "--scores")
     flags = [*run_flags(call, with_file=uses_file), *dataset_flags(call, call.arguments)]
@@ -96,17 +113,19 @@ def _check(call: Call, flag_values: FlagValues, name: str) -> int:
         return report_check(check_by_name(select_dataset(flag_values, name), config, call.registry), files)
 
 
-def _check_flags(flag_values: FlagValues, flags: Sequence[Flag]) -> None:
+def _check_flags(flag_values: FlagValues, flags: Sequence[Flag], *, is_curve: bool) -> None:
     """:raises UsageError: for a flag that does not apply to existing scores."""
     from anyanomaly.evaluation.score_settings import applies_to_scores
 
     names = {flag.path: flag.names[-1].split("/") for flag in flags}
     for path, value in flag_values.items():
+        if is_curve and is_curve_setting(path):
+            continue
         if path[0] not in ("dataset", "texts", "output") and not applies_to_scores(path):
             name = names[path][-1 if value is False else 0]
             raise UsageError(f"{name} does not apply to existing scores; omit it, or evaluate without --scores.")
     for output in flag_values.get(("output",), []):
-        if not output.endswith(".json"):
+        if not is_curve and not output.endswith(".json"):
             raise UsageError(f"-o {output}: --scores computes no new scores; use -o FILE.json for the figures.")
 
 
@@ -128,6 +147,7 @@ def _evaluate(
     scores: Sequence[str],
     against: Sequence[str],
     protocol_names: Sequence[str],
+    as_json: bool,
     stack: contextlib.ExitStack,
 ) -> int:
     """:param stack: closes the result files; they are locked from the start."""
@@ -174,8 +194,11 @@ def _evaluate(
             file.write(json_text(result.to_json(), indent=1) + "\n")
             file.close()
     finally:
-        print_figures(result)
-    if result.comparison:
+        if as_json:
+            print_json(result.to_json())
+        else:
+            print_figures(result)
+    if result.comparison and not as_json:
         print_comparison(result.comparison)
     return _print_end(call, result, dataset_run)
 
@@ -197,7 +220,7 @@ def _run(call: Call, settings: FlagValues, selection: DatasetSelection, survey: 
                     continue
                 if number == 0:  # the models are loaded, which may print
                     videos = [video for _, video in dataset_run.pipeline.sources]
-                    display.begin(videos, dataset_run.n_frames)
+                    display.begin(videos, dataset_run.n_frames, lambda: dataset_run.pipeline.report)
                     stack.enter_context(show_live(display.area))
                 display.add(outcome)
         except KeyboardInterrupt:
@@ -217,6 +240,8 @@ def _print_end(call: Call, result: EvaluationResult, dataset_run: DatasetRun | N
 
     :raises BackendError: when too many answers are unreadable.
     """
+    from anyanomaly.engine.clock import describe_long_waiting
+
     if not call.quiet:
         for note in result.notes:
             print_message(f"anyanomaly: {note}")
@@ -224,6 +249,8 @@ def _print_end(call: Call, result: EvaluationResult, dataset_run: DatasetRun | N
             mean = result.answers.mean_mass
             mass = "" if mean is None else f"; mean probability of the allowed answers {mean:.1%}"
             print_message(f"{_count_answers(result.answers)}, {result.answers.n_unreadable} unreadable{mass}.")
+        if dataset_run and (waiting := describe_long_waiting(dataset_run.backend_times)):
+            print_message(waiting)
     for problem in result.problems:
         print_message(f"anyanomaly: {problem}")
     if dataset_run:

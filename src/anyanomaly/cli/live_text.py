@@ -24,14 +24,15 @@ class Glyphs:
     levels: str = ASCII_LEVELS  # of a sparkline, lowest first
     bar: str = "#."  # of a progress bar: what is done, and the rest
     ellipsis: str = "..."
+    unasked: str = ":"  # in a sparkline, where the model was not asked
 
     @classmethod
     def of(cls, encoding: str | None) -> Glyphs:
         """Return block characters where the encoding has them, otherwise ASCII characters."""
         encoding = encoding or "ascii"
-        blocks = cls(encoding, BLOCK_LEVELS, "━─", "…")
+        blocks = cls(encoding, BLOCK_LEVELS, "━─", "…", "·")
         try:
-            f"{blocks.levels}{blocks.bar}{blocks.ellipsis}".encode(encoding)
+            f"{blocks.levels}{blocks.bar}{blocks.ellipsis}{blocks.unasked}".encode(encoding)
         except (UnicodeEncodeError, LookupError):
             return cls(encoding)
         return blocks

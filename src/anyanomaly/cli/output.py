@@ -115,8 +115,10 @@ def format_message(message: str) -> str:
     return terminal_line(" ".join(message.split("\n")))
 
 
-def format_score(value: float) -> str:
-    """Return a score in [0, 1] as text; NaN is "unreadable"."""
+def format_score(value: float, *, is_asked: bool = True) -> str:
+    """Return a score in [0, 1] as text; NaN is "unreadable", unless the model was not asked for it."""
+    if not is_asked:
+        return "not asked"
     return "unreadable" if math.isnan(value) else f"{value:.3f}"
 
 

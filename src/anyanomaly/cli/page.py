@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +117,13 @@ def _write_images(segment: Segment, result: InspectedText, folder: Path, prefix:
     }
     names = {picture: frame_names[picture.frame] for picture in evidence.frames if picture.frame is not None}
     main = segment.frames[key_frames.primary].image
-    pairs = zip(result.text_contexts.contexts, evidence.exchanges, strict=True)
-    for number, (context, exchange) in enumerate(pairs):
+    exchanges = {(exchange.context, exchange.index): exchange for exchange in evidence.exchanges if exchange.asked}
+    n_before: Counter[str] = Counter()
+    for number, context in enumerate(result.text_contexts.contexts):
+        exchange = exchanges.get((context.name, n_before[context.name]))
+        n_before[context.name] += 1
+        if exchange is None:
+            continue
         stem = f"{prefix}{_file_stem(exchange, number)}"
         for position, (image, picture) in enumerate(zip(context.images, exchange.pictures, strict=True)):
             names[picture] = _write_png(folder, f"{stem}-{position}.png", image)
@@ -155,7 +161,7 @@ def _file_stem(exchange: Exchange, number: int) -> str:
 
 
 def _to_json(uri: str, evidence: Sequence[Evidence]) -> Mapping[str, Any]:
-    """Return questions, answers and scores, JSON-ready; an unreadable score is null."""
+    """Return questions, answers and scores, JSON-ready; a score that is unreadable or was not asked is null."""
     from anyanomaly.results.evidence_records import logprob_fields
     from anyanomaly.results.fields import exact_number
 
@@ -168,6 +174,8 @@ def _to_json(uri: str, evidence: Sequence[Evidence]) -> Mapping[str, Any]:
             {
                 "text": entry.text,
                 "score": exact_number(entry.value),
+                **({} if entry.asked else {"asked": False}),
+                **({"priorities": dict(entry.priorities)} if entry.priorities else {}),
                 "primary": entry.key_frame.frame,
                 "sequence": [picture.frame for picture in entry.frames],
                 "contexts": [
@@ -179,6 +187,7 @@ def _to_json(uri: str, evidence: Sequence[Evidence]) -> Mapping[str, Any]:
                         "answer": exchange.answer,
                         "logprobs": logprob_fields(exchange.logprobs),
                         "score": exact_number(exchange.score),
+                        **({} if exchange.asked else {"asked": False}),
                         "mass": exchange.mass,
                         "reason": exchange.reason or None,
                     }

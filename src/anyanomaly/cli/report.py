@@ -20,6 +20,7 @@ from anyanomaly.cli.output import print_json, print_message
 from anyanomaly.cli.progress import show_bar
 from anyanomaly.cli.run_flags import config_tables, output_flags, weight_flags
 from anyanomaly.config.model import RunConfig, RunOptions
+from anyanomaly.core.asked_text import UNASKED
 from anyanomaly.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,22 +88,30 @@ def _report(
     table = ScoreTable()
     truth = None if labels is None else partial(ground_truth, table, labels)
     n_scores = sum(stored.n_scores for run in runs for stored in run.videos.values())
-    n_events = 0
+    n_events = n_unasked = 0
     with contextlib.ExitStack() as stack:
         sinks = open_sinks(config, call.registry, stack)
         for note in () if call.quiet else notes:
             print_message(f"anyanomaly: {note}")
         for outcome in _with_progress(replay(runs, sinks, truth), n_scores, call):
             n_events += isinstance(outcome, Event)
-            if truth and isinstance(outcome, SegmentScore):
-                table.add_score(outcome)
+            if isinstance(outcome, SegmentScore):
+                n_unasked += not outcome.asked
+                if truth:
+                    table.add_score(outcome)
     files = [path for sink in sinks for path in sink.written_paths]
     if as_json:
-        print_json({"files": files, "videos": len(videos), "scores": n_scores, "events": n_events, "notes": notes})
+        counts = {"videos": len(videos), "scores": n_scores, "unasked": n_unasked, "events": n_events}
+        print_json({"files": files, **counts, "notes": notes})
     elif not call.quiet:
-        counts = [(len(videos), "video"), (n_scores, "score"), (n_events, "event")]
-        summary = ", ".join(f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in counts)
+        scores = _count(n_scores, "score") + (f" ({n_unasked} of them {UNASKED})" if n_unasked else "")
+        summary = ", ".join([_count(len(videos), "video"), scores, _count(n_events, "event")])
         print_message(f"{summary}. Results: {', '.join(files)}.")
+
+
+def _count(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 score", "2 scores"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _read_runs(paths: Sequence[str], tables: Mapping[str, Any]) -> tuple[list[StoredRun], list[str]]:

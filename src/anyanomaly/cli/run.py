@@ -10,16 +10,19 @@ import typer
 
 from anyanomaly.cli.call import Call, FlagValues
 from anyanomaly.cli.flags import with_flags
+from anyanomaly.cli.forecast import open_forecast
 from anyanomaly.cli.notices import print_start_notices
 from anyanomaly.cli.output import print_fields, print_json, print_message
 from anyanomaly.cli.progress import follow_run, open_run_display
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.model import RunConfig
+from anyanomaly.core.asked_text import count_asked
 from anyanomaly.core.expected import LOW_MASS
 from anyanomaly.errors import EVENTS_FOUND, EXIT_CODES, InputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
+    from anyanomaly.engine.run_report import RunReport
     from anyanomaly.types import Event, Notice
 
 HELP = f"""Find events in videos.
@@ -50,15 +53,15 @@ def add(app: typer.Typer, call: Call) -> None:
         config = read_settings(call, values).config
         if not config.videos:
             raise UsageError("There is no video to search. Name one, for example: anyanomaly run street.mp4 -t bicycle")
-        return _run(config, call, as_json, fail_on_event)
+        return _run(config, call, values, as_json, fail_on_event)
 
     app.command("run", help=HELP)(with_flags(run, run_flags(call)))
 
 
-def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> int:
+def _run(config: RunConfig, call: Call, flag_values: FlagValues, as_json: bool, fail_on_event: bool) -> int:
     from anyanomaly.api.safe_file import is_standard_output
     from anyanomaly.assemble import build
-    from anyanomaly.engine.clock import StageClock
+    from anyanomaly.engine.clock import StageClock, describe_long_waiting
     from anyanomaly.types import Event
 
     if not call.quiet:
@@ -72,16 +75,20 @@ def _run(config: RunConfig, call: Call, as_json: bool, fail_on_event: bool) -> i
     display = open_run_display(config, call, clock)
     is_complete = False
     try:
-        with pipeline, contextlib.closing(follow_run(pipeline, display, pipeline.run())) as outcomes:
-            for outcome in outcomes:
-                if isinstance(outcome, Event) and print_events:
-                    _print_event(outcome, as_json, len(config.videos) > 1)
+        with pipeline:
+            forecast = None if as_json or call.quiet else open_forecast(pipeline, call, flag_values, clock)
+            with contextlib.closing(follow_run(pipeline, display, pipeline.run(observer=forecast))) as outcomes:
+                for outcome in outcomes:
+                    if isinstance(outcome, Event) and print_events:
+                        _print_event(outcome, as_json, len(config.videos) > 1)
         is_complete = True
     finally:
         if not call.quiet and pipeline.report.n_segments:
             for line in display.closing_lines() if display else ():
                 print_message(line)
             print_message(_summarise(pipeline, pipeline.written_paths if is_complete else []))
+            if not call.verbose and (waiting := describe_long_waiting(pipeline.report.backend_times)):
+                print_message(waiting)
             _warn_of_low_mass(pipeline.report.mean_mass)
         if call.verbose and pipeline.report.speed:
             print_message(pipeline.report.speed.describe())
@@ -119,12 +126,23 @@ def _summarise(pipeline: Pipeline, outputs: list[str]) -> str:
     report = pipeline.report
     parts = [
         f"{_count(report.n_segments, 'segment')} ({_count(report.n_frames, 'frame')})",
+        report.describe_asked(),
         f"{_count(report.n_asked, 'question')} asked, {_count(report.n_reused, 'answer')} reused",
+        _describe_asked(report),
         f"{_count(report.n_unreadable, 'answer')} without a readable score" if report.n_unreadable else "",
         _count(report.n_events, "event"),
     ]
     results = f" Results: {', '.join(outputs)}." if outputs else ""
     return f"{'; '.join(part for part in parts if part)}.{results}"
+
+
+def _describe_asked(report: RunReport) -> str:
+    """Return how much the backend was asked about; empty: everything."""
+    if not report.n_unasked:
+        return ""
+    if report.n_pairs == report.n_segments:
+        return count_asked(report.n_pairs - report.n_unasked, report.n_pairs)
+    return f"asked about {report.n_pairs - report.n_unasked:,} of {report.n_pairs:,} pairs of a segment and a text"
 
 
 def _warn_of_low_mass(mean: float | None) -> None:

@@ -7,8 +7,8 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -17,7 +17,9 @@ from rich.text import Text
 from anyanomaly.cli.live import LiveArea
 from anyanomaly.cli.live_text import Glyphs, format_rate, pack
 from anyanomaly.cli.sparkline import PeakSeries, draw_sparkline
+from anyanomaly.core.asked_text import UNASKED
 from anyanomaly.engine.clock import Clock
+from anyanomaly.engine.run_report import RunReport
 from anyanomaly.time_text import time_text
 from anyanomaly.types import Event, SegmentScore, Timeline, Video
 
@@ -27,6 +29,13 @@ MAX_CLOSING_LINES = 20
 RATE_WINDOW_S = 60.0
 """Speeds are those of about the last minute: stored answers at the start of a run say nothing of the rest."""
 _ABOVE, _BELOW, _FAINT = "bold red", "cyan", "dim"
+
+
+class _Cell(NamedTuple):
+    """A segment in the line of an event text."""
+
+    score: float  # NaN: unreadable
+    is_asked: bool
 
 
 class RunDisplay:
@@ -40,6 +49,7 @@ class RunDisplay:
         self._glyphs = Glyphs.of(console.encoding)
         self._threshold = threshold
         self._lock = threading.Lock()
+        self._report: Callable[[], RunReport] = RunReport
         self._start_s = self._last_s = time.monotonic()
         self._n_expected: int | None = None
         self._videos: dict[str, str] = {}  # ids of the videos to their names as shown
@@ -47,16 +57,23 @@ class RunDisplay:
         self._first_texts: dict[str, str] = {}
         self._n_segments = self._n_frames = self._n_scored = 0
         self._video_s = 0.0
-        self._scores: dict[str, deque[float]] = {}  # of the present video, by event text
+        self._scores: dict[str, deque[_Cell]] = {}  # of the present video, by event text
+        self._n_rated = self._n_unasked = 0  # segments and event texts; those of them that were not asked about
         self._events: deque[Event] = deque(maxlen=N_EVENTS)
         self._n_events = 0
         self._peaks: dict[tuple[str, str], PeakSeries] = {}  # by video and event text
         self._n_dropped = 0
         self._samples = deque([(self._start_s, 0, 0, 0.0)])  # time, scored frames, frames, seconds of video
 
-    def begin(self, videos: Sequence[Video], n_expected: int | None) -> None:
-        """Start the clock. :param n_expected: frames times texts that will get a score; None: unknown."""
+    def begin(
+        self, videos: Sequence[Video], n_expected: int | None, report: Callable[[], RunReport] = RunReport
+    ) -> None:
+        """Start the clock. :param n_expected: frames times texts that will get a score; None: unknown.
+
+        :param report: returns the present counts of the run, for what it does before its first score.
+        """
         with self._lock:
+            self._report = report
             self._start_s = self._last_s = time.monotonic()
             self._samples = deque([(self._start_s, 0, 0, 0.0)])
             self._videos = {video.id: self._glyphs.clean(video.id) for video in videos}
@@ -92,16 +109,25 @@ class RunDisplay:
         glyphs, half = self._glyphs, len(self._glyphs.levels) // 2
         names = [self._describe(*key) for key in self._peaks]
         peaks = [
-            f"peak {series.peak:.2f} at {time_text(series.peak_s)}" if math.isfinite(series.peak) else "no score"
+            f"peak {series.peak:.2f} at {time_text(series.peak_s)}"
+            if math.isfinite(series.peak)
+            else (UNASKED if series.has_unasked else "no score")
             for series in self._peaks.values()
         ]
         peak_width = max(map(len, peaks))
         name_width = min(max(map(cell_len, names)), max(8, (width - peak_width) // 3))
         line_width = min(72, width - name_width - peak_width - 2)
         rule = f"{glyphs.levels[half]} and higher reach the threshold {self._threshold:g}"
+        if any(series.has_unasked for series in self._peaks.values()):
+            rule += f"; {glyphs.unasked} {UNASKED}"
         lines = [glyphs.cut(f"Scores over time ({rule}):", width)]
         for name, peak, series in zip(names, peaks, self._peaks.values(), strict=True):
-            sparkline = draw_sparkline(series.resample(line_width), self._threshold, glyphs.levels)
+            scores, asked = series.resample(line_width), series.resample_asked(line_width)
+            cells = draw_sparkline(scores, self._threshold, glyphs.levels)
+            marks = zip(cells, scores, asked, strict=True)
+            sparkline = "".join(
+                cell if is_asked or math.isnan(score) else glyphs.unasked for cell, score, is_asked in marks
+            )
             lines.append(glyphs.cut(f"{glyphs.pad(name, name_width)} {peak:{peak_width}} {sparkline}", width))
         if self._n_dropped:
             lines.append(glyphs.cut(f"{self._n_dropped} more, with lower peaks, are not shown.", width))
@@ -117,7 +143,9 @@ class RunDisplay:
             self._n_frames += n_frames
             self._video_s += n_frames / video.fps
         self._n_scored += n_frames
-        self._scores.setdefault(score.text, deque(maxlen=512)).append(score.value)
+        self._scores.setdefault(score.text, deque(maxlen=512)).append(_Cell(score.value, score.asked))
+        self._n_rated += 1
+        self._n_unasked += not score.asked
         self._last_s = time.monotonic()
         if self._last_s - self._samples[-1][0] >= 1:
             self._samples.append((self._last_s, self._n_scored, self._n_frames, self._video_s))
@@ -133,6 +161,13 @@ class RunDisplay:
 
     def _head(self, width: int) -> Iterator[Text]:
         now_s = time.monotonic()
+        report = self._report()
+        if doing := report.describe_progress():
+            yield Text(self._glyphs.cut(doing, width), "bold")
+            if (fraction := report.fraction_done(self._n_expected)) is not None:
+                yield Text(self._glyphs.describe_progress(fraction, None, width))
+            yield Text(self._glyphs.cut(f"{time_text(now_s - self._start_s)} running", width))
+            return
         name = next((self._videos.get(video, video) for video in reversed(self._seen)), "")
         place = f"video {max(1, len(self._seen))} of {len(self._videos)}: " if len(self._videos) > 1 else ""
         yield Text(self._glyphs.cut(f"{place}{name or 'waiting for the first score'}", width), "bold")
@@ -153,6 +188,7 @@ class RunDisplay:
         parts = [
             f"{time_text(now_s - self._start_s)} running",
             f"{self._n_segments:,} segment{'' if self._n_segments == 1 else 's'}",
+            *([f"asked {self._n_rated - self._n_unasked:,} of {self._n_rated:,}"] if self._n_unasked else []),
             f"{self._n_frames:,} frames",
             *rates,
             f"{self._n_events:,} event{'' if self._n_events == 1 else 's'}",
@@ -175,16 +211,27 @@ class RunDisplay:
         n_hidden = len(names) - n_lines
         listed = list(names)[: max(0, n_lines - 1) if n_hidden > 0 else len(names)]
         name_width = min(max((cell_len(names[text]) for text in listed), default=0), width // 3)
+        value_width = len(UNASKED) if self._n_unasked else 4
         for text in listed:
-            scores = self._scores[text]
-            value = " -- " if math.isnan(scores[-1]) else f"{scores[-1]:.2f}"
-            line = Text(f"{self._glyphs.pad(names[text], name_width)} {value} ")
-            last_scores = itertools.islice(reversed(scores), max(0, width - line.cell_len))
-            for is_above, group in itertools.groupby(reversed(list(last_scores)), lambda s: s >= self._threshold):
-                line.append(draw_sparkline(group, self._threshold, self._glyphs.levels), _ABOVE if is_above else _BELOW)
+            cells = self._scores[text]
+            score = "--" if math.isnan(cells[-1].score) else f"{cells[-1].score:.2f}"
+            value = score if cells[-1].is_asked else UNASKED
+            line = Text(f"{self._glyphs.pad(names[text], name_width)} {value:^{value_width}} ")
+            last_cells = itertools.islice(reversed(cells), max(0, width - line.cell_len))
+            for style, group in itertools.groupby(reversed(list(last_cells)), self._style):
+                if style == _FAINT:
+                    line.append(self._glyphs.unasked * len(list(group)), style)
+                else:
+                    scores = (cell.score for cell in group)
+                    line.append(draw_sparkline(scores, self._threshold, self._glyphs.levels), style)
             yield line
         if n_hidden > 0:
             yield Text(self._glyphs.cut(f"and {len(names) - len(listed)} more event texts", width), _FAINT)
+
+    def _style(self, cell: _Cell) -> str:
+        if not cell.is_asked:
+            return _FAINT
+        return _ABOVE if cell.score >= self._threshold else _BELOW
 
     def _list_events(self, width: int, n_events: int) -> Iterator[Text]:
         for event in list(self._events)[len(self._events) - n_events :]:

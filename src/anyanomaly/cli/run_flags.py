@@ -133,6 +133,11 @@ def read_settings(call: Call, flag_values: FlagValues) -> Settings:
     return load_settings([*layers, Layer("flag", config_tables(flag_values))])
 
 
+def settings_with_preset(call: Call, flag_values: FlagValues, preset: str) -> Settings:
+    """Return the settings that the same command would have with another preset. Errors as `read_settings`."""
+    return load_settings([*_read_layers(call), Layer("flag", {**config_tables(flag_values), "preset": preset})])
+
+
 def config_tables(flag_values: FlagValues) -> dict[str, Any]:
     """Return the values of flags as tables of a config file.
 
@@ -231,7 +236,7 @@ def _option_flags(
 
     :raises AnyAnomalyError: when a component of the command line does not exist or cannot be used.
     """
-    from anyanomaly.assemble.resolve import resolve_component
+    from anyanomaly.assemble.resolved_component import resolve_component
 
     try:
         component = resolve_component(base, call.registry, role, name, options, installed=False)

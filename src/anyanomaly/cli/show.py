@@ -150,12 +150,19 @@ def _show_stored(
 
 
 def _print(uri: str, evidence: Sequence[Evidence]) -> None:
+    from anyanomaly.core.asked_text import describe_unasked
+
     first = evidence[0]
     print_line(f"segment {first.segment}: {first.start_s:.2f} s to {first.stop_s:.2f} s of {uri or first.video}")
     for entry in evidence:
+        if not entry.asked:
+            print_text(f"\n{entry.text}: {describe_unasked(entry.priorities)}")
+            continue
         print_text(f"\n{entry.text}: {format_score(entry.value)}")
         for exchange in entry.exchanges:
-            print_text(f"\n  {exchange.context}: {format_score(exchange.score)}")
+            print_text(f"\n  {exchange.context}: {format_score(exchange.score, is_asked=exchange.asked)}")
+            if not exchange.asked:
+                continue
             if exchange.question:
                 print_text(f"    question: {_indent(exchange.question)}")
             print_text(f"    answer: {_indent(exchange.answer or '(no words)')}")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from anyanomaly.types import FloatArray, Timeline
 
@@ -20,11 +21,13 @@ class PeakSeries:
 
     def __init__(self) -> None:
         self._peaks = np.full(MAX_PEAKS, np.nan, dtype=np.float32)
+        self._asked = np.zeros(MAX_PEAKS, dtype=np.bool_)  # whether a frame of the run was asked about
         self._frames_per_peak = 1
         self._first_frame: int | None = None
         self._n_frames = 0
-        self.peak = -math.inf  # the highest score; -inf: none is known
+        self.peak = -math.inf  # the highest score of what was asked; -inf: none is known
         self.peak_s = 0.0  # its presentation time, seconds
+        self.has_unasked = False  # whether the model was not asked about a frame
 
     def add(self, timeline: Timeline) -> None:
         """Add the piece that follows the pieces so far. A frame without a score of its own is a gap."""
@@ -35,21 +38,35 @@ class PeakSeries:
         self._n_frames = start + len(scores)
         while self._n_frames > MAX_PEAKS * self._frames_per_peak:
             self._halve()
-        np.fmax.at(self._peaks, np.arange(start, self._n_frames) // self._frames_per_peak, scores)
-        top = int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
-        if scores[top] > self.peak:
+        places = np.arange(start, self._n_frames) // self._frames_per_peak
+        np.fmax.at(self._peaks, places, scores)
+        self._asked[places[timeline.asked]] = True
+        self.has_unasked |= not timeline.asked.all()
+        top = int(np.argmax(np.where(timeline.asked, np.nan_to_num(scores, nan=-np.inf), -np.inf)))
+        if timeline.asked[top] and scores[top] > self.peak:
             self.peak, self.peak_s = float(scores[top]), float(timeline.times_s[top])
 
     def resample(self, width: int) -> FloatArray:
         """Return the highest score in each of at most ``width`` equally long parts, NaN where there is none."""
-        n_peaks = -(-self._n_frames // self._frames_per_peak)
-        starts = np.linspace(0, n_peaks, max(0, min(width, n_peaks)), endpoint=False).astype(int)
+        starts = self._parts(width)
         return np.fmax.reduceat(self._peaks, starts) if len(starts) else np.empty(0, dtype=np.float32)
+
+    def resample_asked(self, width: int) -> npt.NDArray[np.bool_]:
+        """Return whether each of the same parts has a frame that was asked about."""
+        starts = self._parts(width)
+        return np.logical_or.reduceat(self._asked, starts) if len(starts) else np.empty(0, dtype=np.bool_)
+
+    def _parts(self, width: int) -> npt.NDArray[np.int64]:
+        """Return where each of at most ``width`` equally long parts of the peaks begins."""
+        n_peaks = -(-self._n_frames // self._frames_per_peak)
+        return np.linspace(0, n_peaks, max(0, min(width, n_peaks)), endpoint=False).astype(np.int64)
 
     def _halve(self) -> None:
         half = MAX_PEAKS // 2
         self._peaks[:half] = np.fmax(self._peaks[0::2], self._peaks[1::2])
         self._peaks[half:] = np.nan
+        self._asked[:half] = self._asked[0::2] | self._asked[1::2]
+        self._asked[half:] = False
         self._frames_per_peak *= 2
 
 

@@ -219,7 +219,7 @@ class RunOptions(Table):
 class RunConfig(Table):
     """The configuration of a run: event texts, videos, components and settings."""
 
-    preset: str = Field("default", description="settings to start from: default, paper, paper-avenue")
+    preset: str = Field("default", description="settings to start from: default, fast, paper, paper-avenue")
     texts: tuple[str, ...] = Field((), description="event texts: what to find, in plain words")
     videos: tuple[str, ...] = Field((), description="files, folders of images, or URLs")
     reader: ComponentChoice = Field(ComponentChoice(), description="reads videos; auto: the first that takes the URI")

@@ -30,10 +30,15 @@ class _Candidate:
     peak_s: float
     peak_frame: int
     stop: int  # behind the last frame
+    has_asked: bool  # whether the backend was asked about any of its frames
 
 
 class EventFinder:
-    """Finds the events of one video and one text, timeline piece by piece, whatever the pieces are."""
+    """Finds the events of one video and one text, timeline piece by piece, whatever the pieces are.
+
+    Smoothing may lift frames that the backend was not asked about to the threshold, between others that scored high.
+    Such frames alone are no event.
+    """
 
     def __init__(self, rule: EventRule, rationale: Callable[[int], str] = lambda frame: "") -> None:
         """:param rationale: from the frame at the peak of an event to the model's words; called when it has ended."""
@@ -65,7 +70,7 @@ class EventFinder:
     def _end(self, timeline: Timeline) -> Iterator[Event]:
         event, self._open = self._open, None
         # times are sums of floats: half a microsecond of tolerance
-        if event and event.stop_s - event.start_s >= self._rule.min_s - 5e-7:
+        if event and event.has_asked and event.stop_s - event.start_s >= self._rule.min_s - 5e-7:
             yield Event(
                 video=timeline.video.id,
                 text=timeline.text,
@@ -90,6 +95,7 @@ def _find_candidates(timeline: Timeline, threshold: float) -> Iterator[_Candidat
             peak_s=float(timeline.times_s[peak]),
             peak_frame=timeline.start + peak,
             stop=timeline.start + int(stop),
+            has_asked=bool(timeline.asked[start:stop].any()),
         )
 
 
@@ -97,4 +103,7 @@ def _merge(earlier: _Candidate | None, candidate: _Candidate) -> _Candidate:
     if earlier is None:
         return candidate
     top = earlier if earlier.peak >= candidate.peak else candidate
-    return _Candidate(earlier.start_s, candidate.stop_s, top.peak, top.peak_s, top.peak_frame, candidate.stop)
+    has_asked = earlier.has_asked or candidate.has_asked
+    return _Candidate(
+        earlier.start_s, candidate.stop_s, top.peak, top.peak_s, top.peak_frame, candidate.stop, has_asked
+    )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from anyanomaly.core.smooth import CausalSmoother, GaussianSmoother
 from anyanomaly.types import FloatArray, SegmentScore, TimeArray, Timeline
@@ -17,6 +18,8 @@ MAX_MEASURED = 10
 """The frame rate is measured on at most this many times the frames that the nominal rate would need."""
 
 
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+
 _NOTHING: FloatArray = np.empty(0, dtype=np.float32)
 
 
@@ -25,13 +28,14 @@ class _Frames(NamedTuple):
 
     times_s: TimeArray  # (n_frames,)
     series: FloatArray  # (1 + n_contexts, n_frames): fused scores, then those of each context; NaN: missing
+    asked: BoolArray  # (n_contexts, n_frames): whether the backend was asked; true for frames that could not be read
 
 
 class RecordedTimeline:
     """The timeline of a recorded video and one text, smoothed with a Gaussian, in pieces as frames become final.
 
     A frame has its segment's score. Frames between two segments, which could not be read, have no score (NaN) and
-    evenly spaced times.
+    evenly spaced times; they count as asked, because no gate decided about them.
     """
 
     def __init__(self, sigma: Callable[[float], float], measure_s: float) -> None:
@@ -76,7 +80,7 @@ class RecordedTimeline:
 
     def _begin_smoothing(self, last: SegmentScore) -> tuple[GaussianSmoother, FloatArray]:
         """Return a smoother, and the values that are final once all pending frames are pushed to it."""
-        times_s, (raw, *_) = _concatenate(self._pending)
+        times_s, (raw, *_), _ = _concatenate(self._pending)
         nominal = last.video.fps
         measured = frame_rate(times_s, nominal) if self._measure_s > 0 else nominal
         is_nominal = abs(measured - nominal) <= RATE_TOLERANCE * nominal
@@ -88,10 +92,10 @@ class RecordedTimeline:
         n_frames = len(smooth)
         if not n_frames:
             return None
-        times_s, series = _concatenate(self._pending)
-        self._pending = [_Frames(times_s[n_frames:].copy(), series[:, n_frames:].copy())]
+        frames = _concatenate(self._pending)
+        self._pending = [_part(frames, slice(n_frames, None))]
         start, self._start = self._start, self._start + n_frames
-        return _make_timeline(last, start, times_s[:n_frames].copy(), series[:, :n_frames].copy(), smooth)
+        return _make_timeline(last, start, _part(frames, slice(n_frames)), smooth)
 
 
 class LiveTimeline:
@@ -106,10 +110,11 @@ class LiveTimeline:
 
     def push(self, score: SegmentScore) -> Timeline:
         """Return the timeline of the next segment."""
-        times_s, series = _frames_of(score, None)
-        duration_s = 1 / frame_rate(times_s, score.video.fps)
-        smooth = np.array([self._smoother.push(float(value), duration_s) for value in series[0]], dtype=np.float32)
-        return _make_timeline(score, score.start, times_s, series, smooth)
+        frames = _frames_of(score, None)
+        duration_s = 1 / frame_rate(frames.times_s, score.video.fps)
+        values = (float(value) for value in frames.series[0])
+        smooth = np.array([self._smoother.push(value, duration_s) for value in values], dtype=np.float32)
+        return _make_timeline(score, score.start, frames, smooth)
 
     def finish(self) -> None:
         """Return None: all frames are final."""
@@ -139,6 +144,10 @@ def _join(pieces: Sequence[Timeline]) -> Timeline:
         raw=np.concatenate([piece.raw for piece in pieces]),
         smooth=np.concatenate([piece.smooth for piece in pieces]),
         contexts={name: np.concatenate([piece.contexts[name] for piece in pieces]) for name in pieces[0].contexts},
+        asked=np.concatenate([piece.asked for piece in pieces]),
+        contexts_asked={
+            name: np.concatenate([piece.contexts_asked[name] for piece in pieces]) for name in pieces[0].contexts
+        },
     )
 
 
@@ -151,26 +160,43 @@ def frame_rate(times_s: TimeArray, nominal: float) -> float:
 def _frames_of(score: SegmentScore, previous: SegmentScore | None) -> _Frames:
     """Return the frames of a segment, and those of the gap between it and the previous one."""
     n_missing = score.start - previous.stop if previous else 0
-    series = np.full((1 + len(score.scores), n_missing + score.stop - score.start), np.nan, dtype=np.float32)
-    series[:, n_missing:] = np.array([score.value, *(part.value for part in score.scores.values())])[:, None]
+    n_frames = n_missing + score.stop - score.start
+    parts = score.scores.values()
+    series = np.full((1 + len(parts), n_frames), np.nan, dtype=np.float32)
+    series[:, n_missing:] = np.array([score.value, *(part.value for part in parts)])[:, None]
+    asked = np.ones((len(parts), n_frames), dtype=np.bool_)
+    asked[:, n_missing:] = np.array([part.asked for part in parts], dtype=np.bool_)[:, None]
     if previous is None or not n_missing:
-        return _Frames(score.times_s, series)
+        return _Frames(score.times_s, series, asked)
     ends_s = float(previous.times_s[-1]), float(score.times_s[0])
     gap_s = np.interp(np.arange(1, n_missing + 1), [0, n_missing + 1], ends_s)
-    return _Frames(np.concatenate([gap_s, score.times_s]), series)
+    return _Frames(np.concatenate([gap_s, score.times_s]), series, asked)
 
 
 def _concatenate(parts: Sequence[_Frames]) -> _Frames:
     return _Frames(
-        np.concatenate([part.times_s for part in parts]), np.concatenate([part.series for part in parts], axis=1)
+        np.concatenate([part.times_s for part in parts]),
+        np.concatenate([part.series for part in parts], axis=1),
+        np.concatenate([part.asked for part in parts], axis=1),
     )
 
 
-def _make_timeline(
-    score: SegmentScore, start: int, times_s: TimeArray, series: FloatArray, smooth: FloatArray
-) -> Timeline:
+def _part(frames: _Frames, part: slice) -> _Frames:
+    """Return a copy of a part, so that the whole can be freed."""
+    return _Frames(frames.times_s[part].copy(), frames.series[:, part].copy(), frames.asked[:, part].copy())
+
+
+def _make_timeline(score: SegmentScore, start: int, frames: _Frames, smooth: FloatArray) -> Timeline:
     """Return a timeline of the video, text and contexts of a segment."""
-    raw, *contexts = series
+    raw, *contexts = frames.series
     return Timeline(
-        score.video, score.text, start, times_s, raw, smooth, dict(zip(score.scores, contexts, strict=True))
+        video=score.video,
+        text=score.text,
+        start=start,
+        times_s=frames.times_s,
+        raw=raw,
+        smooth=smooth,
+        contexts=dict(zip(score.scores, contexts, strict=True)),
+        asked=np.any(frames.asked, axis=0) if score.scores else np.ones(raw.shape, dtype=np.bool_),
+        contexts_asked=dict(zip(score.scores, frames.asked, strict=True)),
     )

@@ -23,7 +23,8 @@ class CachingEncoder(Encoder[Options]):
     """Wraps an encoder and keeps its vectors: of crops by the image's content, box and fit, and of all texts.
 
     It keeps the most recently used vectors of crops, at least ``min_cached`` and twice as many as the largest call had.
-    It may be called from two threads. ``n_crops``, ``n_texts`` and ``n_calls`` count what the wrapped encoder encoded.
+    It may be called from two threads. ``n_crops``, ``n_texts`` and ``n_calls`` count what the wrapped encoder encoded,
+    ``n_dense_windows`` those of the crops that have the fit ``dense``, ``n_dense_frames`` the frames they come from.
     """
 
     def __init__(self, encoder: Encoder[Options], *, min_cached: int = 1024, clock: Clock | None = None) -> None:
@@ -35,7 +36,7 @@ class CachingEncoder(Encoder[Options]):
         self._texts: dict[str, FloatArray] = {}
         self._digests: dict[int, tuple[weakref.ref[ImageArray], bytes]] = {}
         self._lock = threading.RLock()
-        self.n_crops = self.n_texts = self.n_calls = 0
+        self.n_crops = self.n_texts = self.n_calls = self.n_dense_windows = self.n_dense_frames = 0
 
     @property
     def batch_size(self) -> int:  # type: ignore[override]  # the wrapped encoder may change it in load
@@ -46,6 +47,11 @@ class CachingEncoder(Encoder[Options]):
     def image_size(self) -> int:  # type: ignore[override]  # the wrapped encoder may change it in load
         """Input size of the wrapped encoder's model."""
         return self._encoder.image_size
+
+    @property
+    def dense_windows(self) -> bool:  # type: ignore[override]  # the wrapped encoder may know it after load
+        """Whether the wrapped encoder takes crops with the fit ``dense``."""
+        return self._encoder.dense_windows
 
     @property
     def fingerprint(self) -> str:
@@ -78,6 +84,9 @@ class CachingEncoder(Encoder[Options]):
                     rows = self._encoder.encode_crops(list(new.values()))
                 self.n_calls += bool(new)
                 self.n_crops += len(new)
+                dense_frames = [key[0] for key in new if key[2] == "dense"]
+                self.n_dense_windows += len(dense_frames)
+                self.n_dense_frames += len(set(dense_frames))
                 vectors.update(zip(new, rows, strict=True))
                 if not crops:
                     return rows

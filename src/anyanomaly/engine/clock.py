@@ -10,12 +10,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from anyanomaly.api.activity import Times
+
 T = TypeVar("T")
 
-STAGES = ("decode", "encode", "contexts", "answer", "wait")
-"""Reading frames; the encoder; selecting key frames and building contexts; the backend; waiting for queries.
+STAGES = ("decode", "encode", "gate", "contexts", "answer", "wait")
+"""Reading frames; the encoder; gates; selecting key frames and building contexts; the backend; waiting for queries.
 
-The first three run on the look-ahead thread, so the seconds of all stages may add up to more than the run took.
+The first four run on the look-ahead thread, so the seconds of all stages may add up to more than the run took.
 """
 
 _NO_STAGE: AbstractContextManager[None] = contextlib.nullcontext()
@@ -100,6 +102,7 @@ class Speed:
     prompt_tokens: int
     output_tokens: int
     stages_s: Mapping[str, float] = field(default_factory=dict)
+    waiting_share: float | None = None  # of the backend, in [0, 1]: see `waiting_share`; None: it was not asked
 
     @property
     def segments_per_s(self) -> float:
@@ -128,9 +131,37 @@ class Speed:
 
     def describe(self) -> str:
         """Return the speed and the time of each stage as one line."""
-        stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.stages_s.items())
+        stages = ", ".join(
+            f"{name} {seconds:.1f} s" for name, seconds in self.stages_s.items() if seconds or name != "gate"
+        )
+        waiting = "" if self.waiting_share is None else f" {describe_waiting(self.waiting_share)}"
         tokens = f"{self.prompt_tokens:,} tokens in, {self.output_tokens:,} out"
         return (
             f"{self.wall_s:.1f} s without loading: {self.frames_per_s_per_text:.3g} frames/s per text, "
-            f"{self.real_time:.3g} times real time ({stages}; {tokens})."
+            f"{self.real_time:.3g} times real time ({stages}; {tokens}).{waiting}"
         )
+
+
+MIN_DESCRIBED_S = 20.0
+"""A share of a shorter time says little: models warm up, and the first question needs the first segment."""
+
+
+def waiting_share(times: Times) -> float | None:
+    """Return the share of the time from the first query to the last answer in which the backend waits; None: no query.
+
+    A backend waits while it has no query that it could work on: while it pulls queries, and while the answers of a
+    batch are read. One that works on the queries that it has while it pulls the next (`Backend.works_while_pulling`)
+    waits only when it has none.
+    """
+    return times.waiting_s / times.span_s if times.span_s else None
+
+
+def describe_waiting(share: float) -> str:
+    """Return the share of waiting as a sentence."""
+    return f"The backend waited for questions {100 * share:.{0 if share >= 0.1 else 1}f} % of the time."
+
+
+def describe_long_waiting(times: Times) -> str:
+    """Return the share of waiting as a sentence; empty for a backend that answered for less than `MIN_DESCRIBED_S`."""
+    share = waiting_share(times)
+    return "" if share is None or times.span_s < MIN_DESCRIBED_S else describe_waiting(share)

@@ -7,9 +7,9 @@ its segment can be neither the peak of an event nor the highest of the video, an
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from anyanomaly.evidence import Evidence, Exchange, Picture
 from anyanomaly.types import Answer, Frame, ImageArray, Query, QueryId, Segment, SegmentScore
 
 if TYPE_CHECKING:
-    from anyanomaly.engine.plan import PlannedSegment, TextContexts
+    from anyanomaly.engine.planned import PlannedSegment, TextContexts
 
 IMAGE_SIDE = 640
 """Longest side in pixels of a key frame, and of an image that the model saw."""
@@ -41,7 +41,7 @@ class DraftEvidence:
 
     key_frame: Picture
     frames: tuple[Picture, ...]
-    questions: tuple[_Question, ...]  # in planned order
+    questions: tuple[_Question, ...]  # in planned order; one that is never asked is in no evidence
     answers: dict[QueryId, Answer] = field(default_factory=dict)
 
     @property
@@ -64,8 +64,18 @@ class DraftEvidence:
             weights={name: settings.weights[name] for name in score.scores},
             key_frame=self.key_frame,
             frames=self.frames,
-            exchanges=tuple(self._exchange(question, score, settings) for question in self.questions),
+            exchanges=tuple(self._exchanges(score, settings)),
+            priorities=score.priorities,
         )
+
+    def _exchanges(self, score: SegmentScore, settings: RunSettings) -> Iterator[Exchange]:
+        """Yield the questions that were answered, and one without a question for a context that was not asked."""
+        for question in self.questions:
+            if score.scores[question.id.context].asked and question.id in self.answers:
+                yield self._exchange(question, score, settings)
+        for name, part in score.scores.items():
+            if not part.asked:
+                yield Exchange(name, 0, (), "", "", "", math.nan, asked=False)
 
     def _exchange(self, question: _Question, score: SegmentScore, settings: RunSettings) -> Exchange:
         answer = self.answers[question.id]
@@ -85,6 +95,34 @@ class DraftEvidence:
             reason=reason_text(fused.answer if fused.id == question.id else answer.text),
             views=question.views,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredDraft:
+    """Evidence of an equal run, which may have had other weights and another threshold."""
+
+    evidence: Evidence
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its pictures."""
+        pictures = [self.evidence.key_frame, *self.evidence.frames]
+        pictures += [picture for exchange in self.evidence.exchanges for picture in exchange.pictures]
+        return sum(len(picture.jpeg) for picture in pictures)
+
+    def complete(self, score: SegmentScore, settings: RunSettings) -> Evidence:
+        """Return the evidence with the value, the weights and the reasons of this run."""
+        exchanges = tuple(
+            replace(exchange, reason="")
+            if exchange.logprobs is not None and not score.scores[exchange.context].answer
+            else exchange
+            for exchange in self.evidence.exchanges
+        )
+        weights = {name: settings.weights[name] for name in score.scores}
+        return replace(self.evidence, value=score.value, weights=weights, exchanges=exchanges)
+
+
+Draft: TypeAlias = DraftEvidence | StoredDraft
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +167,7 @@ class EvidenceBook:
     """Drafts of the segments that wait for answers. Without drafts its methods do nothing."""
 
     def __init__(self) -> None:
-        self._drafts: dict[tuple[str, int, str], DraftEvidence] = {}  # by video, segment and text
+        self._drafts: dict[tuple[str, int, str], Draft] = {}  # by video, segment and text
 
     def expect(self, planned: PlannedSegment) -> None:
         """Keep the drafts of a segment until `take`."""
@@ -138,12 +176,34 @@ class EvidenceBook:
 
     def add(self, answer: Answer) -> None:
         """Add an answer to the draft of its segment and text."""
-        if draft := self._drafts.get(answer.id[:3]):
+        draft = self._drafts.get(answer.id[:3])
+        if isinstance(draft, DraftEvidence):
             draft.answers[answer.id] = answer
 
-    def take(self, score: SegmentScore) -> DraftEvidence | None:
+    def keep(self, score: SegmentScore, draft: Draft) -> None:
+        """Keep the draft of a segment and text until `take`."""
+        self._drafts[score.video.id, score.segment, score.text] = draft
+
+    def take(self, score: SegmentScore) -> Draft | None:
         """Return the draft of a segment and text with all answers, and forget it; None: there is none."""
         return self._drafts.pop((score.video.id, score.segment, score.text), None)
+
+    def trim(self, values: Mapping[tuple[str, int, str], float], max_bytes: int) -> None:
+        """Forget the drafts of the lowest scores until the others have at most ``max_bytes``.
+
+        :param values: scores by video, segment and text; a draft without one is forgotten first.
+        """
+        n_bytes = sum(draft.nbytes for draft in self._drafts.values())
+        if n_bytes <= max_bytes:
+            return
+        for key in sorted(self._drafts, key=lambda key: _or_lowest(values.get(key, math.nan))):
+            n_bytes -= self._drafts.pop(key).nbytes
+            if n_bytes <= max_bytes:
+                return
+
+
+def _or_lowest(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
 
 
 class _Pictures:

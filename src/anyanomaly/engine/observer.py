@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from anyanomaly.types import Answer, Query, Segment
 
 if TYPE_CHECKING:
-    from anyanomaly.engine.plan import TextContexts
+    from anyanomaly.engine.planned import TextContexts
 
 
 class Observer:

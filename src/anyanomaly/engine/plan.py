@@ -1,87 +1,41 @@
-"""Videos to queries, lazily: segments, key frames, contexts, prompts."""
+"""Videos to queries, lazily: segments, priorities, key frames, contexts, prompts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import groupby
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from anyanomaly.api.context import ContextGenerator, ContextOptions
 from anyanomaly.api.encoder import Encoder
+from anyanomaly.api.gate import Gate
 from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.core.prompt import PromptTemplate, build_prompt
 from anyanomaly.core.segment import cut_section, segments
 from anyanomaly.engine.clock import Clock
-from anyanomaly.engine.evidence import DraftEvidence, draft_evidence
+from anyanomaly.engine.evidence import draft_evidence
+from anyanomaly.engine.gating import GateKeeper, SegmentPriorities
+from anyanomaly.engine.lookahead import run_ahead
 from anyanomaly.engine.observer import Observer
+from anyanomaly.engine.planned import (
+    Choose,
+    FrameNumbers,
+    PlannedSegment,
+    RatedSegment,
+    Task,
+    TextContexts,
+    VideoEnd,
+    unasked_segment,
+)
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import VideoError
-from anyanomaly.types import (
-    Context,
-    Crop,
-    EventText,
-    Frame,
-    KeyFrames,
-    Notice,
-    Query,
-    QueryId,
-    Sampling,
-    Segment,
-    TimeArray,
-    Video,
-)
+from anyanomaly.types import Crop, EventText, Frame, KeyFrames, Notice, Query, QueryId, Sampling, Segment, Video
 
 Source: TypeAlias = tuple[Reader[Options], Video]
-
-
-class FrameNumbers(NamedTuple):
-    """Numbers of the frames that the contexts of one event text show."""
-
-    key_frame: int  # the frame that is shown alone
-    sequence: tuple[int, ...]  # the frames that show motion, ascending
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlannedSegment:
-    """A segment without its frames, and the queries about it: text by text, context by context."""
-
-    video: Video
-    index: int
-    start: int
-    stop: int
-    times_s: TimeArray  # (stop - start,), seconds
-    queries: tuple[Query, ...]
-    reason_queries: tuple[Query, ...] = ()  # under the ids of `queries`; asked where the score is high
-    frame_numbers: Mapping[str, FrameNumbers] = field(default_factory=dict)  # by event text
-    drafts: Mapping[str, DraftEvidence] = field(default_factory=dict)  # by event text; empty: no sink needs evidence
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the images of its queries; an image that several queries share counts once."""
-        images = {id(image): image.nbytes for query in self.queries for image in query.images}
-        return sum(images.values())
-
-
-@dataclass(frozen=True, slots=True)
-class VideoEnd:
-    """The end of a video."""
-
-    video: Video
-    problem: str = ""  # what could not be read, one sentence; empty: all was read
-    notices: tuple[Notice, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TextContexts:
-    """The key frames and contexts of one segment for one event text: what its queries show."""
-
-    text: EventText
-    key_frames: KeyFrames
-    contexts: tuple[Context, ...]  # generator by generator, in the order of ``build``
 
 
 class Planner:
@@ -95,33 +49,72 @@ class Planner:
         encoder: Encoder[Options] | None,
         clock: Clock | None = None,
         observer: Observer | None = None,
+        gates: Mapping[str, Gate[Options]] | None = None,
     ) -> None:
+        """:param gates: by name; they rate when the settings have a rule for them."""
         self._settings = settings
         self._selector = selector
         self._contexts = contexts
         self._encoder = encoder
         self._clock = clock or Clock()
         self._observer = observer or Observer()
-        self._texts = [EventText(text, settings.texts) for text in settings.texts]
+        self._gates = gates or {}
+        self._keepers: dict[tuple[str, ...], GateKeeper] = {}  # by event texts
 
-    def plan(self, sources: Iterable[Source], *, with_evidence: bool = False) -> Iterator[PlannedSegment | VideoEnd]:
+    def plan(
+        self, sources: Iterable[Source], *, with_evidence: bool = False, choose: Choose | None = None
+    ) -> Iterator[PlannedSegment | VideoEnd]:
         """Yield the planned segments of each video in order, then its end. A video that cannot be read ends early.
 
-        :param with_evidence: draft the evidence of every segment.
+        :param with_evidence: draft the evidence of every segment that is asked about. :param choose: with gates: called
+            with each segment in order; None: ask where the combined priority is above the limit of the settings.
         """
         for reader, video in sources:
-            problem = ""
-            group: list[Segment] = []
-            try:
-                for segment in self.segments(reader, video):
+            texts = self._settings.texts_of(video)
+            for group in self.rated_groups(reader, video):
+                if isinstance(group, VideoEnd):
+                    yield group
+                    continue
+                tasks = [
+                    Task(segment, tuple((choose or self._above)(segment, rated)) if rated else texts, rated)
+                    for segment, rated in group
+                ]
+                yield from self.plan_tasks(tasks, with_evidence=with_evidence)
+
+    def rated_groups(self, reader: Reader[Options], video: Video) -> Iterator[list[RatedSegment] | VideoEnd]:
+        """Yield the segments of a video in groups, with their priorities; then the video's end."""
+        keeper = self.gate_keeper(video)
+        problem = ""
+        group: list[Segment] = []
+
+        def rate() -> list[RatedSegment]:
+            return list(zip(group, keeper.rate(group) if keeper else [{}] * len(group), strict=True))
+
+        if keeper:
+            keeper.begin(video)
+        try:
+            # The next segments of a recording are decoded while these are encoded; a live reader drops frames instead.
+            bound = 0 if video.live else self._settings.lookahead_bytes // 8
+            with run_ahead(self.segments(reader, video), _frame_bytes, bound) as segments_read:
+                for segment in segments_read:
                     group.append(segment)
-                    if len(group) >= self._group_size(segment):
-                        yield from self._plan_group(group, with_evidence)
+                    if len(group) >= self.group_size(segment):
+                        yield rate()
                         group = []
-            except VideoError as error:
-                problem = str(error)
-            yield from self._plan_group(group, with_evidence)
-            yield VideoEnd(video, problem, read_notices(reader, video))
+        except VideoError as error:
+            problem = str(error)
+        if group:
+            yield rate()
+        yield VideoEnd(video, problem, read_notices(reader, video))
+
+    def gate_keeper(self, video: Video) -> GateKeeper | None:
+        """Return what rates the segments of a video; None: there is no gate."""
+        rule, texts = self._settings.gate, self._settings.texts_of(video)
+        if rule is None or not self._gates:
+            return None
+        if texts not in self._keepers:
+            self._keepers[texts] = GateKeeper(self._gates, rule, texts, self._encoder, self._clock)
+        return self._keepers[texts]
 
     def segments(self, reader: Reader[Options], video: Video) -> Iterator[Segment]:
         """Yield the segments of a video, or of its section.
@@ -161,17 +154,38 @@ class Planner:
                 f"{video.uri} has no frame from {start_s:g} s to {stop}. Choose another --start or --stop."
             )
 
-    def build_contexts(self, group: Sequence[Segment]) -> Iterator[tuple[Segment, list[TextContexts]]]:
-        """Yield a few segments, each with its key frames and contexts for every text.
+    def plan_tasks(self, tasks: Sequence[Task], *, with_evidence: bool = False) -> Iterator[PlannedSegment]:
+        """Yield planned segments in the order of a few tasks, which are encoded together."""
+        asked = [task for task in tasks if task.texts]
+        built = self._clock.time_items(
+            "contexts", self.build_contexts([task.segment for task in asked], [task.texts for task in asked])
+        )
+        for task in tasks:
+            if not task.texts:
+                yield unasked_segment(task.segment, task.priorities)
+                continue
+            segment, text_contexts = next(built)
+            yield self._plan_segment(segment, text_contexts, task.priorities, with_evidence)
+
+    def build_contexts(
+        self, group: Sequence[Segment], texts: Sequence[Sequence[str]] | None = None
+    ) -> Iterator[tuple[Segment, list[TextContexts]]]:
+        """Yield a few segments, each with its key frames and contexts for its event texts.
 
         The crops of all of them are encoded in two passes: frames for the selector, then windows for the contexts.
+
+        :param texts: the event texts of each segment; None: all of the run.
         """
         self._encode(crop for segment in group for crop in self._selector.crops(segment))
-        selections = [[self._selector.select(segment, text) for text in self._texts] for segment in group]
+        selections: list[list[tuple[EventText, KeyFrames]]] = []
+        for position, segment in enumerate(group):
+            all_texts = self._settings.texts_of(segment.video)
+            event_texts = [EventText(text, all_texts) for text in (texts[position] if texts else all_texts)]
+            selections.append([(text, self._selector.select(segment, text)) for text in event_texts])
         self._encode(
             crop
             for segment, selection in zip(group, selections, strict=True)
-            for key_frames in dict.fromkeys(selection)
+            for key_frames in dict.fromkeys(key_frames for _, key_frames in selection)
             for context in self._contexts
             for crop in context.crops(segment, key_frames)
         )
@@ -188,7 +202,7 @@ class Planner:
                             for context in generator.build(segment, text, key_frames)
                         ),
                     )
-                    for text, key_frames in zip(self._texts, selection, strict=True)
+                    for text, key_frames in selection
                 ],
             )
 
@@ -203,37 +217,57 @@ class Planner:
         sampling = replace(self._settings.sampling, choices=())
         return _make_queries(segment, text_contexts, self._settings.reason.template, sampling)
 
-    def _plan_group(self, group: Sequence[Segment], with_evidence: bool) -> Iterator[PlannedSegment]:
-        for segment, text_contexts in self._clock.time_items("contexts", self.build_contexts(group)):
-            queries = self.make_queries(segment, text_contexts)
-            self._observer.on_queries(segment, text_contexts, queries)
-            yield PlannedSegment(
-                video=segment.video,
-                index=segment.index,
-                start=segment.start,
-                stop=segment.stop,
-                times_s=segment.times_s,
-                queries=queries,
-                reason_queries=self.make_reason_queries(segment, text_contexts),
-                frame_numbers={entry.text.text: _frame_numbers(segment, entry.key_frames) for entry in text_contexts},
-                drafts=draft_evidence(segment, text_contexts, queries) if with_evidence else {},
-            )
+    def _plan_segment(
+        self,
+        segment: Segment,
+        text_contexts: Sequence[TextContexts],
+        priorities: Mapping[str, SegmentPriorities],
+        with_evidence: bool,
+    ) -> PlannedSegment:
+        queries = self.make_queries(segment, text_contexts)
+        self._observer.on_queries(segment, text_contexts, queries)
+        first: tuple[Query, ...] = queries
+        later: tuple[Query, ...] = ()
+        if self._settings.clear:
+            names = {entry.text.text: entry.contexts[0].name for entry in text_contexts}
+            first = tuple(query for query in queries if query.id.context == names[query.id.text])
+            later = tuple(query for query in queries if query.id.context != names[query.id.text])
+        return PlannedSegment(
+            video=segment.video,
+            index=segment.index,
+            start=segment.start,
+            stop=segment.stop,
+            times_s=segment.times_s,
+            queries=first,
+            later_queries=later,
+            reason_queries=self.make_reason_queries(segment, text_contexts),
+            frame_numbers={entry.text.text: _frame_numbers(segment, entry.key_frames) for entry in text_contexts},
+            drafts=draft_evidence(segment, text_contexts, queries) if with_evidence else {},
+            priorities=priorities,
+        )
+
+    def _above(self, segment: Segment, priorities: Mapping[str, SegmentPriorities]) -> Sequence[str]:
+        above = self._settings.gate.above if self._settings.gate else 0.0
+        return [text for text, rated in priorities.items() if rated.combined > above]
 
     def _encode(self, crops: Iterable[Crop]) -> None:
         """Encode crops in one call; the caching encoder keeps the vectors for ``select`` and ``build``."""
         if self._encoder and (batch := list(crops)):
             self._encoder.encode_crops(batch)
 
-    def _group_size(self, segment: Segment) -> int:
+    def group_size(self, segment: Segment) -> int:
         """Return the segments per pass: as many as have frames for one batch of the encoder.
 
         Their images take at most a quarter of the look-ahead; a live segment does not wait for others.
         """
         if self._encoder is None or segment.video.live:
             return 1
-        frame_bytes = sum(frame.image.nbytes for frame in segment.frames)
-        by_bytes = self._settings.lookahead_bytes // 4 // frame_bytes
+        by_bytes = self._settings.lookahead_bytes // 4 // _frame_bytes(segment)
         return max(1, min(self._encoder.batch_size // len(segment.frames), by_bytes))
+
+
+def _frame_bytes(segment: Segment) -> int:
+    return sum(frame.image.nbytes for frame in segment.frames)
 
 
 def read_notices(reader: Reader[Options], video: Video) -> tuple[Notice, ...]:

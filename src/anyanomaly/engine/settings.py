@@ -49,6 +49,8 @@ class RunSettings:
     """All settings that the engine reads. Lengths are in frames or seconds as named, fractions in [0, 1]."""
 
     texts: tuple[str, ...]
+    texts_by_video: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Event texts of single videos, by id; a video that is not in it has all of ``texts``."""
     template: PromptTemplate
     weights: Mapping[str, float]  # by name of the context, at least 0
     scoring: Scoring = "words"
@@ -66,6 +68,10 @@ class RunSettings:
     rule: EventRule = field(default_factory=EventRule)
     lookahead_bytes: int = 512 * 2**20
     max_unreadable: float = 0.2  # largest fraction of answers without a readable score
+
+    def texts_of(self, video: Video) -> tuple[str, ...]:
+        """Return the event texts of a video, in the order of the run."""
+        return self.texts_by_video.get(video.id, self.texts)
 
     def segment_length(self, video: Video) -> int:
         """Return the frames per segment of a video."""

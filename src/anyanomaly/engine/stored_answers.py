@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
+from anyanomaly.api.activity import Activity
 from anyanomaly.api.backend import Backend
 from anyanomaly.api.options import Options
 from anyanomaly.engine.store import AnswerStore, query_key
@@ -34,13 +35,15 @@ class StoredAnswers:
     """Answers a stream of queries.
 
     A query equal to one that the backend is answering waits for that answer. ``n_asked`` counts the queries that
-    reached the backend, ``n_reused`` those answered from the store or by an equal query.
+    reached the backend, ``n_reused`` those answered from the store or by an equal query. ``activity`` measures when the
+    backend has queries to work on.
     """
 
     def __init__(self, backend: Backend[Options], store: AnswerStore | None) -> None:
         self._backend = backend
         self._store = store
         self.n_asked = self.n_reused = 0
+        self.activity = Activity()
 
     def answer(self, queries: Iterable[Query]) -> Generator[Answer, None, None]:
         """Yield an answer to every query once, in any order. An answer is stored before it is yielded.
@@ -48,7 +51,7 @@ class StoredAnswers:
         :raises BackendError: when the backend fails or answers an unknown query.
         """
         if self._store is None:
-            yield from map(_make_storable, self._backend.answer(self._count_asked(queries)))
+            yield from map(_make_storable, self._ask(self._count_asked(queries)))
             return
         store, fingerprint = self._store, self._backend.fingerprint
         equal_ids: dict[str, list[QueryId]] = {}  # per key that is not yet stored: queries that wait for its answer
@@ -95,7 +98,7 @@ class StoredAnswers:
                     yield query
                     store_answered()
 
-        for answer in self._backend.answer(misses()):
+        for answer in self._ask(misses()):
             if answer.id not in in_flight:
                 raise unknown_answer(answer)
             answered.append((in_flight.pop(answer.id), _make_storable(answer)))
@@ -108,10 +111,48 @@ class StoredAnswers:
         store_answered()
         yield from ready
 
+    def _ask(self, queries: Iterable[Query]) -> Iterator[Answer]:
+        """Yield the backend's answers, and measure when it has queries to work on."""
+        self._backend.activity = self.activity
+        if self._backend.works_while_pulling:
+            return iter(self._backend.answer(queries))
+        return measure_between_pulls(self._backend.answer, queries, self.activity)
+
     def _count_asked(self, queries: Iterable[Query]) -> Iterator[Query]:
         for query in queries:
             self.n_asked += 1
             yield query
+
+
+def measure_between_pulls(
+    answer: Callable[[Iterable[Query]], Iterator[Answer]], queries: Iterable[Query], activity: Activity
+) -> Generator[Answer, None, None]:
+    """Yield the answers of a backend that works only while it is asked for an answer, and does not pull queries.
+
+    :param activity: counts such a time as one query, for as long as a query is unanswered.
+    """
+    n_unanswered = 0
+
+    def pull() -> Iterator[Query]:
+        nonlocal n_unanswered
+        stream = iter(queries)
+        while True:
+            if n_unanswered:
+                activity.end()
+            query = next(stream, None)
+            n_unanswered += query is not None
+            if n_unanswered:
+                activity.begin()
+            if query is None:
+                return
+            yield query
+
+    for item in answer(pull()):
+        n_unanswered -= 1
+        activity.end()
+        yield item
+        if n_unanswered:
+            activity.begin()
 
 
 def _make_storable(answer: Answer) -> Answer:

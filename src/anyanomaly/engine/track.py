@@ -11,7 +11,7 @@ from typing import TypeAlias
 from anyanomaly.core.events import EventFinder
 from anyanomaly.core.reason import best_reason
 from anyanomaly.core.timeline import LiveTimeline, RecordedTimeline
-from anyanomaly.engine.evidence import DraftEvidence
+from anyanomaly.engine.evidence import Draft
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.evidence import Evidence
 from anyanomaly.types import Event, SegmentScore, Timeline, Video
@@ -26,9 +26,9 @@ class Tracker:
     """Makes the timelines, events and evidence of one video, for all its event texts."""
 
     def __init__(self, video: Video, settings: RunSettings) -> None:
-        self._texts = {text: _TextTracker(video, settings) for text in settings.texts}
+        self._texts = {text: _TextTracker(video, settings) for text in settings.texts_of(video)}
 
-    def push(self, score: SegmentScore, draft: DraftEvidence | None = None) -> list[Tracked]:
+    def push(self, score: SegmentScore, draft: Draft | None = None) -> list[Tracked]:
         """Add the next segment of a text, and return what it completes.
 
         :param draft: of its evidence; None: no sink needs evidence.
@@ -45,7 +45,7 @@ class _Entry:
     """A segment, and the draft of its evidence."""
 
     score: SegmentScore
-    draft: DraftEvidence | None
+    draft: Draft | None
 
 
 class _TextTracker:
@@ -121,6 +121,6 @@ class _TextTracker:
             self._recent.popleft()
 
 
-def _rank(entry: _Entry) -> tuple[bool, float]:
-    """Return what orders segments by score; one without a score is below all others."""
-    return not math.isnan(entry.score.value), entry.score.value
+def _rank(entry: _Entry) -> tuple[bool, bool, float]:
+    """Return what orders segments by score; below all are those that were not asked about, then those without one."""
+    return entry.score.asked, not math.isnan(entry.score.value), entry.score.value

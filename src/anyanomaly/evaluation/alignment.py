@@ -93,7 +93,7 @@ def _align_video(
     rows_per_text = [table.rows(video.id, text) for text in class_texts(video)[name]]
     if not all(rows_per_text):
         raise DatasetError(f"Video '{video.id}' has no scores for '{name}'; skipped. Run it to get them.")
-    scores = _frame_scores(rows_per_text, contexts)
+    scores = frame_scores(rows_per_text, contexts)
     longest_tail = max(row.stop - row.start for row in rows_per_text[0]) - 1  # that a run may leave unscored
     if name in video.labels:
         labels = np.asarray(video.labels[name], np.bool_)
@@ -112,10 +112,10 @@ def _align_video(
     if n_excess < 0 or (n_excess and keep_tail):  # otherwise the excess is the tail
         lengths = f"'{video.id}' ({len(labels)} labels, {scores.shape[1]} frames)"
         truncated.setdefault(OTHER_LENGTH, []).append(lengths)
-    return VideoScores(video.id, _estimate_fps(rows_per_text[0]), labels[:n_frames], scores[:, :n_frames])
+    return VideoScores(video.id, estimate_fps(rows_per_text[0]), labels[:n_frames], scores[:, :n_frames])
 
 
-def _frame_scores(rows_per_text: Sequence[Sequence[SegmentRow]], contexts: Sequence[str]) -> DoubleArray:
+def frame_scores(rows_per_text: Sequence[Sequence[SegmentRow]], contexts: Sequence[str]) -> DoubleArray:
     """Return scores (n_contexts, n_frames): per context the maximum over texts, before fusion as published."""
     n_frames = max(rows[-1].stop for rows in rows_per_text)
     scores = np.full((len(contexts), n_frames), np.nan)
@@ -134,7 +134,8 @@ def frame_times(rows: Sequence[SegmentRow], n_frames: int) -> TimeArray:
     return frame_times_s
 
 
-def _estimate_fps(rows: Sequence[SegmentRow]) -> float:
+def estimate_fps(rows: Sequence[SegmentRow]) -> float:
+    """Return the frames per second of a video from its segments."""
     span_s = rows[-1].stop_s - rows[0].start_s
     return (rows[-1].stop - rows[0].start) / span_s if span_s > 0 else UNKNOWN_FPS
 

@@ -6,13 +6,15 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from anyanomaly.api.activity import Times
 from anyanomaly.api.dataset import Dataset, Survey
 from anyanomaly.api.options import Options
 from anyanomaly.assemble.pipeline import Pipeline
 from anyanomaly.config.model import RunConfig, RunOptions, check_texts
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.plan import Source
-from anyanomaly.engine.run import Outcome, RunReport
+from anyanomaly.engine.run_report import RunReport
+from anyanomaly.engine.writing import Outcome
 from anyanomaly.errors import BackendError, DatasetError, UsageError
 from anyanomaly.evaluation.alignment import select_classes, texts_of
 from anyanomaly.evaluation.result import AnswerCounts, DatasetSelection
@@ -109,19 +111,39 @@ class DatasetRun:
         """
         with self.pipeline:
             self._header = self.pipeline.header()  # fingerprints need loaded models
-            groups: dict[tuple[str, ...], list[Source]] = {}
-            for source in self.pipeline.sources:
-                groups.setdefault(self._texts[source[1].id], []).append(source)
-            for texts, sources in groups.items():
-                yield from self._run_group(texts, sources)
+            rule = self.pipeline.settings.gate
+            if rule and rule.budget:
+                yield from self._run_all()
+            else:
+                groups: dict[tuple[str, ...], list[Source]] = {}
+                for source in self.pipeline.sources:
+                    groups.setdefault(self._texts[source[1].id], []).append(source)
+                for texts, sources in groups.items():
+                    yield from self._run_group(texts, sources)
             for truth in ground_truth(self._table, self._videos):
                 self.pipeline.outputs.write(truth)
             messages = [problem.message for problem in self.pipeline.report.problems]
             self._problems = list(dict.fromkeys([*messages, *self._problems]))
 
+    @property
+    def backend_times(self) -> Times:
+        """How long the backend answered so far, and how long of that it waited for queries."""
+        return self._totals.backend_times
+
     def check_readable(self) -> None:
         """:raises BackendError: when the fraction of unreadable answers is above the run's limit."""
         self._totals.check_readable(self.pipeline.settings.max_unreadable)
+
+    def _run_all(self) -> Iterator[Outcome]:
+        """Run all videos in one run, because the budget is of all of them; it leaves out a video that fails itself."""
+        settings = replace(self.pipeline.settings, texts_by_video=self._texts, max_unreadable=1.0)
+        try:
+            for outcome in self.pipeline.run(self.pipeline.sources, settings, is_repeatable=True):
+                if isinstance(outcome, SegmentScore):
+                    self._table.add_score(outcome)
+                yield outcome
+        finally:
+            self._count(self.pipeline.report)
 
     def _run_group(self, texts: tuple[str, ...], sources: Sequence[Source]) -> Iterator[Outcome]:
         """Run videos of the same texts: all in one stream, and one by one after the backend failed."""
@@ -156,8 +178,11 @@ class DatasetRun:
 
     def _count(self, report: RunReport) -> None:
         self._notes += [notice.message for notice in report.notices]
+        self._totals.n_pairs += report.n_pairs
+        self._totals.n_unasked += report.n_unasked
         self._totals.n_asked += report.n_asked
         self._totals.n_reused += report.n_reused
+        self._totals.backend_times = self._totals.backend_times.plus(report.backend_times)
         self._totals.n_answers += report.n_answers
         self._totals.n_unreadable += report.n_unreadable
         self._totals.unreadable_example = self._totals.unreadable_example or report.unreadable_example

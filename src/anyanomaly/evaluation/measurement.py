@@ -30,6 +30,7 @@ from anyanomaly.evaluation.result import (
     ProtocolResult,
 )
 from anyanomaly.evaluation.scores import ScoredRun
+from anyanomaly.evaluation.unasked import fill_unasked, note_unasked
 from anyanomaly.metrics.detections import match_events
 from anyanomaly.metrics.estimates import Estimate, Estimates, compare_estimates, estimate_classes, mean_auc, null_auc
 from anyanomaly.metrics.frame_metrics import average_precision, best_f1, equal_error_rate, video_aucs
@@ -58,7 +59,7 @@ def measure(
     :raises UsageError: when the dataset has no such class.
     :raises MissingRequirement: without scikit-learn or SciPy.
     """
-    alignment, estimates = _measure_protocols(run, survey, selection, registry, protocols)
+    alignment, estimates = measure_protocols(run, survey, selection, registry, protocols)
     config = run.header["config"]
     return EvaluationResult(
         dataset=replace(selection, labels=survey.labels),
@@ -72,7 +73,7 @@ def measure(
         reason_prompt=run.header.get("reason_prompt"),
         hardware=hardware_card(),
         n_videos=len({video.video for scores in estimates.classes for video in scores.videos}),
-        notes=(*run.notes, *alignment.notes, *estimates.notes),
+        notes=(*run.notes, *note_unasked(run.table), *alignment.notes, *estimates.notes),
         problems=tuple(dict.fromkeys([*run.problems, *alignment.problems])),
         protocols=protocol_results(estimates),
         answers=run.answers,
@@ -109,17 +110,19 @@ def protocol_results(estimates: Estimates) -> dict[str, ProtocolResult]:
     return results
 
 
-def _measure_protocols(
+def measure_protocols(
     run: ScoredRun, survey: Survey, selection: DatasetSelection, registry: Registry, protocols: Sequence[str]
 ) -> tuple[Alignment, Estimates]:
-    """:raises DatasetError: when no class can be measured, with the reasons."""
-    config = RunConfig.model_validate({**run.header["config"], "videos": (), "sink": ()})
-    classes = select_classes(survey.videos, selection.classes)
-    alignment = align(run.table, survey.videos, classes, config.contexts, config.run.keep_tail)
+    """Return the scores aligned with the labels, and the classes under each protocol.
+
+    :raises DatasetError: when no class can be measured, with the reasons.
+    """
+    alignment = align_with_labels(run, survey, selection)
     alignment.notes[:0] = [finding.message for finding in survey.findings if finding.kind == "note"]
     if survey.labels:
         alignment.notes.insert(0, f"Labels: {survey.labels}.")
     alignment.problems[:0] = [finding.message for finding in survey.findings if finding.kind == "error"]
+    config = _config(run)
     rule = event_rule(config.run)
     estimates = estimate_classes(alignment.classes, run_mix(config, registry), rule, protocols)
     if not estimates.classes:
@@ -128,10 +131,25 @@ def _measure_protocols(
     return alignment, estimates
 
 
+def align_with_labels(run: ScoredRun, survey: Survey, selection: DatasetSelection) -> Alignment:
+    """Return the scores of a run per frame with the labels; what was not asked has a score too.
+
+    :raises UsageError: when the dataset has no such class.
+    """
+    config = _config(run)
+    classes = select_classes(survey.videos, selection.classes)
+    table = fill_unasked(run.table, config.run)
+    return align(table, survey.videos, classes, config.contexts, config.run.keep_tail)
+
+
+def _config(run: ScoredRun) -> RunConfig:
+    return RunConfig.model_validate({**run.header["config"], "videos": (), "sink": ()})
+
+
 def _compare(
     estimates: Estimates, baseline: ScoredRun, survey: Survey, selection: DatasetSelection, registry: Registry
 ) -> Comparison:
-    _, baseline_estimates = _measure_protocols(baseline, survey, selection, registry, ["fixed"])
+    _, baseline_estimates = measure_protocols(baseline, survey, selection, registry, ["fixed"])
     class_differences, mean = compare_estimates(estimates, baseline_estimates)
     return Comparison(
         {name: _difference(difference) for name, difference in class_differences.items()}, _difference(mean)

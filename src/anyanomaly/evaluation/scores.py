@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,21 @@ class SegmentRow:
     stop: int  # frame after the last
     start_s: float  # seconds
     stop_s: float
-    scores: Mapping[str, float]  # per context, in [0, 1]; NaN: unreadable
+    scores: Mapping[str, float]  # per context, in [0, 1]; NaN: unreadable, or not asked
+    unasked: frozenset[str] = frozenset()  # the contexts that the backend was not asked about
+    value: float = math.nan  # the fused score as the run stored it; NaN: there is none
+    priorities: Mapping[str, float] = field(default_factory=dict)  # gate name to priority, in [0, 1]; empty: no gate
+    segment: int = 0  # its number in the video, from 0
+
+    @property
+    def asked(self) -> bool:
+        """Whether the backend was asked about the segment; otherwise its gates gave it the value."""
+        return not self.scores or any(context not in self.unasked for context in self.scores)
+
+    @property
+    def n_questions(self) -> int:
+        """The contexts that the backend was asked about."""
+        return len(self.scores) - len(self.unasked)
 
 
 class ScoreTable:
@@ -44,12 +58,22 @@ class ScoreTable:
         """Add a segment score of a run."""
         scores = {context: context_score.value for context, context_score in score.scores.items()}
         stop_s = float(score.times_s[-1]) + 1 / score.video.fps
-        row = SegmentRow(score.start, score.stop, float(score.times_s[0]), stop_s, scores)
+        unasked = frozenset(context for context, context_score in score.scores.items() if not context_score.asked)
+        start_s, priorities = float(score.times_s[0]), score.priorities
+        row = SegmentRow(
+            score.start, score.stop, start_s, stop_s, scores, unasked, score.value, priorities, score.segment
+        )
         self.add(score.video.id, score.text, row)
 
     def remove(self, video: str) -> None:
         """Remove all segments of a video."""
         self._rows = {key: rows for key, rows in self._rows.items() if key[0] != video}
+
+    def keep(self, pairs: Container[tuple[str, str]]) -> ScoreTable:
+        """Return a table of these pairs of video and event text alone."""
+        kept = ScoreTable()
+        kept._rows = {pair: rows for pair, rows in self._rows.items() if pair in pairs}
+        return kept
 
     def rows(self, video: str, text: str) -> list[SegmentRow]:
         """Return the segments of one video and text in order of time; empty: there are none."""
@@ -138,4 +162,16 @@ def _check_settings(config: Mapping[str, Any], path: str) -> None:
 
 def _to_row(record: SegmentRecord) -> SegmentRow:
     scores = {name: math.nan if score.value is None else score.value for name, score in record.scores.items()}
-    return SegmentRow(record.start, record.stop, record.start_s, record.stop_s, scores)
+    unasked = frozenset(name for name in record.scores if not record.is_asked(name))
+    value = math.nan if record.value is None else record.value
+    return SegmentRow(
+        start=record.start,
+        stop=record.stop,
+        start_s=record.start_s,
+        stop_s=record.stop_s,
+        scores=scores,
+        unasked=unasked,
+        value=value,
+        priorities=record.priorities,
+        segment=record.segment,
+    )

@@ -16,7 +16,7 @@ import numpy as np
 from anyanomaly.api.dataset import Finding, Survey
 from anyanomaly.guard.failures import WrongResult
 from anyanomaly.specs import ComponentSpec, ContextSpec
-from anyanomaly.types import Answer, Context, Crop, Frame, KeyFrames, LabelledVideo, Query, Segment, Video
+from anyanomaly.types import Answer, Context, Crop, EventText, Frame, KeyFrames, LabelledVideo, Query, Segment, Video
 
 T = TypeVar("T")
 
@@ -119,6 +119,16 @@ def encode_texts(rows: object, spec: ComponentSpec, texts: Sequence[str], *, uni
 def crops(values: object, spec: ComponentSpec, *_: object) -> None:
     """Check the crops that a selector or a context will need."""
     require_items(values, Crop, "Crops")
+
+
+def rate(result: object, spec: ComponentSpec, segments: Sequence[Segment], texts: Sequence[EventText]) -> None:
+    """Check the priorities of segments."""
+    rows: np.ndarray[Any, Any] = require_type(result, np.ndarray, "an array")
+    shape = len(segments), len(texts)
+    require(rows.dtype == np.float32, f"returned an array of {rows.dtype}, not float32")
+    require(rows.shape == shape, f"returned an array of shape {rows.shape}, not {shape}: segments x texts")
+    wrong = rows[~((rows >= 0) & (rows <= 1))]  # NaN too
+    require(not wrong.size, f"returned the priority {wrong[:1].tolist()}, which is not in [0, 1]")
 
 
 def select(result: object, spec: ComponentSpec, segment: Segment, *_: object) -> None:
@@ -236,8 +246,10 @@ def check_attribute(name: str, value: object) -> None:
 ATTRIBUTES: Mapping[str, Callable[[Any], bool]] = {
     "fingerprint": lambda value: isinstance(value, str) and value != "",
     "revision": lambda value: value is None or isinstance(value, str),
+    "works_while_pulling": lambda value: isinstance(value, bool),
     "leaves_machine": lambda value: isinstance(value, bool),
     "wants_evidence": lambda value: isinstance(value, bool),
+    "dense_windows": lambda value: isinstance(value, bool),
     "batch_size": lambda value: _is_whole(value) and value > 0,
     "image_size": lambda value: _is_whole(value) and value > 0,
     "max_inflight": lambda value: _is_whole(value) and value > 0,
@@ -247,6 +259,6 @@ ATTRIBUTES: Mapping[str, Callable[[Any], bool]] = {
 
 CHECKS: Mapping[str, Callable[..., None]] = {
     check.__name__: check
-    for check in (probe, notices, encode_crops, encode_texts, crops, select, build, answer_batch, survey)
+    for check in (probe, notices, encode_crops, encode_texts, crops, rate, select, build, answer_batch, survey)
 }
 """By method: the check of its result, called with the result, the spec and the method's arguments."""

@@ -23,7 +23,14 @@ from anyanomaly.errors import AnyAnomalyError, OutputError, VideoError, first_li
 from anyanomaly.evidence import Evidence
 from anyanomaly.media.annotated_video import AnnotationSettings, Attention, VideoAnnotator
 from anyanomaly.media.names import safe_stem
-from anyanomaly.results.run_header import event_rule, event_texts, has_several_videos, searched_section, video_stream
+from anyanomaly.results.run_header import (
+    can_skip_questions,
+    event_rule,
+    event_texts,
+    has_several_videos,
+    searched_section,
+    video_stream,
+)
 from anyanomaly.types import Event, SegmentScore, Span, Timeline, Video
 
 _LOG = logging.getLogger(__name__)
@@ -98,6 +105,7 @@ class AnnotatedSink(Sink[AnnotatedOptions]):
             stream=video_stream(run),
             max_side=self.options.max_side,
             window_s=self.options.window_s,
+            has_unasked=can_skip_questions(run),
         )
 
     def write_video(self, video: Video) -> None:

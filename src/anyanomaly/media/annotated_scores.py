@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from anyanomaly.core.events import EventRule
 from anyanomaly.core.labels import true_stretches
@@ -20,6 +23,21 @@ Longer events are drawn while they last, with the reason of their highest segmen
 """
 
 _TOLERANCE_S = 5e-7  # times are sums of floats
+
+
+class Curve(NamedTuple):
+    """Frames that follow each other."""
+
+    times_s: TimeArray  # (n,)
+    values: FloatArray  # (n,): smoothed scores
+    asked: npt.NDArray[np.bool_]  # (n,): whether the model was asked about the frame's segment
+
+    def at(self, time_s: float) -> tuple[float, bool]:
+        """Return the score at a time, NaN when there is none, and whether the model was asked there."""
+        now = int(np.searchsorted(self.times_s, time_s + 1e-6)) - 1
+        if now < 0 or time_s - self.times_s[now] >= 1:
+            return math.nan, True
+        return float(self.values[now]), bool(self.asked[now])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +118,17 @@ class TextScores:
         certain_s = min([self._end_s, *starts_s]) if self.rule else -math.inf
         return max(certain_s, self._end_s - HORIZON_S)
 
-    def scores(self, begin_s: float, end_s: float) -> tuple[TimeArray, FloatArray]:
-        """Return times and smoothed scores (n,) of the frames in a part of the video, and of one frame on each side."""
-        times_s, scores = [np.zeros(0)], [np.zeros(0, np.float32)]
+    def scores(self, begin_s: float, end_s: float) -> Curve:
+        """Return the frames in a part of the video, and one frame on each side."""
+        times_s, scores, asked = [np.zeros(0)], [np.zeros(0, np.float32)], [np.zeros(0, np.bool_)]
         for piece in self._pieces:
             if piece.times_s[-1] >= begin_s - 1 and piece.times_s[0] <= end_s + 1:
                 first = max(0, int(np.searchsorted(piece.times_s, begin_s)) - 1)
                 last = int(np.searchsorted(piece.times_s, end_s, side="right")) + 1
                 times_s.append(piece.times_s[first:last])
                 scores.append(piece.smooth[first:last])
-        return np.concatenate(times_s), np.concatenate(scores)
+                asked.append(piece.asked[first:last])
+        return Curve(np.concatenate(times_s), np.concatenate(scores), np.concatenate(asked))
 
     def spans(self, begin_s: float, end_s: float) -> list[Span]:
         """Return the events in a part of the video; also one that has not ended, if it is long enough already."""
@@ -142,7 +161,27 @@ class TextScores:
         """Find the highest segment of the open stretch among those whose scores are final."""
         while self._segments and self._segments[0].times_s[0] < self._end_s:
             score = self._segments.popleft()
-            if self._open is None or score.times_s[-1] < self._open.start_s or math.isnan(score.value):
+            if self._open is None or score.times_s[-1] < self._open.start_s:
+                continue
+            if math.isnan(score.value) or not score.asked:
                 continue
             if self._open.best is None or score.value > self._open.best.value:
                 self._open.best = score
+
+
+def unasked_columns(curves: Iterable[Curve], begin_s: float, window_s: float, n_columns: int) -> npt.NDArray[np.bool_]:
+    """Return in which columns (n_columns,) of a plot the model was asked about no text, though frames were read.
+
+    :param curves: one per text. :param begin_s: time at the left edge, seconds. :param window_s: width, seconds.
+    """
+    is_asked, is_unasked = np.zeros(n_columns, np.bool_), np.zeros(n_columns, np.bool_)
+    for curve in curves:
+        if not len(curve.times_s):
+            continue
+        ends_s = np.append(curve.times_s[1:], curve.times_s[-1])
+        for columns, flags in ((is_asked, curve.asked), (is_unasked, ~curve.asked)):
+            for start, stop in true_stretches(flags):
+                edges_s = np.array([curve.times_s[start], ends_s[stop - 1]])
+                left, right = np.clip(np.round((edges_s - begin_s) / window_s * n_columns), 0, n_columns).astype(int)
+                columns[left:right] = True
+    return is_unasked & ~is_asked

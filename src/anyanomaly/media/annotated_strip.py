@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from anyanomaly.builtin.opencv import opencv
-from anyanomaly.media.annotated_scores import Span, TextScores
+from anyanomaly.core.asked_text import UNASKED
+from anyanomaly.media.annotated_scores import Curve, Span, TextScores, unasked_columns
 from anyanomaly.media.text_painter import Alpha, TextPainter, blend
 from anyanomaly.time_text import time_text
 from anyanomaly.types import ImageArray
@@ -26,6 +27,7 @@ _GROUND: Colour = (20, 23, 29)
 _PLOT: Colour = (30, 34, 42)
 _EVENT: Colour = (58, 62, 72)
 _GRID: Colour = (52, 58, 70)
+_HATCH: Colour = (62, 68, 80)
 _LINE: Colour = (205, 210, 220)
 _DIM: Colour = (150, 157, 170)
 _WHITE: Colour = (245, 246, 248)
@@ -36,6 +38,9 @@ MAX_LEGEND = 8
 
 FUTURE_SHARE = 0.25
 """Share of the curve behind the cursor: a frame is drawn when the scores of this part are known, too."""
+
+_HATCH_STEP = 10
+"""Pixels between the lines of the ground where nothing was asked."""
 
 _EDGE = 3
 """Rows of the line below the picture that has the colour of the event."""
@@ -54,12 +59,25 @@ class _Cell:
 
 
 class Strip:
-    """Paints the strip. It has the same height for all frames."""
+    """Paints the strip. It has the same height for all frames.
 
-    def __init__(self, width: int, texts: Sequence[str], threshold: float | None, window_s: float) -> None:
+    Where the model was not asked about a text, its curve is thin and grey, and the words say so in place of its score;
+    where it was asked about no text, the ground is hatched.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        texts: Sequence[str],
+        threshold: float | None,
+        window_s: float,
+        *,
+        has_unasked: bool = False,
+    ) -> None:
         """:param width: of the frames, pixels. :param texts: the event texts.
 
         :param threshold: None: unknown. :param window_s: part of the video that the curve shows, seconds.
+        :param has_unasked: whether the run may leave something unasked.
         """
         self._width = width
         self._texts = texts
@@ -71,6 +89,8 @@ class Strip:
         self._pad = size // 2
         self._clock_width = self._text.line("0:00:00.000", width).shape[1]
         self._value_width = round(3.2 * size)
+        if has_unasked:
+            self._value_width = max(self._value_width, self._small.line(UNASKED, width).shape[1] + size)
         self._cells = self._legend_cells()
         n_rows = self._cells[-1].row + 1 if self._cells else 1
         line = self._text.line_height
@@ -90,13 +110,16 @@ class Strip:
         end_s = begin_s + self._window_s
         spans = [text_scores.spans(begin_s, end_s) for text_scores in scores]
         plot = image[self._plot_top : self._plot_top + self._plot_height, self._plot_left : self._plot_right]
+        curves = [text_scores.scores(begin_s, end_s) for text_scores in scores]
+        self._paint_unasked(plot, begin_s, curves)
         self._paint_spans(plot, begin_s, spans)
         self._paint_ticks(image, begin_s, end_s)
         if self._threshold is not None:
             self._paint_threshold(plot, self._threshold)
-        values = [self._paint_curve(plot, time_s, begin_s, end_s, number, scores[number]) for number in self._order()]
+        for number in self._order():
+            self._paint_curve(plot, begin_s, number, curves[number])
         self._paint_cursor(image)
-        self._paint_legend(image, dict(zip(self._order(), values, strict=True)))
+        self._paint_legend(image, [curve.at(time_s) for curve in curves])
         self._paint_clock(image, time_text(time_s, 3))
         self._paint_events(image, time_s, spans)
 
@@ -144,12 +167,17 @@ class Strip:
         alpha = self._text.line(clock, self._width)
         blend(image, alpha, self._width - self._pad - width, self._pad, _WHITE)
 
-    def _paint_legend(self, image: ImageArray, values: dict[int, float]) -> None:
-        """Paint the present scores behind their texts."""
+    def _paint_legend(self, image: ImageArray, values: Sequence[tuple[float, bool]]) -> None:
+        """Paint the present scores behind their texts. ``values``: score, and whether the model was asked."""
         for number, cell in enumerate(self._cells):
-            value = "–" if np.isnan(values[number]) else f"{values[number]:.2f}"
+            score, is_asked = values[number]
+            value = "–" if np.isnan(score) else f"{score:.2f}"
             left = cell.left + self._text.size + cell.name.shape[1] + self._pad // 2
             top = self._pad + cell.row * self._text.line_height
+            if not is_asked:
+                words = self._small.line(UNASKED, self._value_width)
+                blend(image, words, left, top + (self._text.line_height - self._small.line_height) // 2, _DIM)
+                continue
             blend(image, self._text.line(value, self._value_width), left, top, COLOURS[number % len(COLOURS)])
 
     def _x(self, seconds: float) -> float:
@@ -199,22 +227,27 @@ class Strip:
         row = plot[y]
         row[np.arange(len(row)) % 8 < 5] = _DIM
 
-    def _paint_curve(
-        self, plot: ImageArray, time_s: float, begin_s: float, end_s: float, number: int, scores: TextScores
-    ) -> float:
-        """Paint the curve of a text and return its score at the time; NaN when there is none."""
-        times_s, values = scores.scores(begin_s, end_s)
+    def _paint_unasked(self, plot: ImageArray, begin_s: float, curves: Sequence[Curve]) -> None:
+        """Hatch the ground where the model was asked about none of the texts."""
+        columns = unasked_columns(curves, begin_s, self._window_s, plot.shape[1])
+        if columns.any():
+            rows, places = np.indices(plot.shape[:2])
+            plot[((rows + places) % _HATCH_STEP < 2) & columns] = _HATCH
+
+    def _paint_curve(self, plot: ImageArray, begin_s: float, number: int, curve: Curve) -> None:
+        """Paint the curve of a text, thin and grey where the model was not asked."""
+        times_s, values, asked = curve
         if not len(times_s):
-            return float("nan")
+            return
         cv2 = opencv()
-        colour = COLOURS[number % len(COLOURS)]
         for first, last in _parts(np.isnan(values)):
             x = (times_s[first:last] - begin_s) / self._window_s * plot.shape[1]
             y = 4 + (1 - np.clip(values[first:last], 0, 1)) * (self._plot_height - 9)
             points = np.round(np.stack([x, y], axis=1) * (1 << _SUBPIXEL)).astype(np.int32)
-            cv2.polylines(plot, [points], False, colour, 2, cv2.LINE_AA, _SUBPIXEL)
-        now = int(np.searchsorted(times_s, time_s + 1e-6)) - 1
-        return float(values[now]) if now >= 0 and time_s - times_s[now] < 1 else float("nan")
+            for is_asked, colour, width in ((False, _DIM, 1), (True, COLOURS[number % len(COLOURS)], 2)):
+                for start, stop in _parts(asked[first:last] != is_asked):  # up to the next part, without a gap
+                    part = points[start : stop + 1]
+                    cv2.polylines(plot, [part], False, colour, width, cv2.LINE_AA, _SUBPIXEL)
 
     def _paint_cursor(self, image: ImageArray) -> None:
         x = self._plot_left + round(self._x(self._window_s * (1 - FUTURE_SHARE)))

@@ -33,6 +33,7 @@ class AnnotationSettings:
     stream: int | None  # number of the video stream in files; None: the one that players choose
     max_side: int  # pixels; 0: no limit
     window_s: float
+    has_unasked: bool = False  # whether the run may leave something unasked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +64,13 @@ class VideoAnnotator:
             width, height = source.size
             total_width = max(MIN_WIDTH, width + width % 2)
             self._left = (total_width - width) // 2
-            self._strip = Strip(total_width, settings.texts, self._threshold, settings.window_s)
+            self._strip = Strip(
+                total_width,
+                settings.texts,
+                self._threshold,
+                settings.window_s,
+                has_unasked=settings.has_unasked,
+            )
             total = height + self._strip.height
             self._canvas = np.zeros((total + total % 2, total_width, 3), np.uint8)
             self._frames = source.frames

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,12 @@ class ClipCutter:
         self._problems: set[str] = set()  # that were logged
         self.run: Mapping[str, Any] = {}  # the header of the results
 
-    def cut(self, number: int, event: Event, video: Video, picture: bytes) -> None:
+    def cut(self, number: int, event: Event, video: Video, picture: bytes, unasked: Sequence[Span] = ()) -> None:
         """Write the files of one clip; a source that cannot be read is a problem in its JSON file.
 
         :param number: of the clip in the run, from 1.
         :param picture: the thumbnail as a JPEG file; empty: the frame at the peak is used.
+        :param unasked: parts of the event that the model was not asked about, seconds.
         :raises OutputError: when a file cannot be written.
         """
         stem = clip_stem(number, event.video, event.start_s, event.text)
@@ -59,6 +60,7 @@ class ClipCutter:
                 peak=event.peak,
                 peak_s=event.peak_s,
                 rationale=event.rationale,
+                unasked=tuple(unasked) or None,
             ),
             settings=self._settings,
             run=self.run,

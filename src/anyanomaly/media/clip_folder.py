@@ -52,7 +52,9 @@ class ClipFolder:
 
         :raises OutputError: when that fails.
         """
-        write_file(self.path / f"{stem}.json", json_text(record.model_dump(mode="json"), indent=1) + "\n")
+        without = {"event": {"unasked"}} if record.event.unasked is None else None
+        fields = record.model_dump(mode="json", exclude=without)
+        write_file(self.path / f"{stem}.json", json_text(fields, indent=1) + "\n")
         self._written.add(stem)
         if record.status != "unfinished" and stem in self._old:
             self._remove(stem, {f"{stem}.json", record.clip, record.thumbnail})

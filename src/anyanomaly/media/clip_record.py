@@ -23,6 +23,11 @@ class ClipEvent(BaseModel):
     peak: float = Field(description="highest smoothed score")
     peak_s: float = Field(description="time of the peak, seconds of the source")
     rationale: str = Field("", description="the model's reason at the peak; empty: none")
+    unasked: tuple[tuple[float, float], ...] | None = Field(
+        None,
+        description="parts of the event that the model was not asked about: start and stop, seconds of the source; "
+        "absent: it was asked about everything",
+    )
 
 
 class ClipSettings(BaseModel):

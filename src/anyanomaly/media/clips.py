@@ -9,16 +9,21 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from anyanomaly.api.file_lock import locked_folder
 from anyanomaly.api.safe_file import STDOUT
 from anyanomaly.api.sink import RunEnd, Sink
+from anyanomaly.core.labels import true_stretches
 from anyanomaly.errors import OutputError
 from anyanomaly.evidence import Evidence
 from anyanomaly.media.clip_cutter import ClipCutter
 from anyanomaly.media.clip_folder import ClipFolder
 from anyanomaly.media.clip_options import ClipsOptions
-from anyanomaly.types import Event, Video
+from anyanomaly.types import Event, Span, Timeline, Video
 
+_MAX_SPANS = 4096
+"""Parts that were not asked about, which are kept of a video and event text."""
 _MAX_WAITING = 8
 """Clips that wait for their turn; then the run waits too, so that memory is bounded."""
 
@@ -40,6 +45,7 @@ class ClipsSink(Sink[ClipsOptions]):
         self._cutter: ClipCutter | None = None
         self._videos: dict[str, Video] = {}
         self._evidence: dict[str, Evidence] = {}  # the last one of each event text
+        self._unasked: dict[tuple[str, str], list[Span]] = {}  # of the last minutes, by video and event text
         self._n_clips = 0
 
     def load(self) -> None:
@@ -64,8 +70,21 @@ class ClipsSink(Sink[ClipsOptions]):
         """Keep where the video is."""
         if not video.live:  # of recordings, one comes after the other
             self._videos.clear()
+            self._unasked.clear()
         self._videos[video.id] = video
         self._evidence.clear()
+
+    def write_timeline(self, timeline: Timeline) -> None:
+        """Keep which parts were not asked about, for the JSON file of the event that they may belong to."""
+        spans = self._unasked.setdefault((timeline.video.id, timeline.text), [])
+        ends_s = np.append(timeline.times_s[1:], timeline.times_s[-1] + 1 / timeline.video.fps)
+        for start, stop in true_stretches(~timeline.asked):
+            start_s, stop_s = float(timeline.times_s[start]), float(ends_s[stop - 1])
+            if spans and start_s - spans[-1][1] < 0.01 * (stop_s - start_s):
+                spans[-1] = (spans[-1][0], stop_s)
+            else:
+                spans.append((start_s, stop_s))
+        del spans[:-_MAX_SPANS]
 
     def write_evidence(self, evidence: Evidence) -> None:
         """Keep the key frame for the thumbnail of the event that follows."""
@@ -85,7 +104,12 @@ class ClipsSink(Sink[ClipsOptions]):
         is_of_peak = evidence and evidence.video == event.video and evidence.start_s <= event.peak_s < evidence.stop_s
         picture = evidence.key_frame.jpeg if evidence and is_of_peak else b""
         video = self._videos.get(event.video) or Video(event.video, "", 25.0, None, 0, 0)
-        self._clips.append(self._thread.submit(self._cutter.cut, self._n_clips, event, video, picture))
+        unasked = [
+            (round(max(start_s, event.start_s), 6), round(min(stop_s, event.stop_s), 6))
+            for start_s, stop_s in self._unasked.get((event.video, event.text), ())
+            if start_s < event.stop_s and event.start_s < stop_s
+        ]
+        self._clips.append(self._thread.submit(self._cutter.cut, self._n_clips, event, video, picture, unasked))
 
     def end(self, run_end: RunEnd) -> None:
         """Wait for the last clips; after a complete run, remove those of earlier runs.

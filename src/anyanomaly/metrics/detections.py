@@ -48,7 +48,7 @@ def match_events(videos: Sequence[VideoScores], series: Series, rule: EventRule)
     delays_s: list[float] = []
     for video, scores in zip(videos, series, strict=True):
         labelled = labelled_spans(video.labels, video.fps)
-        detected = _detected_spans(video, np.asarray(scores, np.float32), rule)
+        detected = detected_spans(video, np.asarray(scores, np.float32), rule)
         n_labelled += len(labelled)
         for start, stop in labelled:
             delays = [max(begin - start, 0.0) for begin, end in detected if begin < stop and start < end]
@@ -67,7 +67,7 @@ def labelled_spans(labels: BoolArray, fps: float) -> list[tuple[float, float]]:
     return [(float(start) / fps, float(stop) / fps) for start, stop in true_stretches(labels)]
 
 
-def _detected_spans(video: VideoScores, scores: FloatArray, rule: EventRule) -> list[tuple[float, float]]:
+def detected_spans(video: VideoScores, scores: FloatArray, rule: EventRule) -> list[tuple[float, float]]:
     """Return the events in scores (n_frames,) as half-open spans in seconds."""
     n_frames = len(scores)
     if not n_frames:

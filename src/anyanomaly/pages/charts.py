@@ -29,10 +29,10 @@ def bokeh_script() -> str:
 def score_chart(n_contexts: int) -> dict[str, Any]:
     """Return the description of a chart of scores over time, JSON-ready and the same in every process.
 
-    Its models have names: ``figure``; the data sources ``curve``, ``raw`` and ``context-N`` (columns ``x``, ``y``), and
-    ``events`` and ``truth`` (columns ``left``, ``right``, ``bottom``, ``top``); their glyphs ``NAME-glyph``, renderers
-    ``NAME-renderer``; the span ``threshold``; the axes
-    ``time`` and ``score``, the formatter ``ticks`` and the ``grid``. x is in milliseconds.
+    Its models have names: ``figure``; the data sources ``curve``, ``raw``, ``gate`` (the scores of gates, where nothing
+    was asked) and ``context-N`` (columns ``x``, ``y``), and ``events``, ``truth`` and ``unasked`` (columns ``left``,
+    ``right``, ``bottom``, ``top``); their glyphs ``NAME-glyph``, renderers ``NAME-renderer``; the span ``threshold``;
+    the axes ``time`` and ``score``, the formatter ``ticks`` and the ``grid``. x is in milliseconds.
 
     :param n_contexts: number of context curves.
     """
@@ -56,6 +56,7 @@ def score_chart(n_contexts: int) -> dict[str, Any]:
         border_fill_color=None,
         outline_line_color=None,
     )
+    _add_areas(plot, "unasked", hatch_pattern="right_diagonal_line", hatch_scale=10, hatch_weight=1)
     _add_areas(plot, "events")
     _add_areas(plot, "truth")
     for position in reversed(range(n_contexts)):
@@ -65,6 +66,7 @@ def score_chart(n_contexts: int) -> dict[str, Any]:
             line_width=1.25,
             line_dash=["solid", "dashed", "dotted", "dotdash"][position % 4],
         )
+    _add_line(plot, "gate", line_width=1, line_dash=[2, 3])
     _add_line(plot, "raw", line_width=1)
     _add_line(plot, "curve", line_width=2)
     plot.add_layout(Span(name="threshold", dimension="width", location=0, line_dash="dashed", line_width=1))
@@ -81,11 +83,13 @@ def _add_line(plot: Any, name: str, **style: Any) -> None:
     renderer.nonselection_glyph = renderer.muted_glyph = None
 
 
-def _add_areas(plot: Any, name: str) -> None:
+def _add_areas(plot: Any, name: str, **style: Any) -> None:
     from bokeh.models import ColumnDataSource
 
     source = ColumnDataSource({"left": [], "right": [], "bottom": [], "top": []}, name=name)
-    renderer = plot.quad("left", "right", "bottom", "top", source=source, name=f"{name}-renderer", line_width=1)
+    renderer = plot.quad(
+        "left", "right", "bottom", "top", source=source, name=f"{name}-renderer", **{"line_width": 1, **style}
+    )
     renderer.glyph.name = f"{name}-glyph"
     renderer.nonselection_glyph = renderer.muted_glyph = None
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from anyanomaly.core.asked_text import UNASKED, describe_priorities, describe_unasked
 from anyanomaly.evidence import Evidence, Exchange, Picture
 from anyanomaly.pages.figures import (
     Figure,
@@ -30,6 +31,7 @@ class ExchangeView:
     title: str  # "temporal", or "temporal 2" of several
     score: str
     is_counted: bool  # whether its score is that of its context: the highest
+    is_asked: bool
     figures: tuple[Figure, ...]  # as the model saw them
     attention: Figure | None  # the key frame under the mean similarity of its windows
     sequence: tuple[Figure, ...]  # with the window of the grid, where the context has several
@@ -47,13 +49,14 @@ class EvidenceView:
     """What a page shows of one segment and event text, JSON-ready. The templates make its texts safe."""
 
     text: str
-    value: str
+    value: str  # the fused score, or that the model was not asked
     place: str  # the segment, its times and frames
     pictures: tuple[PictureView, ...]  # each once; figures have their positions
     key_frame: Figure | None
     sequence: tuple[Figure, ...]
     exchanges: tuple[ExchangeView, ...]
-    fusion: Fusion
+    fusion: Fusion | None  # None: the model was not asked
+    ratings: str  # what the gates said of the segment, a sentence; empty: the run has no gate
     notes: tuple[str, ...]  # sentences about what is missing
     command: str  # that makes what is missing; empty: none
 
@@ -74,15 +77,21 @@ def evidence_view(
     windows = [window for exchange in counted if (window := window_mark(exchange.views))]
     return EvidenceView(
         text=evidence.text,
-        value=exact_score(evidence.value),
+        value=f"fused score {exact_score(evidence.value)}" if evidence.asked else UNASKED,
         place=f"{evidence.video}, segment {evidence.segment}: {evidence.start_s:.2f} s to {evidence.stop_s:.2f} s, "
         f"frames {evidence.start} to {evidence.stop - 1}",
         key_frame=_key_figure(evidence.key_frame, pictures) if evidence.key_frame.jpeg else None,
         sequence=sequence_figures(evidence.frames, pictures, windows[0] if windows else None),
         exchanges=tuple(_exchange_views(evidence, counted, pictures)),
         fusion=fusion_view(
-            {exchange.context: exchange.score for exchange in counted}, evidence.weights, evidence.value
-        ),
+            {exchange.context: exchange.score for exchange in counted},
+            evidence.weights,
+            evidence.value,
+            [exchange.context for exchange in counted if not exchange.asked],
+        )
+        if evidence.asked
+        else None,
+        ratings=_describe_ratings(evidence),
         pictures=pictures.views,
         notes=tuple(notes),
         command=command,
@@ -95,7 +104,7 @@ def counted_exchanges(exchanges: Sequence[Exchange]) -> list[Exchange]:
     for exchange in exchanges:
         by_context.setdefault(exchange.context, []).append(exchange)
     return [
-        max(group, key=lambda exchange: (not math.isnan(exchange.score), exchange.score))
+        max(group, key=lambda exchange: (exchange.asked, not math.isnan(exchange.score), exchange.score))
         for group in by_context.values()
     ]
 
@@ -122,8 +131,9 @@ def _exchange_view(
     n_images = len(exchange.pictures)
     return ExchangeView(
         title=title,
-        score=exact_score(exchange.score),
+        score=exact_score(exchange.score, is_asked=exchange.asked),
         is_counted=is_counted,
+        is_asked=exchange.asked,
         figures=tuple(
             Figure(
                 pictures.add(picture),
@@ -142,6 +152,15 @@ def _exchange_view(
         bars=probability_bars(exchange.logprobs),
         mass="" if exchange.mass is None else percent_text(exchange.mass),
     )
+
+
+def _describe_ratings(evidence: Evidence) -> str:
+    """Return what the gates said of a segment, and what follows for its score where the model was not asked."""
+    ratings = describe_priorities(evidence.priorities)
+    if evidence.asked:
+        return f"{ratings[0].upper()}{ratings[1:]}." if ratings else ""
+    score = "" if math.isnan(evidence.value) else f" Its score in the timeline is {evidence.value:.3f}, from its gates."
+    return f"The model was {describe_unasked(evidence.priorities)}.{score}"
 
 
 def _key_figure(picture: Picture, pictures: PictureList) -> Figure:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from anyanomaly.core.asked_text import UNASKED
 from anyanomaly.core.expected import SCALES, answer_values
 
 
@@ -41,8 +42,10 @@ class Fusion:
     value: str
 
 
-def exact_score(value: float) -> str:
-    """Return a score as text; NaN is "unreadable"."""
+def exact_score(value: float, *, is_asked: bool = True) -> str:
+    """Return a score as text; NaN is "unreadable", unless the model was not asked for it."""
+    if not is_asked:
+        return UNASKED
     return "unreadable" if math.isnan(value) else f"{value:.3f}"
 
 
@@ -74,10 +77,13 @@ def _scale_values(answers: Collection[str]) -> dict[str, str]:
     return {answer: f"{value:.2f}" for answer, value in answer_values(answers).items()}
 
 
-def fusion_view(scores: Mapping[str, float], weights: Mapping[str, float], value: float) -> Fusion:
+def fusion_view(
+    scores: Mapping[str, float], weights: Mapping[str, float], value: float, unasked: Collection[str] = ()
+) -> Fusion:
     """Return how ``core.fuse.fuse`` made ``value`` of the scores.
 
     :param scores: context to score; NaN is missing. :param weights: context to weight; without one it is 0.
+    :param unasked: contexts that the model was not asked about; their scores are missing.
     """
     available = {name: score for name, score in scores.items() if not math.isnan(score)}
     weight_sum = math.fsum(weights.get(name, 0.0) for name in available)
@@ -87,7 +93,7 @@ def fusion_view(scores: Mapping[str, float], weights: Mapping[str, float], value
             FusionRow(
                 context=name,
                 weight=f"{weights.get(name, 0.0):.3g}",
-                score=exact_score(score),
+                score=exact_score(score, is_asked=name not in unasked),
                 product=f"{products[name]:.3f}" if name in products else "",
                 percent=_part(products.get(name, 0.0), weight_sum),
                 is_missing=name not in available,

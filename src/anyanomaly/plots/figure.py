@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from anyanomaly.core.asked_text import UNASKED
 from anyanomaly.outside_text import terminal_line
 from anyanomaly.plots.panels import Panel
 from anyanomaly.plots.series import Series, reduce_points
@@ -21,6 +22,8 @@ from anyanomaly.plots.style import (
     SMOOTH_STYLE,
     THRESHOLD_STYLE,
     TRUTH_STYLE,
+    UNASKED_RAW_STYLE,
+    UNASKED_STYLE,
     settings,
 )
 from anyanomaly.time_text import time_text
@@ -35,6 +38,9 @@ _LEGEND_COLUMNS = 8
 _DPI = 150
 _MAX_POINTS = 2400
 """Points of a curve: two per pixel column, its lowest and its highest value."""
+
+_MAX_SPANS = 600
+"""Hatched parts of a panel that were not asked about."""
 
 _DENSE = 1200
 """With more points than this, curves are thin lines."""
@@ -99,10 +105,15 @@ def _draw_panel(axis: Any, panel: Panel, threshold: float, name: str) -> None:
     for number, series in enumerate(panel.contexts.values() if len(panel.contexts) > 1 else ()):  # one is the score
         _draw_curve(axis, series, CONTEXT_STYLES[number % len(CONTEXT_STYLES)], f"context-{name}-{number}")
     _draw_curve(axis, panel.raw, RAW_STYLE, f"raw-{name}")
+    if panel.unasked_spans.total_s:
+        _draw_curve(axis, panel.unasked, UNASKED_RAW_STYLE, f"gate-{name}")
     _draw_curve(axis, panel.smooth, SMOOTH_STYLE, f"smoothed-{name}")
     axis.axhline(threshold, gid=f"threshold-{name}", **THRESHOLD_STYLE)
     axis.set_xlim(panel.start_s, max(panel.stop_s, panel.start_s + 1e-3))
     low, high = _limits(panel)
+    if unasked := panel.unasked_spans.reduce(_MAX_SPANS):
+        widths = [(start_s, stop_s - start_s) for start_s, stop_s in unasked]
+        axis.broken_barh(widths, (low, high - low), gid=f"unasked-{name}", **UNASKED_STYLE)
     ticks = {tick: f"{tick:g}" for tick in (0, 0.5, 1) if low <= tick <= high}
     axis.grid(axis="y", color="0.88", lw=0.6)
     bottom = low
@@ -122,6 +133,9 @@ def _draw_panel(axis: Any, panel: Panel, threshold: float, name: str) -> None:
     axis.set_yticks(list(ticks), labels=list(ticks.values()))
     axis.set_title(_shorten(panel.text, _MAX_TEXT), loc="left", fontsize=10)
     n_events = f"{len(events)} {'event' if len(events) == 1 else 'events'}"
+    if unasked:
+        part = 1 - panel.unasked_spans.total_s / max(panel.stop_s - panel.start_s, 1e-9)
+        n_events = f"asked about {max(part, 0):.0%} of the time, {n_events}"
     axis.set_title(f"{n_events}, {_shorten(panel.video, _MAX_VIDEO)}", loc="right", fontsize=8, color="0.25")
     _format_time(axis, panel.stop_s - panel.start_s)
     axis.set_axisbelow(True)
@@ -137,7 +151,9 @@ def _draw_curve(axis: Any, series: Series, style: dict[str, Any], name: str) -> 
 
 def _limits(panel: Panel) -> tuple[float, float]:
     """Return the lowest and highest score to show: 0 and 1, unless the scoring `published` gives others."""
-    values = np.concatenate([series.points()[1] for series in (panel.raw, panel.smooth, *panel.contexts.values())])
+    values = np.concatenate(
+        [series.points()[1] for series in (panel.raw, panel.unasked, panel.smooth, *panel.contexts.values())]
+    )
     values = values[np.isfinite(values)]
     return (min(0.0, float(values.min())), max(1.0, float(values.max()))) if len(values) else (0.0, 1.0)
 
@@ -165,6 +181,8 @@ def _legend_handles(panels: Sequence[Panel], threshold: float) -> list[Any]:
     handles.append(Line2D([], [], **THRESHOLD_STYLE, label=f"threshold {threshold:g}"))
     if any(panel.events for panel in panels):
         handles.append(Patch(**EVENT_STYLE, label="event"))
+    if any(panel.unasked_spans.total_s for panel in panels):
+        handles.append(Patch(**UNASKED_STYLE, label=f"{UNASKED}: score of the gates"))
     if any(panel.truth is not None for panel in panels):
         handles.append(Patch(**TRUTH_STYLE, label="ground truth"))
     return handles

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from anyanomaly.plots.series import Series
+from anyanomaly.core.labels import true_stretches
+from anyanomaly.plots.series import Series, SpanList
 from anyanomaly.types import Event, Span, Timeline
 
 
@@ -16,24 +17,32 @@ class Panel:
 
     video: str  # `Video.id`
     text: str  # the event text
-    raw: Series = field(default_factory=Series)
+    raw: Series = field(default_factory=Series)  # of segments that were asked
     smooth: Series = field(default_factory=Series)
     contexts: dict[str, Series] = field(default_factory=dict)  # by the name of the context
+    unasked: Series = field(default_factory=Series)  # scores of the gates, where the model was not asked
+    unasked_spans: SpanList = field(default_factory=SpanList)  # where that is
     events: list[Event] = field(default_factory=list)
     truth: tuple[Span, ...] | None = None  # seconds; None: it is not known
-    top_score: float = -np.inf  # the highest smoothed score
+    top_score: float = -np.inf  # the highest smoothed score of what was asked
     start_s: float = np.inf  # time of the first frame
     stop_s: float = -np.inf  # end of the last frame
 
     def add(self, timeline: Timeline) -> None:
         """Append the scores of the next frames."""
-        self.raw.add(timeline.times_s, timeline.raw)
+        end_s = float(timeline.times_s[-1]) + 1 / timeline.video.fps
+        self.raw.add(timeline.times_s, np.where(timeline.asked, timeline.raw, np.nan))
+        self.unasked.add(timeline.times_s, np.where(timeline.asked, np.nan, timeline.raw))
+        ends_s = np.append(timeline.times_s[1:], end_s)
+        for start, stop in true_stretches(~timeline.asked):
+            self.unasked_spans.add(float(timeline.times_s[start]), float(ends_s[stop - 1]))
         self.smooth.add(timeline.times_s, timeline.smooth)
         for name, scores in timeline.contexts.items():
             self.contexts.setdefault(name, Series()).add(timeline.times_s, scores)
-        self.top_score = max([self.top_score, *timeline.smooth[~np.isnan(timeline.smooth)].tolist()])
+        is_score = timeline.asked & ~np.isnan(timeline.smooth)
+        self.top_score = max([self.top_score, *timeline.smooth[is_score].tolist()])
         self.start_s = min(self.start_s, float(timeline.times_s[0]))
-        self.stop_s = max(self.stop_s, float(timeline.times_s[-1]) + 1 / timeline.video.fps)
+        self.stop_s = max(self.stop_s, end_s)
 
 
 class Panels:

@@ -12,6 +12,10 @@ CONTEXT_STYLES: tuple[dict[str, Any], ...] = (
     {"color": "#D55E00", "lw": 0.8, "ls": (0, (5, 1.5, 1, 1.5)), "zorder": 2.2, "drawstyle": "steps-post"},
     {"color": "0.45", "lw": 0.8, "ls": (0, (2, 2)), "zorder": 2.1, "drawstyle": "steps-post"},
 )
+UNASKED_STYLE: dict[str, Any] = {"facecolor": "0.96", "edgecolor": "0.6", "hatch": "////", "lw": 0, "zorder": 0.5}
+"""Behind the scores, where the model was not asked."""
+UNASKED_RAW_STYLE: dict[str, Any] = {**RAW_STYLE, "color": "0.4", "lw": 0.7, "ls": (0, (1, 2))}
+"""The score of the gates there."""
 THRESHOLD_STYLE: dict[str, Any] = {"color": "0.15", "lw": 0.9, "ls": (0, (7, 4)), "zorder": 3.5}
 SHADE_STYLE: dict[str, Any] = {"facecolor": "#E69F00", "alpha": 0.22, "lw": 0, "zorder": 1}
 """Behind the scores during an event."""

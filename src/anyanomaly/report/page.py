@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from anyanomaly.api.sink import RunEnd
+from anyanomaly.core.asked_text import count_asked
 from anyanomaly.pages.charts import bokeh_script, score_chart
 from anyanomaly.pages.environment import read_asset, render_page
 from anyanomaly.report.cards import fill_cards, make_cards
@@ -15,7 +16,7 @@ from anyanomaly.report.chart_data import chart_data, fit_charts, score_limits
 from anyanomaly.report.mistake_cards import find_mistakes
 from anyanomaly.report.player import Player
 from anyanomaly.report.results import RunResults
-from anyanomaly.report.settings import search_limits, setting_rows
+from anyanomaly.report.settings import search_limits, setting_rows, unasked_sentences
 from anyanomaly.report.video_view import Scale, VideoView, video_data, video_view
 from anyanomaly.results.run_header import event_texts, event_threshold
 
@@ -30,6 +31,7 @@ class TextSummary:
     text: str
     n_events: int
     peak: float | None  # the highest smoothed score; None: there is none
+    asked: str  # how much was asked; empty: everything
 
 
 def build_page(results: RunResults, players: Mapping[str, Player], run_end: RunEnd | None, max_bytes: int) -> str:
@@ -79,7 +81,7 @@ def build_page(results: RunResults, players: Mapping[str, Player], run_end: RunE
         run_end=run_end,
         scale=scale,
         gaps=[(video.video.id, span) for video in results.videos.values() for span in video.gaps],
-        search_limits=search_limits(header),
+        search_limits=[*unasked_sentences(results), *search_limits(header)],
         omissions=omissions,
         settings=setting_rows(header.get("config")),
         models=setting_rows({name: header.get(name) for name in ("backend", "encoder", "revisions")}),
@@ -96,5 +98,8 @@ def _summaries(texts: Sequence[str], views: Sequence[VideoView]) -> list[TextSum
         timelines = [timeline for view in views for timeline in view.timelines if timeline.text == text]
         peaks = [timeline.peak for timeline in timelines if timeline.peak is not None]
         n_events = sum(timeline.n_events for timeline in timelines)
-        summaries.append(TextSummary(text, n_events, max(peaks, default=None)))
+        n_segments = sum(timeline.n_segments for timeline in timelines)
+        n_unasked = sum(timeline.n_unasked for timeline in timelines)
+        asked = count_asked(n_segments - n_unasked, n_segments) if n_unasked else ""
+        summaries.append(TextSummary(text, n_events, max(peaks, default=None), asked))
     return summaries

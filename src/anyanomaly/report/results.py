@@ -10,7 +10,7 @@ from typing import Any
 
 from anyanomaly.core.reason import reason_text
 from anyanomaly.evidence import Evidence, Truth
-from anyanomaly.report.series import CurveSeries, SegmentSeries
+from anyanomaly.report.series import UNASKED, CurveSeries, SegmentSeries
 from anyanomaly.report.spool import EvidenceSpool
 from anyanomaly.types import Event, Notice, SegmentScore, Span, Timeline, Video
 
@@ -80,6 +80,8 @@ class RunResults:
         self.videos: dict[str, VideoResults] = {}
         self.unopened: list[Notice] = []  # about videos without results
         self.n_answers, self.n_unreadable = 0, 0
+        self.n_clear = 0  # contexts that were not asked about in segments that were
+        self.gates: dict[str, None] = {}  # names, in the order of the run
         self.unreadable: list[UnreadableAnswer] = []
         self.spool = EvidenceSpool()
 
@@ -91,17 +93,21 @@ class RunResults:
         """Add the scores of a segment."""
         results = self.add_video(score.video)
         start_s, stop_s = float(score.times_s[0]), float(score.times_s[-1]) + 1 / score.video.fps
-        text = self._text(score.video, score.text, tuple(score.scores))
+        text = self._text(score.video, score.text, tuple(score.scores), tuple(score.priorities))
         is_first_text = text is next(iter(results.texts.values()))  # the segments of the other texts are the same
         if is_first_text and 0 <= text.last_segment < score.segment - 1:
             results.gaps.append((results.stop_s, start_s))
         text.last_segment = score.segment
         results.start_s, results.stop_s = min(results.start_s, start_s), max(results.stop_s, stop_s)
-        values = {name: part.value for name, part in score.scores.items()}
+        values = {name: part.value if part.asked else UNASKED for name, part in score.scores.items()}
+        self.gates |= dict.fromkeys(score.priorities)
         best = max(score.scores.values(), key=lambda part: -1 if math.isnan(part.value) else part.value, default=None)
         reason = _short_reason(best.answer) if best else ""
-        text.segments.add(start_s, stop_s, score.value, values, reason)
+        text.segments.add(start_s, stop_s, score.value, values, reason, score.priorities)
         for name, part in score.scores.items():
+            if not part.asked:
+                self.n_clear += score.asked
+                continue
             self.n_answers += 1
             if math.isnan(part.value):
                 self.n_unreadable += 1
@@ -144,10 +150,20 @@ class RunResults:
         else:
             self.unopened.append(notice)
 
-    def _text(self, video: Video, text: str, contexts: tuple[str, ...]) -> TextResults:
+    @property
+    def n_segments(self) -> int:
+        """Segments and event texts that have scores, those of gates included."""
+        return sum(text.segments.n_segments for video in self.videos.values() for text in video.texts.values())
+
+    @property
+    def n_unasked(self) -> int:
+        """Those of them that the model was not asked about."""
+        return sum(text.segments.n_unasked for video in self.videos.values() for text in video.texts.values())
+
+    def _text(self, video: Video, text: str, contexts: tuple[str, ...], gates: tuple[str, ...] = ()) -> TextResults:
         texts = self.videos[video.id].texts
         if text not in texts:
-            texts[text] = TextResults(SegmentSeries(contexts))
+            texts[text] = TextResults(SegmentSeries(contexts, gates))
         return texts[text]
 
     def _known_text(self, video: str, text: str) -> TextResults:

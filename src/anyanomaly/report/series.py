@@ -10,35 +10,55 @@ import numpy as np
 import numpy.typing as npt
 
 MAX_ROWS = 16_384  # of a series: several times the pixels of a wide screen
+UNASKED = -math.inf
+"""In the column of a context, where the model was not asked about it; a segment that was not asked has no other."""
 
 Table = npt.NDArray[np.float64]
 """float64 (n_rows, n_columns), ascending in time; each use documents the columns."""
 
 
 class SegmentSeries:
-    """The scores of the segments of one video and text. Of two neighbours beyond the limit, the higher one stays."""
+    """The scores of the segments of one video and text.
 
-    def __init__(self, contexts: Iterable[str], max_rows: int = MAX_ROWS) -> None:
-        """:param contexts: names, in the run's order. :param max_rows: how many segments are kept."""
+    Of two neighbours beyond the limit, the higher one stays; one that was not asked only beside another such one.
+    """
+
+    def __init__(self, contexts: Iterable[str], gates: Iterable[str] = (), max_rows: int = MAX_ROWS) -> None:
+        """:param contexts: names, in the run's order. :param gates: names. :param max_rows: segments that are kept."""
         self.contexts = tuple(contexts)
+        self.gates = tuple(gates)
+        self.n_segments = self.n_unasked = 0  # that were added
         self._max_rows = max_rows
         self._cells = array("d")
         self._reasons: list[str] = []
 
-    def add(self, start_s: float, stop_s: float, value: float, scores: Mapping[str, float], reason: str) -> None:
+    def add(
+        self,
+        start_s: float,
+        stop_s: float,
+        value: float,
+        scores: Mapping[str, float],
+        reason: str,
+        priorities: Mapping[str, float] | None = None,
+    ) -> None:
         """Add a segment behind the others.
 
-        :param value: the fused score; NaN: missing. :param scores: context to score.
+        :param value: the fused score; NaN: missing. :param scores: context to score, `UNASKED` where it was not asked.
+        :param priorities: gate to priority; None: there is none.
         """
-        self._cells.extend((start_s, stop_s, value, *(scores.get(name, math.nan) for name in self.contexts)))
+        contexts = [scores.get(name, math.nan) for name in self.contexts]
+        gates = [(priorities or {}).get(name, math.nan) for name in self.gates]
+        self._cells.extend((start_s, stop_s, value, *contexts, *gates))
+        self.n_segments += 1
+        self.n_unasked += bool(contexts) and all(score == UNASKED for score in contexts)
         self._reasons.append(reason)
         if len(self._reasons) > self._max_rows:
-            table, self._reasons = halve_segments(self.table(), self._reasons)
+            table, self._reasons = halve_segments(self.table(), self._reasons, len(self.contexts))
             self._cells = array("d", table.tobytes())
 
     def table(self) -> Table:
-        """Return a row per segment: start and stop in seconds, the fused score, and the score of each context."""
-        return np.array(self._cells).reshape(-1, 3 + len(self.contexts))
+        """Return a row per segment: start and stop in seconds, fused score, score of each context, priorities."""
+        return np.array(self._cells).reshape(-1, 3 + len(self.contexts) + len(self.gates))
 
     @property
     def reasons(self) -> list[str]:
@@ -77,14 +97,24 @@ class CurveSeries:
         return np.array(self._points).reshape(-1, 2)
 
 
-def halve_segments(table: Table, reasons: list[str]) -> tuple[Table, list[str]]:
+def is_unasked(table: Table, n_contexts: int) -> npt.NDArray[np.bool_]:
+    """Return which rows (n_rows,) of `SegmentSeries.table` are of segments that were not asked."""
+    if not n_contexts:
+        return np.zeros(len(table), dtype=np.bool_)
+    unasked: npt.NDArray[np.bool_] = np.all(table[:, 3 : 3 + n_contexts] == UNASKED, axis=1)
+    return unasked
+
+
+def halve_segments(table: Table, reasons: list[str], n_contexts: int = 0) -> tuple[Table, list[str]]:
     """Return half the rows: of each two, the one with the higher fused score, over the time of both.
 
-    :param table: as of `SegmentSeries.table`. :param reasons: per row.
+    :param table: as of `SegmentSeries.table`. :param reasons: per row. :param n_contexts: whose scores are in it.
     """
     n_pairs = len(table) // 2
-    pairs = table[: 2 * n_pairs].reshape(n_pairs, 2, -1)
-    choices = np.nan_to_num(pairs[:, :, 2], nan=-np.inf).argmax(axis=1)
+    pairs = table[: 2 * n_pairs].reshape(n_pairs, 2, table.shape[1])
+    ranks = np.nan_to_num(pairs[:, :, 2], nan=np.finfo(np.float64).min)
+    ranks[is_unasked(table[: 2 * n_pairs], n_contexts).reshape(n_pairs, 2)] = -np.inf
+    choices = ranks.argmax(axis=1)
     rows = pairs[np.arange(n_pairs), choices]
     rows[:, 0], rows[:, 1] = pairs[:, 0, 0], pairs[:, 1, 1]
     row_numbers = (2 * np.arange(n_pairs) + choices).tolist() + list(range(2 * n_pairs, len(table)))

@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from anyanomaly.core.asked_text import count_asked
 from anyanomaly.pages.text import clock_time
+from anyanomaly.report.results import RunResults
 from anyanomaly.results.run_header import run_settings, searched_section
 
 
@@ -24,6 +26,25 @@ def search_limits(header: Mapping[str, Any]) -> list[str]:
         sentences.append("Frames after the last whole segment of a video were not searched.")
     if (reason_above := run.get("reason_above")) is not None:
         sentences.append(f"The model was asked for a reason only where a score is above {reason_above:g}.")
+    return sentences
+
+
+def unasked_sentences(results: RunResults) -> list[str]:
+    """Return a sentence for each kind of question that the model was not asked, because a cheaper step decided."""
+    sentences = []
+    if results.n_unasked:
+        n_asked = results.n_segments - results.n_unasked
+        names = " and ".join(results.gates)
+        gates = f" The gate{'s' if len(results.gates) > 1 else ''} {names} rated them." if names else ""
+        sentences.append(
+            f"The model was {count_asked(n_asked, results.n_segments)}, counted for each event text. The other "
+            f"{results.n_unasked:,} are hatched in the timelines, and have no score of the model.{gates}"
+        )
+    if results.n_clear:
+        sentences.append(
+            f"{results.n_clear:,} contexts of the segments that were asked about were not asked, because the score of "
+            f"the first context was clear."
+        )
     return sentences
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from anyanomaly.core.asked_text import count_asked
 from anyanomaly.pages.text import clock_time, score_text
 from anyanomaly.report.cards import Card
 from anyanomaly.report.chart_data import ChartData, pack
@@ -32,8 +34,10 @@ class TimelineView:
 
     id: str
     text: str
-    peak: float | None  # the highest smoothed score; None: there is none
+    peak: float | None  # the highest smoothed score of what was asked; None: there is none
     n_events: int
+    n_segments: int  # those of gates included
+    n_unasked: int  # segments that were not asked about
     description: str  # for a screen reader
     strip: Strip
 
@@ -55,6 +59,7 @@ class VideoView:
     highest: tuple[Card, ...]  # the highest segment of each text without an event
     contexts: tuple[str, ...]
     has_truth: bool
+    has_unasked: bool
 
 
 def video_view(
@@ -91,6 +96,7 @@ def video_view(
         highest=tuple(card for card in cards if not card.moment.is_event),
         contexts=max((chart.contexts for chart in charts), key=len, default=()),
         has_truth=any(results.truth is not None for results in video.texts.values()),
+        has_unasked=any(timeline.n_unasked for timeline in timelines),
     )
 
 
@@ -117,22 +123,38 @@ def extent(video: VideoResults) -> Span:
 def _timeline_view(timeline_id: str, video: VideoResults, text: str, chart: ChartData, scale: Scale) -> TimelineView:
     events = _event_spans(video.texts[text])
     points = chart.curve if len(chart.curve) else chart.segments[:, [0, 2]]
-    values = points[~np.isnan(points[:, 1]), 1]
+    asked_points = points[~_lies_in(points[:, 0], chart.unasked)]  # a score of gates is no peak of the model's
+    values = asked_points[~np.isnan(asked_points[:, 1]), 1]
     peak = float(values.max()) if len(values) else None
     start_s, stop_s = extent(video)
     spans = ", ".join(f"{clock_time(start)} to {clock_time(stop)}" for start, stop in events[:5])
+    segments = video.texts[text].segments
+    counts = count_asked(segments.n_segments - segments.n_unasked, segments.n_segments)
+    asked = f" The model was {counts}." if segments.n_unasked else ""
     more = f", and {len(events) - 5} more" if len(events) > 5 else ""
     return TimelineView(
         id=timeline_id,
         text=text,
         peak=peak,
         n_events=len(events),
+        n_segments=segments.n_segments,
+        n_unasked=segments.n_unasked,
         description=(
             f"Smoothed score of {text}, {clock_time(start_s)} to {clock_time(stop_s)}, highest {score_text(peak)}. "
-            f"{f'Events: {spans}{more}' if events else 'No event'}."
+            f"{f'Events: {spans}{more}' if events else 'No event'}.{asked}"
         ),
-        strip=make_strip(points, (start_s, stop_s), events, scale.threshold, scale.limits),
+        strip=make_strip(points, (start_s, stop_s), events, scale.threshold, scale.limits, chart.unasked),
     )
+
+
+def _lies_in(times_s: npt.NDArray[np.float64], spans: Sequence[Span]) -> npt.NDArray[np.bool_]:
+    """Return which times (n,) lie in one of the spans, which are ascending."""
+    if not spans:
+        return np.zeros(times_s.shape, dtype=np.bool_)
+    starts_s, stops_s = np.array(spans).T
+    numbers = np.searchsorted(starts_s, times_s + 1e-6, side="right") - 1
+    inside: npt.NDArray[np.bool_] = (numbers >= 0) & (times_s + 1e-6 < stops_s[numbers])
+    return inside
 
 
 def _event_spans(results: TextResults) -> list[Span]:

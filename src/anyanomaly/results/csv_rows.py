@@ -17,6 +17,8 @@ from anyanomaly.results.records import FrameScore
 
 FIRST_COLUMNS = ("video", "frame", "time_s", "text")
 LAST_COLUMNS = ("raw", "score")
+ASKED_COLUMN = "asked"
+"""Behind the last columns where the run may leave something unasked; then one per context, ``asked.NAME``."""
 
 
 class CsvRows:
@@ -41,15 +43,16 @@ class CsvRows:
             lines = _Lines(file, self._path)
             rows = csv.reader(lines)
             contexts: list[str] | None = None
+            has_asked = False
             stops: dict[tuple[str, str], int] = {}  # last frame of each video and event text
             try:
                 for row in rows:
                     if not lines.is_whole:
                         break
                     if contexts is None:
-                        contexts = self._contexts(row)
+                        contexts, has_asked = self._read_header(row)
                     else:
-                        score = self._parse(row, contexts, rows.line_num)
+                        score = self._parse(row, contexts, has_asked, rows.line_num)
                         if score.frame <= stops.get((score.video, score.text), -1):
                             raise self._failure(rows.line_num, f"frame {score.frame} comes twice, or too late")
                         stops[score.video, score.text] = score.frame
@@ -61,19 +64,27 @@ class CsvRows:
             if contexts is None:
                 raise self._failure(1, "there is no header")
 
-    def _contexts(self, header: list[str]) -> list[str]:
+    def _read_header(self, header: list[str]) -> tuple[list[str], bool]:
+        """Return the names of the contexts, and whether there are columns that say what was asked."""
         names = [unguard_cell(cell) for cell in header]
-        if tuple(names[:4]) != FIRST_COLUMNS or tuple(names[-2:]) != LAST_COLUMNS or len(set(names)) < len(names):
+        contexts, has_asked = names[4:-2], False
+        n_contexts = (len(names) - 7) // 2
+        if n_contexts >= 0 and names[4 + n_contexts : 7 + n_contexts] == [*LAST_COLUMNS, ASKED_COLUMN]:
+            contexts, has_asked = names[4 : 4 + n_contexts], True
+        if names != _columns(contexts, has_asked) or len(set(names)) < len(names):
             columns = ",".join([*FIRST_COLUMNS, "...", *LAST_COLUMNS])
             raise self._failure(1, f"the columns are not {columns}")
-        return names[4:-2]
+        return contexts, has_asked
 
-    def _parse(self, row: list[str], contexts: list[str], number: int) -> FrameScore:
-        if len(row) != len(contexts) + 6:
-            raise self._failure(number, f"{len(row)} cells instead of {len(contexts) + 6}")
-        video, frame, time_s, text, *scores = row
+    def _parse(self, row: list[str], contexts: list[str], has_asked: bool, number: int) -> FrameScore:
+        n_columns = len(_columns(contexts, has_asked))
+        if len(row) != n_columns:
+            raise self._failure(number, f"{len(row)} cells instead of {n_columns}")
+        (video, frame, time_s, text), cells = row[:4], row[4:]
+        scores, asked = cells[: len(contexts) + 2], cells[len(contexts) + 2 :]
         try:
             raw, score = map(_number, scores[-2:])
+            marks = list(map(_truth, asked))
             return FrameScore(
                 video=unguard_cell(video),
                 frame=int(frame),
@@ -82,6 +93,8 @@ class CsvRows:
                 contexts=dict(zip(contexts, map(_number, scores[:-2]), strict=True)),
                 raw=raw,
                 score=score,
+                asked=marks[0] if has_asked else True,
+                contexts_asked=dict(zip(contexts, marks[1:], strict=True)) if has_asked else {},
             )
         except ValidationError as error:
             raise self._failure(number, describe(error)) from error
@@ -114,6 +127,22 @@ class _Lines:
             raise InputError(f"{self._path} has a line of more than {MAX_LINE >> 20} MiB; give a .csv file of a run.")
         self.is_whole = line.endswith(b"\n")
         return line.decode()
+
+
+def _columns(contexts: list[str], has_asked: bool) -> list[str]:
+    asked = [ASKED_COLUMN, *(f"{ASKED_COLUMN}.{name}" for name in contexts)] if has_asked else []
+    return [*FIRST_COLUMNS, *contexts, *LAST_COLUMNS, *asked]
+
+
+def _truth(cell: str) -> bool:
+    """Return a truth value, also as a spreadsheet writes it.
+
+    :raises ValueError: for another cell.
+    """
+    values = {"true": True, "false": False}
+    if cell.lower() not in values:
+        raise ValueError(f"'{cell}' is not true or false")
+    return values[cell.lower()]
 
 
 def _number(cell: str) -> float | None:

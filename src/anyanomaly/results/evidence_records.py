@@ -110,6 +110,11 @@ class ExchangeRecord(StrictRecord):
     )
     reason: str = Field("", description="the reason in the answer; empty: none")
     views: Mapping[str, View] = Field({}, description="maps behind the images, by name, as nested arrays of numbers")
+    asked: bool = Field(
+        True,
+        description="false: the model was not asked this question, so `score` is null; absent: it was asked",
+        strict=True,
+    )
 
     @property
     def exchange(self) -> Exchange:
@@ -124,11 +129,12 @@ class ExchangeRecord(StrictRecord):
             system=self.system,
             question=self.question,
             answer=self.answer,
-            score=read_number(self.score),
+            score=read_number(self.score) if self.asked else math.nan,
             mass=self.mass,
             logprobs=logprobs,
             reason=self.reason,
             views={name: _to_array(view) for name, view in self.views.items()},
+            asked=self.asked,
         )
 
 
@@ -148,6 +154,9 @@ class EvidenceRecord(StrictRecord):
     key_frame: PictureRecord = Field(description="the frame that is shown alone")
     frames: list[PictureRecord] = Field(max_length=MAX_PICTURES, description="the frames that show motion")
     exchanges: list[ExchangeRecord] = Field(max_length=MAX_PICTURES, description="the questions and answers")
+    priorities: Mapping[str, Fraction] = Field(
+        {}, description="priority that each gate gave, by its name, 0 to 1; absent: the run has no gate"
+    )
 
     @property
     def evidence(self) -> Evidence:
@@ -165,6 +174,7 @@ class EvidenceRecord(StrictRecord):
             key_frame=self.key_frame.picture,
             frames=tuple(record.picture for record in self.frames),
             exchanges=tuple(record.exchange for record in self.exchanges),
+            priorities=self.priorities,
         )
 
 
@@ -183,6 +193,7 @@ def evidence_fields(evidence: Evidence) -> dict[str, Any]:
         "key_frame": _picture_fields(evidence.key_frame),
         "frames": [_picture_fields(picture) for picture in evidence.frames],
         "exchanges": [_exchange_fields(exchange) for exchange in evidence.exchanges],
+        **({"priorities": dict(evidence.priorities)} if evidence.priorities else {}),
     }
 
 
@@ -201,6 +212,7 @@ def _exchange_fields(exchange: Exchange) -> dict[str, Any]:
         "views": {
             name: _to_lists(np.atleast_1d(view).tolist()) for name, view in exchange.views.items() if _fits(view)
         },
+        **({} if exchange.asked else {"asked": False}),
     }
 
 

@@ -23,6 +23,7 @@ from anyanomaly.results.files import describe, shorten
 from anyanomaly.results.json_lines import RECORD, read_records
 from anyanomaly.results.order_check import OrderCheck
 from anyanomaly.results.records import EndRecord, Record, RunRecord, SegmentRecord
+from anyanomaly.results.run_header import can_skip_questions, gate_names
 
 ROW_GROUP = 20_000
 """Rows that are written at once."""
@@ -38,6 +39,8 @@ SEGMENT_COLUMNS = {
 }
 CONTEXT_COLUMNS = {"score": "float64", "mass": "float64", "answer": "string"}
 """Columns of each context, with its name: ``score.key``."""
+ASKED, PRIORITY = "asked", "priority"
+"""Columns of runs that may leave something unasked: ``asked``, ``asked.key``; with gates also ``priority.motion``."""
 FRAME_COLUMNS = {"key_frame": "int64", "sequence": "int64", "times": "float64"}
 OTHER_KINDS = ("video", "event", "truth", "notice", "end")
 """Types of records that are no rows. The metadata have a list of each."""
@@ -82,6 +85,7 @@ def write_parquet(source: Path, target: Path) -> None:
     assert isinstance(run, RunRecord)  # `read_records` checks it
     other_records: dict[str, list[dict[str, Any]]] = {kind: [] for kind in OTHER_KINDS}
     names = list(run.config.get("contexts", ()))
+    gates = gate_names(run.header) if can_skip_questions(run.header) else None
     rows: list[SegmentRecord] = []
     with contextlib.ExitStack() as stack:
         writer: Any = None
@@ -89,17 +93,17 @@ def write_parquet(source: Path, target: Path) -> None:
             if isinstance(record, SegmentRecord):
                 if writer is None:
                     names = list(record.scores)
-                    writer = stack.enter_context(_new_writer(pa, target, names))
+                    writer = stack.enter_context(_new_writer(pa, target, names, gates))
                 rows.append(record)
                 if len(rows) == ROW_GROUP:
-                    writer.write_table(_table(pa, rows, names))
+                    writer.write_table(_table(pa, rows, names, gates))
                     rows = []
             else:
                 fields = record.model_dump(mode="json", exclude={"type"}, exclude_unset=True)
                 other_records[record.type].append({"record": number, **fields})
-        writer = writer or stack.enter_context(_new_writer(pa, target, names))
+        writer = writer or stack.enter_context(_new_writer(pa, target, names, gates))
         if rows:
-            writer.write_table(_table(pa, rows, names))
+            writer.write_table(_table(pa, rows, names, gates))
         metadata: dict[str, Any] = {"run": {"format": run.format, **run.header}, **other_records}
         writer.add_key_value_metadata({f"{PREFIX}{name}": json_text(value) for name, value in metadata.items()})
 
@@ -205,31 +209,61 @@ def _record_fields(row: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a row as those of a line of JSON."""
     fields = {name: row.get(name) for name in (*SEGMENT_COLUMNS, *FRAME_COLUMNS)}
     fields["sequence"] = tuple(fields["sequence"] or ())
-    names = [column.partition(".")[2] for column in row if column.startswith("score.")]
     scores = {
-        name: {"value": row[f"score.{name}"], "mass": row.get(f"mass.{name}"), "answer": row.get(f"answer.{name}")}
-        for name in names
+        name: {
+            "value": row[f"score.{name}"],
+            "mass": row.get(f"mass.{name}"),
+            "answer": row.get(f"answer.{name}"),
+            "asked": _true_unless_false(row.get(f"{ASKED}.{name}")),
+        }
+        for name in _names_after("score", row)
     }
-    return {**fields, "scores": {name: score for name, score in scores.items() if score["answer"] is not None}}
+    priorities = {name: row[f"{PRIORITY}.{name}"] for name in _names_after(PRIORITY, row)}
+    return {
+        **fields,
+        "asked": _true_unless_false(row.get(ASKED)),
+        "priorities": {name: priority for name, priority in priorities.items() if priority is not None},
+        "scores": {name: score for name, score in scores.items() if score["answer"] is not None},
+    }
 
 
-def _new_writer(pa: Any, target: Path, names: Sequence[str]) -> Any:
-    return pa.parquet.ParquetWriter(target, _schema(pa, names), compression="zstd")
+def _names_after(prefix: str, row: dict[str, Any]) -> list[str]:
+    return [column.partition(".")[2] for column in row if column.startswith(f"{prefix}.")]
 
 
-def _schema(pa: Any, names: Sequence[str]) -> Any:
+def _true_unless_false(value: Any) -> Any:
+    """Return true for an empty cell or a missing column: it was asked."""
+    return True if value is None else value
+
+
+def _new_writer(pa: Any, target: Path, names: Sequence[str], gates: Sequence[str] | None) -> Any:
+    return pa.parquet.ParquetWriter(target, _schema(pa, names, gates), compression="zstd")
+
+
+def _schema(pa: Any, names: Sequence[str], gates: Sequence[str] | None) -> Any:
+    """:param gates: names of the gates; None: the run asks about everything."""
     columns = {name: getattr(pa, kind)() for name, kind in SEGMENT_COLUMNS.items()}
     columns |= {f"{column}.{name}": getattr(pa, kind)() for name in names for column, kind in CONTEXT_COLUMNS.items()}
     columns["key_frame"] = pa.int64()
     columns |= {name: pa.list_(getattr(pa, FRAME_COLUMNS[name])()) for name in ("sequence", "times")}
+    if gates is not None:
+        columns |= dict.fromkeys([ASKED, *(f"{ASKED}.{name}" for name in names)], pa.bool_())
+        columns |= {f"{PRIORITY}.{gate}": pa.float64() for gate in gates}
     return pa.schema(columns.items())
 
 
-def _table(pa: Any, rows: Sequence[SegmentRecord], names: Sequence[str]) -> Any:
-    columns = {name: [getattr(row, name) for row in rows] for name in (*SEGMENT_COLUMNS, *FRAME_COLUMNS)}
+def _table(pa: Any, rows: Sequence[SegmentRecord], names: Sequence[str], gates: Sequence[str] | None) -> Any:
+    columns: dict[str, list[Any]] = {
+        name: [getattr(row, name) for row in rows] for name in (*SEGMENT_COLUMNS, *FRAME_COLUMNS)
+    }
     for name in names:
         scores = [row.scores.get(name) for row in rows]
         columns[f"score.{name}"] = [score and score.value for score in scores]
         columns[f"mass.{name}"] = [score and score.mass for score in scores]
         columns[f"answer.{name}"] = [score and score.answer for score in scores]
-    return pa.table(columns, schema=_schema(pa, names))
+        if gates is not None:
+            columns[f"{ASKED}.{name}"] = [score and row.is_asked(name) for row, score in zip(rows, scores, strict=True)]
+    if gates is not None:
+        columns[ASKED] = [row.any_asked for row in rows]
+        columns |= {f"{PRIORITY}.{gate}": [row.priorities.get(gate) for row in rows] for gate in gates}
+    return pa.table(columns, schema=_schema(pa, names, gates))

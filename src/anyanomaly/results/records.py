@@ -1,6 +1,7 @@
 """What result files hold: the fields of every record, with their types and ranges.
 
-Times are presentation times in seconds, frames are numbered from 0, and ``null`` is a score that could not be read.
+Times are presentation times in seconds, frames are numbered from 0, and ``null`` is a score that could not be read, or,
+beside ``asked: false``, one that the model was not asked for.
 """
 
 from __future__ import annotations
@@ -75,6 +76,11 @@ class ContextScore(StrictRecord):
     mass: Fraction | None = Field(
         None, description="probability of all allowed answers, 0 to 1; absent: the score was read from words"
     )
+    asked: bool = Field(
+        True,
+        description="false: the model was not asked about this context, so `value` is null; absent: it was asked",
+        strict=True,
+    )
 
 
 class SegmentRecord(StrictRecord):
@@ -88,7 +94,18 @@ class SegmentRecord(StrictRecord):
     start_s: Seconds = Field(description="time of the first frame, seconds")
     stop_s: Seconds = Field(description="end of the last frame, seconds")
     text: str = Field(description="event text")
-    value: Value | None = Field(None, description="fused score; null: no context has a score")
+    value: Value | None = Field(
+        None, description="fused score; null: no context has a score; with `asked` false the score of its gates"
+    )
+    asked: bool = Field(
+        True,
+        description="false: the model was not asked, and `value` comes from the priorities of the gates, below the "
+        "threshold; absent: it was asked",
+        strict=True,
+    )
+    priorities: Mapping[str, Fraction] = Field(
+        {}, description="priority that each gate gave, by its name, 0 to 1; absent: the run has no gate"
+    )
     scores: Mapping[str, ContextScore] = Field(description="the score of each context, by its name")
 
     key_frame: Frame | None = Field(None, description="number of the frame that is shown alone; absent: unknown")
@@ -106,6 +123,15 @@ class SegmentRecord(StrictRecord):
         if self.times and any(stop_s < start_s for start_s, stop_s in itertools.pairwise(self.times)):
             raise ValueError("times that go back")
         return self
+
+    def is_asked(self, context: str) -> bool:
+        """Return whether the model was asked about a context of the segment."""
+        return self.asked and self.scores[context].asked
+
+    @property
+    def any_asked(self) -> bool:
+        """Whether the model was asked about a context of the segment; one without contexts counts as asked."""
+        return self.asked and (not self.scores or any(score.asked for score in self.scores.values()))
 
 
 class EventRecord(StrictRecord):
@@ -202,7 +228,17 @@ class FrameScore(StrictRecord):
     time_s: Seconds = Field(description="presentation time, seconds")
     text: str = Field(description="event text")
     contexts: Mapping[str, float | None] = Field(
-        description="a column per context, with its name: its score; empty: it could not be read"
+        description="a column per context, with its name: its score; empty: it could not be read, or was not asked"
     )
-    raw: float | None = Field(description="fused score; empty: no context has a score")
+    raw: float | None = Field(
+        description="fused score; empty: no context has a score; where `asked` is false the score of the gates"
+    )
     score: float | None = Field(description="smoothed score; empty: no frame of the video has a score")
+    asked: bool = Field(
+        True,
+        description="whether the model was asked about the segment of the frame; only of runs with gates, or with "
+        "`clear_below` or `clear_above`",
+    )
+    contexts_asked: Mapping[str, bool] = Field(
+        {}, description="a column `asked.NAME` per context: whether the model was asked about it; as `asked`"
+    )

@@ -49,6 +49,18 @@ def searched_section(header: Mapping[str, Any]) -> Span:
     return _number(settings, "start") or 0.0, math.inf if stop_s is None else stop_s
 
 
+def gate_names(header: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the gates, in the order of the run; empty: it has none."""
+    return tuple(name for name in _list(_table(header, "config"), "gates") if isinstance(name, str))
+
+
+def can_skip_questions(header: Mapping[str, Any]) -> bool:
+    """Return whether the run may leave a segment or a context unasked: with gates, or limits of a clear score."""
+    settings = run_settings(header)
+    limits = (_number(settings, name) for name in ("clear_below", "clear_above"))
+    return bool(gate_names(header)) or any(limit is not None for limit in limits)
+
+
 def video_stream(header: Mapping[str, Any]) -> int | None:
     """Return the number of the video stream that was read of files; None: the one that players choose."""
     stream = _reader(header, "video").get("stream")

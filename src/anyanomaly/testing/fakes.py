@@ -92,7 +92,12 @@ class FakeBackend(Backend[Options]):
 
 
 class FakeEncoder(Encoder[Options]):
-    """Encodes mean colours: "red" is similar to a red image, without weights; other texts get fixed random vectors."""
+    """Encodes mean colours: "red" is similar to a red image, without weights; other texts get fixed random vectors.
+
+    Its dense windows equal exact ones.
+    """
+
+    dense_windows = True
 
     def __init__(self, options: Options | None = None, *, batch_size: int = 64) -> None:
         super().__init__(options or Options())

@@ -22,6 +22,7 @@ def anyanomaly_register_encoders() -> list[EncoderSpec]:
             requires=("torch>=2.4", "open_clip_torch>=3.0", "anyanomaly-openclip"),
             install="anyanomaly-openclip",
             devices=frozenset({"cpu", "cuda", "mps"}),
+            dense_windows=True,
             memory="under 10 MB",
             licence="Apache-2.0",
         )

@@ -17,5 +17,6 @@ def anyanomaly_register_encoders() -> list[EncoderSpec]:
             licence="non-commercial",
             memory="about 4 GB",
             devices=frozenset({"cpu", "cuda", "mps"}),
+            dense_windows=True,
         )
     ]

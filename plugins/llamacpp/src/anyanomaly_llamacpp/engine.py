@@ -116,6 +116,10 @@ def load_native_model(
     on_gpu = _uses_gpu(options)
     settings = llama_cpp.llama_model_default_params()
     settings.n_gpu_layers = options.gpu_layers if on_gpu else 0
+    if not on_gpu and hasattr(llama_cpp, "LLAMA_LOAD_MODE_NONE"):
+        # Read, not mapped: the CPU's kernels need most weights in another order, so that the mapped pages would take
+        # their size in memory beside the copies.
+        settings.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE
     if options.device.startswith("cuda:"):
         settings.main_gpu = int(options.device.partition(":")[2])
         settings.split_mode = llama_cpp.LLAMA_SPLIT_MODE_NONE

@@ -16,6 +16,7 @@ from anyanomaly_transformers.api import (
     llama_config,
     read_config,
     read_json,
+    rename_tensors,
     vision_tensor_name,
 )
 
@@ -156,11 +157,10 @@ def _converted_part(name: str) -> tuple[str, str | None]:
 
 def _split_parts(
     tensors: Mapping[str, Tensor], find_part: Callable[[str], tuple[str, str | None]]
-) -> dict[str, dict[str, Tensor]]:
+) -> dict[str, Mapping[str, Tensor]]:
     """Return the weights by part and by their names there, without those that ``find_part`` gives no name."""
-    parts: dict[str, dict[str, Tensor]] = {"language": {}, "tower": {}, "projector": {}}
-    for name in tensors:
-        part, part_name = find_part(name)
-        if part_name is not None:
-            parts[part][part_name] = tensors[name]
-    return parts
+
+    def part_of(wanted: str) -> Mapping[str, Tensor]:
+        return rename_tensors(tensors, lambda name: place[1] if (place := find_part(name))[0] == wanted else None)
+
+    return {part: part_of(part) for part in ("language", "tower", "projector")}

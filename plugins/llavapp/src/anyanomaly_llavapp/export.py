@@ -104,7 +104,7 @@ def export(source: str, target: Path, *, revision: str = "main", tower: str = ""
             chat_template=_chat_template(tokenizer, checkpoint.added_tokens, image_token),
         )
         # vLLM expects "vision_model." in the names of the tower's tensors
-        saved = rename_tensors(tensors, lambda name: name.replace("vision_tower.", "vision_tower.vision_model."))
+        saved = dict(rename_tensors(tensors, lambda name: name.replace("vision_tower.", "vision_tower.vision_model.")))
         model.save_pretrained(target, state_dict=saved)
         processor.save_pretrained(target)
 

@@ -20,6 +20,7 @@ from anyanomaly_transformers.api import (
     load_language_model,
     read_config,
     read_tokenizer,
+    rename_tensors,
     resolve_device,
     resolve_dtype,
 )
@@ -69,7 +70,7 @@ class VideoChatGptModel:
         self.tower = ClipTower(clip.config, clip.tensors(), device=device, dtype=dtype)
         linear = {f"0.{name.removeprefix(PROJECTOR)}": adapter[name] for name in adapter if name.startswith(PROJECTOR)}
         self.projector = read_projector(linear, device, dtype)
-        base = {name: value for name, value in Tensors(folder).items() if not _is_replaced(name)}
+        base = rename_tensors(Tensors(folder), lambda name: None if _is_replaced(name) else name)
         self.language = load_language_model(LlamaForCausalLM, llama_config(config), base, options)
         _replace_embeddings(self.language, adapter[EMBEDDINGS])
 

@@ -92,10 +92,13 @@ def load_tower(vision: Path, projection: Path, hidden: int, device: str, dtype: 
     weights["embeddings.position_embedding"] = _resize_positions(
         weights["embeddings.position_embedding"], config.image_size // config.patch_size
     )
-    load_weights(tower.vision, weights, label=f"the image tower {vision.name!r}", device=device)
+    # The published file is in half precision. The original reads it into single precision and converts some modules.
+    label = f"the image tower {vision.name!r}"
+    load_weights(tower.vision, weights, label=label, device=device, dtype=torch.float32)
     checkpoint = Tensors(projection, inside=("model",))
     projection_weights = rename_tensors(checkpoint, lambda name: name.removeprefix("llama_proj."))
-    load_weights(tower.projection, projection_weights, label=f"the projection {projection.name!r}", device=device)
+    label = f"the projection {projection.name!r}"
+    load_weights(tower.projection, projection_weights, label=label, device=device, dtype=torch.float32)
     for module in tower.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             module.to(dtype)
@@ -137,7 +140,7 @@ def _rename_weights(eva: Tensors, depth: int) -> dict[str, Tensor]:
         new_names = (re.sub(rf"^{old}$", new, name) for old, new in NEW_NAMES if re.fullmatch(old, name))
         return next(new_names, None)
 
-    weights = rename_tensors(eva, rename)
+    weights = dict(rename_tensors(eva, rename))
     for layer in range(depth):
         q_bias, v_bias = (eva.get(f"blocks.{layer}.attn.{name}_bias") for name in "qv")
         if q_bias is not None and v_bias is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from anyanomaly.api import Backend
 from anyanomaly.core.expected import SCORES
@@ -20,6 +20,8 @@ from anyanomaly_openai.responses import Completion, Usage
 from anyanomaly_openai.scoring import Scorer
 from anyanomaly_openai.server import Server
 from anyanomaly_openai.thinking import CUT_OFF, AnswerStart, find_answer_start, read_words, request_fields
+
+Conversation: TypeAlias = list[dict[str, Any]]
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class OpenAiBackend(Backend[OpenAiOptions]):
     """Answers in words, or with log-probabilities of the allowed answers as far as the server gives them."""
 
     forms_batches = False  # the server schedules the requests
+    works_while_pulling = True
 
     def __init__(self, options: OpenAiOptions) -> None:
         super().__init__(options)
@@ -104,7 +107,7 @@ class OpenAiBackend(Backend[OpenAiOptions]):
             return False
         return any(math.isfinite(logprob) for logprob in logprobs.values())
 
-    def answer_batch(, queries: Sequence[Query]) -> Sequence[Answer]:
+    def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
         """Answer in order.
 
         :raises BackendError: before `load`, or when the server fails.
@@ -119,22 +122,28 @@ class OpenAiBackend(Backend[OpenAiOptions]):
         :raises BackendError: before `load`, or when the server fails.
         """
         require_loaded(self._connection)
-        return map_in_threads(self._answer, queries, self.options.max_inflight)
+        activity = self.activity
 
-    def _answer(self, query: Query) -> Answer:
+        def answer_in_thread(query: Query) -> Answer:
+            conversation = messages(query, self.options.image_format)  # until then the server waits
+            with activity.work():
+                return self._answer(query, conversation)
+
+        return map_in_threads(answer_in_thread, queries, self.options.max_inflight)
+
+    def _answer(self, query: Query, conversation: Conversation) -> Answer:
         if not query.sampling.choices:
-            return self._answer_in_words(query)
+            return self._answer_in_words(query, conversation)
         check_scoring(self.options.thinking, "expected")
         connection = require_loaded(self._connection)
-        conversation = messages(query, self.options.image_format)
         answer = Answer(query.id, logprobs=connection.scorer.logprobs(conversation, query.sampling.choices))
-        connection.guard.check([query], [answer], self._answer_in_words)
+        connection.guard.check([query], [answer], lambda check: self._answer_in_words(check, conversation))
         return answer
 
-    def _answer_in_words(self, query: Query) -> Answer:
+    def _answer_in_words(self, query: Query, conversation: Conversation) -> Answer:
         server, model, kind, start, *_ = require_loaded(self._connection)
         sampling = query.sampling
-        conversation = start.begin(messages(query, self.options.image_format))
+        conversation = start.begin(conversation)
         content = {
             "model": model,
             "messages": conversation,

@@ -16,6 +16,7 @@ OPENCLIP = EncoderSpec(
     devices=frozenset({"cpu", "cuda", "mps"}),
     memory="0.6 GB for ViT-B/32",
     licence="the model's (CLIP: MIT)",
+    dense_windows=True,
 )
 PRESET = replace(OPENCLIP, requires=("torch>=2.4", "open_clip_torch>=3.3"))
 MULTILINGUAL = replace(

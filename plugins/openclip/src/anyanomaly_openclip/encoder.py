@@ -15,7 +15,9 @@ from PIL import Image
 from anyanomaly.api import Encoder
 from anyanomaly.errors import BackendError, UsageError
 from anyanomaly.kit import first_line
-from anyanomaly.types import Crop, FloatArray, ImageArray
+from anyanomaly.types import Box, Crop, FloatArray, Frame, ImageArray
+from anyanomaly_openclip.coverage import tile_boxes
+from anyanomaly_openclip.dense import DenseTower, encode_windows, find_dense_tower
 from anyanomaly_openclip.images import speed_up
 from anyanomaly_openclip.loading import LoadedModel, load_model
 from anyanomaly_openclip.options import OpenClipOptions, TowerOptions
@@ -29,11 +31,14 @@ class TowerEncoder(Encoder[T_co]):
 
     Crops with the fit ``centre`` go through the model's own preprocessing on the CPU, because only Pillow's bicubic
     resize gives the published pixels. Crops with the fit ``stretch`` are cut out and resized on the device, all crops
-    of one size together.
+    of one size together. Crops with the fit ``dense`` come from the tokens of their frame's tiles, which are such
+    crops.
     """
 
     name: ClassVar[str]
     _loaded: LoadedModel | None = None
+    _dense: DenseTower | None = None
+    _is_dense_known = False
     _fingerprint = ""
 
     @abstractmethod
@@ -64,7 +69,7 @@ class TowerEncoder(Encoder[T_co]):
         self.batch_size = self.options.batch_size or (16 if self._device.type == "cpu" else 512)
         with _explain_torch_errors(self.options):
             model = loaded.model.to(self._device, self._dtype)
-        self._loaded = loaded._replace(model=model)
+        self._loaded, self._is_dense_known = loaded._replace(model=model), False
         image_size = model.visual.image_size
         self._input_size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
         self.image_size = max(self._input_size)
@@ -76,23 +81,34 @@ class TowerEncoder(Encoder[T_co]):
 
     @property
     def fingerprint(self) -> str:
-        """Encoder, digest of weights and preprocessing, precision, and whether windows are normalised."""
+        """Encoder, digest of weights and preprocessing, precision, whether windows are normalised, number of tiles."""
         windows = "normalized" if self.options.normalize_windows else "plain"
-        return f"{self.name}/{self._fingerprint}/{self.options.dtype}/{windows}"
+        n_tiles, default = self.options.dense_tiles, type(self.options).model_fields["dense_tiles"].default
+        tiles = "" if n_tiles == default else f"/{n_tiles}-tiles"
+        return f"{self.name}/{self._fingerprint}/{self.options.dtype}/{windows}{tiles}"
+
+    @property
+    def dense_windows(self) -> bool:  # type: ignore[override]  # it depends on the model
+        """Whether the loaded model's image tower has dense windows; before ``load``, whether any may have them."""
+        return self._loaded is None or self._dense_tower() is not None
 
     def encode_crops(self, crops: Sequence[Crop]) -> FloatArray:
         """Return unit vectors (n, dim), float32, of n crops from any frames, ``batch_size`` per forward pass.
 
-        :raises BackendError: before ``load``, or when the device runs out of memory.
+        :raises BackendError: before ``load``, when the device runs out of memory, or for crops with the fit ``dense``
+            when the image tower has no dense windows.
         """
         self._check_loaded()
         vectors = np.zeros((len(crops), self._dim), dtype=np.float32)
+        if dense := [index for index, crop in enumerate(crops) if crop.fit == "dense"]:
+            with _explain_torch_errors(self.options), torch.inference_mode():
+                self._encode_dense(crops, dense, vectors)
 
         def batch_key(index: int) -> tuple[str, tuple[int, int], int]:
             """Sort crops of equal fit, size and frame together, so that few operations cut and resize them."""
             return crops[index].fit, _size(crops[index]), id(crops[index].frame.image)
 
-        order = sorted(range(len(crops)), key=batch_key)
+        order = sorted((index for index, crop in enumerate(crops) if crop.fit != "dense"), key=batch_key)
         with _explain_torch_errors(self.options), torch.inference_mode():
             for start in range(0, len(order), self.batch_size):
                 batch = order[start : start + self.batch_size]
@@ -120,6 +136,45 @@ class TowerEncoder(Encoder[T_co]):
     def _model(self) -> Any:
         assert self._loaded is not None
         return self._loaded.model
+
+    def _dense_tower(self) -> DenseTower | None:
+        """Return the dense tower of the loaded model, None: it has none."""
+        if not self._is_dense_known:
+            self._dense, self._is_dense_known = find_dense_tower(self._model), True
+        return self._dense
+
+    def _encode_dense(self, crops: Sequence[Crop], numbers: Sequence[int], vectors: FloatArray) -> None:
+        """Write the vectors of the crops of ``numbers``, which have the fit ``dense``, into their rows of ``vectors``.
+
+        Frames of one size with the same windows share a pass.
+
+        :raises BackendError: when the image tower has no dense windows.
+        """
+        tower = self._dense_tower()
+        if tower is None:
+            raise BackendError(
+                f"The image tower of {self.options.model or self.name} has no dense windows. "
+                "Use exact ones: remove 'dense' from --context.position.encoding and the like."
+            )
+        windows: dict[int, list[int]] = {}  # numbers of crops by frame
+        for number in numbers:
+            windows.setdefault(id(crops[number].frame.image), []).append(number)
+        groups: dict[tuple[tuple[int, int], tuple[Box, ...]], list[list[int]]] = {}
+        for rows in windows.values():
+            size = crops[rows[0]].frame.image.shape[:2]
+            boxes = tuple(crops[row].box or (0, 0, size[1], size[0]) for row in rows)
+            groups.setdefault((size, boxes), []).append(rows)
+        for (size, boxes), frame_rows in groups.items():
+            n_tiles = min(self.options.dense_tiles, *size)
+            n_frames = max(1, self.batch_size // n_tiles**2)
+            tiles = tile_boxes(size, n_tiles)
+            for start in range(0, len(frame_rows), n_frames):
+                batch = frame_rows[start : start + n_frames]
+                frames: list[Frame] = [crops[rows[0]].frame for rows in batch]
+                tile_crops = [Crop(frame, tile, "stretch") for frame in frames for tile in tiles]
+                inputs = torch.cat(list(self._model_inputs(tile_crops))).to(self._dtype)
+                encoded = encode_windows(tower, inputs, boxes, size, n_tiles)
+                vectors[np.concatenate(batch)] = encoded.flatten(0, 1).cpu().numpy()
 
     def _check_loaded(self) -> None:
         if self._loaded is None:
@@ -201,7 +256,7 @@ def _explain_torch_errors(options: TowerOptions) -> Iterator[None]:
         raise BackendError(
             "The encoder ran out of memory. Lower --encoder.batch-size, or use --encoder.dtype bfloat16."
         ) from error
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise BackendError(f"The encoder {options.model} failed: {first_line(error)}") from error
 
 

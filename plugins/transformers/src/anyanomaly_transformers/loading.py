@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -42,7 +42,7 @@ def load(options: TransformersOptions) -> Loaded:
         config = AutoConfig.from_pretrained(name, **source)
         _check_takes_images(config, options)
         processor = _load_processor(name, options, source)
-        model = _load_model(name, options, device, source)
+        model = _load_model(name, options, device, source, config)
     return Loaded(
         reset_generation_config(model, processor.tokenizer),
         processor,
@@ -115,19 +115,47 @@ def _load_processor(name: str, options: TransformersOptions, source: dict[str, A
     return processor
 
 
-def _load_model(name: str, options: TransformersOptions, device: str, source: dict[str, Any]) -> Any:
+def _load_model(name: str, options: TransformersOptions, device: str, source: dict[str, Any], config: Any) -> Any:
     from transformers import AutoModelForImageTextToText
 
     settings = {**placement_settings(options, device), **source}
     if options.attention != "auto":
         settings["attn_implementation"] = options.attention
-    model, report = AutoModelForImageTextToText.from_pretrained(name, output_loading_info=True, **settings)
+    keeps_mapping = device == "cpu" and not options.quantization and config.dtype == settings["dtype"]
+    with nullcontext() if keeps_mapping else _reading_tensors():
+        model, report = AutoModelForImageTextToText.from_pretrained(name, output_loading_info=True, **settings)
     if missing := sorted(report["missing_keys"]):
         raise BackendError(
             f"The weights of model {options.model!r} lack {len(missing)} tensors, {missing[0]!r} among them, "
             "so its answers would be random. Download the complete checkpoint."
         )
     return model.eval() if "device_map" in settings else model.eval().to(device)
+
+
+@contextmanager
+def _reading_tensors() -> Iterator[None]:
+    """Let transformers read each tensor into memory of its own, as it does on Windows.
+
+    Elsewhere it maps whole files. Pages of a mapped file count as memory of the process until all weights are loaded,
+    so weights that are quantised, converted or moved to a GPU would take their size in the file on top.
+    """
+    from transformers import modeling_utils
+
+    open_mapped: Any = getattr(modeling_utils, "safe_open", None)
+
+    def open_unmapped(path: Any, **settings: Any) -> Any:
+        try:
+            return open_mapped(path, **settings | {"backend": "pread"})
+        except TypeError:  # a release of safetensors that only maps files
+            return open_mapped(path, **settings)
+
+    if open_mapped is not None:
+        modeling_utils.safe_open = open_unmapped
+    try:
+        yield
+    finally:
+        if open_mapped is not None:
+            modeling_utils.safe_open = open_mapped
 
 
 def placement_settings(options: WeightsOptions, device: str) -> dict[str, Any]:

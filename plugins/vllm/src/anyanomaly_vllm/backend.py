@@ -1,47 +1,42 @@
-"""The backend ``vllm``: vLLM's offline engine, with the queries of many segments and videos in flight at once."""
+"""The backend ``vllm``: vLLM's offline engine, fed with the queries of many segments and videos as they come."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import IO, Any, NamedTuple
-
-from anyanomaly_transformers.api import decode_words
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import IO
 
 from anyanomaly.api import Backend
 from anyanomaly.errors import BackendError
-from anyanomaly.kit import ChatThinking, Switches, ThinkingGuard, check_scoring, require_loaded
+from anyanomaly.kit import ChatThinking, ThinkingGuard, check_scoring, require_loaded
 from anyanomaly.types import Answer, Query
-from anyanomaly_vllm.engine import Engine, Prompt, new_log, quiet
+from anyanomaly_vllm.engine import Engine, new_log, quiet
 from anyanomaly_vllm.errors import translate_errors
-from anyanomaly_vllm.generation import sampling_params
+from anyanomaly_vllm.feeding import Feeder
 from anyanomaly_vllm.loading import Model, inspect_model
 from anyanomaly_vllm.options import VllmOptions
-from anyanomaly_vllm.prompts import messages
-from anyanomaly_vllm.scoring import ChoiceLookup, Request
+from anyanomaly_vllm.preparation import ImagePool, default_processes
 from anyanomaly_vllm.sizes import QuerySize
 
 LOGGER = logging.getLogger(__name__)
 
 LENGTH_STEP = 256  # tokens: lengths are rounded up, so that a slightly longer question needs no new engine
-
-
-class _Submitted(NamedTuple):
-    """A query in the engine."""
-
-    query: Query
-    prompt: str
-    n_prompt: int  # tokens
-    lookup: ChoiceLookup | None  # None: an answer in words, from one request
-    requests: list[Request]
+N_SIZED = 32
+"""Queries whose sizes are known when the first engine starts: those of a few segments with all their texts."""
+SIZED_TIMEOUT_S = 10.0
+"""Seconds after which no more of them are awaited; a live video may ask rarely."""
 
 
 class VllmBackend(Backend[VllmOptions]):
     """Answers in words, or with the exact log-probability of each allowed answer.
 
-    The engine starts with the first queries, for their sizes, and starts again for larger queries.
+    The engine starts with the first queries, for their sizes, and starts again for larger queries. It is fed without a
+    pause: a finished query makes room for the next, and the engine works on while a query is pulled.
     """
+
+    forms_batches = False  # the engine schedules the requests
+    works_while_pulling = True
 
     def __init__(self, options: VllmOptions) -> None:
         super().__init__(options)
@@ -49,6 +44,7 @@ class VllmBackend(Backend[VllmOptions]):
         self._log: IO[bytes] | None = None
         self._model: Model | None = None
         self._engine: Engine | None = None
+        self._pool: ImagePool | None = None
         self._size = QuerySize(0, 0)
         self._thinking = ChatThinking(options.thinking, f"Model {options.model!r}")
         self._guard = ThinkingGuard(f"Model {options.model!r}")
@@ -69,6 +65,9 @@ class VllmBackend(Backend[VllmOptions]):
     def close(self) -> None:
         """End the engine and all its processes."""
         self._stop_engine()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
         self._model = None
         if self._log is not None:
             self._log.close()
@@ -89,23 +88,75 @@ class VllmBackend(Backend[VllmOptions]):
         :raises UsageError: when a question holds a special token of the model, or asks for log-probabilities while
             thinking is on.
         """
+        answers = {answer.id: answer for answer in self._answer(iter(queries), len(queries))}
+        return [answers[query.id] for query in queries]
+
+    def answer(self, queries: Iterable[Query]) -> Iterator[Answer]:
+        """Yield answers as they are finished, with up to ``batch_size`` queries in the engine.
+
+        :raises BackendError: as `answer_batch`. :raises UsageError: as `answer_batch`.
+        """
+        require_loaded(self._model)
+        return self._answer(iter(queries), min(N_SIZED, self.batch_size))
+
+    def _answer(self, stream: Iterator[Query], n_sized: int) -> Generator[Answer, None, None]:
+        """Yield the answers to a stream of queries.
+
+        :param n_sized: queries to pull before the first engine starts.
+        """
         model, log = require_loaded(self._model), require_loaded(self._log)
-        if any(query.sampling.choices for query in queries):
-            check_scoring(self._thinking.mode, "expected")
+        pulled = _pull_first(stream, 1 if self._engine else n_sized)
+        while pulled:
+            try:
+                size = self._measure(model, pulled)
+                with translate_errors(self.options.model, log, running=False):
+                    engine = self._start_engine(model, log, size)
+            except BaseException:
+                self._stop_engine()
+                raise
+            pulled = yield from self._feed(model, log, engine, pulled, stream)
+
+    def _feed(
+        self, model: Model, log: IO[bytes], engine: Engine, pulled: Sequence[Query], stream: Iterator[Query]
+    ) -> Generator[Answer, None, list[Query]]:
+        """Yield the answers of one engine; return the query that needs a larger one, after all others are answered."""
+        larger: list[Query] = []
+        has_ended = False
+        feeder = Feeder(model, engine, self._thinking, self._guard, self.activity, self._pool)
         try:
-            with quiet():
-                size = model.sizer.size(queries)
-            with translate_errors(self.options.model, log, running=False):
-                engine = self._start_engine(model, log, size)
-            n_videos = len({query.id.video for query in queries})
-            LOGGER.info("%d queries of %d videos go to vLLM at once", len(queries), n_videos)
-            with translate_errors(self.options.model, log, running=True), quiet():
-                answers = _answer(model, engine, queries, self._thinking)
-                self._guard.check(queries, answers, lambda query: _answer(model, engine, [query], self._thinking)[0])
-                return answers
-        except BaseException:  # an interrupt too: the engine still holds unfinished requests
+            with feeder:
+                for first_query in pulled:
+                    feeder.put(first_query)
+                while True:
+                    while not (larger or has_ended or feeder.has_answers) and feeder.n_open < self.max_inflight:
+                        if (query := next(stream, None)) is None:
+                            has_ended = True
+                        elif self._size.holds(self._measure(model, [query])):
+                            feeder.put(query)
+                        else:
+                            larger.append(query)
+                    if not feeder.n_open:
+                        return larger
+                    with translate_errors(self.options.model, log, running=True):
+                        answer = feeder.get()
+                    yield answer
+        except GeneratorExit:  # the caller wants no more answers; the engine is free for other queries
+            if not feeder.has_ended:
+                self._stop_engine()
+            raise
+        except BaseException:  # an interrupt too
             self._stop_engine()
             raise
+
+    def _measure(self, model: Model, queries: Sequence[Query]) -> QuerySize:
+        """Return the size of queries.
+
+        :raises UsageError: when a question cannot be asked.
+        """
+        if any(query.sampling.choices for query in queries):
+            check_scoring(self._thinking.mode, "expected")
+        with quiet():
+            return model.sizer.size(queries)
 
     def _start_engine(self, model: Model, log: IO[bytes], size: QuerySize) -> Engine:
         """Return an engine that takes queries of this size: the running one, or a new one.
@@ -124,11 +175,23 @@ class VllmBackend(Backend[VllmOptions]):
                 "--backend.max-pixels or --reader.max-side"
                 + (", or raise --backend.max-model-len." if self.options.max_model_len else ".")
             )
+        if self._pool is None:
+            self._pool = self._start_pool(model, log)  # while the engine starts, its processes do
         images = {"count": max(total.images, 1), "width": total.width, "height": total.height}
         sizes = {"max_model_len": length, "limit_mm_per_prompt": {"image": images, "video": 0}}
         self._engine = Engine(model.arguments | sizes, log)
         self._size = total._replace(tokens=length)
         return self._engine
+
+    def _start_pool(self, model: Model, log: IO[bytes]) -> ImagePool | None:
+        """Return the pool that resizes images; None where the model or the machine has no use for it."""
+        n_processes = self.options.prepare_processes
+        if n_processes is None:
+            n_processes = default_processes(model.on_cpu)
+        if not n_processes or model.sizing is None:
+            return None
+        LOGGER.info("%d processes resize images for vLLM", n_processes)
+        return ImagePool(model.sizing, n_processes, log)
 
     def _stop_engine(self) -> None:
         engine, self._engine = self._engine, None
@@ -136,87 +199,12 @@ class VllmBackend(Backend[VllmOptions]):
             engine.close()
 
 
-def _answer(model: Model, engine: Engine, queries: Sequence[Query], thinking: ChatThinking) -> list[Answer]:
-    """Return the answers in order: first the requests of all queries, then those that still lack log-probabilities."""
-    submitted: list[_Submitted] = []
-
-    def first_prompts() -> Iterator[tuple[Prompt, Any]]:
-        for query in queries:
-            prompt = _render(engine, query, thinking)
-            text, n_prompt = prompt.get("prompt", ""), len(prompt["prompt_token_ids"])
-            if query.sampling.choices:
-                choices = model.encode_choices(text, query.sampling.choices)
-                lookup = ChoiceLookup(choices, n_prompt)
-                submitted.append(_Submitted(query, text, n_prompt, lookup, lookup.first_requests()))
-            else:
-                submitted.append(_Submitted(query, text, n_prompt, None, [((), sampling_params(query))]))
-            yield from _append_tokens(prompt, submitted[-1].requests)
-
-    outputs = iter(engine.generate(first_prompts()))
-    first_tokens: list[Sequence[int]] = []  # generated by the first request of each query
-    for item in submitted:
-        item_outputs = [next(outputs) for _ in item.requests]
-        first_tokens.append(item_outputs[0].outputs[0].token_ids)
-        if item.lookup is not None:
-            _record(item.lookup, item.requests, item_outputs)
-    missing_requests = [item.lookup.missing_requests() if item.lookup is not None else [] for item in submitted]
-    missing_prompts = (
-        _append_tokens(_render(engine, query, thinking), requests)
-        for query, requests in zip(queries, missing_requests, strict=True)
-        if requests
-    )
-    outputs = iter(engine.generate(chain.from_iterable(missing_prompts)))
-    for item, requests in zip(submitted, missing_requests, strict=True):
-        if item.lookup is not None:
-            _record(item.lookup, requests, [next(outputs) for _ in requests])
-    return [
-        _choice_answer(item, len(item.requests) + len(requests))
-        if item.lookup
-        else _word_answer(model, item, tokens, thinking)
-        for item, requests, tokens in zip(submitted, missing_requests, first_tokens, strict=True)
-    ]
-
-
-def _choice_answer(item: _Submitted, n_requests: int) -> Answer:
-    logprobs = item.lookup.answer_logprobs() if item.lookup else []
-    by_choice = dict(zip(item.query.sampling.choices, logprobs, strict=True))
-    return Answer(item.query.id, logprobs=by_choice, prompt_tokens=item.n_prompt, output_tokens=n_requests)
-
-
-def _word_answer(model: Model, item: _Submitted, tokens: Sequence[int], thinking: ChatThinking) -> Answer:
-    words = decode_words(model.sizer.tokenizer, tokens)
-    text = thinking.complete_answer(item.prompt, item.query.prompt, words)
-    return Answer(item.query.id, text, prompt_tokens=item.n_prompt, output_tokens=len(tokens))
-
-
-def _record(lookup: ChoiceLookup, requests: Sequence[Request], outputs: Sequence[Any]) -> None:
-    for (prefix, _), output in zip(requests, outputs, strict=True):
-        lookup.record(prefix, output)
-
-
-def _render(engine: Engine, query: Query, thinking: ChatThinking) -> Prompt:
-    """Return the query as the engine reads it."""
-
-    def write_text(switches: Switches) -> str:
-        return str(_write(engine, query, switches).get("prompt", ""))  # Mistral's own templates give tokens, no text
-
-    prompt = _write(engine, query, thinking.switches(write_text, query.prompt))
-    if "prompt" in prompt:
-        prompt = {**prompt, "prompt": thinking.close(prompt["prompt"], query.prompt)}
-    return engine.tokenise(prompt)
-
-
-def _write(engine: Engine, query: Query, switches: Switches) -> Prompt:
-    """Return the query as text; a template without a system turn gets the system text before the question."""
-    try:
-        return engine.write(messages(query), switches)
-    except ValueError:
-        if not query.system:
-            raise
-        return engine.write(messages(query, system_turn=False), switches)
-
-
-def _append_tokens(prompt: Prompt, requests: Sequence[Request]) -> Iterator[tuple[Prompt, Any]]:
-    """Yield the prompt followed by the tokens of each request, and the request's sampling parameters."""
-    for prefix, params in requests:
-        yield {**prompt, "prompt_token_ids": [*prompt["prompt_token_ids"], *prefix]}, params
+def _pull_first(stream: Iterator[Query], n_queries: int) -> list[Query]:
+    """Return the next queries: as many, or fewer when they take long to make or the stream ends."""
+    pulled: list[Query] = []
+    start_s = time.monotonic()
+    for query in stream:
+        pulled.append(query)
+        if len(pulled) >= n_queries or time.monotonic() - start_s > SIZED_TIMEOUT_S:
+            break
+    return pulled

@@ -10,9 +10,10 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from queue import Queue
 from typing import IO, Any, TypeAlias
 
 from anyanomaly_transformers.api import quiet_logs
@@ -45,14 +46,38 @@ def quiet(log: IO[bytes] | None = None) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    with ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        stack.enter_context(quiet_logs())
-        if log is not None:
-            stack.enter_context(_redirect_output(log))
+    with _SILENCE, _redirect_output(log) if log is not None else nullcontext():
         yield
         logging.getLogger("vllm").setLevel(logging.CRITICAL)  # its errors become exceptions of ours
+
+
+class _Silence:
+    """No warnings, and no logs of transformers, while at least one thread is in the ``with`` block.
+
+    Both settings belong to the process: two threads that set and restore them on their own would leave them changed.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._settings = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._n_inside:
+                self._settings.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+                self._settings.enter_context(quiet_logs())
+            self._n_inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if not self._n_inside:
+                self._settings.close()
+
+
+_SILENCE = _Silence()
 
 
 @contextmanager
@@ -97,9 +122,10 @@ class Engine:
             _end(set(multiprocessing.active_children()) - before)
             raise
         self._processes = set(multiprocessing.active_children()) - before
+        self._outputs: Queue[Any] | None = None  # of the engine's processes; None: it runs in this one
         if self._processes:
-            outputs = self._llm.llm_engine.engine_core.outputs_queue
-            threading.Thread(target=_report_death, args=(self._processes, outputs), daemon=True).start()
+            self._outputs = self._llm.llm_engine.engine_core.outputs_queue
+            threading.Thread(target=_report_death, args=(self._processes, self._outputs), daemon=True).start()
 
     def write(self, messages: list[dict[str, Any]], switches: Mapping[str, Any]) -> Prompt:
         """Return a conversation as text in the chat template, with its images beside it.
@@ -120,24 +146,49 @@ class Engine:
         (tokens,) = renderer.render_cmpl([prompt], settings)
         return dict(tokens)
 
-    def generate(self, requests: Iterable[tuple[Prompt, Any]]) -> list[Any]:
-        """Return vLLM's output for each prompt and its sampling parameters, in order.
+    def submit(self, prompt: Prompt, params: Any) -> str:
+        """Give the engine a request and return its id.
 
-        The engine works on the first requests while the next are rendered. Each rendered prompt must be submitted: vLLM
-        sends the data of an image once, and expects the engine to have it afterwards.
+        Each rendered prompt must be submitted, and in the order of rendering: vLLM sends the data of an image once, and
+        expects the engine to have it afterwards.
+
+        :param prompt: from `tokenise`. :param params: vLLM's SamplingParams.
+        """
+        self._n_requests += 1
+        request_id = str(self._n_requests)
+        self._llm.llm_engine.add_request(request_id, prompt, params)
+        return request_id
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether requests are in the engine."""
+        return bool(self._llm.llm_engine.has_unfinished_requests())
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether `step` returns at once. An engine in this process works in `step` alone."""
+        return self._outputs is None or not self._outputs.empty()
+
+    def step(self) -> list[tuple[str, Any]]:
+        """Wait for the engine's next outputs, or for `wake`; return those of finished requests, each with its id.
 
         :raises RuntimeError: when vLLM fails on a request.
         """
-        engine, request_ids, outputs = self._llm.llm_engine, [], {}
-        for prompt, params in requests:
-            self._n_requests += 1
-            request_ids.append(str(self._n_requests))
-            engine.add_request(request_ids[-1], prompt, params)
-        while engine.has_unfinished_requests():
-            outputs.update({output.request_id: output for output in engine.step() if output.finished})
-        if any(output.outputs[0].finish_reason == "error" for output in outputs.values()):
+        outputs = [output for output in self._llm.llm_engine.step() if output.finished]
+        if any(output.outputs[0].finish_reason == "error" for output in outputs):
             raise RuntimeError("vLLM failed on a query")
-        return [outputs[request_id] for request_id in request_ids]
+        return [(output.request_id, output) for output in outputs]
+
+    def wake(self) -> None:
+        """Let `step` on another thread return, without outputs."""
+        if self._outputs is not None:
+            from vllm.v1.engine import EngineCoreOutputs
+
+            self._outputs.put(EngineCoreOutputs())
+
+    def abort(self, request_ids: Iterable[str]) -> None:
+        """Remove requests from the engine."""
+        self._llm.llm_engine.abort_request(list(request_ids))
 
     def close(self) -> None:
         """End the engine's processes."""

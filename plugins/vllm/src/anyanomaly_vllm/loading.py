@@ -25,6 +25,8 @@ from anyanomaly_vllm.engine import quiet
 from anyanomaly_vllm.errors import translate_errors
 from anyanomaly_vllm.options import VllmOptions
 from anyanomaly_vllm.sizes import QuerySizer
+from anyanomaly_vllm.sizing import ImageSizing, find_sizing
+from anyanomaly_vllm.tuning import speed_arguments
 
 
 class Model(NamedTuple):
@@ -33,6 +35,8 @@ class Model(NamedTuple):
     arguments: dict[str, Any]  # of vLLM's engine, without the sizes
     max_tokens: int  # longest query that the model takes, with its answer
     sizer: QuerySizer
+    sizing: ImageSizing | None  # of its images; None: only the model's processor can size them
+    on_cpu: bool
     encode_choices: ChoiceEncoder
     revision: str  # a hub id with its commit, or a digest of a folder
     fingerprint: str
@@ -74,6 +78,8 @@ def inspect_model(options: VllmOptions, log: IO[bytes]) -> Model:
             arguments,
             config.max_model_len,
             QuerySizer(processor, tokenizer, chat),
+            find_sizing(processor),
+            on_cpu,
             choice_encoder(tokenizer),
             revision,
             _fingerprint(options, arguments["dtype"], config.quantization, revision, thinking),
@@ -84,7 +90,9 @@ def _arguments(name: str, options: VllmOptions, on_cpu: bool) -> dict[str, Any]:
     dtype = options.dtype
     if dtype == "auto":
         dtype = "float32" if on_cpu else "bfloat16"
+    eager = on_cpu if options.eager is None else options.eager
     arguments: dict[str, Any] = {
+        **speed_arguments(options, on_cpu=on_cpu, eager=eager),
         "model": name,
         "revision": options.revision,
         "tokenizer_revision": options.revision,
@@ -92,7 +100,7 @@ def _arguments(name: str, options: VllmOptions, on_cpu: bool) -> dict[str, Any]:
         "dtype": dtype,
         "tensor_parallel_size": options.tensor_parallel,
         "gpu_memory_utilization": options.memory_share,
-        "enforce_eager": on_cpu if options.eager is None else options.eager,
+        "enforce_eager": eager,
         "enable_prefix_caching": True,
         "generation_config": "vllm",  # without the checkpoint's sampling defaults
         "logprobs_mode": "raw_logprobs",

@@ -27,7 +27,20 @@ class VllmOptions(ThinkingOptions, PixelOptions, HubModelOptions):
     max_model_len: int | None = Field(
         None, ge=1, description="longest query with its answer, in tokens; none: computed from the queries"
     )
-    batch_size: int = Field(256, ge=1, le=65_536, description="queries in the engine at once")
+    batch_size: int = Field(256, ge=1, le=65_536, description="queries in the engine at once, at most")
+    batched_tokens: int | None = Field(
+        None, ge=1, le=2**20, description="tokens that the engine computes in one step; none: vLLM's choice"
+    )
+    vision_graphs: bool = Field(
+        True, description="CUDA graphs for the vision tower, on a GPU, where vLLM has them for the model"
+    )
+    prepare_processes: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description="processes that resize images for the model; none: a quarter of the cores beside a GPU, at most 4, "
+        "and 0 on a CPU",
+    )
     eager: bool | None = Field(
         None, description="start without compilation: faster start, slower answers; none: yes on a CPU, no on a GPU"
     )

@@ -85,6 +85,7 @@ class ChoiceLookup:
                 logprob_token_ids=list(tokens[start : start + MAX_LOGPROB_TOKENS]),
                 prompt_logprobs=0 if len(prefix) > 1 and not start else None,
                 skip_reading_prefix_cache=False,  # vLLM's default with prompt_logprobs repeats the whole prefill
+                flat_logprobs=True,  # of each token of the prompt: lists of numbers instead of an object each
                 detokenize=False,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             )

@@ -19,7 +19,8 @@
     const pad = (n) => String(n).padStart(2, "0");
     return `${Math.floor(whole / 3600)}:${pad(Math.floor(whole / 60) % 60)}:${pad(whole % 60)}.${tenths % 10}`;
   };
-  const score = (value) => (Number.isNaN(value) ? "–" : value.toFixed(2));
+  const UNASKED = -Infinity;  // in place of the score of a context that the model was not asked about
+  const score = (value) => (value === UNASKED ? "not asked" : Number.isNaN(value) ? "–" : value.toFixed(2));
   // Position of the last entry that is not above `value`; -1: none.
   const lastBelow = (sorted, value) => {
     let low = 0, high = sorted.length;
@@ -49,12 +50,18 @@
 
     get data() {
       if (!this.unpacked) {
-        const { contexts, reasons, events, truth, scores, ...columns } = this.packed;
-        this.unpacked = { contexts, reasons, events, truth, scores: scores.map(floats) };
+        const { contexts, reasons, events, truth, unasked, scores, gates, priorities, ...columns } = this.packed;
+        this.unpacked = { contexts, reasons, events, truth, unasked, gates, scores: scores.map(floats), priorities: priorities.map(floats) };
         for (const [name, text] of Object.entries(columns)) this.unpacked[name] = floats(text);
         this.packed = null;
       }
       return this.unpacked;
+    }
+
+    // Whether the model was asked about the segment of a row; otherwise its value is of the gates.
+    isAsked(row) {
+      const { scores } = this.data;
+      return !scores.length || scores.some((values) => values[row] !== UNASKED);
     }
 
     async draw() {
@@ -78,7 +85,7 @@
     }
 
     fill() {
-      const { start, stop, value, scores, time, curve, events, truth } = this.data;
+      const { start, stop, value, scores, time, curve, events, truth, unasked } = this.data;
       const [low, high] = report.limits, margin = (high - low) * 0.03, truthHeight = truth.length ? (high - low) * 0.13 : 0;
       const milliseconds = (array) => Float64Array.from(array, (seconds) => seconds * 1000);
       const steps = (values) => {
@@ -86,7 +93,8 @@
         for (let row = 0; row < values.length; row++) {
           if (row && start[row] - stop[row - 1] > 0.01 * (stop[row] - start[row]) + 0.001) { x.push(NaN); y.push(NaN); }
           x.push(start[row] * 1000, stop[row] * 1000);
-          y.push(values[row], values[row]);
+          const level = values[row] === UNASKED ? NaN : values[row];
+          y.push(level, level);
         }
         return { x: Float64Array.from(x), y: Float64Array.from(y) };
       };
@@ -96,7 +104,9 @@
       });
       this.model.y_range.setv({ start: low - margin, end: high + margin + truthHeight });
       this.named("curve").data = { x: milliseconds(time), y: Float64Array.from(curve) };
-      this.named("raw").data = steps(value);
+      this.named("raw").data = steps(value.map((level, row) => (this.isAsked(row) ? level : NaN)));
+      this.named("gate").data = steps(value.map((level, row) => (this.isAsked(row) ? NaN : level)));
+      this.named("unasked").data = areas(unasked, low - margin, high + margin);
       scores.forEach((values, position) => { this.named(`context-${position}`).data = steps(values); });
       this.named("events").data = areas(events, low - margin, high + margin);
       this.named("truth").data = areas(truth, high + margin + truthHeight * 0.25, high + margin + truthHeight * 0.85);
@@ -115,6 +125,8 @@
       const line = (name, variable) => this.named(`${name}-glyph`).setv({ line_color: colour(variable) });
       line("curve", "--accent");
       line("raw", "--raw");
+      line("gate", "--raw");
+      this.named("unasked-glyph").setv({ line_color: null, fill_color: colour("--unasked"), fill_alpha: 0.12, hatch_color: colour("--unasked"), hatch_alpha: 0.6 });
       this.data.scores.forEach((_, position) => line(`context-${position}`, CURVE_COLOURS[position % 4]));
       for (const name of ["event", "truth"]) {
         this.named(`${name === "event" ? "events" : name}-glyph`).setv({ line_color: colour(`--${name}`), fill_color: colour(`--${name}-fill`), line_alpha: 0.6 });
@@ -131,6 +143,7 @@
       for (const name of ["curve", "raw", ...this.data.scores.map((_, position) => `context-${position}`)]) {
         this.named(`${name}-renderer`).visible = shown.has(name);
       }
+      this.named("gate-renderer").visible = shown.has("raw");
     }
 
     setRange() {
@@ -176,14 +189,15 @@
       this.hover.style.left = `${this.left(at)}px`;
       this.tip.replaceChildren(element("div", "when", clock(at)));
       const list = element("dl", "");
-      const add = (name, value) => list.append(element("dt", "", name), element("dd", "", score(value)));
+      const add = (name, value) => list.append(element("dt", "", name), element("dd", value === UNASKED ? "unasked" : "", score(value)));
       const point = lastBelow(data.time, at);
       if (point >= 0) add("smoothed", data.curve[point]);
       const row = lastBelow(data.start, at);
       const reason = row >= 0 && at <= data.stop[row] ? data.reasons[data.reason[row]] : "";
       if (row >= 0 && at <= data.stop[row]) {
-        add("segment", data.value[row]);
-        data.contexts.forEach((name, position) => add(name, data.scores[position][row]));
+        add("segment", this.isAsked(row) ? data.value[row] : UNASKED);
+        if (this.isAsked(row)) data.contexts.forEach((name, position) => add(name, data.scores[position][row]));
+        data.gates.forEach((name, position) => add(`gate ${name}`, data.priorities[position][row]));
       }
       this.tip.append(list);
       if (reason) this.tip.append(element("p", "", reason));

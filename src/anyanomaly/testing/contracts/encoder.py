@@ -54,6 +54,17 @@ class EncoderContract(ComponentContract):
         assert isinstance(loaded.image_size, int)
         assert loaded.image_size > 0
 
+    def test_e7_dense_windows_do_not_depend_on_the_other_crops(self, loaded: Encoder[Options]) -> None:
+        if not loaded.dense_windows:
+            pytest.skip("this encoder has no dense windows")
+        frames = sample_segment(2).frames
+        crops = [Crop(frame, box, "dense") for box in (*BOXES, None) for frame in frames]
+        rows = loaded.encode_crops([*crops, Crop(frames[0])])[:-1]
+        one_by_one = np.concatenate([loaded.encode_crops([crop]) for crop in crops])
+        assert rows.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3)
+        np.testing.assert_allclose(rows, one_by_one, atol=1e-3)
+
 
 def _crops() -> list[Crop]:
     frames = sample_segment(2).frames

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import is_zipfile
 
 from anyanomaly.errors import BackendError, MissingRequirement, UsageError
 from anyanomaly.kit import first_line, folder_or_hub_id
@@ -15,6 +17,8 @@ from anyanomaly_transformers.loading import quiet_logs
 if TYPE_CHECKING:
     from torch import Tensor
 
+REMAP_BYTES = 2**28
+"""Bytes of tensors after which a file is mapped anew."""
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # one file, or parts that an index beside them names
 
 
@@ -75,6 +79,10 @@ def read_config(folder: Path, model_types: Collection[str], name: str) -> dict[s
 class Tensors(Mapping[str, "Tensor"]):
     """The tensors of a checkpoint by name; values are mapped from disk on access, not copied.
 
+    Pages of a mapped file count as memory of the process once they are read, until its mapping ends. So a file is
+    mapped anew after `REMAP_BYTES`: what was read and not kept, because it was converted or quantised, takes no memory
+    then. It may be read from several threads.
+
     :param path: a folder (``model.safetensors`` or ``pytorch_model.bin``, one file or parts with an index), or one
         file, ``.safetensors`` or written by ``torch.save``.
     :param inside: keys that lead to the tensors in a file of nested dictionaries, for example ``("model",)``.
@@ -84,17 +92,21 @@ class Tensors(Mapping[str, "Tensor"]):
 
     def __init__(self, path: Path, inside: Sequence[str] = ()) -> None:
         self._inside = tuple(inside)
+        self._lock = threading.Lock()
         self._open_files: dict[Path, Mapping[str, Any]] = {}
+        self._n_bytes: dict[Path, int] = {}  # that were returned since a file was mapped
         self._file_of = self._find_files(path)
 
     def __getitem__(self, name: str) -> Tensor:
         path = self._file_of[name]
-        values = self._open(path)
-        if name not in values:
-            raise BackendError(
-                f"{path.name!r} lacks the tensor {name!r} that the index assigns to it. {_DOWNLOAD_AGAIN}"
-            )
-        value: Tensor = values[name]
+        with self._lock:
+            values = self._open(path)
+            if name not in values:
+                raise BackendError(
+                    f"{path.name!r} lacks the tensor {name!r} that the index assigns to it. {_DOWNLOAD_AGAIN}"
+                )
+            value: Tensor = values[name]
+            self._n_bytes[path] += value.nbytes
         return value
 
     def __iter__(self) -> Iterator[str]:
@@ -118,9 +130,12 @@ class Tensors(Mapping[str, "Tensor"]):
         )
 
     def _open(self, path: Path) -> Mapping[str, Any]:
+        is_safe = path.suffix == ".safetensors"
+        if self._n_bytes.get(path, 0) > REMAP_BYTES and (is_safe or is_zipfile(path)):
+            del self._open_files[path]
         if path not in self._open_files:
-            is_safe = path.suffix == ".safetensors"
             self._open_files[path] = _SafeTensors(path) if is_safe else _read_pickle(path, self._inside)
+            self._n_bytes[path] = 0
         return self._open_files[path]
 
 
@@ -170,7 +185,6 @@ class _SafeTensors(Mapping[str, Any]):
 def _read_pickle(path: Path, inside: Sequence[str]) -> Mapping[str, Any]:
     """Return the tensors of a file of ``torch.save``, without running code in it."""
     import pickle
-    from zipfile import is_zipfile
 
     import torch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyanomaly.errors import BackendError
@@ -25,9 +25,36 @@ def build_empty(make: Callable[[], M]) -> M:
         return make()
 
 
-def rename_tensors(tensors: Mapping[str, Tensor], rename: Callable[[str], str | None]) -> dict[str, Tensor]:
-    """Return ``tensors`` under the names that ``rename`` returns; a tensor for which it returns None is dropped."""
-    return {new: tensors[old] for old in tensors if (new := rename(old)) is not None}
+def rename_tensors(tensors: Mapping[str, Tensor], rename: Callable[[str], str | None]) -> Mapping[str, Tensor]:
+    """Return ``tensors`` under the names that ``rename`` returns; a tensor for which it returns None is dropped.
+
+    Each is read on access, as it is in ``tensors``: two passes over them do not hold all of them.
+    """
+    return _RenamedTensors(tensors, {new: old for old in tensors if (new := rename(old)) is not None})
+
+
+class _RenamedTensors(Mapping[str, "Tensor"]):
+    def __init__(self, tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
+        self._tensors, self._names = tensors, names
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._tensors[self._names[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class _UnreadTensor:
+    """A tensor that `from_pretrained` reads when its turn comes, as it reads those of its own files."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], name: str) -> None:
+        self._tensors, self._name = tensors, name
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return self._tensors[self._name][index]
 
 
 def load_weights(
@@ -114,5 +141,6 @@ def load_language_model(kind: Any, config: Any, tensors: Mapping[str, Tensor], o
         settings = placement_settings(options, device)
         if settings["dtype"] == torch.float32:  # the originals' attention, for equal numbers
             settings["attn_implementation"] = register_attention(LLAMA_ATTENTION)
-        model = kind.from_pretrained(None, config=config, state_dict=tensors, **settings)
+        unread = {name: _UnreadTensor(tensors, name) for name in tensors}
+        model = kind.from_pretrained(None, config=config, state_dict=unread, **settings)
     return model.eval() if "device_map" in settings else model.eval().to(device)
