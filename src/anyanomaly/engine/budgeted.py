@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
@@ -98,21 +99,25 @@ class BudgetedRun:
         n_failures = 0
         is_careful = False
         while pairs := schedule.next_round():
-            for part in _by_video(pairs) if is_careful else [pairs]:
+            parts = deque(_by_video(pairs) if is_careful else [pairs])
+            while parts:
+                part = parts.popleft()
                 try:
                     self._ask_about(part, schedule, look_ahead, with_evidence)
                     n_failures = 0
                 except BackendError as error:
                     if not skip_failures:
                         raise
+                    self._asker.reset()
                     if is_careful:
                         n_failures += 1
                         if n_failures == MAX_FAILURES:
                             raise
                         video = part[0].video
                         self._skipped[video] = f"Video '{video}' is skipped: {error}"
-                    is_careful = True
-                    self._asker.reset()
+                    else:
+                        is_careful = True
+                        parts.extend(_by_video(part))
             for pair in pairs:
                 if pair not in self._scores:
                     schedule.record(pair, math.nan, 0)
