@@ -52,14 +52,15 @@ class Tensor(NamedTuple):
 
 
 @cache
-def _normal_numbers() -> np.ndarray:
+def normal_numbers() -> np.ndarray:
+    """Return the block of random numbers, float32 (BLOCK,), of standard deviation 1."""
     return np.random.default_rng(24).standard_normal(BLOCK, dtype=np.float32)
 
 
 @cache
 def _block(dtype: str, deviation: float) -> memoryview:
     """Return the block of random numbers in a precision, as bytes."""
-    return memoryview(as_bytes(_normal_numbers() * np.float32(deviation), dtype))
+    return memoryview(as_bytes(normal_numbers() * np.float32(deviation), dtype))
 
 
 def as_bytes(numbers: np.ndarray, dtype: str) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFWriter, LlamaFileType, TokenType
 
-from benchmarks.checkpoints.files import BLOCK, Tensor, _normal_numbers
+from benchmarks.checkpoints.files import BLOCK, Tensor, normal_numbers
 from plugins.demo.training.export_gguf import OTHER_TENSORS, TEXT_LAYER, VISION_BLOCK, VISION_EPSILON
 
 F16, F32 = GGMLQuantizationType.F16, GGMLQuantizationType.F32
@@ -43,13 +43,21 @@ def _numbers(part: Part, offset: int) -> np.ndarray:
     n_numbers = math.prod(shape)
     if kind in (Q4_K, Q6_K):
         blocks = _quantised(kind, round(deviation, 6))
-        rows = (np.arange(n_numbers // 256) + offset) % N_BLOCKS
-        return blocks[rows].reshape(*shape[:-1], -1)
+        n_rows, start = n_numbers // 256, offset % N_BLOCKS
+        n_times = -(-(start + n_rows) // N_BLOCKS)
+        return np.concatenate([blocks] * n_times)[start : start + n_rows].reshape(*shape[:-1], -1)
     dtype = np.float16 if kind == F16 else np.float32
     if fill is not None:
         return np.full(shape, fill, dtype)
-    block = (_normal_numbers() * np.float32(deviation)).astype(dtype)
-    return np.resize(np.roll(block, -(offset % BLOCK)), n_numbers).reshape(shape)
+    block = _rounded(round(deviation, 6), dtype)
+    start = offset % BLOCK
+    n_times = -(-(start + n_numbers) // BLOCK)
+    return np.concatenate([block] * n_times)[start : start + n_numbers].reshape(shape)
+
+
+@cache
+def _rounded(deviation: float, dtype: type[np.floating[Any]]) -> np.ndarray:
+    return (normal_numbers() * np.float32(deviation)).astype(dtype)
 
 
 def write_gguf(

@@ -117,15 +117,18 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
     ),
     "benchmarks/speed/evaluation.py": lambda folder: [str(_write_labels(folder)), "--seeds", "2", *_recorded(folder)],
     "benchmarks/speed/evidence.py": _evidence,
-    "benchmarks/speed/in_flight.py": lambda folder: ["--questions", "6", "--batch-size", "2", *_recorded(folder)],
     "benchmarks/speed/full_size.py": lambda folder: (
         # an image tower in half precision, files of torch.save, and GGUF
         ["minigpt4", "qwen-gguf", "--size", "tiny", "--dtype", "float32", "--questions", "1", *_recorded(folder)]
     ),
+    "benchmarks/speed/gates.py": lambda folder: [
+        *("still", "--minutes", "0.3", "--events", "1", "--root", str(folder / "clips"), *_recorded(folder))
+    ],
     "benchmarks/speed/gpu.py": lambda folder: [
         *("--size", "tiny", "--device", "cpu", "--engines", "transformers", "--models", "3b", "--runs", "2"),
         *("--segments", "2", "--row-seconds", "0.1", "--output", str(folder / "gpu"), *_recorded(folder)),
     ],
+    "benchmarks/speed/in_flight.py": lambda folder: ["--questions", "6", "--batch-size", "2", *_recorded(folder)],
     "benchmarks/speed/memory.py": _memory,
     "benchmarks/speed/outputs.py": _outputs,
     "benchmarks/speed/presets.py": lambda folder: (
@@ -141,9 +144,10 @@ ENGINES = {
     "benchmarks/speed/contexts.py",
     "benchmarks/speed/engines.py",
     "benchmarks/speed/evidence.py",
-    "benchmarks/speed/in_flight.py",
     "benchmarks/speed/full_size.py",
+    "benchmarks/speed/gates.py",
     "benchmarks/speed/gpu.py",
+    "benchmarks/speed/in_flight.py",
     "benchmarks/speed/presets.py",
     "benchmarks/speed/waiting.py",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, cast
@@ -17,10 +17,11 @@ from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
-from anyanomaly.assemble.cache import run_store_path, store_limits, store_path
+from anyanomaly.assemble.cache import store_limits, store_path
 from anyanomaly.assemble.capabilities import check_backend, check_encoder, resolve_and_check
-from anyanomaly.assemble.resolve import ResolvedComponent
-from anyanomaly.assemble.run_keys import key_maker
+from anyanomaly.assemble.gate_backends import GateBackends
+from anyanomaly.assemble.resolved_component import ResolvedComponent
+from anyanomaly.assemble.run_keys import open_memory
 from anyanomaly.assemble.scoring import with_run
 from anyanomaly.assemble.segment_planner import SegmentPlanner, find_rated_segment
 from anyanomaly.assemble.video_ids import distinguish_ids
@@ -33,10 +34,8 @@ from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import Planner, Source
 from anyanomaly.engine.run import Run
 from anyanomaly.engine.run_report import RunReport
-from anyanomaly.engine.run_store import RunStore
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
-from anyanomaly.engine.stored_runs import Memory
 from anyanomaly.engine.writing import Outcome
 from anyanomaly.errors import UsageError, VideoError
 from anyanomaly.masking import mask_urls_in
@@ -84,11 +83,11 @@ class Pipeline:
         ]
         self.backend = cast("Backend[Options]", self._create(self.resolved.backend))
         check_backend(self.resolved, self.backend)
+        self._gate_backends = GateBackends(self.resolved, registry, self.gates)
         self.encoder = self._create_encoder()
         self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
         self.outputs = Outputs(self._sinks)
         self._outcomes: Generator[Outcome, None, None] | None = None
-        self.count_reused: Callable[[], int] = lambda: 0  # answers so far that did not need the backend
         self._n_runs = 0
         self._unopened: list[Notice] = []
         spec = cast(BackendSpec, self.resolved.backend.spec)
@@ -161,10 +160,9 @@ class Pipeline:
         :raises BackendError: when the backend fails, or too many answers are unreadable.
         :raises OutputError: when a result file cannot be written.
         """
-        settings = settings or self.settings
         sources = self._sources if sources is None else sources
-        planner = self._planner(settings, observer)
-        yield from self._run(settings, sources, planner, observer, is_repeatable=is_repeatable)
+        planner = self._planner(settings := settings or self.settings, observer)
+        yield from self._run(settings, sources, planner, observer, is_repeatable)
 
     def find_segment(self, at_s: float | None = None, number: int | None = None) -> Segment:
         """Return a segment of the first video: the one shown at ``at_s`` seconds, or the one of a number from 0.
@@ -200,6 +198,8 @@ class Pipeline:
             **{role: model.fingerprint if model else None for role, model in models.items()},
             "revisions": {role: model.revision if model else None for role, model in models.items()},
         }
+        if gate_backends := self._gate_backends.describe():
+            header["gate_backends"] = gate_backends
         return {name: mask_urls_in(value) for name, value in header.items()}
 
     def _run(
@@ -208,7 +208,6 @@ class Pipeline:
         sources: Sequence[Source],
         planner: Planner,
         observer: Observer | None = None,
-        *,
         is_repeatable: bool = False,
     ) -> Iterator[Outcome]:
         header = self.header()
@@ -223,20 +222,14 @@ class Pipeline:
             self._clock,
             observer,
             is_repeatable,
-            self._memory(header, sources) if observer is None else None,
+            open_memory(header, sources) if self._store and not isinstance(planner, SegmentPlanner) else None,
         )
-        self.count_reused = lambda: run.n_reused
+        self.count_reused = lambda: run.n_reused  # answers so far that did not need the backend
         run.report.problems += self.report.problems
         self.report = run.report
         self._outcomes = iter(run)
         self._n_runs += 1
         yield from self._outcomes
-
-    def _memory(self, header: Mapping[str, Any], sources: Sequence[Source]) -> Memory | None:
-        """Return the scores of earlier runs; None: this run stores nothing."""
-        if self._store is None:
-            return None
-        return Memory(RunStore(run_store_path(), store_limits()), key_maker(header, sources), header)
 
     def _open(self) -> None:
         """Probe videos and check outputs before any model is loaded; load the encoder before the backend.
@@ -255,15 +248,17 @@ class Pipeline:
                 self._sources.append((reader, replace(video, id=self._ids[uri]) if self._ids else video))
         if errors and not self._sources:
             raise next(iter(errors.values()))
-        self._unopened = [Notice(uri, str(error)) for uri, error in errors.items()]
-        self.report.problems = list(self._unopened)
+        self.report.problems = [Notice(uri, str(error)) for uri, error in errors.items()]
+        self._unopened = list(self.report.problems)
         if self._ids is None:
             self._sources = distinguish_ids(self._sources)
-        for component in (*self._sinks, self.encoder, *self.gates, self.selector, *self.contexts, self.backend):
-            if component is not None:
-                self._stack.enter_context(component)
-            if component is not None and component is self.encoder:
+        models = (self.encoder, *self._gate_backends.by_gate.values(), *self.gates)
+        parts = (*self._sinks, *models, self.selector, *self.contexts, self.backend)
+        for component in (part for part in parts if part is not None):
+            self._stack.enter_context(component)
+            if component is self.encoder:
                 check_encoder(self.resolved, self.encoder)
+        self._gate_backends.open_stores(self._stack)
         check_backend(self.resolved, self.backend)
         if self._is_scoring_auto and self.settings.scoring == "expected" and not self.backend.gives_logprobs():
             words = with_run(self.config, scoring="words", reason_above=None)
@@ -292,4 +287,7 @@ class Pipeline:
         for component, part in zip(resolved, parts, strict=True):
             if getattr(component.spec, "needs_encoder", False):
                 part.encoder = encoder  # type: ignore[attr-defined]  # each of these roles declares it
+        for name, backend in self._gate_backends.by_gate.items():
+            if getattr(self.resolved.gate_backends[name].spec, "needs_encoder", False):
+                backend.encoder = encoder
         return encoder

@@ -42,8 +42,12 @@ _SETTINGS = {
 
 _NUMBERS = {
     "reader": {"max_side", "fps", "stream", "threads"},
-    "encoder": {"batch_size", "normalize_windows"},
-    "selector": {"windows", "seed"},
+    "encoder": {"batch_size", "normalize_windows", "dense_tiles"},
+    "gate": {
+        *("smallest", "contrast", "noise_factor", "absorb_seconds", "frames", "width"),
+        *("windows", "background_seconds", "max_tokens"),
+    },
+    "selector": {"windows", "seed", "stride"},
     "context": {
         *("weight", "large", "middle", "small", "stride", "windows", "count"),
         *("softmax", "min_brightness", "templates", "contrast_run_texts"),
@@ -55,7 +59,12 @@ _NUMBERS = {
 }
 """Options of components that are harmless as a number, a switch, or a list of numbers, whatever component has them."""
 
-_WORDS = {"device": DEVICE_PATTERN, "dtype": "auto|bfloat16|float16|float32", "thinking": "off|on"}
+_WORDS = {
+    "device": DEVICE_PATTERN,
+    "dtype": "auto|bfloat16|float16|float32",
+    "thinking": "off|on",
+    "encoding": "exact|dense",
+}
 """Options of components that are harmless as one of these words."""
 
 _SWITCHES = {("run", "allow_network"), ("backend", "trust_remote_code")}

@@ -19,6 +19,7 @@ from anyanomaly.core.segment import cut_section, segments
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.evidence import draft_evidence
 from anyanomaly.engine.gating import GateKeeper, SegmentPriorities
+from anyanomaly.engine.lookahead import run_ahead
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.planned import (
     Choose,
@@ -92,11 +93,14 @@ class Planner:
         if keeper:
             keeper.begin(video)
         try:
-            for segment in self.segments(reader, video):
-                group.append(segment)
-                if len(group) >= self.group_size(segment):
-                    yield rate()
-                    group = []
+            # The next segments of a recording are decoded while these are encoded; a live reader drops frames instead.
+            bound = 0 if video.live else self._settings.lookahead_bytes // 8
+            with run_ahead(self.segments(reader, video), _frame_bytes, bound) as segments_read:
+                for segment in segments_read:
+                    group.append(segment)
+                    if len(group) >= self.group_size(segment):
+                        yield rate()
+                        group = []
         except VideoError as error:
             problem = str(error)
         if group:
@@ -258,9 +262,12 @@ class Planner:
         """
         if self._encoder is None or segment.video.live:
             return 1
-        frame_bytes = sum(frame.image.nbytes for frame in segment.frames)
-        by_bytes = self._settings.lookahead_bytes // 4 // frame_bytes
+        by_bytes = self._settings.lookahead_bytes // 4 // _frame_bytes(segment)
         return max(1, min(self._encoder.batch_size // len(segment.frames), by_bytes))
+
+
+def _frame_bytes(segment: Segment) -> int:
+    return sum(frame.image.nbytes for frame in segment.frames)
 
 
 def read_notices(reader: Reader[Options], video: Video) -> tuple[Notice, ...]:

@@ -125,8 +125,8 @@ class VllmBackend(Backend[VllmOptions]):
         feeder = Feeder(model, engine, self._thinking, self._guard, self.activity, self._pool)
         try:
             with feeder:
-                for query in pulled:
-                    feeder.put(query)
+                for first_query in pulled:
+                    feeder.put(first_query)
                 while True:
                     while not (larger or has_ended or feeder.has_answers) and feeder.n_open < self.max_inflight:
                         if (query := next(stream, None)) is None:
