@@ -12,6 +12,7 @@ from pathlib import Path
 
 from anyanomaly.cli import main
 from anyanomaly.cli.call import Call
+from anyanomaly.cli.flags import Flag
 from anyanomaly.cli.plugins import option_flags
 from anyanomaly.errors import EXIT_CODES
 from anyanomaly.registry import auto
@@ -103,9 +104,13 @@ def _components() -> Iterator[str]:
 
 def _component(call: Call, spec: ComponentSpec) -> str:
     flags = option_flags(call, spec)
-    rows = [f"| `{flag.names[0]}` | {_cell(flag.metavar or '')} | {_cell(flag.help)} |" for flag in flags]
+    rows = [f"| {_names(flag)} | {_cell(flag.metavar or '')} | {_cell(flag.help)} |" for flag in flags]
     table = "\n\n" + "\n".join(["| Option | Value | |", "| --- | --- | --- |", *rows]) if rows else ""
     return f"**`{spec.name}`** {spec.summary}{table}\n"
+
+
+def _names(flag: Flag) -> str:
+    return ", ".join(f"`{name}`" for name in flag.names)
 
 
 def _cell(text: str) -> str:

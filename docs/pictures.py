@@ -29,6 +29,7 @@ MARGIN = 10  # around what is shown, pixels
 ANIMATION_S = (9.5, 16.0)  # part of the annotated video: before an event, and the event
 FRAME_STEP = 2  # the animation has every second frame
 PIXELS_PER_POINT = 1.5  # sharp on screens of high resolution
+GATED = ("--gate", "motion", "--budget", "25%")
 EVALUATION = ("eval", "demo", "--backend", "similarity", "--encoder", "demo-clip", "--dataset.n-videos", "8")
 
 
@@ -44,6 +45,7 @@ def make_outputs(work: Path) -> None:
     names = [argument for name in outputs for argument in ("-o", name)]
     _anyanomaly(work, "--config", "settings.toml", "run", "cam.mp4", *texts, *names, "--clips", "clips")
     _anyanomaly(work, "--config", "settings.toml", "show", "cam.mp4", "-t", "stroller", "--at", "12.5", "-d", "segment")
+    _anyanomaly(work, "--config", "settings.toml", "run", "cam.mp4", *texts, *GATED, "-o", "gated.html")
     _anyanomaly(work, *EVALUATION, "-o", "mistakes.html")
 
 
@@ -76,7 +78,7 @@ def open_browser() -> Iterator[Any]:
 
 
 def photograph_pages(work: Path, folder: Path) -> None:
-    """Write the pictures of the report and of the page of ``show``, light and dark, and of the worst mistakes."""
+    """Write the pictures of reports and of the page of ``show``, light and dark, and of the worst mistakes."""
     with open_browser() as open_page:
         for scheme in ("light", "dark"):
             page = open_page(work / "report.html", scheme)
@@ -84,6 +86,9 @@ def photograph_pages(work: Path, folder: Path) -> None:
             _save(page, "body", ".event:last-child", folder / f"report-{scheme}.png")
             page.locator(".event:last-child .evidence > summary").click()
             _save(page, ".event:last-child", ".event:last-child .ev-frames", folder / f"event-{scheme}.png")
+            page = open_page(work / "gated.html", scheme)
+            _draw_timelines(page)
+            _save(page, ".findings", ".timeline >> nth=-1", folder / f"unasked-{scheme}.png")
             page = open_page(work / "segment" / "index.html", scheme)
             contexts = ".ev-exchange:nth-of-type(2)", ".ev-exchange:nth-of-type(3)"
             _save(page, *contexts, folder / f"show-{scheme}.png")
@@ -93,12 +98,17 @@ def photograph_pages(work: Path, folder: Path) -> None:
 
 def _play_to(page: Any, time_s: float) -> None:
     """Wait for the timelines, and move the player."""
-    page.locator(".plot").last.scroll_into_view_if_needed()
-    page.wait_for_function("document.querySelector('.plot:not(.drawn)') === null")
+    _draw_timelines(page)
     page.wait_for_function("document.querySelector('video').readyState > 1")
     page.evaluate("time => { document.querySelector('video').currentTime = time }", time_s)
     page.wait_for_function("(v => !v.seeking && v.readyState === 4)(document.querySelector('video'))")
     page.wait_for_timeout(1000)  # the cursor follows, and the browser's sign of loading goes
+
+
+def _draw_timelines(page: Any) -> None:
+    """Wait until the timelines are drawn."""
+    page.locator(".plot").last.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('.plot:not(.drawn)') === null")
 
 
 def _save(page: Any, first: str, last: str, path: Path) -> None:

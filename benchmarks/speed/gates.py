@@ -2,12 +2,16 @@
 
     python benchmarks/speed/gates.py curve [--clips 20] [--gates motion similarity] [--scores FILE ...] [--record]
     python benchmarks/speed/gates.py still [--minutes 60] [--events 6] [--record]
+    python benchmarks/speed/gates.py presets [--clips 8] [--split held-out] [--record]
 
 ``curve``: a full run over test clips of both kinds, with the demo's own settings and expected scores; then
 `anyanomaly eval --budget-curve`. ``--scores`` names the results of earlier full runs, one per kind.
 
 ``still``: a video of a clip's background with the noise of a sensor, in which the clip itself passes now and then. It
 is searched with and without the gate in one process, without stored answers; the ratio of the times is the figure.
+
+``presets``: the presets `paper`, `default` and `fast` on the same clips in one process, without stored answers, with
+the demo's models and threshold.
 """
 
 from __future__ import annotations
@@ -42,6 +46,7 @@ NOISE = 2.0
 """Standard deviation of the noise of a sensor, in grey levels of 256."""
 KEY_FRAMES = 250
 FLAVOURS = ("appearance", "action")
+PRESETS = ("fast", "default", "paper")
 
 
 def settings(**run: Any) -> dict[str, Any]:
@@ -246,14 +251,48 @@ def measure_curves(arguments: argparse.Namespace) -> str:
     )
 
 
+def measure_presets(arguments: argparse.Namespace) -> str:
+    """Run the presets over the same clips and return the figures as text."""
+    rows = []
+    for flavour in arguments.flavours:
+        dataset = {"name": "demo", "flavour": flavour, "n_videos": arguments.clips, "split": arguments.split}
+        for preset in PRESETS:
+            tables = {"encoder": "demo-clip", "backend": "demo-hf", "run": {"threshold": THRESHOLD, "store": False}}
+            root = arguments.root or None
+            result = anyanomaly.evaluate(dataset, root=root, protocols="fixed", preset=preset, **tables)
+            fixed = result.protocols["fixed"]
+            events = [entry.events for entry in fixed.classes.values() if entry.events]
+            n_labelled = sum(entry.n_labelled for entry in events)
+            assert fixed.mean is not None
+            assert fixed.mean.auc is not None
+            assert result.answers is not None
+            rows.append(
+                {
+                    "events": flavour,
+                    "preset": preset,
+                    "AUC": f"{fixed.mean.auc:.3f}",
+                    "event recall": f"{sum(entry.n_detected for entry in events) / n_labelled:.2f}",
+                    "false alarms": sum(entry.n_false_alarms for entry in events),
+                    "questions": result.answers.n_asked,
+                    "seconds": f"{result.seconds:.0f}",
+                }
+            )
+            print(rows[-1], flush=True)
+    return (
+        f"{arguments.clips} clips of each kind of the demo's split {arguments.split}, with the demo's models and "
+        f"threshold; seconds with loading. One process, no stored answers.\n\n{table(rows)}"
+    )
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["curve", "still"])
+    parser.add_argument("what", choices=["curve", "still", "presets"])
     parser.add_argument("--gates", nargs="+", help="default: motion and similarity; still: motion")
     parser.add_argument("--rule", default="or", choices=["and", "or", "max"], help="how several gates become one")
     parser.add_argument("--root", default="", help="folder of the clips; default: the user's cache")
-    parser.add_argument("--clips", type=int, default=20, help="curve: number of clips of each kind")
+    parser.add_argument("--clips", type=int, default=20, help="curve and presets: number of clips of each kind")
+    parser.add_argument("--split", default="test", choices=["validation", "test", "held-out"], help="presets: of clips")
     parser.add_argument("--flavours", nargs="+", default=list(FLAVOURS), choices=FLAVOURS)
     parser.add_argument("--scores", nargs="+", help="curve: .jsonl files of full runs, one per kind")
     parser.add_argument("--minutes", type=float, default=60, help="still: length of the video")
@@ -267,13 +306,16 @@ def make_parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Measure, print, record."""
     arguments = make_parser().parse_args()
-    is_curve = arguments.what == "curve"
-    arguments.gates = arguments.gates or (list(GATES) if is_curve else ["motion"])
-    text = measure_curves(arguments) if is_curve else measure_still(arguments)
+    arguments.gates = arguments.gates or (["motion"] if arguments.what == "still" else list(GATES))
+    measure, name, title = {
+        "curve": (measure_curves, "gates", "Gates: what they save and what they lose"),
+        "still": (measure_still, "gates-still", "Gates: a mostly still video"),
+        "presets": (measure_presets, "gates-presets", "Presets by machine"),
+    }[arguments.what]
+    text = measure(arguments)
     print(text)
     if arguments.record:
-        title = "Gates: what they save and what they lose" if is_curve else "Gates: a mostly still video"
-        record("gates" if is_curve else "gates-still", title, text, arguments.results, [origin()])
+        record(name, title, text, arguments.results, [origin()])
 
 
 if __name__ == "__main__":

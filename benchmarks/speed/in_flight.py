@@ -136,8 +136,8 @@ def main() -> None:
     if arguments.record:
         about = (
             f"{arguments.questions} questions with answers of {TOKENS[0]} to {TOKENS[1]} tokens, at most "
-            f"{arguments.batch_size} at once, {arguments.make_ms:g} ms to make one; tiny random Qwen2.5-VL in vLLM on a "
-            "CPU."
+            f"{arguments.batch_size} at once, {arguments.make_ms:g} ms to make one; tiny random Qwen2.5-VL in vLLM on "
+            "a CPU."
         )
         record("in-flight", "Requests in flight in vLLM", f"{about}\n\n{text}", arguments.results)
 

@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=16)
     parser.add_argument("--cores", type=int, default=2, help="that this process may use")
     parser.add_argument("--texts", type=int, nargs="+", default=[1, 5], help=f"how many, up to {len(TEXTS)}")
-    parser.add_argument("--encoder", default="demo-clip", help="name of an encoder, or a folder for openclip")
+    parser.add_argument("--encoder", default="demo-clip", help="name of an encoder, or weights for openclip")
     parser.add_argument("--engines", nargs="+", choices=("slots", "in turn"), default=["slots", "in turn"])
     parser.add_argument("--settings", nargs="+", choices=("exact", "4 frames/s", "dense, 4 frames/s"), default=None)
     add_record_options(parser)
@@ -167,14 +167,14 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.cores])
     encoder: Any = arguments.encoder
-    if "/" in arguments.encoder:
+    if Path(arguments.encoder).exists():
         encoder = {"name": "openclip", "model": arguments.encoder}
     settings: dict[str, dict[str, Any]] = {
         "exact": {},
         "4 frames/s": {"run": {"frames_per_second": 4}},
         "dense, 4 frames/s": {
             "run": {"frames_per_second": 4},
-            "context": {"position": {"windows": "dense"}, "temporal": {"windows": "dense"}},
+            "context": {"position": {"encoding": "dense"}, "temporal": {"encoding": "dense"}},
         },
     }
     rows = []

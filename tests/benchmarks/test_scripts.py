@@ -121,6 +121,9 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
         # an image tower in half precision, files of torch.save, and GGUF
         ["minigpt4", "qwen-gguf", "--size", "tiny", "--dtype", "float32", "--questions", "1", *_recorded(folder)]
     ),
+    "benchmarks/speed/gates.py": lambda folder: [
+        *("still", "--minutes", "0.3", "--events", "1", "--root", str(folder / "clips"), *_recorded(folder))
+    ],
     "benchmarks/speed/gpu.py": lambda folder: [
         *("--size", "tiny", "--device", "cpu", "--engines", "transformers", "--models", "3b", "--runs", "2"),
         *("--segments", "2", "--row-seconds", "0.1", "--output", str(folder / "gpu"), *_recorded(folder)),
@@ -132,6 +135,7 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
         ["--families", "lfm2", "--engines", "transformers", "llama.cpp", *_recorded(folder)]
     ),
     "benchmarks/speed/results.py": lambda folder: ["--check"],
+    "benchmarks/speed/texts.py": lambda folder: ["--segments", "1", "--side", "112", *_recorded(folder)],
     "benchmarks/speed/waiting.py": _waiting,
 }
 """Arguments of each script at its smallest size; what it writes goes into the given folder."""
@@ -142,9 +146,11 @@ ENGINES = {
     "benchmarks/speed/engines.py",
     "benchmarks/speed/evidence.py",
     "benchmarks/speed/full_size.py",
+    "benchmarks/speed/gates.py",
     "benchmarks/speed/gpu.py",
     "benchmarks/speed/in_flight.py",
     "benchmarks/speed/presets.py",
+    "benchmarks/speed/texts.py",
     "benchmarks/speed/waiting.py",
 }
 

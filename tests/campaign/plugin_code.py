@@ -27,7 +27,8 @@ _FAILURES = {
 }
 HEAD = """
 from anyanomaly import *
-from anyanomaly import hookimpl, BackendSpec, ReaderSpec, EncoderSpec, SelectorSpec, SinkSpec, ContextSpec, DatasetSpec
+from anyanomaly import hookimpl, BackendSpec, ReaderSpec, EncoderSpec, GateSpec, SelectorSpec, SinkSpec
+from anyanomaly import ContextSpec, DatasetSpec
 from anyanomaly.api import *
 from anyanomaly.types import *
 import numpy as np
@@ -37,6 +38,7 @@ ROLES = {
     "encoder": ("Encoder", "EncoderSpec", "anyanomaly_register_encoders"),
     "backend": ("Backend", "BackendSpec", "anyanomaly_register_backends"),
     "sink": ("Sink", "SinkSpec", "anyanomaly_register_sinks"),
+    "gate": ("Gate", "GateSpec", "anyanomaly_register_gates"),
     "selector": ("Selector", "SelectorSpec", "anyanomaly_register_selectors"),
     "context": ("Context", "ContextSpec", "anyanomaly_register_contexts"),
     "dataset": ("Dataset", "DatasetSpec", "anyanomaly_register_datasets"),

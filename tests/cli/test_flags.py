@@ -51,6 +51,20 @@ def test_options_can_be_written_with_an_equals_sign(cli: Cli) -> None:
     assert "level = 0.5  # flag" in cli("config", "show", "--backend=red", "--backend.level=0.5").out
 
 
+@pytest.mark.parametrize("flag", ["--context.position.windows", "--context.position.encoding"])
+def test_dense_windows_of_the_position_context_have_two_flags(cli: Cli, flag: str) -> None:
+    assert 'encoding = "dense"  # flag' in cli("config", "show", flag, "dense").out
+    assert "--context.position.encoding cannot be 'denser'" in cli("config", "show", flag, "denser").err
+
+
+@pytest.mark.parametrize("flag", ["--context.temporal.windows", "--selector.windows"])
+def test_dense_where_a_number_of_windows_is_expected_names_the_option(cli: Cli, flag: str) -> None:
+    refused = cli("config", "show", flag, "dense")
+    assert refused.code == 2
+    assert f"{flag}: these are numbers; the option for dense windows is encoding." in refused.err
+    assert 'encoding = "dense"  # flag' in cli("config", "show", flag.replace("windows", "encoding"), "dense").out
+
+
 def test_sinks_by_suffix_and_by_name(cli: Cli) -> None:
     output = cli("config", "show", "-o", "a.jsonl", "--sink", "csv", "--sink.csv.path", "b.txt").out
     assert 'name = "jsonl"\npath = "a.jsonl"' in output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,7 +21,7 @@ from anyanomaly.cli.live_text import Glyphs
 from anyanomaly.cli.output import print_fields, print_message, show_live
 from anyanomaly.cli.run_display import MAX_CLOSING_LINES, RunDisplay
 from anyanomaly.engine.clock import StageClock
-from anyanomaly.types import Event, SegmentScore, Timeline, Video
+from anyanomaly.types import Event, QueryId, Score, SegmentScore, Timeline, Video
 from tests.cli.terminal import Screen
 
 
@@ -67,6 +68,33 @@ def test_a_run_of_one_video() -> None:
     assert car == "car            0.80  ▂▄▅▇"
     assert person == "a person falls 0.80  ▂▄▅▇"
     assert events == ["0:03.0-1:15.5  0.87 at 1:01.2  car", "0:03.0-1:15.5  0.87 at 1:01.2  a person falls"]
+
+
+def test_what_was_not_asked_is_muted_and_has_no_score() -> None:
+    display = RunDisplay(new_console(), 0.5, StageClock())
+    display.begin([new_video()], 80)
+    for segment, (value, is_asked) in enumerate(
+        [(0.9, True), (0.05, False), (0.1, True), (0.05, False), (0.05, False)]
+    ):
+        part = Score(QueryId("street", segment, "car", "key"), value if is_asked else math.nan, asked=is_asked)
+        display.add(replace(new_score("car", value, segment), scores={"key": part}))
+    *_, line = [line for line in display.lines(79, 23) if line.plain.strip()]
+    assert line.plain == "car not asked █·▁··"
+    styles = [str(span.style) for span in line.spans]
+    assert styles == ["bold red", "dim", "cyan", "dim"]
+    assert any("asked 2 of 5" in line.plain for line in display.lines(79, 23))
+    asked = np.array([True, False, False, True])
+    display.add(replace(new_piece("car", [0.9, 0.05, 0.05, 0.1]), asked=asked, contexts_asked={}))
+    heading, closing = display.closing_lines()
+    assert heading.endswith("reach the threshold 0.5; · not asked):")
+    assert closing == "car peak 0.90 at 0:00 █··▁"
+
+
+def test_a_video_that_was_not_asked_about_has_no_peak() -> None:
+    display = RunDisplay(new_console(), 0.5, StageClock())
+    display.begin([new_video()], 80)
+    display.add(replace(new_piece("car", [0.2, 0.2]), asked=np.array([False, False]), contexts_asked={}))
+    assert display.closing_lines()[1] == "car not asked ··"
 
 
 def test_speed_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,3 +151,29 @@ def test_combinations_that_make_no_sense(stored: Cli) -> None:
         assert result.code == 2, arguments
         assert message in result.error
     assert stored("show", "--results", "none.jsonl", "-d", "page").code == 4
+
+
+def test_a_segment_that_was_not_asked_says_so_and_is_not_the_highest(stored: Cli) -> None:
+    lines = [json.loads(line) for line in Path("results.jsonl").read_text("utf-8").splitlines()]
+    lines[0]["config"]["gates"] = ["motion"]
+    for line in lines:
+        if line["type"] == "segment" and line["segment"] != 1:
+            scores = {name: {"value": None, "asked": False, "answer": ""} for name in line["scores"]}
+            line |= {"value": 0.24, "asked": False, "priorities": {"motion": 0.96}, "scores": scores}
+    # the model's answers are below what the gate gives the others
+    for line in lines:
+        if line["type"] == "segment" and line["segment"] == 1:
+            for score in line["scores"].values():
+                score["value"] = 0.1
+    Path("gated.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+    result = stored("show", "--results", "gated.jsonl", "-t", "red", "--segment", "0", "-d", "page")
+    assert result.code == 0
+    assert "red: not asked: the gate motion rated it 0.96" in result.out
+    assert "answer:" not in result.out
+    assert "The run did not ask about this segment" in result.err
+    assert "not asked: the gate motion rated it 0.96" in page().text
+    (text,) = answers()["texts"]
+    assert (text["asked"], text["priorities"]) == (False, {"motion": 0.96})
+    assert {context["asked"] for context in text["contexts"]} == {False}
+    assert stored("show", "--results", "gated.jsonl", "-t", "red", "--highest", "-d", "page").code == 0
+    assert answers()["segment"] == 1

@@ -71,3 +71,26 @@ def test_higher_scores_have_higher_characters(levels: str) -> None:
 
 def test_a_series_without_frames_is_empty() -> None:
     assert draw_sparkline(PeakSeries().resample(80), 0.5, BLOCK_LEVELS) == ""
+
+
+def test_a_part_counts_as_asked_where_one_of_its_frames_was_and_its_peak_is_of_these() -> None:
+    series = PeakSeries()
+    for start, is_asked, score in ((0, True, 0.2), (4, False, 0.3), (8, True, 0.1), (12, False, 0.3)):
+        scores = np.full(4, score, dtype=np.float32)
+        times_s = np.arange(start, start + 4) / VIDEO.fps
+        piece = Timeline(VIDEO, "car", start, times_s, scores, scores.copy(), {}, np.full(4, is_asked))
+        series.add(piece)
+    assert series.resample_asked(4).tolist() == [True, False, True, False]
+    assert series.resample_asked(2).tolist() == [True, True]
+    assert (series.has_unasked, series.peak) == (True, np.float32(0.2))
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=3000), st.integers(1, 200))
+def test_marks_of_parts_are_halved_like_their_scores(asked: list[bool], width: int) -> None:
+    series = PeakSeries()
+    scores = np.zeros(len(asked), dtype=np.float32)
+    series.add(Timeline(VIDEO, "car", 0, np.arange(len(asked)) / 8, scores, scores.copy(), {}, np.array(asked)))
+    marks = series.resample_asked(width)
+    assert marks.shape == series.resample(width).shape
+    assert marks.any() == any(asked)
+    assert series.has_unasked == (not all(asked))

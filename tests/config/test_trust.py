@@ -41,8 +41,8 @@ def is_guarded(tables: dict[str, Any], registry: Registry = REGISTRY) -> bool:
 
 def option_tables(role: str, component: str, option: str, value: Any) -> dict[str, Any]:
     """Return a config file that sets one option of one component."""
-    if role == "context":
-        return {"context": {component: {option: value}}}
+    if role in ("context", "gate"):
+        return {role: {component: {option: value}}}
     return {role: {"name": component, option: value}}
 
 
@@ -71,7 +71,7 @@ def test_no_option_that_gives_something_away_is_harmless() -> None:
 
 
 @given(
-    st.sampled_from(["reader", "encoder", "selector", "context", "backend"]),
+    st.sampled_from(["reader", "encoder", "gate", "selector", "context", "backend"]),
     st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12),
     st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()),
 )
@@ -92,7 +92,7 @@ def test_the_settings_of_a_run_that_have_to_be_accepted() -> None:
     guarded = {name for name in PromptChoice.model_fields if is_guarded({"prompt": {name: "./a.toml"}})}
     assert guarded == {"name", "reason", "per_backend"}
     assert set(RunConfig.model_fields) == {
-        *("preset", "texts", "videos", "contexts", "context", "sink", "prompt", "run"),
+        *("preset", "texts", "videos", "gates", "gate", "contexts", "context", "sink", "prompt", "run"),
         *SINGLE_ROLES,
     }
 
@@ -106,6 +106,9 @@ def test_the_settings_of_a_run_that_have_to_be_accepted() -> None:
         {"backend": {"name": "cloud"}},
         {"backend": {"name": "red", "options": {"level": 1}}},
         {"backend": {"device": "cuda:0 --x"}},
+        {"gate": {"backend": {"name": "cloud"}}},
+        {"gate": {"backend": {"options": {"model": "x"}}}},
+        {"gate": {"motion": {"path": "x"}}},
         {"prompt": {"name": "ask.toml"}},
         {"prompt": {"reason": "../reason"}},
         {"prompt": {"per_backend": {"red": "/tmp/ask.toml"}}},
@@ -125,6 +128,8 @@ def test_settings_that_are_harmless() -> None:
         "videos": ["cam/*.mp4", "clip.mp4"],
         "sink": [],
         "contexts": ["key"],
+        "gates": ["motion", "similarity"],
+        "gate": {"motion": {"smallest": 0.02, "frames": 4}, "similarity": {"windows": [120, 80]}},
         "selector": "top",
         "encoder": {"name": "colour", "device": "cuda:1", "dtype": "float16", "batch_size": 4},
         "backend": {"name": "red", "max_pixels": 1000, "thinking": "on", "trust_remote_code": False},

@@ -100,8 +100,8 @@ def planner(
     encoder: Encoder[Options] | None = None,
     clock: Clock | None = None,
     windows: int = 1,
-    gate: Gate[Options] | None = None,
     *,
+    gate: Gate[Options] | None = None,
     encoding: Encoding = "exact",
     stride: int = 1,
 ) -> tuple[Planner, CachingEncoder]:

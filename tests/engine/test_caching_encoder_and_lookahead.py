@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 
 from anyanomaly.engine.caching_encoder import CachingEncoder
-from anyanomaly.engine.lookahead import LookAhead
+from anyanomaly.engine.lookahead import LookAhead, run_ahead
+from anyanomaly.engine.planned import PlannedSegment
 from anyanomaly.testing.fakes import FakeEncoder, counting
 from anyanomaly.testing.samples import sample_segment
-from anyanomaly.types import Crop, Frame
+from anyanomaly.types import Crop, FloatArray, Frame, Video
+from tests.engine.parts import ListReader, planner, settings
 
 
 def test_equal_pixels_are_one_crop_and_altered_ones_another() -> None:
@@ -82,3 +84,53 @@ def test_leaving_early_stops_the_thread_and_closes_the_source() -> None:
         next(iter(ahead))
     assert closed.is_set()
     assert not [thread for thread in threading.enumerate() if thread.name == "anyanomaly-lookahead"]
+
+
+@pytest.mark.parametrize("max_bytes", [0, 100])
+def test_running_ahead_gives_the_same_items_and_uses_a_thread_unless_told_otherwise(max_bytes: int) -> None:
+    threads, closed = set(), threading.Event()
+
+    def source() -> Iterator[int]:
+        try:
+            for item in range(1000):
+                threads.add(threading.get_ident())
+                yield item
+        finally:
+            closed.set()
+
+    items = source()
+    with run_ahead(items, lambda item: 10, max_bytes) as ahead:
+        assert [next(ahead) for _ in range(3)] == [0, 1, 2]
+    items.close()
+    assert closed.is_set()
+    assert (threads == {threading.get_ident()}) is not bool(max_bytes)
+
+
+class SignallingReader(ListReader):
+    """Says when it reads the second segment."""
+
+    def __init__(self, n_frames: int, segment_frames: int) -> None:
+        super().__init__(n_frames)
+        self.reads_second = threading.Event()
+        self._segment_frames = segment_frames
+
+    def frames(self, video: Video, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
+        for frame in super().frames(video, start=start, every=every):
+            if frame.index >= self._segment_frames:
+                self.reads_second.set()
+            yield frame
+
+
+def test_the_next_segment_is_read_while_the_encoder_works() -> None:
+    class WaitingEncoder(FakeEncoder):
+        def encode_crops(self, crops: Sequence[Crop]) -> FloatArray:
+            assert reader.reads_second.wait(60)
+            return super().encode_crops(crops)
+
+    settings_ = settings()
+    encoder = WaitingEncoder()
+    encoder.batch_size = 1  # segment by segment
+    reader = SignallingReader(60, settings_.segment_frames)
+    plan = planner(settings_, encoder)[0].plan([(reader, reader.probe("v"))])
+    assert len([item for item in plan if isinstance(item, PlannedSegment)]) == 5
+    assert reader.n_open == 0

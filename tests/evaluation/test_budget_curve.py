@@ -95,11 +95,11 @@ def test_a_point_of_the_curve_has_the_figures_of_a_run_with_that_gate_and_budget
 
 
 def test_scores_are_replayed_one_by_one_as_a_run_asks(evaluate: Evaluate, full: str) -> None:
-    evaluate(*RUN, "--gate", "hint", "--budget", "20%", "--clear-below", "0.15", "-o", "real.jsonl")
+    evaluate(*RUN, "--gate", "hint", "--budget", "20%", "--clear-above", "0.75", "-o", "real.jsonl")
     real = pairs_of(read_scores(["real.jsonl"]).table)
     stored = read_scores([full]).table
     priorities = {pair: row.priorities for pair, row in real.items()}
-    saving = Saving(Budget("share", 0.2), clear=ClearRule(0.15, 2.0))
+    saving = Saving(Budget("share", 0.2), clear=ClearRule(-1.0, 0.75))
     replayed = pairs_of(replay(stored, priorities, saving).table)
     assert list(replayed) == list(real)
     for pair, row in real.items():

@@ -16,7 +16,7 @@ OWN_TESTS = {"replay", "annotated", "clips"}
 
 SPECS = [
     spec
-    for role in ("reader", "selector", "context", "sink", "backend")
+    for role in ("reader", "gate", "selector", "context", "sink", "backend")
     for spec in INSTALLED.specs(role)
     if INSTALLED.provider(spec) == "builtin" and spec.name not in OWN_TESTS
 ]

@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("anyanomaly_")}
 
 
-def test_there_are_eight() -> None:
-    assert len(HOOKS) == len(ROLES) + 1 == 8
+def test_there_are_nine() -> None:
+    assert len(HOOKS) == len(ROLES) + 1 == 9
 
 
 @pytest.mark.parametrize("name", HOOKS)

@@ -193,7 +193,7 @@ def test_documented_commands_name_folders_and_every_sibling_they_need() -> None:
 def test_every_component_of_our_own_packages_has_an_install_command() -> None:
     loaded = registry.load()
     packages = {}
-    for role in ("reader", "encoder", "selector", "context", "backend", "dataset", "sink"):
+    for role in ("reader", "encoder", "gate", "selector", "context", "backend", "dataset", "sink"):
         for spec in loaded.specs(role):
             package = loaded.provider(spec).split()[0]
             if package.startswith("anyanomaly-"):

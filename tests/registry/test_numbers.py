@@ -11,7 +11,7 @@ from anyanomaly.config.times import parse_time
 from anyanomaly.errors import InvalidOption, MissingRequirement, PluginLoadError
 from anyanomaly.registry import Registry
 
-ROLES = ("reader", "encoder", "selector", "context", "backend", "dataset", "sink")
+ROLES = ("reader", "encoder", "gate", "selector", "context", "backend", "dataset", "sink")
 EXTREMES = (10**20, -(10**20), 10**30, 10**400, 1e300, -1e300, math.nan, math.inf, -math.inf)
 MAX_SEED = 2**63
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -81,13 +82,17 @@ def evidence(video: str, text: str, segment: int, value: float, size: tuple[int,
 
 
 def results_of_video(
-    video: Video, values: Mapping[str, Sequence[float]], truth: Mapping[str, Sequence[Span]] | None = None
+    video: Video,
+    values: Mapping[str, Sequence[float]],
+    truth: Mapping[str, Sequence[Span]] | None = None,
+    priorities: Mapping[str, Sequence[float | None]] | None = None,
 ) -> Iterator[Result]:
     """Yield the results of a video with segments of one second at 25 frames per second, as a run gives them.
 
     An event is each run of segments whose value is at least 0.35.
 
     :param values: event text to the fused score of each segment. :param truth: event text to spans in seconds.
+    :param priorities: event text to the priority of each segment that was not asked about; None: it was asked.
     """
     yield video
     n_segments = len(next(iter(values.values())))
@@ -95,6 +100,10 @@ def results_of_video(
         times_s = (25 * segment + np.arange(25)) / 25
         for text, series in values.items():
             value = float(series[segment])
+            priority = priorities[text][segment] if priorities and text in priorities else None
+            if priority is not None:
+                yield from _unasked(video, text, segment, times_s.copy(), value, priority)
+                continue
             scores = {
                 name: Score(QueryId(video.id, segment, text, name), value, f"{value:.1f}. The image shows {text}.")
                 for name in WEIGHTS
@@ -107,6 +116,20 @@ def results_of_video(
         yield from _events(video, text, np.asarray(series))
         if truth and text in truth:
             yield Truth(video.id, text, tuple(truth[text]))
+
+
+def _unasked(
+    video: Video, text: str, segment: int, times_s: np.ndarray, value: float, priority: float
+) -> Iterator[SegmentScore | Timeline]:
+    """Yield a segment that was not asked about. ``value``: that its gate gives it."""
+    start = 25 * segment
+    scores = {name: Score(QueryId(video.id, segment, text, name), math.nan, asked=False) for name in WEIGHTS}
+    priorities = {"motion": priority}
+    yield SegmentScore(video, segment, start, start + 25, times_s, text, scores, value, priorities=priorities)
+    raw = np.full(25, value, dtype=np.float32)
+    contexts = {name: np.full(25, np.nan, dtype=np.float32) for name in WEIGHTS}
+    asked = np.zeros(25, dtype=np.bool_)
+    yield Timeline(video, text, start, times_s.copy(), raw, raw.copy(), contexts, asked)
 
 
 def _events(video: Video, text: str, series: np.ndarray) -> Iterator[Evidence | Event]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from io import BytesIO
 from queue import Queue
@@ -19,7 +19,7 @@ from anyanomaly_vllm.options import VllmOptions
 from anyanomaly_vllm.sizes import QuerySize
 
 from anyanomaly.errors import BackendError
-from anyanomaly.types import Answer, Query
+from anyanomaly.types import Answer, ImageArray, Query
 
 BATCH_SIZE = 4
 Ask = Callable[..., Query]
@@ -28,8 +28,11 @@ Ask = Callable[..., Query]
 class FakeJob:
     """One request, whose output is the answer."""
 
-    def __init__(self, model: object, engine: object, query: Query, images: object, thinking: object) -> None:
+    shown: ClassVar[list[tuple[Query, Any]]] = []  # queries and the images that the engine gets
+
+    def __init__(self, model: object, engine: object, query: Query, images: Any, thinking: object) -> None:
         self.query, self.images = query, images
+        self.shown.append((query, images))
         self.is_check = self.is_complete = False
 
     def first_prompts(self) -> Iterator[tuple[int, dict[str, Any], None]]:
@@ -183,6 +186,7 @@ def test_leaving_early_aborts_what_is_in_flight_and_keeps_the_engine(backend: Vl
     assert {"1", "2", "3"} <= set(engine.aborted)
     assert not engine.is_closed
     assert not engine.in_flight
+    assert backend.activity.n_queries == 0
     FakeEngine.finish_at = 1
     assert [answer.id.segment for answer in backend.answer([ask(7), ask(8)])] == [7, 8]
     assert len(FakeEngine.engines) == 1
@@ -207,6 +211,46 @@ def test_an_interrupt_ends_the_engine(backend: VllmBackend, ask: Ask) -> None:
         list(backend.answer(stream()))
     assert FakeEngine.engines[0].is_closed
     assert not [thread for thread in threading.enumerate() if thread.name == "anyanomaly-vllm"]
+
+
+class FakePool:
+    """Inverts images on another thread."""
+
+    def __init__(self, sizing: object, n_processes: int, log: object) -> None:
+        self.n_processes = n_processes
+        self.is_closed = False
+
+    def prepare(self, images: Sequence[ImageArray], deliver: Callable[[object], None]) -> None:
+        inverted = tuple(255 - image for image in images)
+        threading.Timer(0.01, lambda: deliver(inverted if images else ValueError("no image"))).start()
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.mark.parametrize(("chosen", "n_processes"), [(0, None), (3, 3), (None, 2)])
+def test_images_go_through_a_pool_where_there_is_one(
+    backend: VllmBackend, ask: Ask, monkeypatch: pytest.MonkeyPatch, chosen: int | None, n_processes: int | None
+) -> None:
+    monkeypatch.setattr(FakeEngine, "finish_at", 1)
+    monkeypatch.setattr(backend_module, "ImagePool", FakePool)
+    monkeypatch.setattr(backend_module, "default_processes", lambda on_cpu: 0 if on_cpu else 2)
+    monkeypatch.setattr(backend, "options", backend.options.model_copy(update={"prepare_processes": chosen}))
+    backend._model.sizing, backend._model.on_cpu = object(), False  # type: ignore[misc, union-attr, assignment]
+    queries = [ask(number) for number in range(6)]
+    assert {answer.id for answer in backend.answer(queries)} == {query.id for query in queries}
+    pool: Any = backend._pool
+    shown = FakeJob.shown[-6:]
+    if n_processes is None:
+        assert pool is None
+        assert all((images[0] == query.images[0]).all() for query, images in shown)
+        return
+    assert pool.n_processes == n_processes
+    assert all((images[0] == 255 - query.images[0]).all() for query, images in shown)
+    with pytest.raises(BackendError, match="no image"):
+        list(backend.answer([ask(0, n_images=0)]))
+    backend.close()
+    assert pool.is_closed
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

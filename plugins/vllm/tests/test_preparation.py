@@ -59,7 +59,7 @@ def random_image(height: int, width: int, seed: int = 0) -> ImageArray:
 def prepare(pool: ImagePool, images: Sequence[ImageArray]) -> Sequence[ImageArray]:
     delivered: Queue[Sequence[ImageArray] | Exception] = Queue()
     pool.prepare(images, delivered.put)
-    result = delivered.get(timeout=120)
+    result = delivered.get(timeout=600)
     if isinstance(result, Exception):
         raise result
     return result

@@ -20,9 +20,9 @@ class Backend(Component[O_co]):
     forms_batches: bool = True
     """Whether an answer may depend, in its last digits, on the queries that are answered together with it.
 
-    The answers of a batch are then stored together. False, for an engine that answers one query after the other or a
-    server that schedules requests itself: each answer is stored as soon as ``answer`` yields it, so a run that is
-    killed loses none.
+    The answers of a batch are then stored together. False, for an engine that answers one query after the other or
+    schedules requests itself: each answer is stored as soon as ``answer`` yields it, so a run that is killed loses
+    none.
     """
     works_while_pulling: bool = False
     """Whether the engine works on queries while `answer` pulls the next one, on threads or in other processes.

@@ -32,6 +32,11 @@ def store_path() -> Path:
     return cache_folder() / "answers.sqlite"
 
 
+def run_store_path() -> Path:
+    """Return the folder of the scores of earlier runs."""
+    return cache_folder() / "runs"
+
+
 def store_limits() -> StoreLimits:
     """Return the limits of the answer store, from the variables ``LIMIT_VARIABLES`` or their defaults.
 

@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from anyanomaly.api.backend import Backend
 from anyanomaly.api.encoder import Encoder
-from anyanomaly.assemble.resolve import ResolvedComponent, ResolvedRun, resolve_run
+from anyanomaly.assemble.resolve import ResolvedRun, resolve_run
+from anyanomaly.assemble.resolved_component import ResolvedComponent
 from anyanomaly.config.model import RunConfig
 from anyanomaly.errors import CapabilityError
 from anyanomaly.kit import ThinkingOptions, check_scoring
@@ -43,8 +44,11 @@ def check_capabilities(run: ResolvedRun) -> None:
         check_scoring(run.backend.options.thinking, scoring)
     if run.settings.reason is not None and not spec.words:
         raise CapabilityError(f"{run.backend.label} answers without words. Omit --reason-above.")
-    for component in run.models:
+    for component in (*run.models, *run.gate_backends.values()):
         _check_device(component)
+    for gate in run.gates:
+        if gate.name in run.gate_backends:
+            _check_gate_scoring(gate, run.gate_backends[gate.name])
     if run.encoder is not None and not cast(EncoderSpec, run.encoder.spec).dense_windows:
         _refuse_dense(run)
     _check_endless(run)
@@ -64,11 +68,7 @@ def check_backend(run: ResolvedRun, backend: Backend[Any]) -> None:
 
     :raises CapabilityError: when it sends images off this machine without permission, or takes too few.
     """
-    spec = cast(BackendSpec, run.backend.spec)
-    if spec.network and backend.leaves_machine and not run.config.run.allow_network:
-        raise CapabilityError(
-            f"{run.backend.label} sends images off this machine. If that is allowed, add --allow-network."
-        )
+    _check_network(run, run.backend, backend)
     if backend.max_images is not None:
         _check_images(run, backend.max_images)
 
@@ -86,6 +86,35 @@ def _refuse_dense(run: ResolvedRun) -> None:
 def _dense_components(run: ResolvedRun) -> list[ResolvedComponent]:
     parts = (run.selector, *run.contexts)
     return [component for component in parts if getattr(component.options, "encoding", "exact") == "dense"]
+
+
+def check_gate_backend(run: ResolvedRun, resolved: ResolvedComponent, backend: Backend[Any]) -> None:
+    """Check whether a backend that a gate asks sends images off this machine, which needs a permission.
+
+    :raises CapabilityError: without the permission.
+    """
+    _check_network(run, resolved, backend)
+
+
+def _check_network(run: ResolvedRun, resolved: ResolvedComponent, backend: Backend[Any]) -> None:
+    if cast(BackendSpec, resolved.spec).network and backend.leaves_machine and not run.config.run.allow_network:
+        raise CapabilityError(
+            f"{resolved.label} sends images off this machine. If that is allowed, add --allow-network."
+        )
+
+
+def _check_gate_scoring(gate: ResolvedComponent, backend: ResolvedComponent) -> None:
+    """Refuse a scoring that the backend of a gate cannot give."""
+    scoring, spec = getattr(gate.options, "scoring", "words"), cast(BackendSpec, backend.spec)
+    if scoring not in ("expected", "yes-no"):
+        return
+    if spec.words and not spec.logprobs:
+        raise CapabilityError(
+            f"{backend.label} of {gate.label} gives no log-probabilities, which the scoring {scoring} needs. "
+            f"Use --{gate.path}.scoring words."
+        )
+    if isinstance(backend.options, ThinkingOptions):
+        check_scoring(backend.options.thinking, scoring)
 
 
 def _check_images(run: ResolvedRun, max_images: int | None) -> None:

@@ -13,20 +13,18 @@ from anyanomaly.api.gate import Gate
 from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
-from anyanomaly.assemble.resolve import (
-    context_weights,
-    resolve_contexts,
-    resolve_gates,
-    resolve_named,
-    resolve_readers,
-)
+from anyanomaly.assemble.resolve import context_weights, resolve_contexts, resolve_named, resolve_readers
+from anyanomaly.assemble.resolve_gates import resolve_gates
 from anyanomaly.assemble.run_settings import run_settings
+from anyanomaly.assemble.scoring import with_run
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.caching_encoder import CachingEncoder
 from anyanomaly.engine.gating import GateKeeper, SegmentPriorities
 from anyanomaly.engine.plan import Planner
 from anyanomaly.engine.settings import GateRule
+from anyanomaly.errors import UsageError
 from anyanomaly.registry import Registry
+from anyanomaly.specs import GateSpec
 from anyanomaly.types import Segment, Video
 
 _GROUP = 4
@@ -39,26 +37,34 @@ class GatePass:
     def __init__(self, config: RunConfig, registry: Registry) -> None:
         """:param config: names one or more gates, and the backend of the run (never ``auto``).
 
-        :raises UsageError: when a component or an option does not exist.
+        :raises UsageError: when a component or an option does not exist, or a gate asks a backend.
         :raises MissingRequirement: when something that a gate, the encoder or a reader requires is not installed.
         """
         self._config = config
         self._registry = registry
         self._stack = contextlib.ExitStack()
         weights = context_weights(resolve_contexts(config, registry, installed=False))
-        self._settings = run_settings(config, weights, config.backend.name)
+        words = with_run(config, scoring="words", reason_above=None, scale="tenths")  # gates do not ask for scores
+        self._settings = run_settings(words, weights, config.backend.name)
         components = resolve_gates(config, registry)
+        for component in components:
+            if cast(GateSpec, component.spec).needs_backend:
+                raise UsageError(
+                    f"{component.label} asks a backend, so it is not rated again here. Make the scores with "
+                    f"--gate {component.name} --budget 100%, so that they hold its priorities, or omit the gate."
+                )
         self._gates = {
             component.name: cast("Gate[Options]", registry.create(component.spec, component.options))
             for component in components
         }
         self._encoder: CachingEncoder | None = None
-        if any(component.spec.needs_encoder for component in components):  # type: ignore[attr-defined]
+        if any(cast(GateSpec, component.spec).needs_encoder for component in components):
             encoder = resolve_named(config, registry, "encoder")
             created = cast("Encoder[Options]", registry.create(encoder.spec, encoder.options))
             self._encoder = CachingEncoder(created)
-            for gate in self._gates.values():
-                gate.encoder = self._encoder
+        for component in components:
+            if self._encoder is not None and cast(GateSpec, component.spec).needs_encoder:
+                self._gates[component.name].encoder = self._encoder
         self._readers: dict[str, Reader[Options]] = {}  # by name: one reader serves all of its videos
         self._reader_of = {
             uri: (component.name, component) for uri, component in resolve_readers(config, registry).items()

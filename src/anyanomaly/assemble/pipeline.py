@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, cast
@@ -19,9 +19,11 @@ from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
 from anyanomaly.assemble.cache import store_limits, store_path
 from anyanomaly.assemble.capabilities import check_backend, check_encoder, resolve_and_check
-from anyanomaly.assemble.resolve import ResolvedComponent
+from anyanomaly.assemble.gate_backends import GateBackends
+from anyanomaly.assemble.resolved_component import ResolvedComponent
+from anyanomaly.assemble.run_keys import open_memory
 from anyanomaly.assemble.scoring import with_run
-from anyanomaly.assemble.segment_planner import SegmentPlanner
+from anyanomaly.assemble.segment_planner import SegmentPlanner, find_rated_segment
 from anyanomaly.assemble.video_ids import distinguish_ids
 from anyanomaly.config.model import RunConfig
 from anyanomaly.engine.caching_encoder import CachingEncoder
@@ -81,11 +83,11 @@ class Pipeline:
         ]
         self.backend = cast("Backend[Options]", self._create(self.resolved.backend))
         check_backend(self.resolved, self.backend)
+        self._gate_backends = GateBackends(self.resolved, registry, self.gates)
         self.encoder = self._create_encoder()
         self._sinks = [cast("Sink[SinkOptions]", self._create(sink)) for sink in self.resolved.sinks]
         self.outputs = Outputs(self._sinks)
         self._outcomes: Generator[Outcome, None, None] | None = None
-        self._count_reused: Callable[[], int] = lambda: 0
         self._n_runs = 0
         self._unopened: list[Notice] = []
         spec = cast(BackendSpec, self.resolved.backend.spec)
@@ -113,11 +115,6 @@ class Pipeline:
     def sources(self) -> Sequence[Source]:
         """The videos that could be opened, each with its reader."""
         return self._sources
-
-    @property
-    def n_reused(self) -> int:
-        """Answers so far that did not need the backend."""
-        return self._count_reused()
 
     @property
     def written_paths(self) -> list[str]:
@@ -163,10 +160,9 @@ class Pipeline:
         :raises BackendError: when the backend fails, or too many answers are unreadable.
         :raises OutputError: when a result file cannot be written.
         """
-        settings = settings or self.settings
         sources = self._sources if sources is None else sources
-        planner = self._planner(settings, observer)
-        yield from self._run(settings, sources, planner, observer, is_repeatable=is_repeatable)
+        planner = self._planner(settings := settings or self.settings, observer)
+        yield from self._run(settings, sources, planner, observer, is_repeatable)
 
     def find_segment(self, at_s: float | None = None, number: int | None = None) -> Segment:
         """Return a segment of the first video: the one shown at ``at_s`` seconds, or the one of a number from 0.
@@ -175,23 +171,8 @@ class Pipeline:
 
         :raises UsageError: when the video, or its section, has no such segment.
         """
-        reader, video = self.sources[0]
-        if at_s is not None and at_s < video.section[0]:
-            raise UsageError(f"{at_s:g} s is before the start of the part to search, {video.section[0]:g} s (--start).")
-        segment: Segment | None = None
-        planner = self.planner
-        keeper = planner.gate_keeper(video)
-        if keeper:
-            keeper.begin(video)
-        for segment in planner.segments(reader, video):
-            self._priorities = keeper.rate([segment])[0] if keeper else {}
-            if number is not None and segment.index == number:
-                return segment
-            if at_s is not None and segment.times_s[-1] + 1 / video.fps > at_s:
-                return segment
-        place = f"segment {number}" if number is not None else f"segment at {at_s:g} s"
-        end = f"; its last is {segment.index}, which ends at {segment.times_s[-1]:.2f} s" if segment else ""
-        raise UsageError(f"{video.uri} has no {place}{end}.")
+        segment, self._priorities = find_rated_segment(self.planner, self.sources[0], at_s, number)
+        return segment
 
     def run_segment(self, segment: Segment, observer: Observer) -> Iterator[Outcome]:
         """Run one segment as a run of the whole video would; unreadable answers do not fail it.
@@ -217,6 +198,8 @@ class Pipeline:
             **{role: model.fingerprint if model else None for role, model in models.items()},
             "revisions": {role: model.revision if model else None for role, model in models.items()},
         }
+        if gate_backends := self._gate_backends.describe():
+            header["gate_backends"] = gate_backends
         return {name: mask_urls_in(value) for name, value in header.items()}
 
     def _run(
@@ -225,9 +208,9 @@ class Pipeline:
         sources: Sequence[Source],
         planner: Planner,
         observer: Observer | None = None,
-        *,
         is_repeatable: bool = False,
     ) -> Iterator[Outcome]:
+        header = self.header()
         run = Run(
             settings,
             sources,
@@ -235,12 +218,13 @@ class Pipeline:
             self.backend,
             self.outputs,
             self._store,
-            self.header(),
+            header,
             self._clock,
             observer,
             is_repeatable,
+            open_memory(header, sources) if self._store and not isinstance(planner, SegmentPlanner) else None,
         )
-        self._count_reused = lambda: run.n_reused
+        self.count_reused = run.count_reused
         run.report.problems += self.report.problems
         self.report = run.report
         self._outcomes = iter(run)
@@ -264,15 +248,17 @@ class Pipeline:
                 self._sources.append((reader, replace(video, id=self._ids[uri]) if self._ids else video))
         if errors and not self._sources:
             raise next(iter(errors.values()))
-        self._unopened = [Notice(uri, str(error)) for uri, error in errors.items()]
-        self.report.problems = list(self._unopened)
+        self.report.problems = [Notice(uri, str(error)) for uri, error in errors.items()]
+        self._unopened = list(self.report.problems)
         if self._ids is None:
             self._sources = distinguish_ids(self._sources)
-        for component in (*self._sinks, self.encoder, *self.gates, self.selector, *self.contexts, self.backend):
-            if component is not None:
-                self._stack.enter_context(component)
-            if component is not None and component is self.encoder:
+        models = (self.encoder, *self._gate_backends.by_gate.values(), *self.gates)
+        parts = (*self._sinks, *models, self.selector, *self.contexts, self.backend)
+        for component in (part for part in parts if part is not None):
+            self._stack.enter_context(component)
+            if component is self.encoder:
                 check_encoder(self.resolved, self.encoder)
+        self._gate_backends.open_stores(self._stack)
         check_backend(self.resolved, self.backend)
         if self._is_scoring_auto and self.settings.scoring == "expected" and not self.backend.gives_logprobs():
             words = with_run(self.config, scoring="words", reason_above=None)
@@ -301,4 +287,7 @@ class Pipeline:
         for component, part in zip(resolved, parts, strict=True):
             if getattr(component.spec, "needs_encoder", False):
                 part.encoder = encoder  # type: ignore[attr-defined]  # each of these roles declares it
+        for name, backend in self._gate_backends.by_gate.items():
+            if getattr(self.resolved.gate_backends[name].spec, "needs_encoder", False):
+                backend.encoder = encoder
         return encoder

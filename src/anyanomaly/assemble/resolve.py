@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from anyanomaly.api.downloads import Download
-from anyanomaly.api.options import Options
 from anyanomaly.api.safe_file import check_distinct
+from anyanomaly.assemble.resolve_gates import resolve_gate_backends, resolve_gates
+from anyanomaly.assemble.resolved_component import ResolvedComponent, resolve_component
 from anyanomaly.assemble.run_settings import run_settings
 from anyanomaly.assemble.scoring import decide_scoring
 from anyanomaly.assemble.video_ids import check_unique_uris
@@ -25,40 +26,8 @@ from anyanomaly.config.model import ComponentChoice, RunConfig
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import InvalidOption, MissingRequirement, PluginLoadError
-from anyanomaly.masking import mask_urls_in
 from anyanomaly.registry import Registry
 from anyanomaly.registry.auto import choose_backend
-from anyanomaly.specs import ComponentSpec
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedComponent:
-    """A component of a run, and its options with every default filled in."""
-
-    spec: ComponentSpec
-    options: Options
-    reason: str = ""  # why `auto` stands for it; empty when the user named it
-
-    @property
-    def name(self) -> str:
-        """Its name, never ``auto``."""
-        return self.spec.name
-
-    @property
-    def path(self) -> str:
-        """The table of its options in a configuration: "backend", "context.key"."""
-        role = self.spec.role
-        return f"{role}.{self.name}" if role in ("context", "gate") else role
-
-    @property
-    def label(self) -> str:
-        """Its role and name for messages: "Backend 'qwen-hf'"."""
-        return f"{self.spec.role.capitalize()} '{self.spec.name}'"
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Its name and all its options except secrets, with addresses masked, JSON-ready."""
-        return {"name": self.name, **mask_urls_in(self.options.public_values())}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +38,7 @@ class ResolvedRun:
     readers: Mapping[str, ResolvedComponent]  # by the URI of the video
     encoder: ResolvedComponent | None  # None: no component of the run needs one
     gates: tuple[ResolvedComponent, ...]
+    gate_backends: Mapping[str, ResolvedComponent]  # by gate: the backend that it asks
     selector: ResolvedComponent
     contexts: tuple[ResolvedComponent, ...]
     backend: ResolvedComponent
@@ -84,7 +54,8 @@ class ResolvedRun:
     @property
     def downloads(self) -> tuple[tuple[ResolvedComponent, Download], ...]:
         """The weights that components download when they are not on this machine, each with its component."""
-        return tuple((component, download) for component in self.models for download in component.options.downloads())
+        components = (*self.models, *self.gate_backends.values())
+        return tuple((component, download) for component in components for download in component.options.downloads())
 
     def header(self, registry: Registry) -> dict[str, Any]:
         """Describe the run for result files, JSON-ready: every setting, the prompts, the versions of all packages.
@@ -92,7 +63,8 @@ class ResolvedRun:
         ``config`` has the structure of a configuration file.
         """
         readers = {component.name: component.settings for component in self.readers.values()}
-        specs = [component.spec for component in (*self.readers.values(), *self.models, *self.sinks)]
+        components = (*self.readers.values(), *self.models, *self.gate_backends.values(), *self.sinks)
+        specs = [component.spec for component in components]
         reason = self.settings.reason
         return {
             "config": fill_in(self.config, self.models).model_dump(mode="json", exclude={"sink"}),
@@ -115,16 +87,18 @@ def resolve_run(config: RunConfig, registry: Registry) -> ResolvedRun:
         for name in getattr(config, role):
             registry.find(role, name)
     gates = resolve_gates(config, registry)
+    gate_backends = resolve_gate_backends(config, registry, gates)
     selector = resolve_named(config, registry, "selector")
     contexts = resolve_contexts(config, registry)
     backend = resolve_backend(config, registry)
     config = decide_scoring(config, backend)
-    needs_encoder = _need_encoder([*gates, selector, *contexts, backend])
+    needs_encoder = _need_encoder([*gates, *gate_backends.values(), selector, *contexts, backend])
     return ResolvedRun(
         config=config,
         readers=resolve_readers(config, registry),
         encoder=resolve_named(config, registry, "encoder") if needs_encoder else None,
         gates=gates,
+        gate_backends=gate_backends,
         selector=selector,
         contexts=contexts,
         backend=backend,
@@ -152,24 +126,6 @@ def resolve_components(config: RunConfig, registry: Registry) -> tuple[ResolvedC
         with suppress(MissingRequirement):
             components.insert(0, resolve_named(config, registry, "encoder"))
     return tuple(components)
-
-
-def resolve_component(
-    config: RunConfig, registry: Registry, role: str, name: str, options: Mapping[str, Any], *, installed: bool = True
-) -> ResolvedComponent:
-    """Return a component; its options ``device`` and ``seed`` default to those of the run.
-
-    :param options: those that the user set. :param installed: refuse a component that lacks a requirement.
-    :raises UsageError: when it or one of the options does not exist, or a value is invalid.
-    :raises MissingRequirement: when it is not installed, or lacks a requirement.
-    """
-    spec = registry.find(role, name)
-    if installed:
-        registry.check_requirements(spec)
-    fields = registry.options_model(spec).model_fields
-    shared = {"device": config.run.device, "seed": config.run.seed}
-    defaults = {option: value for option, value in shared.items() if option in fields}
-    return ResolvedComponent(spec, registry.check_options(spec, {**defaults, **options}))
 
 
 def choose_backend_name(config: RunConfig, registry: Registry) -> tuple[str, str]:
@@ -218,14 +174,6 @@ def resolve_contexts(config: RunConfig, registry: Registry, *, installed: bool =
     )
 
 
-def resolve_gates(config: RunConfig, registry: Registry, *, installed: bool = True) -> tuple[ResolvedComponent, ...]:
-    """Return the gates in the order of the configuration. Errors as `resolve_component`."""
-    return tuple(
-        resolve_component(config, registry, "gate", name, config.gate.get(name, {}), installed=installed)
-        for name in config.gates
-    )
-
-
 def context_weights(contexts: Sequence[ResolvedComponent]) -> dict[str, float]:
     """Return the weight of each context's score in the fusion, at least 0, by the context's name."""
     return {context.name: float(getattr(context.options, "weight", 1.0)) for context in contexts}
@@ -271,14 +219,13 @@ def fill_in(
 ) -> RunConfig:
     """Return the configuration with the resolved names and all options of its components."""
     tables: dict[str, Any] = config.model_dump()
+    tables["gate"] = {}  # the options of a gate that is not in use may hold secrets of its backend
     for component in components:
-        settings = component.settings
         role = component.spec.role
         if role in ("context", "gate"):
-            name = settings.pop("name")
-            tables[role] = {**tables[role], name: settings}
+            tables[role] = {**tables[role], component.name: component.option_values}
         else:
-            tables[role] = settings
+            tables[role] = component.settings
     if sinks:
         tables["sink"] = [sink.settings for sink in sinks]
     return RunConfig.model_validate(tables)

@@ -8,7 +8,7 @@ from anyanomaly.config.model import RunConfig, ScoringName
 from anyanomaly.kit import ThinkingOptions
 
 if TYPE_CHECKING:
-    from anyanomaly.assemble.resolve import ResolvedComponent
+    from anyanomaly.assemble.resolved_component import ResolvedComponent
 
 
 class ScoringChoice(NamedTuple):

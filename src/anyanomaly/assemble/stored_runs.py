@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,20 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-import numpy as np
-
 from anyanomaly.assemble.run_settings import check_weights, event_rule
-from anyanomaly.config.model import RunConfig, RunOptions
-from anyanomaly.core.fuse import fuse
-from anyanomaly.core.gate import combine_priorities, unasked_value
+from anyanomaly.config.model import RunConfig
 from anyanomaly.core.prompt import PromptTemplate
 from anyanomaly.engine.settings import RunSettings
+from anyanomaly.engine.stored_scores import segment_score
 from anyanomaly.errors import InputError, UsageError
 from anyanomaly.results import Results, results_suffix
-from anyanomaly.results.fields import read_number
-from anyanomaly.results.frame_times import even_times
 from anyanomaly.results.records import FrameScore, Record, SegmentRecord, VideoRecord
-from anyanomaly.types import QueryId, Score, SegmentScore, TimeArray, Video
+from anyanomaly.types import SegmentScore, Video
 
 MAX_GAP = 10_000_000
 """Frames of a segment, and of a part without segments: a damaged file must not fill the memory."""
@@ -68,34 +62,13 @@ class StoredRun:
     def score(self, record: SegmentRecord) -> SegmentScore:
         """Return the scores of a segment as the run had them."""
         stored = self.videos[record.video]
-        video = stored.video
-        scores = {
-            name: Score(
-                QueryId(video.id, record.segment, record.text, name),
-                read_number(score.value) if record.is_asked(name) else math.nan,
-                score.answer,
-                score.mass,
-                record.is_asked(name),
-            )
-            for name, score in record.scores.items()
-        }
-        return SegmentScore(
-            video=video,
-            segment=record.segment,
-            start=record.start,
-            stop=record.stop,
-            times_s=_frame_times(record, video, has_exact_times=stored.is_described),
-            text=record.text,
-            scores=scores,
-            value=fuse(
-                {name: score.value for name, score in scores.items()},
-                {name: self.weights.get(name, 1.0) for name in scores},
-            )
-            if record.any_asked
-            else stored_unasked_value(record, self.config.run),
-            key_frame=record.key_frame,
-            sequence=record.sequence,
-            priorities=record.priorities,
+        return segment_score(
+            record,
+            stored.video,
+            self.weights,
+            threshold=self.config.run.threshold,
+            gate_mode=self.config.run.gate_rule,
+            has_exact_times=stored.is_described,
         )
 
 
@@ -159,17 +132,6 @@ def engine_settings(config: RunConfig, texts: tuple[str, ...]) -> RunSettings:
         smooth_frames=config.run.smooth_frames,
         rule=event_rule(config.run),
     )
-
-
-def stored_unasked_value(record: SegmentRecord, run: RunOptions) -> float:
-    """Return the value of a stored segment that was not asked, below the threshold of ``run``, which may have changed.
-
-    Without the priorities of its gates it keeps its value, if that is below the threshold; otherwise it has none.
-    """
-    if record.priorities:
-        return unasked_value(combine_priorities(record.priorities.values(), run.gate_rule), run.threshold)
-    value = read_number(record.value)
-    return value if value < run.threshold else math.nan
 
 
 def distinct_ids(runs: Sequence[StoredRun]) -> list[StoredRun]:
@@ -237,16 +199,6 @@ def _check_sequence(record: SegmentRecord, last: SegmentRecord | None, path: Pat
         raise InputError(f"{place} leaves out or covers more than {MAX_GAP:,} frames. Make the scores again.")
     if last and set(record.scores) != set(last.scores):
         raise InputError(f"{place} has other contexts than the segments before. Make the scores again.")
-
-
-def _frame_times(record: SegmentRecord, video: Video, *, has_exact_times: bool) -> TimeArray:
-    """Return the times (n_frames,) of a segment's frames; without a description of the video they are even."""
-    if record.times is not None:
-        return np.array(record.times, dtype=np.float64)
-    if has_exact_times:
-        return even_times(record.start, record.stop, video.fps)
-    times_s: TimeArray = np.linspace(record.start_s, record.stop_s, record.stop - record.start, endpoint=False)
-    return times_s
 
 
 def _guess_video(name: str, first: SegmentRecord, last: SegmentRecord, config: RunConfig) -> Video:

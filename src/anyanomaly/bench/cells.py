@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from anyanomaly.assemble.capabilities import resolve_and_check
-from anyanomaly.assemble.resolve import ResolvedComponent, fill_in, resolve_components
+from anyanomaly.assemble.resolve import fill_in, resolve_components
+from anyanomaly.assemble.resolved_component import ResolvedComponent
 from anyanomaly.bench.digests import content_digests
 from anyanomaly.bench.recipe import AblationEntry, BackendEntry, DatasetEntry, Recipe
 from anyanomaly.config.load import Layer, load_settings

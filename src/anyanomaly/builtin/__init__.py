@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from anyanomaly.builtin.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from anyanomaly.hookspecs import hookimpl
-from anyanomaly.specs import BackendSpec, ContextSpec, ReaderSpec, SelectorSpec, SinkSpec
+from anyanomaly.specs import BackendSpec, ContextSpec, GateSpec, ReaderSpec, SelectorSpec, SinkSpec
 
 _HERE = "anyanomaly.builtin"
 
@@ -26,6 +26,33 @@ def anyanomaly_register_readers() -> list[ReaderSpec]:
             target=f"{_HERE}.read_images:ImageReader",
             options=f"{_HERE}.reader_options:ImageReaderOptions",
             suffixes=IMAGE_SUFFIXES,
+        ),
+    ]
+
+
+@hookimpl
+def anyanomaly_register_gates() -> list[GateSpec]:
+    """Return the specs of the gates: two that need no language model, and a cascade."""
+    return [
+        GateSpec(
+            name="motion",
+            summary="How large the largest thing is that differs from the background; 0 for a still scene",
+            target=f"{_HERE}.gate_motion:MotionGate",
+            options=f"{_HERE}.gate_options:MotionOptions",
+        ),
+        GateSpec(
+            name="similarity",
+            summary="How similar to the text a segment is, relative to what the camera usually sees",
+            target=f"{_HERE}.gate_similarity:SimilarityGate",
+            options=f"{_HERE}.gate_options:SimilarityGateOptions",
+            needs_encoder=True,
+        ),
+        GateSpec(
+            name="backend",
+            summary="The score of a small, fast model that is asked first: a cascade",
+            target=f"{_HERE}.gate_backend:BackendGate",
+            options=f"{_HERE}.gate_options:BackendGateOptions",
+            needs_backend=True,
         ),
     ]
 

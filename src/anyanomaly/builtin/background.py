@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -21,14 +22,18 @@ NOISE_S = 20.0
 FIRST_NOISE = 3.0
 """Noise, in grey levels, where a single picture says nothing about it."""
 MAX_BUSY_NOISE = 4.0
-"""Largest noise, in grey levels, that changes which count can teach: the leaves of a tree, but not the cars of a road."""
+"""Largest noise, in grey levels, that changes which count can teach: that of leaves, but not of the cars of a road."""
 BUSY_S = 60.0
 """Time constant of the share of time in which a pixel changes, seconds."""
+STANDING_S = 5.0
+"""A change that lasts for so many seconds is a thing that stands, and makes no place busy."""
 BUSY_SHARE, MAX_BUSY_AREA = 0.35, 0.02
 """A place that changes for more than this share of the time, and is smaller than this fraction of the picture, is a
 clock or a lamp: its changes do not count."""
-SHAKE_SHARE, CUT_SHARE = 0.03, 0.5
-"""Fraction of pixels that change when the camera may have moved a little; and when the scene is another one."""
+MIN_SHAKEN = 16
+"""Pixels that change when the camera may have moved a little."""
+CUT_SHARE = 0.5
+"""Fraction of pixels that change when the scene is another one."""
 
 
 class Background:
@@ -65,7 +70,7 @@ class Background:
         limit = self._limit()
         borders = self._borders(expected, limit)
         mask = self._outside(picture, borders)
-        if self._share(mask) > SHAKE_SHARE:
+        if self._cv2.countNonZero(mask) >= MIN_SHAKEN:
             steady = self._steady(picture, expected)
             if steady is not None:
                 steady_mask = self._outside(steady, borders)
@@ -160,8 +165,8 @@ class Background:
         is_quieter = self._variance < MAX_BUSY_NOISE**2
         busy = np.where(is_quieter & ~is_same, np.minimum(squares, MAX_BUSY_NOISE**2), self._variance)
         self._variance += noise_rate * (np.where(is_changed, busy, squares) - self._variance)
-        self._busy_share += busy_rate * ((is_changed & ~is_same) - self._busy_share)
         self._age_s = np.where(is_same, self._age_s + np.float32(elapsed_s), 0)
+        self._busy_share += busy_rate * ((is_changed & (self._age_s < STANDING_S)) - self._busy_share)
         self._candidate = np.where(is_same, self._candidate, picture)
         self._level += light_rate * (expected + np.where(is_changed, 0, change) - self._level)
         is_absorbed = self._age_s >= max(absorb_s, 1e-6)
@@ -185,5 +190,5 @@ def _first_noise(pictures: Sequence[FloatArray]) -> float:
     """Return the noise of the first pictures, grey levels: the usual difference of neighbours, whatever moves there."""
     if len(pictures) < 2:
         return FIRST_NOISE
-    differences = [np.median(np.abs(after - before)) for before, after in zip(pictures, pictures[1:], strict=False)]
+    differences = [np.median(np.abs(after - before)) for before, after in pairwise(pictures)]
     return float(np.median(differences)) * 1.4826 / 2**0.5

@@ -11,7 +11,8 @@ from anyanomaly.api.gate import Gate
 from anyanomaly.builtin.background import Background, Mask, blurred
 from anyanomaly.builtin.gate_options import MotionOptions
 from anyanomaly.builtin.opencv import opencv
-from anyanomaly.types import EventText, FloatArray, Frame, Segment, Video
+from anyanomaly.builtin.spread import spread
+from anyanomaly.types import EventText, FloatArray, Segment, Video
 
 LOWEST = 0.5
 """Priority of the smallest motion that counts."""
@@ -24,9 +25,9 @@ MIN_PICTURES = 3
 class MotionGate(Gate[MotionOptions]):
     """The size of the largest thing that differs from the background, the same for every text.
 
-    Noise of the sensor and of the compression, a flicker of the whole picture, slow changes of light and small shakes of
-    the camera do not count. The background of the first segment is the median of its own frames. A segment in which the
-    scene becomes another one, at a cut or when the camera turns, has the priority 1.
+    Noise of the sensor and of the compression, a flicker of the whole picture, slow changes of light and small shakes
+    of the camera do not count. The background of the first segment is the median of its own frames. A segment in which
+    the scene becomes another one, at a cut or when the camera turns, has the priority 1.
     """
 
     _background: Background | None = None
@@ -42,7 +43,7 @@ class MotionGate(Gate[MotionOptions]):
         return np.repeat(column[:, None], len(texts), axis=1)
 
     def _rate(self, segment: Segment) -> float:
-        frames = _spread(segment.frames, self.options.frames)
+        frames = spread(segment.frames, self.options.frames)
         pictures = [blurred(frame.image, self.options.width) for frame in frames]
         options = self.options
         if self._background is None:
@@ -64,18 +65,11 @@ class MotionGate(Gate[MotionOptions]):
     def _priority(self, area: int, shape: tuple[int, ...]) -> float:
         """Return the priority of a thing of ``area`` pixels."""
         height, width = shape
-        smallest = max(4.0, (options_side := self.options.smallest * width) * options_side)
+        smallest = max(4.0, (self.options.smallest * width) ** 2)
         if area < smallest:
             return 0.0
         large = max(LARGE_SHARE * height * width, 2 * smallest)
         return min(1.0, LOWEST + (1 - LOWEST) * math.log(area / smallest) / math.log(large / smallest))
-
-
-def _spread(frames: Sequence[Frame], count: int) -> list[Frame]:
-    """Return evenly spaced frames, at most ``count``."""
-    if len(frames) <= count:
-        return list(frames)
-    return [frames[int((number + 0.5) * len(frames) / count)] for number in range(count)]
 
 
 def _largest_area(mask: Mask) -> int:

@@ -40,14 +40,14 @@ class LinesSink(FileSink[S]):
 
     def begin(self, run: Mapping[str, Any]) -> None:
         """Keep the description of the run until the first result is written."""
-        self._first_lines = _line("run", {"format": FORMAT, **run})
+        self._first_lines = result_line("run", {"format": FORMAT, **run})
 
     def write_video(self, video: Video) -> None:
         """Write the video, with secrets in its address masked.
 
         :raises OutputError: when the file cannot be written.
         """
-        line = _line("video", video_fields(video))
+        line = result_line("video", video_fields(video))
         if self._has_results:
             self._write_text(line)
         else:
@@ -111,7 +111,7 @@ class LinesSink(FileSink[S]):
         super().close()
 
     def _write(self, kind: str, fields: Mapping[str, Any]) -> None:
-        self._write_text(self._first_lines + _line(kind, fields), flush=kind != "segment")
+        self._write_text(self._first_lines + result_line(kind, fields), flush=kind != "segment")
         self._first_lines, self._has_results = "", True
 
     def _write_text(self, text: str, *, flush: bool = False) -> None:
@@ -158,7 +158,8 @@ class ParquetSink(LinesSink[SinkOptions]):
         self._file.rebuild(write_parquet)
 
 
-def _line(kind: str, fields: Mapping[str, Any]) -> str:
+def result_line(kind: str, fields: Mapping[str, Any]) -> str:
+    """Return a record as a line of JSON, with its end."""
     return f"{json_text({'type': kind, **fields})}\n"
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from anyanomaly.api.context import ContextOptions
 from anyanomaly.api.options import Options
@@ -14,6 +14,15 @@ FRAME_UNITS = 240
 
 Encoding: TypeAlias = Literal["exact", "dense"]
 """How windows are encoded: each as an image of its own, or all windows of a frame in one pass over the frame."""
+ENCODING_HELP = "exact: encode each window by itself, as published; dense: all windows of a frame in one pass, faster."
+
+
+def _refuse_encoding(value: Any) -> Any:
+    """Refuse "dense" where windows are counted or measured: it is a value of the option ``encoding``."""
+    values = value if isinstance(value, list | tuple) else [value]
+    if encodings := [str(item) for item in values if item in get_args(Encoding)]:
+        raise ValueError(f"these are numbers; the option for {encodings[0]} windows is encoding")
+    return value
 
 
 class SelectorOptions(Options):
@@ -23,15 +32,14 @@ class SelectorOptions(Options):
 class NearestOptions(Options):
     """Which frames are compared with the text, and which part of them."""
 
-    windows: tuple[Annotated[int, Field(ge=1, le=FRAME_UNITS)], ...] = Field(
-        default=(),
-        description=f"Sizes of windows, in {FRAME_UNITS}ths of the frame's side: a frame is as similar to the text as "
-        "its most similar window, which finds small things; none: compare the whole frame.",
+    windows: Annotated[tuple[Annotated[int, Field(ge=1, le=FRAME_UNITS)], ...], BeforeValidator(_refuse_encoding)] = (
+        Field(
+            default=(),
+            description=f"Sizes of windows, in {FRAME_UNITS}ths of the frame's side: a frame is as similar to the text "
+            "as its most similar window, which finds small things; none: compare the whole frame.",
+        )
     )
-    encoding: Encoding = Field(
-        default="exact",
-        description="exact: encode each window by itself; dense: all windows of a frame in one pass, faster.",
-    )
+    encoding: Encoding = Field(default="exact", description=ENCODING_HELP)
     stride: int = Field(
         default=1,
         ge=1,
@@ -74,11 +82,7 @@ class WindowOptions(ContextOptions):
         description="Size of the small windows, in 240ths of the frame's side; 0: none.",
     )
     stride: bool = Field(default=False, description="Let windows overlap by half.")
-    encoding: Encoding = Field(
-        default="exact",
-        description="exact: encode each window by itself, as published; dense: all windows of a frame in one pass, "
-        "faster.",
-    )
+    encoding: Encoding = Field(default="exact", description=ENCODING_HELP)
 
     @model_validator(mode="after")
     def _check_windows(self) -> Self:
@@ -91,6 +95,7 @@ class PositionOptions(WindowOptions):
     """The windows, and the names that the event text is compared with."""
 
     weight: float = Field(default=0.3, ge=0, description="Weight of this context's score in the fusion.")
+    encoding: Encoding = Field(default="exact", description=ENCODING_HELP, json_schema_extra={"other_flag": "windows"})
     softmax: bool = Field(default=True, description="Compare the text with other names, if there are any.")
     min_brightness: float = Field(
         default=0.0,
@@ -109,7 +114,7 @@ class TemporalOptions(WindowOptions):
     """The windows, and how many of them become contexts."""
 
     weight: float = Field(default=0.1, ge=0, description="Weight of this context's score in the fusion.")
-    windows: int = Field(
+    windows: Annotated[int, BeforeValidator(_refuse_encoding)] = Field(
         default=1,
         ge=1,
         description="Number of windows, best first, none inside another, with one query each; the highest "

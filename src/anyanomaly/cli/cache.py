@@ -1,9 +1,11 @@
-"""``anyanomaly cache``: show, prune and clear the answer store."""
+"""``anyanomaly cache``: show, prune and clear the answer store and the scores of earlier runs."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +17,13 @@ from anyanomaly.cli.app import new_app
 from anyanomaly.cli.call import Call
 from anyanomaly.cli.output import print_json, print_line, print_message, print_table
 from anyanomaly.cli.sizes import measure_size
-from anyanomaly.errors import UsageError
+from anyanomaly.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.engine.store_upkeep import StoreLimits
 
-SIZE_HELP = "remove answers until the store is at most this large: 500MB, 2GB, 1GiB"
-AGE_HELP = "remove answers that were not used for this long: 12h, 30d, 4w"
+SIZE_HELP = "remove answers, and scores of runs, until each store is at most this large: 500MB, 2GB, 1GiB"
+AGE_HELP = "remove answers, and scores of runs, that were not used for this long: 12h, 30d, 4w"
 
 
 def add(app: typer.Typer, call: Call) -> None:
@@ -40,21 +42,28 @@ def add(app: typer.Typer, call: Call) -> None:
         older_than: Annotated[str | None, typer.Option(metavar="AGE", help=AGE_HELP)] = None,
     ) -> None:
         from anyanomaly.assemble import store_path
+        from anyanomaly.assemble.cache import run_store_path
+        from anyanomaly.engine.run_store import trim_files
         from anyanomaly.engine.store_upkeep import prune as prune_store
 
-        n_removed = prune_store(store_path(), _prune_limits(max_size, older_than))
-        print_message(f"anyanomaly: removed {n_removed} answers.")
+        limits = _prune_limits(max_size, older_than)
+        n_removed = prune_store(store_path(), limits)
+        with _folder_errors():
+            n_videos = trim_files(run_store_path(), limits)
+        print_message(f"anyanomaly: removed {n_removed} answers, and the scores of {n_videos} videos.")
 
     def clear(yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False) -> None:
         _clear(yes)
 
-    cache.command("show", help="Print where the answer store is, what it holds, and its limits.")(show)
+    cache.command(
+        "show", help="Print where the answer store and the scores of runs are, what they hold, and their limits."
+    )(show)
     cache.command(
         "prune",
-        help="Remove answers, those first that were not used for the longest time, and shrink the file. Without "
-        "options: what is beyond the limits that every run applies.",
+        help="Remove answers and scores of runs, those first that were not used for the longest time. Without options: "
+        "what is beyond the limits that every run applies.",
     )(prune)
-    cache.command("clear", help="Remove all answers, and nothing else in the cache folder.")(clear)
+    cache.command("clear", help="Remove all answers and scores of runs, and nothing else in the cache folder.")(clear)
     app.add_typer(cache, name="cache")
 
 
@@ -64,9 +73,11 @@ def describe() -> dict[str, Any]:
     :raises InvalidOption: when a variable of the limits has no valid value.
     """
     from anyanomaly.assemble import cache_folder, store_limits, store_path
+    from anyanomaly.assemble.cache import run_store_path
+    from anyanomaly.engine.run_store import run_files
     from anyanomaly.engine.store_upkeep import summarise
 
-    path, limits = store_path(), store_limits()
+    path, limits, runs = store_path(), store_limits(), run_store_path()
     summary = summarise(path)
     oldest, newest = summary.stored_at or (None, None)
     return {
@@ -78,10 +89,11 @@ def describe() -> dict[str, Any]:
         "newest": _date(newest),
         "last_used": _date(summary.used_at),
         "backends": [{**asdict(backend), "used_at": _date(backend.used_at)} for backend in summary.backends],
+        "runs": {"path": str(runs), "bytes": measure_size(runs), "videos": len(run_files(runs))},
         "limits": {"bytes": limits.max_bytes, "days": limits.max_age_s and limits.max_age_s / 86_400},
         "others": [
             {"path": str(neighbour), "bytes": measure_size(neighbour)}
-            for neighbour in _list_others(cache_folder(), path)
+            for neighbour in _list_others(cache_folder(), path, runs)
         ],
         "problem": summary.problem or None,
     }
@@ -102,10 +114,13 @@ def _prune_limits(max_size: str | None, older_than: str | None) -> StoreLimits:
 
 def _clear(yes: bool) -> None:
     from anyanomaly.assemble import store_path
+    from anyanomaly.assemble.cache import run_store_path
+    from anyanomaly.engine.run_store import clear_files, run_files
     from anyanomaly.engine.store_upkeep import clear, summarise
 
-    path = store_path()
-    if not os.path.lexists(path):
+    path, runs = store_path(), run_store_path()
+    n_videos = len(run_files(runs))
+    if not os.path.lexists(path) and not n_videos:
         print_message(f"anyanomaly: there is no answer store; {path} does not exist.")
         return
     if not yes:
@@ -113,20 +128,33 @@ def _clear(yes: bool) -> None:
             raise UsageError(f"Nobody can confirm that {path} is cleared. Add --yes.")
         summary = summarise(path)
         content = summary.problem or f"{path} has {summary.n_answers} answers."
-        print_message(f"{content} Clear it? [y/N] ")
+        print_message(f"{content} {runs} has the scores of {n_videos} videos. Clear them? [y/N] ")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             print_message("anyanomaly: nothing was removed.")
             return
-    print_message(f"anyanomaly: {clear(path)}")
+    done = clear(path) if os.path.lexists(path) else ""
+    with _folder_errors():
+        n_removed = clear_files(runs)
+    done += f" Removed the scores of {n_removed} videos." if n_removed else ""
+    print_message(f"anyanomaly: {done.strip()}")
 
 
-def _list_others(folder: Path, path: Path) -> list[Path]:
-    """Return what is in the cache folder beside the answer store."""
+@contextlib.contextmanager
+def _folder_errors() -> Iterator[None]:
+    """:raises OutputError: in place of an error of the file system."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"Cannot remove {error.filename}: {error.strerror}. Remove it yourself.") from error
+
+
+def _list_others(folder: Path, path: Path, runs: Path) -> list[Path]:
+    """Return what is in the cache folder beside the answer store and the scores of runs."""
     from anyanomaly.engine.store_upkeep import store_files
 
     if not folder.is_dir():
         return []
-    return sorted(set(folder.iterdir()) - set(store_files(path)))
+    return sorted(set(folder.iterdir()) - {*store_files(path), runs})
 
 
 def _date(seconds: int | None) -> str | None:
@@ -149,7 +177,10 @@ def _print(report: dict[str, Any]) -> None:
     if report["answers"]:
         rows += [("stored", f"{report['oldest']} to {report['newest']}"), ("last used", report["last_used"])]
     rows += [
-        ("limit of size", "none" if limits["bytes"] is None else _size_text(limits["bytes"])),
+        ("scores of runs", report["runs"]["path"]),
+        ("size", _size_text(report["runs"]["bytes"])),
+        ("videos", str(report["runs"]["videos"])),
+        ("limit of size", "none" if limits["bytes"] is None else f"{_size_text(limits['bytes'])} each"),
         ("limit of age", "none" if limits["days"] is None else f"{limits['days']:g} days since the last use"),
     ]
     if report["problem"]:

@@ -24,7 +24,7 @@ from anyanomaly.isolation import child_environment, python_command
 from anyanomaly.specs import BackendSpec, ComponentSpec
 
 if TYPE_CHECKING:
-    from anyanomaly.assemble.resolve import ResolvedComponent
+    from anyanomaly.assemble.resolved_component import ResolvedComponent
 
 LIBRARIES = (
     "numpy",

@@ -220,7 +220,7 @@ def _run(call: Call, settings: FlagValues, selection: DatasetSelection, survey: 
                     continue
                 if number == 0:  # the models are loaded, which may print
                     videos = [video for _, video in dataset_run.pipeline.sources]
-                    display.begin(videos, dataset_run.n_frames)
+                    display.begin(videos, dataset_run.n_frames, lambda: dataset_run.pipeline.report)
                     stack.enter_context(show_live(display.area))
                 display.add(outcome)
         except KeyboardInterrupt:

@@ -21,6 +21,9 @@ from anyanomaly.outside_text import terminal_line
 Choices: TypeAlias = Callable[[], Sequence[tuple[str, str]]]
 """Returns the values that complete a flag, each with its description."""
 
+OTHER_FLAG = "other_flag"
+"""Key in a field's ``json_schema_extra``: a second name of its flag, without the prefix."""
+
 _METAVARS = {int: "INT", float: "NUMBER", str: "TEXT"}
 
 
@@ -124,7 +127,9 @@ def _field_flag(
     if get_origin(kind) is Literal:
         values = [str(value) for value in get_args(kind) if str(value)]
         choices = [(value, "") for value in values]
-        return Flag((*path, name), (flag,), help_text, "value", "|".join(values), as_type, lambda: choices)
+        other_name = info.json_schema_extra.get(OTHER_FLAG) if isinstance(info.json_schema_extra, dict) else None
+        names = (f"--{prefix}{other_name}", flag) if other_name else (flag,)
+        return Flag((*path, name), names, help_text, "value", "|".join(values), as_type, lambda: choices)
     if get_origin(kind) in (list, tuple, set, frozenset):
         return Flag((*path, name), (flag,), f"{help_text} (repeatable)", "list", "TEXT", as_type)
     if get_origin(kind) is not None or kind is SecretStr or (isinstance(kind, type) and issubclass(kind, BaseModel)):

@@ -44,7 +44,7 @@ def open_forecast(pipeline: Pipeline, call: Call, flag_values: FlagValues, clock
         return True
 
     watcher = Forecaster(pipeline.settings, videos, clock, announce)
-    watcher.n_reused = lambda: pipeline.n_reused
+    watcher.n_reused = lambda: pipeline.count_reused()
     return watcher
 
 

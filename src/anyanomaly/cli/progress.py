@@ -46,7 +46,7 @@ def follow_run(
     videos = [video for _, video in pipeline.sources]
     lengths = [_expected_frames(video) for video in videos]
     n_frames = None if None in lengths else sum(length for length in lengths if length is not None)
-    display.begin(videos, n_frames and n_frames * len(pipeline.config.texts))
+    display.begin(videos, n_frames and n_frames * len(pipeline.config.texts), lambda: pipeline.report)
     with show_live(display.area):
         for outcome in outcomes:
             display.add(outcome)

@@ -124,6 +124,7 @@ def _summarise(pipeline: Pipeline, outputs: list[str]) -> str:
     report = pipeline.report
     parts = [
         f"{_count(report.n_segments, 'segment')} ({_count(report.n_frames, 'frame')})",
+        report.describe_asked(),
         f"{_count(report.n_asked, 'question')} asked, {_count(report.n_reused, 'answer')} reused",
         f"{_count(report.n_unreadable, 'answer')} without a readable score" if report.n_unreadable else "",
         _count(report.n_events, "event"),

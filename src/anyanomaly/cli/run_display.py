@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from rich.cells import cell_len
@@ -19,6 +19,7 @@ from anyanomaly.cli.live_text import Glyphs, format_rate, pack
 from anyanomaly.cli.sparkline import PeakSeries, draw_sparkline
 from anyanomaly.core.asked_text import UNASKED
 from anyanomaly.engine.clock import Clock
+from anyanomaly.engine.run_report import RunReport
 from anyanomaly.time_text import time_text
 from anyanomaly.types import Event, SegmentScore, Timeline, Video
 
@@ -48,6 +49,7 @@ class RunDisplay:
         self._glyphs = Glyphs.of(console.encoding)
         self._threshold = threshold
         self._lock = threading.Lock()
+        self._report: Callable[[], RunReport] = RunReport
         self._start_s = self._last_s = time.monotonic()
         self._n_expected: int | None = None
         self._videos: dict[str, str] = {}  # ids of the videos to their names as shown
@@ -63,9 +65,15 @@ class RunDisplay:
         self._n_dropped = 0
         self._samples = deque([(self._start_s, 0, 0, 0.0)])  # time, scored frames, frames, seconds of video
 
-    def begin(self, videos: Sequence[Video], n_expected: int | None) -> None:
-        """Start the clock. :param n_expected: frames times texts that will get a score; None: unknown."""
+    def begin(
+        self, videos: Sequence[Video], n_expected: int | None, report: Callable[[], RunReport] = RunReport
+    ) -> None:
+        """Start the clock. :param n_expected: frames times texts that will get a score; None: unknown.
+
+        :param report: returns the present counts of the run, for what it does before its first score.
+        """
         with self._lock:
+            self._report = report
             self._start_s = self._last_s = time.monotonic()
             self._samples = deque([(self._start_s, 0, 0, 0.0)])
             self._videos = {video.id: self._glyphs.clean(video.id) for video in videos}
@@ -153,6 +161,13 @@ class RunDisplay:
 
     def _head(self, width: int) -> Iterator[Text]:
         now_s = time.monotonic()
+        report = self._report()
+        if doing := report.describe_progress():
+            yield Text(self._glyphs.cut(doing, width), "bold")
+            if (fraction := report.fraction_done(self._n_expected)) is not None:
+                yield Text(self._glyphs.describe_progress(fraction, None, width))
+            yield Text(self._glyphs.cut(f"{time_text(now_s - self._start_s)} running", width))
+            return
         name = next((self._videos.get(video, video) for video in reversed(self._seen)), "")
         place = f"video {max(1, len(self._seen))} of {len(self._videos)}: " if len(self._videos) > 1 else ""
         yield Text(self._glyphs.cut(f"{place}{name or 'waiting for the first score'}", width), "bold")

@@ -236,7 +236,7 @@ def _option_flags(
 
     :raises AnyAnomalyError: when a component of the command line does not exist or cannot be used.
     """
-    from anyanomaly.assemble.resolve import resolve_component
+    from anyanomaly.assemble.resolved_component import resolve_component
 
     try:
         component = resolve_component(base, call.registry, role, name, options, installed=False)

@@ -22,7 +22,17 @@ from anyanomaly.specs import DEVICE_PATTERN, SINGLE_ROLES
 _SETTINGS = {
     "run": {
         *("gate_rule", "gate_above", "budget", "clear_below", "clear_above", "frames_per_second"),
-        *("segment_frames", "segment_seconds", "every", "start", "stop", "keep_tail", "scoring", "scale", "reason_above"),
+        *(
+            "segment_frames",
+            "segment_seconds",
+            "every",
+            "start",
+            "stop",
+            "keep_tail",
+            "scoring",
+            "scale",
+            "reason_above",
+        ),
         *("max_tokens", "temperature", "top_p", "repetition_penalty", "threshold", "smooth_seconds", "smooth_frames"),
         *("merge_seconds", "min_event_seconds", "device", "seed", "store", "lookahead_mib", "max_unreadable"),
     },
@@ -32,8 +42,12 @@ _SETTINGS = {
 
 _NUMBERS = {
     "reader": {"max_side", "fps", "stream", "threads"},
-    "encoder": {"batch_size", "normalize_windows"},
-    "selector": {"windows", "seed"},
+    "encoder": {"batch_size", "normalize_windows", "dense_tiles"},
+    "gate": {
+        *("smallest", "contrast", "noise_factor", "absorb_seconds", "frames", "width"),
+        *("windows", "background_seconds", "max_tokens"),
+    },
+    "selector": {"windows", "seed", "stride"},
     "context": {
         *("weight", "large", "middle", "small", "stride", "windows", "count"),
         *("softmax", "min_brightness", "templates", "contrast_run_texts"),
@@ -45,7 +59,12 @@ _NUMBERS = {
 }
 """Options of components that are harmless as a number, a switch, or a list of numbers, whatever component has them."""
 
-_WORDS = {"device": DEVICE_PATTERN, "dtype": "auto|bfloat16|float16|float32", "thinking": "off|on"}
+_WORDS = {
+    "device": DEVICE_PATTERN,
+    "dtype": "auto|bfloat16|float16|float32",
+    "thinking": "off|on",
+    "encoding": "exact|dense",
+}
 """Options of components that are harmless as one of these words."""
 
 _SWITCHES = {("run", "allow_network"), ("backend", "trust_remote_code")}
@@ -138,7 +157,7 @@ def _is_harmless(path: tuple[str, ...], value: Any, registry: Registry) -> bool:
             return (
                 name in _SETTINGS.get(table, ())
                 or (name in _NUMBERS.get(table, ()) and _is_numbers(value))
-                or (table in SINGLE_ROLES and isinstance(value, str) and _is_word(name, value))
+                or (table in (*SINGLE_ROLES, "context") and isinstance(value, str) and _is_word(name, value))
                 or (path in _SWITCHES and value is False)
             )
     return False

@@ -158,10 +158,7 @@ def frame_rate(times_s: TimeArray, nominal: float) -> float:
 
 
 def _frames_of(score: SegmentScore, previous: SegmentScore | None) -> _Frames:
-    """Return the frames of a segment, and those of the gap between it and the previous one.
-
-    Frames of a gap could not be read; no gate decided that they are not asked about.
-    """
+    """Return the frames of a segment, and those of the gap between it and the previous one."""
     n_missing = score.start - previous.stop if previous else 0
     n_frames = n_missing + score.stop - score.start
     parts = score.scores.values()

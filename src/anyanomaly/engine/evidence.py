@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -98,6 +98,34 @@ class DraftEvidence:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class StoredDraft:
+    """Evidence of an equal run, which may have had other weights and another threshold."""
+
+    evidence: Evidence
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its pictures."""
+        pictures = [self.evidence.key_frame, *self.evidence.frames]
+        pictures += [picture for exchange in self.evidence.exchanges for picture in exchange.pictures]
+        return sum(len(picture.jpeg) for picture in pictures)
+
+    def complete(self, score: SegmentScore, settings: RunSettings) -> Evidence:
+        """Return the evidence with the value, the weights and the reasons of this run."""
+        exchanges = tuple(
+            replace(exchange, reason="")
+            if exchange.logprobs is not None and not score.scores[exchange.context].answer
+            else exchange
+            for exchange in self.evidence.exchanges
+        )
+        weights = {name: settings.weights[name] for name in score.scores}
+        return replace(self.evidence, value=score.value, weights=weights, exchanges=exchanges)
+
+
+Draft: TypeAlias = DraftEvidence | StoredDraft
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Question:
     """A query with pictures instead of its images."""
 
@@ -139,7 +167,7 @@ class EvidenceBook:
     """Drafts of the segments that wait for answers. Without drafts its methods do nothing."""
 
     def __init__(self) -> None:
-        self._drafts: dict[tuple[str, int, str], DraftEvidence] = {}  # by video, segment and text
+        self._drafts: dict[tuple[str, int, str], Draft] = {}  # by video, segment and text
 
     def expect(self, planned: PlannedSegment) -> None:
         """Keep the drafts of a segment until `take`."""
@@ -148,10 +176,15 @@ class EvidenceBook:
 
     def add(self, answer: Answer) -> None:
         """Add an answer to the draft of its segment and text."""
-        if draft := self._drafts.get(answer.id[:3]):
+        draft = self._drafts.get(answer.id[:3])
+        if isinstance(draft, DraftEvidence):
             draft.answers[answer.id] = answer
 
-    def take(self, score: SegmentScore) -> DraftEvidence | None:
+    def keep(self, score: SegmentScore, draft: Draft) -> None:
+        """Keep the draft of a segment and text until `take`."""
+        self._drafts[score.video.id, score.segment, score.text] = draft
+
+    def take(self, score: SegmentScore) -> Draft | None:
         """Return the draft of a segment and text with all answers, and forget it; None: there is none."""
         return self._drafts.pop((score.video.id, score.segment, score.text), None)
 

@@ -13,7 +13,7 @@ from anyanomaly.engine.settings import RunSettings
 from anyanomaly.types import Answer, Query, Segment, Video
 
 if TYPE_CHECKING:
-    from anyanomaly.engine.plan import TextContexts
+    from anyanomaly.engine.planned import TextContexts
 
 _BURST_GAP = 0.2
 """Answers belong to one batch while the time between them is at most this part of the longest so far."""

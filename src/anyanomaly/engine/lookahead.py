@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from anyanomaly import interrupts
@@ -80,3 +81,17 @@ class LookAhead(Generic[T]):
             with self._changed:
                 self._done = True
                 self._changed.notify_all()
+
+
+@contextmanager
+def run_ahead(source: Iterator[T], size: Callable[[T], int], max_bytes: int) -> Iterator[Iterator[T]]:
+    """Return a context manager whose value yields the items of ``source``, which runs on a thread of its own.
+
+    :param size: of an item, in bytes.
+    :param max_bytes: of the items that wait, or one that alone is larger; 0: on this thread, item by item.
+    """
+    if not max_bytes:
+        yield source
+        return
+    with LookAhead(source, size, max_bytes) as ahead:
+        yield iter(ahead)

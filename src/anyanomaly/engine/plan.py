@@ -19,6 +19,7 @@ from anyanomaly.core.segment import cut_section, segments
 from anyanomaly.engine.clock import Clock
 from anyanomaly.engine.evidence import draft_evidence
 from anyanomaly.engine.gating import GateKeeper, SegmentPriorities
+from anyanomaly.engine.lookahead import run_ahead
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.planned import (
     Choose,
@@ -92,11 +93,14 @@ class Planner:
         if keeper:
             keeper.begin(video)
         try:
-            for segment in self.segments(reader, video):
-                group.append(segment)
-                if len(group) >= self.group_size(segment):
-                    yield rate()
-                    group = []
+            # The next segments of a recording are decoded while these are encoded; a live reader drops frames instead.
+            bound = 0 if video.live else self._settings.lookahead_bytes // 8
+            with run_ahead(self.segments(reader, video), _frame_bytes, bound) as segments_read:
+                for segment in segments_read:
+                    group.append(segment)
+                    if len(group) >= self.group_size(segment):
+                        yield rate()
+                        group = []
         except VideoError as error:
             problem = str(error)
         if group:
@@ -152,9 +156,10 @@ class Planner:
 
     def plan_tasks(self, tasks: Sequence[Task], *, with_evidence: bool = False) -> Iterator[PlannedSegment]:
         """Yield planned segments in the order of a few tasks, which are encoded together."""
-        asked = [task for task in tasks if task.texts]
+        asked_tasks = [task for task in tasks if task.texts]
         built = self._clock.time_items(
-            "contexts", self.build_contexts([task.segment for task in asked], [task.texts for task in asked])
+            "contexts",
+            self.build_contexts([task.segment for task in asked_tasks], [task.texts for task in asked_tasks]),
         )
         for task in tasks:
             if not task.texts:
@@ -222,19 +227,20 @@ class Planner:
     ) -> PlannedSegment:
         queries = self.make_queries(segment, text_contexts)
         self._observer.on_queries(segment, text_contexts, queries)
-        first, later = queries, ()
+        first_queries: tuple[Query, ...] = queries
+        later_queries: tuple[Query, ...] = ()
         if self._settings.clear:
             names = {entry.text.text: entry.contexts[0].name for entry in text_contexts}
-            first = tuple(query for query in queries if query.id.context == names[query.id.text])
-            later = tuple(query for query in queries if query.id.context != names[query.id.text])
+            first_queries = tuple(query for query in queries if query.id.context == names[query.id.text])
+            later_queries = tuple(query for query in queries if query.id.context != names[query.id.text])
         return PlannedSegment(
             video=segment.video,
             index=segment.index,
             start=segment.start,
             stop=segment.stop,
             times_s=segment.times_s,
-            queries=first,
-            later_queries=later,
+            queries=first_queries,
+            later_queries=later_queries,
             reason_queries=self.make_reason_queries(segment, text_contexts),
             frame_numbers={entry.text.text: _frame_numbers(segment, entry.key_frames) for entry in text_contexts},
             drafts=draft_evidence(segment, text_contexts, queries) if with_evidence else {},
@@ -257,9 +263,12 @@ class Planner:
         """
         if self._encoder is None or segment.video.live:
             return 1
-        frame_bytes = sum(frame.image.nbytes for frame in segment.frames)
-        by_bytes = self._settings.lookahead_bytes // 4 // frame_bytes
+        by_bytes = self._settings.lookahead_bytes // 4 // _frame_bytes(segment)
         return max(1, min(self._encoder.batch_size // len(segment.frames), by_bytes))
+
+
+def _frame_bytes(segment: Segment) -> int:
+    return sum(frame.image.nbytes for frame in segment.frames)
 
 
 def read_notices(reader: Reader[Options], video: Video) -> tuple[Notice, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from anyanomaly.api.backend import Backend
 from anyanomaly.api.options import Options
@@ -16,23 +16,25 @@ from anyanomaly.core.pace import Pacer
 from anyanomaly.engine.asking import Asker
 from anyanomaly.engine.budgeted import BudgetedRun
 from anyanomaly.engine.clock import Clock, Speed, waiting_share
-from anyanomaly.engine.collect import Collector
+from anyanomaly.engine.collect import CollectedScore, Collector
 from anyanomaly.engine.evidence import EvidenceBook
 from anyanomaly.engine.gating import SegmentPriorities
 from anyanomaly.engine.lookahead import LookAhead
 from anyanomaly.engine.observer import Observer
 from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import Planner, Source
-from anyanomaly.engine.planned import Choose, PlannedSegment
+from anyanomaly.engine.planned import Choose, PlannedSegment, VideoEnd
 from anyanomaly.engine.run_report import RunReport
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
 from anyanomaly.engine.stored_answers import StoredAnswers
+from anyanomaly.engine.stored_runs import Memory, Recorder, Replayer
 from anyanomaly.engine.writing import Outcome, OutcomeWriter
 from anyanomaly.errors import BackendError
 from anyanomaly.types import Segment
 
 T = TypeVar("T")
+StoredScores: TypeAlias = Iterator[CollectedScore | VideoEnd]
 
 
 class Run:
@@ -50,9 +52,11 @@ class Run:
         clock: Clock | None = None,
         observer: Observer | None = None,
         is_repeatable: bool = False,
+        memory: Memory | None = None,
     ) -> None:
         """:param is_repeatable: the caller repeats the videos that are not in `RunReport.finished_videos` after a
         `BackendError`; a run with a budget over recordings leaves out a video at which the backend fails instead.
+        :param memory: of the scores of earlier runs; None: every video is read.
         """
         self._settings = settings
         self._sources = sources
@@ -64,11 +68,25 @@ class Run:
         self._answers = StoredAnswers(backend, store)
         self._collector = Collector(settings)
         self._evidence = EvidenceBook()
-        self.report = RunReport(has_gates=settings.gate is not None)
-        self._writer = OutcomeWriter(settings, outputs, self._evidence, self.report)
+        self.report = RunReport(has_gates=settings.gate is not None, n_videos=len(sources), n_texts=len(settings.texts))
+        self._memory = memory
+        recorder = Recorder(memory, settings, with_evidence=outputs.want_evidence) if memory else None
+        self._recorder = recorder
+        self._writer = OutcomeWriter(settings, outputs, self._evidence, self.report, recorder)
         self._asker = Asker(
             settings, backend, self._answers, self._collector, self._evidence, self._clock, observer or Observer()
         )
+        self._replayer: Replayer | None = None
+        if memory:
+            self._replayer = Replayer(
+                memory,
+                settings,
+                planner,
+                self._asker,
+                self._evidence,
+                self._clock,
+                with_evidence=outputs.want_evidence,
+            )
         self._questions_per_pair = len(settings.weights) + (settings.reason is not None)
 
     def __iter__(self) -> Generator[Outcome, None, None]:
@@ -93,20 +111,31 @@ class Run:
             self._fill_in_report(time.perf_counter() - start_s)
         self.report.check_readable(self._settings.max_unreadable)
 
+    def count_reused(self) -> int:
+        """Return the answers so far that did not need the backend, without the scores of an earlier run."""
+        return self._answers.n_reused
+
     @property
     def n_reused(self) -> int:
         """Answers so far that did not need the backend."""
-        return self._answers.n_reused
+        return self._answers.n_reused + (self._replayer.n_scores if self._replayer else 0)
 
     def _run_streamed(self) -> Iterator[Outcome]:
         """Go through the videos once."""
         left = self._collector.ready(without_reasons=True)
         try:
-            plan = self._planner.plan(
-                self._sources, with_evidence=self._outputs.want_evidence, choose=self._choose_at_a_rate()
-            )
-            with self._look_ahead(plan) as planned:
-                yield from self._writer.track(self._asker.ask(planned))
+            sources = iter(self._sources)
+            choose = self._choose_at_a_rate()
+            found: list[StoredScores] = []
+            while True:
+                plan = self._planner.plan(
+                    self._until_stored(sources, found), with_evidence=self._outputs.want_evidence, choose=choose
+                )
+                with self._look_ahead(plan) as planned:
+                    yield from self._writer.track(self._asker.ask(planned))
+                if not found:
+                    break
+                yield from self._writer.track(found.pop())
         except BackendError:
             if self._is_repeatable:
                 self._writer.forget_videos()
@@ -122,6 +151,10 @@ class Run:
         )
         results = run.results()
         try:
+            if stored := self._find_all():
+                for scores in stored:
+                    yield from self._writer.track(scores)
+                return
             self.report.phase = "rate"
             with self._look_ahead(run.rate()) as rated:
                 for item in rated:
@@ -131,6 +164,33 @@ class Run:
             yield from self._writer.track(results)
         finally:
             self._writer.finish_early(results if run.has_asked else ())
+
+    def _until_stored(self, sources: Iterator[Source], found: list[StoredScores]) -> Iterator[Source]:
+        """Yield the sources to read, up to the first whose scores are stored: they go into ``found``."""
+        for source in sources:
+            key = self._memory.make_key(source, self._settings) if self._memory else None
+            if scores := self._find(source, key):
+                found.append(scores)
+                return
+            if self._recorder and key:
+                self._recorder.expect(source[1], key)
+            yield source
+
+    def _find_all(self) -> list[StoredScores]:
+        """Return the stored scores of all videos; none where those of a video are not stored."""
+        keys = [self._memory.make_key(source, self._settings) if self._memory else None for source in self._sources]
+        found = [self._find(source, key) for source, key in zip(self._sources, keys, strict=True)]
+        if all(found):
+            return [scores for scores in found if scores]
+        for (_, video), key in zip(self._sources, keys, strict=True):
+            if self._recorder and key:
+                self._recorder.expect(video, key)
+        return []
+
+    def _find(self, source: Source, key: str | None) -> StoredScores | None:
+        """Return the stored scores of a video; None: there are none."""
+        stored = self._replayer.find(key) if self._replayer and key else None
+        return self._replayer.scores(source, stored) if self._replayer and stored else None
 
     def _plan_ahead(self, plan: Iterator[PlannedSegment]) -> Generator[PlannedSegment, None, None]:
         with self._look_ahead(plan) as planned:
@@ -158,10 +218,11 @@ class Run:
 
     def _fill_in_report(self, wall_s: float) -> None:
         self.report.n_asked = self._answers.n_asked
-        self.report.n_reused = self._answers.n_reused
+        self.report.n_reused = self.n_reused
         self.report.backend_times = self._answers.activity.times()
-        self.report.n_answers = self._collector.n_answers
-        self.report.n_unreadable = self._collector.n_unreadable
+        n_stored, n_unreadable = (self._replayer.n_scores, self._replayer.n_unreadable) if self._replayer else (0, 0)
+        self.report.n_answers = self._collector.n_answers + n_stored
+        self.report.n_unreadable = self._collector.n_unreadable + n_unreadable
         self.report.unreadable_example = self._collector.unreadable_example
         self.report.mean_mass = self._collector.mean_mass
         stages_s = self._clock.seconds()

@@ -36,10 +36,41 @@ class RunReport:
     n_pairs: int = 0  # scores of a segment and text
     n_unasked: int = 0  # of these, how many the backend was not asked about
     phase: Phase = ""  # of a run with a budget over recordings: it rates all segments, then it asks; otherwise empty
+    n_videos: int = 0  # of the run
+    n_texts: int = 1  # of the run
     n_rated_videos: int = 0  # videos that were rated to their end
     n_rated_frames: int = 0  # frames that were rated
-    n_budget: int | None = None  # questions that the budget allows; of a share: segments and texts; None: no limit yet
+    n_budget: int | None = None  # questions that the budget allows; with `counts_pairs`: segments and texts
+    counts_pairs: bool = False  # the budget is a share of the segments
     n_spent: int = 0  # of these, how many are spent
+
+    def describe_asked(self) -> str:
+        """Return about how many segments the backend was asked, in words; empty without gates."""
+        if not self.has_gates or not self.n_pairs:
+            return ""
+        n_asked = self.n_pairs - self.n_unasked
+        noun = "segments" if self.n_pairs == self.n_segments else "segments and texts"
+        percent = 100 * n_asked / self.n_pairs
+        digits = 0 if percent >= 1 or not n_asked else 1
+        return f"asked about {n_asked} of {self.n_pairs} {noun} ({percent:.{digits}f} %)"
+
+    def describe_progress(self) -> str:
+        """Return what a run with a budget over recordings does before its first outcome; empty: it has outcomes."""
+        if not self.phase or self.n_pairs:
+            return ""
+        if self.phase == "rate":
+            return f"rating all segments; {self.n_rated_videos} of {self.n_videos} videos done"
+        noun = "segments" if self.counts_pairs else "questions"
+        return f"asking where it is likely; {self.n_spent} of {self.n_budget} {noun} of the budget"
+
+    def fraction_done(self, n_expected: int | None) -> float | None:
+        """Return how much of the phase is done, 0 to 1; None: unknown.
+
+        :param n_expected: frames of all videos times their texts; None: unknown.
+        """
+        if self.phase == "ask":
+            return self.n_spent / self.n_budget if self.n_budget else None
+        return min(1.0, self.n_rated_frames * self.n_texts / n_expected) if n_expected else None
 
     def check_readable(self, max_unreadable: float) -> None:
         """Check how many answers have no readable score.

@@ -61,7 +61,8 @@ def open_store_file(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):  # answers describe private videos
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)
+        # one thread opens and closes a store, another may use it in between
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
         try:
             _prepare(connection, path)
         except BaseException:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from anyanomaly.core.events import EventFinder
 from anyanomaly.core.reason import best_reason
 from anyanomaly.core.timeline import LiveTimeline, RecordedTimeline
-from anyanomaly.engine.evidence import DraftEvidence
+from anyanomaly.engine.evidence import Draft
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.evidence import Evidence
 from anyanomaly.types import Event, SegmentScore, Timeline, Video
@@ -28,7 +28,7 @@ class Tracker:
     def __init__(self, video: Video, settings: RunSettings) -> None:
         self._texts = {text: _TextTracker(video, settings) for text in settings.texts_of(video)}
 
-    def push(self, score: SegmentScore, draft: DraftEvidence | None = None) -> list[Tracked]:
+    def push(self, score: SegmentScore, draft: Draft | None = None) -> list[Tracked]:
         """Add the next segment of a text, and return what it completes.
 
         :param draft: of its evidence; None: no sink needs evidence.
@@ -45,7 +45,7 @@ class _Entry:
     """A segment, and the draft of its evidence."""
 
     score: SegmentScore
-    draft: DraftEvidence | None
+    draft: Draft | None
 
 
 class _TextTracker:

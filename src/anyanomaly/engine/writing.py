@@ -13,6 +13,7 @@ from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.planned import VideoEnd
 from anyanomaly.engine.run_report import RunReport
 from anyanomaly.engine.settings import RunSettings
+from anyanomaly.engine.stored_runs import Recorder
 from anyanomaly.engine.track import Tracker
 from anyanomaly.evidence import Evidence
 from anyanomaly.types import Event, Notice, SegmentScore, Timeline, Video
@@ -23,11 +24,20 @@ Outcome: TypeAlias = SegmentScore | Timeline | Evidence | Event
 class OutcomeWriter:
     """Makes timelines, events and evidence of scores, and writes all of them to the sinks."""
 
-    def __init__(self, settings: RunSettings, outputs: Outputs, evidence: EvidenceBook, report: RunReport) -> None:
+    def __init__(
+        self,
+        settings: RunSettings,
+        outputs: Outputs,
+        evidence: EvidenceBook,
+        report: RunReport,
+        recorder: Recorder | None = None,
+    ) -> None:
+        """:param recorder: stores the scores for later runs; None: nothing does."""
         self._settings = settings
         self._outputs = outputs
         self._evidence = evidence
         self._report = report
+        self._recorder = recorder
         self._trackers: dict[str, Tracker] = {}
         self._output_errors: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
         self.n_whole_frames, self.video_s = 0, 0.0
@@ -45,10 +55,16 @@ class OutcomeWriter:
     def forget_videos(self) -> None:
         """Drop what is open: the caller repeats the videos that are not finished."""
         self._trackers.clear()
+        self._close_recorder()
+
+    def _close_recorder(self) -> None:
+        if self._recorder:
+            self._recorder.close()
 
     def finish_early(self, items: Iterable[CollectedScore | VideoEnd]) -> None:
         """Write the last items, then the results so far of videos that the run did not finish."""
         self._output_errors = contextlib.suppress(Exception)  # the run already ends with one; the other sinks go on
+        self._close_recorder()  # what comes now may lack answers
         for _ in self.track(items):
             pass
         for tracker in self._trackers.values():
@@ -67,7 +83,10 @@ class OutcomeWriter:
             self.video_s += n_frames / score.video.fps
             if n_frames == self._settings.segment_length(score.video):
                 self.n_whole_frames += n_frames
-        outcomes = [score, *tracker.push(score, self._evidence.take(score))]
+        draft = self._evidence.take(score)
+        if self._recorder:
+            self._recorder.add(score, draft)
+        outcomes = [score, *tracker.push(score, draft)]
         self._write([score.video, *outcomes] if is_first else outcomes)
         return outcomes
 
@@ -76,6 +95,8 @@ class OutcomeWriter:
         self._report.problems += problems
         self._report.notices += end.notices
         self._report.finished_videos.append(end.video.id)
+        if self._recorder:
+            self._recorder.end(end)
         tracker = self._trackers.pop(end.video.id, None)
         if tracker is None:
             self._outputs.hold_notices((*end.notices, *problems))

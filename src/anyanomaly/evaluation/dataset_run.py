@@ -111,11 +111,15 @@ class DatasetRun:
         """
         with self.pipeline:
             self._header = self.pipeline.header()  # fingerprints need loaded models
-            groups: dict[tuple[str, ...], list[Source]] = {}
-            for source in self.pipeline.sources:
-                groups.setdefault(self._texts[source[1].id], []).append(source)
-            for texts, sources in groups.items():
-                yield from self._run_group(texts, sources)
+            rule = self.pipeline.settings.gate
+            if rule and rule.budget:
+                yield from self._run_all()
+            else:
+                groups: dict[tuple[str, ...], list[Source]] = {}
+                for source in self.pipeline.sources:
+                    groups.setdefault(self._texts[source[1].id], []).append(source)
+                for texts, sources in groups.items():
+                    yield from self._run_group(texts, sources)
             for truth in ground_truth(self._table, self._videos):
                 self.pipeline.outputs.write(truth)
             messages = [problem.message for problem in self.pipeline.report.problems]
@@ -129,6 +133,17 @@ class DatasetRun:
     def check_readable(self) -> None:
         """:raises BackendError: when the fraction of unreadable answers is above the run's limit."""
         self._totals.check_readable(self.pipeline.settings.max_unreadable)
+
+    def _run_all(self) -> Iterator[Outcome]:
+        """Run all videos in one run, because the budget is of all of them; it leaves out a video that fails itself."""
+        settings = replace(self.pipeline.settings, texts_by_video=self._texts, max_unreadable=1.0)
+        try:
+            for outcome in self.pipeline.run(self.pipeline.sources, settings, is_repeatable=True):
+                if isinstance(outcome, SegmentScore):
+                    self._table.add_score(outcome)
+                yield outcome
+        finally:
+            self._count(self.pipeline.report)
 
     def _run_group(self, texts: tuple[str, ...], sources: Sequence[Source]) -> Iterator[Outcome]:
         """Run videos of the same texts: all in one stream, and one by one after the backend failed."""
@@ -163,6 +178,8 @@ class DatasetRun:
 
     def _count(self, report: RunReport) -> None:
         self._notes += [notice.message for notice in report.notices]
+        self._totals.n_pairs += report.n_pairs
+        self._totals.n_unasked += report.n_unasked
         self._totals.n_asked += report.n_asked
         self._totals.n_reused += report.n_reused
         self._totals.backend_times = self._totals.backend_times.plus(report.backend_times)

@@ -30,7 +30,7 @@ from anyanomaly.evaluation.result import (
     ProtocolResult,
 )
 from anyanomaly.evaluation.scores import ScoredRun
-from anyanomaly.evaluation.unasked import fill_unasked
+from anyanomaly.evaluation.unasked import fill_unasked, note_unasked
 from anyanomaly.metrics.detections import match_events
 from anyanomaly.metrics.estimates import Estimate, Estimates, compare_estimates, estimate_classes, mean_auc, null_auc
 from anyanomaly.metrics.frame_metrics import average_precision, best_f1, equal_error_rate, video_aucs
@@ -73,7 +73,7 @@ def measure(
         reason_prompt=run.header.get("reason_prompt"),
         hardware=hardware_card(),
         n_videos=len({video.video for scores in estimates.classes for video in scores.videos}),
-        notes=(*run.notes, *alignment.notes, *estimates.notes),
+        notes=(*run.notes, *note_unasked(run.table), *alignment.notes, *estimates.notes),
         problems=tuple(dict.fromkeys([*run.problems, *alignment.problems])),
         protocols=protocol_results(estimates),
         answers=run.answers,

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from anyanomaly.config.model import RunOptions
+from anyanomaly.core.asked_text import count_asked
 from anyanomaly.core.gate import combine_priorities, unasked_value
 from anyanomaly.evaluation.scores import ScoreTable, SegmentRow
 
@@ -23,6 +24,16 @@ def fill_unasked(table: ScoreTable, run: RunOptions) -> ScoreTable:
         for row in table.rows(video, text):
             filled.add(video, text, _fill_row(row, run) if row.unasked else row)
     return filled
+
+
+def note_unasked(table: ScoreTable) -> list[str]:
+    """Return a note on how much was asked; empty: everything."""
+    rows = [row for video, text in table.pairs() for row in table.rows(video, text)]
+    n_asked = sum(row.asked for row in rows)
+    if n_asked == len(rows):
+        return []
+    counts = count_asked(n_asked, len(rows))
+    return [f"The run {counts} (counted for each event text); the others are measured with the scores of their gates."]
 
 
 def _fill_row(row: SegmentRow, run: RunOptions) -> SegmentRow:

@@ -10,6 +10,7 @@
     seeds      sampling_seed                                        one seed per query
     thinking   ThinkingOptions, ChatThinking, ThinkingGuard         thinking before an answer, off or on
     choices    ChoiceEncoder, answer_logprobs                       allowed answers
+    evaluated  EvaluatedTokens                                      tokens that a model evaluated
     digests    fingerprint, folder_digest, sampled_digest           fingerprints of weights and settings
     errors     require_loaded, translate_exceptions, first_line     errors that all backends can raise
 """
@@ -28,6 +29,7 @@ from anyanomaly.kit.digests import (
     weights_digest,
 )
 from anyanomaly.kit.errors import download_error, own_code_error, require_loaded, translate_exceptions
+from anyanomaly.kit.evaluated import EvaluatedTokens
 from anyanomaly.kit.hub import (
     EXAMPLE,
     HubFile,
@@ -67,6 +69,7 @@ __all__ = [
     "ChatThinking",
     "ChoiceEncoder",
     "Device",
+    "EvaluatedTokens",
     "HubFile",
     "HubModelOptions",
     "PixelOptions",

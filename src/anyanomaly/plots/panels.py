@@ -24,7 +24,7 @@ class Panel:
     unasked_spans: SpanList = field(default_factory=SpanList)  # where that is
     events: list[Event] = field(default_factory=list)
     truth: tuple[Span, ...] | None = None  # seconds; None: it is not known
-    top_score: float = -np.inf  # the highest smoothed score
+    top_score: float = -np.inf  # the highest smoothed score of what was asked
     start_s: float = np.inf  # time of the first frame
     stop_s: float = -np.inf  # end of the last frame
 
@@ -39,7 +39,8 @@ class Panel:
         self.smooth.add(timeline.times_s, timeline.smooth)
         for name, scores in timeline.contexts.items():
             self.contexts.setdefault(name, Series()).add(timeline.times_s, scores)
-        self.top_score = max([self.top_score, *timeline.smooth[~np.isnan(timeline.smooth)].tolist()])
+        is_score = timeline.asked & ~np.isnan(timeline.smooth)
+        self.top_score = max([self.top_score, *timeline.smooth[is_score].tolist()])
         self.start_s = min(self.start_s, float(timeline.times_s[0]))
         self.stop_s = max(self.stop_s, end_s)
 

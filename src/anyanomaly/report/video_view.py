@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from anyanomaly.core.asked_text import count_asked
 from anyanomaly.pages.text import clock_time, score_text
@@ -33,7 +34,7 @@ class TimelineView:
 
     id: str
     text: str
-    peak: float | None  # the highest smoothed score; None: there is none
+    peak: float | None  # the highest smoothed score of what was asked; None: there is none
     n_events: int
     n_segments: int  # those of gates included
     n_unasked: int  # segments that were not asked about
@@ -122,7 +123,8 @@ def extent(video: VideoResults) -> Span:
 def _timeline_view(timeline_id: str, video: VideoResults, text: str, chart: ChartData, scale: Scale) -> TimelineView:
     events = _event_spans(video.texts[text])
     points = chart.curve if len(chart.curve) else chart.segments[:, [0, 2]]
-    values = points[~np.isnan(points[:, 1]), 1]
+    asked_points = points[~_lies_in(points[:, 0], chart.unasked)]  # a score of gates is no peak of the model's
+    values = asked_points[~np.isnan(asked_points[:, 1]), 1]
     peak = float(values.max()) if len(values) else None
     start_s, stop_s = extent(video)
     spans = ", ".join(f"{clock_time(start)} to {clock_time(stop)}" for start, stop in events[:5])
@@ -143,6 +145,16 @@ def _timeline_view(timeline_id: str, video: VideoResults, text: str, chart: Char
         ),
         strip=make_strip(points, (start_s, stop_s), events, scale.threshold, scale.limits, chart.unasked),
     )
+
+
+def _lies_in(times_s: npt.NDArray[np.float64], spans: Sequence[Span]) -> npt.NDArray[np.bool_]:
+    """Return which times (n,) lie in one of the spans, which are ascending."""
+    if not spans:
+        return np.zeros(times_s.shape, dtype=np.bool_)
+    starts_s, stops_s = np.array(spans).T
+    numbers = np.searchsorted(starts_s, times_s + 1e-6, side="right") - 1
+    inside: npt.NDArray[np.bool_] = (numbers >= 0) & (times_s + 1e-6 < stops_s[numbers])
+    return inside
 
 
 def _event_spans(results: TextResults) -> list[Span]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anyanomaly_openclip.options import OpenClipOptions
+from anyanomaly_openclip.options import MAX_DENSE_TILES, TILES_HELP, OpenClipOptions
 from pydantic import Field
 
 from anyanomaly_demo.model_paths import CLIP
@@ -17,6 +17,8 @@ class DemoClipOptions(OpenClipOptions):
     batch_size: int = Field(
         default=0, ge=0, le=65_536, description="Crops per forward pass; 0: 128 on a CPU, 512 on a GPU."
     )
+    # its map of a tile has only 4 x 4 cells
+    dense_tiles: int = Field(default=3, ge=1, le=MAX_DENSE_TILES, description=TILES_HELP)
 
     def named_files(self) -> list[Path]:
         """Return the files that the options name, and the model of this plugin where they name no other."""

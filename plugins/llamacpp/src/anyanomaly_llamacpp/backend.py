@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import llama_cpp
 
@@ -16,6 +16,7 @@ from anyanomaly.core.trie import inner_paths
 from anyanomaly.kit import (
     ChatThinking,
     ChoiceEncoder,
+    EvaluatedTokens,
     ThinkingGuard,
     answer_in_groups,
     answer_logprobs,
@@ -39,6 +40,7 @@ from anyanomaly_llamacpp.prompts import Chat
 from anyanomaly_llamacpp.trial import try_model
 
 T = TypeVar("T")
+_ImageKey: TypeAlias = tuple[bool, str, tuple[bytes, ...]]
 
 
 class GgufBackend(Backend[GgufOptions]):
@@ -53,6 +55,7 @@ class GgufBackend(Backend[GgufOptions]):
         self._worker: ThreadPoolExecutor | None = None
         self._stop = StopFlag()
         self._fingerprint = ""
+        self.evaluated = EvaluatedTokens()  # since the backend was made
 
     def load(self) -> None:
         """Load model and projector; download what is missing.
@@ -87,6 +90,7 @@ class GgufBackend(Backend[GgufOptions]):
             native,
             self._stop,
             sizes,
+            self.evaluated,
             threads=threads,
             chunk_tokens=self.options.chunk_tokens,
             context_size=self.options.context_size,
@@ -131,11 +135,23 @@ class GgufBackend(Backend[GgufOptions]):
     def answer(self, queries: Iterable[Query]) -> Iterator[Answer]:
         """Yield answers one by one, those to queries about the same images one after the other.
 
+        Each answer makes room for the next query, so that questions about one image that are less than ``batch_size``
+        apart always come together, however segments and texts alternate in the stream.
+
         :raises BackendError: as `answer_batch`. :raises UsageError: as `answer_batch`.
         """
         stream = iter(queries)
-        while batch := list(islice(stream, self.batch_size)):
-            yield from map(self._answer, sorted(batch, key=_prefix_key))
+        waiting: list[tuple[_ImageKey, Query]] = []  # oldest first
+        last_key: _ImageKey | None = None
+        while True:
+            waiting += [(_image_key(query), query) for query in islice(stream, self.batch_size - len(waiting))]
+            if not waiting:
+                return
+            if all(key != last_key for key, _ in waiting):
+                last_key = waiting[0][0]
+            same_images = (index for index, (key, _) in enumerate(waiting) if key == last_key)
+            _, query = waiting.pop(min(same_images, key=lambda index: waiting[index][1].prompt))
+            yield self._answer(query)
 
     def _answer(self, query: Query) -> Answer:
         running = require_loaded(self._running)
@@ -225,8 +241,12 @@ def _count_tokens(chunks: Sequence[Chunk]) -> int:
     return sum(chunk.n_tokens for chunk in chunks)
 
 
+def _image_key(query: Query) -> _ImageKey:
+    """Return a key that is equal for queries whose prompts begin with the same system text and images."""
+    images = tuple(hashlib.blake2b(image.data, person=repr(image.shape[:2]).encode()[:16]) for image in query.images)
+    return (query.text_first, query.system, tuple(image.digest() for image in images))
+
+
 def _prefix_key(query: Query) -> tuple[Any, ...]:
     """Return a key by which queries with the same beginning become neighbours, to share their prefill."""
-    # not hash(), which differs from process to process: the order of queries decides the last bits of scores
-    images = tuple(hashlib.blake2b(image.data, digest_size=16).digest() for image in query.images)
-    return (query.text_first, query.system, images, query.prompt)
+    return (*_image_key(query), query.prompt)

@@ -14,6 +14,7 @@ from llama_cpp import mtmd_cpp
 
 from anyanomaly.core.trie import Tokens, inner_paths, steps
 from anyanomaly.errors import BackendError, UsageError
+from anyanomaly.kit import EvaluatedTokens
 from anyanomaly_llamacpp.cache_sizes import CacheSizes
 from anyanomaly_llamacpp.chunks import Chunk
 from anyanomaly_llamacpp.engine import NativeModel, StopFlag, take_error
@@ -49,14 +50,16 @@ class Decoder:
         native: NativeModel,
         stop: StopFlag,
         cache_sizes: CacheSizes,
+        evaluated: EvaluatedTokens,
         *,
         threads: int,
         chunk_tokens: int,
         context_size: int,
     ) -> None:
-        """:raises UsageError: when ``context_size`` is larger than the model's."""
+        """:param evaluated: counts prompt tokens. :raises UsageError: ``context_size`` is above the model's."""
         self._native = native
         self._stop = stop
+        self._evaluated = evaluated
         self._cache_sizes = cache_sizes
         self._threads = threads
         self._batch_tokens = chunk_tokens
@@ -100,6 +103,7 @@ class Decoder:
             if chunk is chunks[-1] and self._native.is_recurrent:
                 self._copy_state()
             start = self._decode_chunk(chunk, start, needs_logits=chunk is chunks[-1])
+            self._evaluated.add(**{"text" if chunk.tokens else "image": chunk.n_tokens})
             self._chunk_keys.append(chunk.key)
             self._chunk_ends.append(start)
         return self._logits(-1)

@@ -27,10 +27,11 @@ class GgufOptions(ThinkingOptions, PixelOptions, HubModelOptions):
         512, ge=128, le=65_536, description="tokens of a question that are decoded in one batch; more take more memory"
     )
     batch_size: int = Field(
-        16,
+        32,
         ge=1,
         le=65_536,
-        description="questions sorted together, so that those about the same images share their prefill",
+        description="questions to choose from, so that those about the same images follow each other and evaluate them "
+        "once; texts times contexts is enough",
     )
 
     def downloads(self) -> tuple[Download, ...]:

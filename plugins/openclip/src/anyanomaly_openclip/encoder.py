@@ -20,7 +20,7 @@ from anyanomaly_openclip.coverage import tile_boxes
 from anyanomaly_openclip.dense import DenseTower, encode_windows, find_dense_tower
 from anyanomaly_openclip.images import speed_up
 from anyanomaly_openclip.loading import LoadedModel, load_model
-from anyanomaly_openclip.options import DENSE_TILES, OpenClipOptions, TowerOptions
+from anyanomaly_openclip.options import OpenClipOptions, TowerOptions
 from anyanomaly_openclip.texts import encode_texts
 
 T_co = TypeVar("T_co", bound=TowerOptions, covariant=True)
@@ -83,7 +83,8 @@ class TowerEncoder(Encoder[T_co]):
     def fingerprint(self) -> str:
         """Encoder, digest of weights and preprocessing, precision, whether windows are normalised, number of tiles."""
         windows = "normalized" if self.options.normalize_windows else "plain"
-        tiles = "" if self.options.dense_tiles == DENSE_TILES else f"/{self.options.dense_tiles}-tiles"
+        n_tiles, default = self.options.dense_tiles, type(self.options).model_fields["dense_tiles"].default
+        tiles = "" if n_tiles == default else f"/{n_tiles}-tiles"
         return f"{self.name}/{self._fingerprint}/{self.options.dtype}/{windows}{tiles}"
 
     @property

@@ -20,6 +20,9 @@ TIMM = "timm/"
 
 DENSE_TILES = 2
 """Tiles along a side of a frame for dense windows: a tile is then as large as the largest of the published windows."""
+MAX_DENSE_TILES = 5
+"""As many tiles cost as much as the smallest of the published windows."""
+TILES_HELP = "Dense windows: tiles along a side of the frame; more show smaller things, and take longer."
 
 
 class TowerOptions(Options):
@@ -34,12 +37,7 @@ class TowerOptions(Options):
     normalize_windows: bool = Field(
         default=False, description="Apply the model's mean and std to windows too; the published code does not."
     )
-    dense_tiles: int = Field(
-        default=DENSE_TILES,
-        ge=1,
-        le=5,
-        description="Dense windows: tiles along a side of the frame; more show smaller things, and take longer.",
-    )
+    dense_tiles: int = Field(default=DENSE_TILES, ge=1, le=MAX_DENSE_TILES, description=TILES_HELP)
 
 
 class OpenClipOptions(TowerOptions):

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from anyanomaly.api import Backend
 from anyanomaly.kit import (
     ChatThinking,
+    EvaluatedTokens,
     ThinkingGuard,
-    answer_in_groups,
     check_scoring,
     model_identity,
     require_loaded,
 )
 from anyanomaly.types import Answer, Query
+from anyanomaly_transformers.answering import Answerer
+from anyanomaly_transformers.batches import Item, form_batches
 from anyanomaly_transformers.errors import translate_run_errors
 from anyanomaly_transformers.fingerprints import model_fingerprint
-from anyanomaly_transformers.generation import generate, sampling_key
 from anyanomaly_transformers.loading import Loaded, free_gpu_memory, load, quiet_logs
 from anyanomaly_transformers.options import TransformersOptions
-from anyanomaly_transformers.prompts import decode_words, encode_batch, render_prompt, thinking_fingerprint
-from anyanomaly_transformers.scoring import choice_logprobs
+from anyanomaly_transformers.prompts import thinking_fingerprint
+from anyanomaly_transformers.shared_images.prompts import PromptWriter, head_key
+
+WINDOW_BATCHES = 2
+"""Batches that are formed together. More would waste less padding, and lose more answers when a run is killed."""
 
 
 class TransformersBackend(Backend[TransformersOptions]):
@@ -33,6 +37,9 @@ class TransformersBackend(Backend[TransformersOptions]):
         self._loaded: Loaded | None = None
         self._fingerprint = ""
         self._thinking = ChatThinking(options.thinking, f"Model {options.model!r}")
+        self.evaluated = EvaluatedTokens()  # since the backend was made
+        self._answerer: Answerer | None = None
+        self._write_prompt: PromptWriter | None = None
         self._guard = ThinkingGuard(f"Model {options.model!r}")
 
     def load(self) -> None:
@@ -45,11 +52,13 @@ class TransformersBackend(Backend[TransformersOptions]):
         with translate_run_errors(self.options.model), quiet_logs():
             thinking = thinking_fingerprint(self._loaded.processor, self._thinking)
         self._fingerprint = model_fingerprint(self.options, self._loaded.model, self.revision, thinking)
+        self._answerer = Answerer(self._loaded, self.batch_size, self._thinking, self.evaluated)
+        self._write_prompt = PromptWriter(self._loaded.processor, self._thinking)
 
     def close(self) -> None:
         """Free the weights and their GPU memory."""
         if self._loaded is not None:
-            self._loaded = None
+            self._loaded = self._answerer = self._write_prompt = None
             free_gpu_memory()
 
     @property
@@ -61,62 +70,51 @@ class TransformersBackend(Backend[TransformersOptions]):
         require_loaded(self._loaded)
         return self._fingerprint
 
+    @property
+    def max_inflight(self) -> int:
+        """The size of a window: several batches, sorted by length, of which each is prepared during the one before."""
+        return WINDOW_BATCHES * self.batch_size
+
+    def answer(self, queries: Iterable[Query]) -> Iterator[Answer]:
+        """Yield the answers of a window of queries, batch by batch, before the next window is pulled.
+
+        :raises BackendError: as `answer_batch`. :raises UsageError: as `answer_batch`.
+        """
+        require_loaded(self._answerer)
+        stream = iter(queries)
+        while window := list(islice(stream, self.max_inflight)):
+            for _, answer in self._answer_window(window):
+                yield answer
+
     def answer_batch(self, queries: Sequence[Query]) -> Sequence[Answer]:
-        """Answer in order; queries with equal sampling share forward passes.
+        """Answer in order; queries with equal sampling share forward passes, and equal images are evaluated once.
 
         :raises BackendError: before `load`, when memory runs out, or when the model fails.
         :raises UsageError: when a question holds a special token of the model, or asks for log-probabilities while
             thinking is on.
         """
-        loaded = require_loaded(self._loaded)
+        answers = dict(self._answer_window(queries))
+        return [answers[index] for index in range(len(queries))]
+
+    def _answer_window(self, queries: Sequence[Query]) -> Iterator[tuple[int, Answer]]:
+        """Yield the answers with their queries' indices, batch by batch."""
+        answerer, write_prompt = require_loaded(self._answerer), require_loaded(self._write_prompt)
+        if any(query.sampling.choices for query in queries):
+            check_scoring(self._thinking.mode, "expected")
         with translate_run_errors(self.options.model), quiet_logs():
-            return answer_in_groups(queries, _batch_key, lambda group: self._answer_group(loaded, group))
-
-    def _answer_group(self, loaded: Loaded, queries: Sequence[Query]) -> list[Answer]:
-        if not queries[0].sampling.choices:
-            return _answer_in_words(loaded, queries, self._thinking)
-        check_scoring(self._thinking.mode, "expected")
-        answers = _score_choices(loaded, queries, self._thinking)
-        self._guard.check(queries, answers, lambda query: _answer_in_words(loaded, [query], self._thinking)[0])
-        return answers
-
-
-def _score_choices(loaded: Loaded, queries: Sequence[Query], thinking: ChatThinking) -> list[Answer]:
-    """Return the log-probabilities of the allowed answers to queries of one `_batch_key`."""
-    prompts = [render_prompt(loaded.processor, query, thinking) for query in queries]
-    inputs, lengths = _encode(loaded, queries, prompts)
-    choices = [query.sampling.choices for query in queries]
-    tokens = [loaded.encode_choices(*pair) for pair in zip(prompts, choices, strict=True)]
-    logprobs = choice_logprobs(loaded.model, inputs, tokens)
-    return [
-        Answer(query.id, logprobs=dict(zip(names, row, strict=True)), prompt_tokens=length, output_tokens=0)
-        for query, names, row, length in zip(queries, choices, logprobs, lengths, strict=True)
-    ]
-
-
-def _answer_in_words(loaded: Loaded, queries: Sequence[Query], thinking: ChatThinking) -> list[Answer]:
-    """Return the answers in words to queries of one `_batch_key`."""
-    prompts = [render_prompt(loaded.processor, query, thinking) for query in queries]
-    inputs, lengths = _encode(loaded, queries, prompts)
-    outputs = generate(loaded.model, inputs, queries)
-    return [
-        Answer(
-            query.id,
-            text=thinking.complete_answer(prompt, query.prompt, decode_words(loaded.processor.tokenizer, tokens)),
-            prompt_tokens=length,
-            output_tokens=len(tokens),
-        )
-        for query, prompt, tokens, length in zip(queries, prompts, outputs, lengths, strict=True)
-    ]
-
-
-def _encode(loaded: Loaded, queries: Sequence[Query], prompts: Sequence[str]) -> tuple[Any, list[int]]:
-    """Return the model's inputs, and the number of tokens of each prompt."""
-    inputs = encode_batch(loaded.processor, queries, prompts).to(loaded.model.device, dtype=loaded.model.dtype)
-    return inputs, inputs["attention_mask"].sum(dim=1).tolist()
-
-
-def _batch_key(query: Query) -> tuple[Any, ...]:
-    """Return what queries of one forward pass share: with or without choices and images, and the sampling."""
-    sampling = () if query.sampling.choices else sampling_key(query)
-    return (bool(query.sampling.choices), bool(query.images), *sampling)
+            items = []
+            for index, query in enumerate(queries):
+                prompt = write_prompt(query)
+                shares = answerer.can_share and prompt.head_text is not None
+                items.append(Item(index, query, prompt, head_key(query, prompt) if shares else None))
+            batches = form_batches(
+                items, self.batch_size, always_share=answerer.always_shares, can_join=answerer.can_join
+            )
+            by_id = {item.query.id: item for item in items}
+            for item, answer in answerer.answer(batches):
+                self._guard.check(
+                    [item.query],
+                    [answer],
+                    lambda query: answerer.answer_in_words(by_id[query.id]._replace(query=query)),
+                )
+                yield item.index, answer

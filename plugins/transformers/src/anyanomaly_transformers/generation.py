@@ -28,16 +28,53 @@ def generate(model: Any, inputs: Any, queries: Sequence[Query]) -> list[list[int
     """
     from transformers import GenerationConfig
 
-    max_tokens, temperature, top_p, penalty = sampling_key(queries[0])
-    processors: list[Any] = []
-    if penalty != 1.0:
-        processors.append(RepetitionPenalty(inputs["attention_mask"], penalty))
-    if temperature > 0.0:
-        processors.append(SeededSampler([sampling_seed(query, SEED_BITS) for query in queries], temperature, top_p))
-    config = GenerationConfig(max_new_tokens=max_tokens, do_sample=False, num_beams=1, use_cache=True)
+    processors = _processors(inputs["attention_mask"], queries)
+    config = GenerationConfig(
+        max_new_tokens=queries[0].sampling.max_tokens, do_sample=False, num_beams=1, use_cache=True
+    )
     tokens = model.generate(**inputs, generation_config=config, logits_processor=processors)
     end_tokens = end_token_ids(model)
     return [cut_at_end(row, end_tokens) for row in tokens[:, inputs["input_ids"].shape[1] :].tolist()]
+
+
+def continue_in_words(
+    model: Any, first: Any, prepared: dict[str, Any], input_ids: Any, mask: Any, queries: Sequence[Query]
+) -> list[list[int]]:
+    """Return what `generate` returns, after prompts that the model has read.
+
+    :param first: output of the pass that read the prompts' ends. :param prepared: its arguments, but for its tokens.
+    :param input_ids: (n_rows, prompt length). :param mask: of the same shape, 0 at padding.
+    """
+    import torch
+
+    processors = _processors(mask, queries)
+    end_tokens = end_token_ids(model)
+    rows: list[list[int]] = [[] for _ in queries]
+    arguments, output = prepared, first
+    while True:
+        scores = output.logits[:, -1].float()
+        for processor in processors:
+            scores = processor(input_ids, scores)
+        next_tokens = scores.argmax(dim=-1)
+        for row, token in zip(rows, next_tokens.tolist(), strict=True):
+            row.append(token)
+        is_done = all(end_tokens.intersection(row) for row in rows)
+        if is_done or len(rows[0]) >= queries[0].sampling.max_tokens:
+            return [cut_at_end(row, end_tokens) for row in rows]
+        input_ids = torch.cat([input_ids, next_tokens[:, None]], dim=-1)
+        arguments = model._update_model_kwargs_for_generation(output, arguments)
+        output = model(**model.prepare_inputs_for_generation(input_ids, next_sequence_length=1, **arguments))
+
+
+def _processors(mask: Any, queries: Sequence[Query]) -> list[Any]:
+    """Return what changes the logits of a batch, before the likeliest token is taken. ``mask``: 0 at padding."""
+    _, temperature, top_p, penalty = sampling_key(queries[0])
+    processors: list[Any] = []
+    if penalty != 1.0:
+        processors.append(RepetitionPenalty(mask, penalty))
+    if temperature > 0.0:
+        processors.append(SeededSampler([sampling_seed(query, SEED_BITS) for query in queries], temperature, top_p))
+    return processors
 
 
 def end_token_ids(model: Any) -> set[int]:

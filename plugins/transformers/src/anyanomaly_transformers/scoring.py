@@ -31,17 +31,22 @@ def choice_logprobs(model: Any, inputs: Any, answers: Sequence[Sequence[Tokens]]
         # `generate` has prepared positions, masks and the cache as this architecture needs them.
         for unused in ("logits_processor", "stopping_criteria", "generation_config", "synced_gpus"):
             prepared.pop(unused, None)
-        return _two_passes(model, input_ids, prepared, answers)
+        first = model(**model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **prepared))
+        return continue_with_choices(model, first, prepared, answers)
 
     config = GenerationConfig(max_new_tokens=1, do_sample=False, use_cache=True)
     result: list[list[float]] = model.generate(**inputs, generation_config=config, custom_generate=decode)
     return result
 
 
-def _two_passes(
-    model: Any, input_ids: Any, prepared: dict[str, Any], answers: Sequence[Sequence[Tokens]]
+def continue_with_choices(
+    model: Any, first: Any, prepared: dict[str, Any], answers: Sequence[Sequence[Tokens]]
 ) -> list[list[float]]:
-    first = model(**model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **prepared))
+    """Return what `choice_logprobs` returns, after a prompt that the model has read.
+
+    :param first: output of the pass that read the prompt's end. :param prepared: its arguments, but for its tokens.
+    :raises BackendError: when the model gives NaN.
+    """
     root = first.logits[:, -1].float().log_softmax(dim=-1)
     paths = [(row, path) for row, choices in enumerate(answers) for path in inner_paths(choices)]
     inner = _continue(model, first, prepared, paths) if paths else None

@@ -108,8 +108,7 @@ class VllmBackend(Backend[VllmOptions]):
         pulled = _pull_first(stream, 1 if self._engine else n_sized)
         while pulled:
             try:
-                with quiet():
-                    size = self._measure(model, pulled)
+                size = self._measure(model, pulled)
                 with translate_errors(self.options.model, log, running=False):
                     engine = self._start_engine(model, log, size)
             except BaseException:
@@ -126,8 +125,8 @@ class VllmBackend(Backend[VllmOptions]):
         feeder = Feeder(model, engine, self._thinking, self._guard, self.activity, self._pool)
         try:
             with feeder:
-                for query in pulled:
-                    feeder.put(query)
+                for first_query in pulled:
+                    feeder.put(first_query)
                 while True:
                     while not (larger or has_ended or feeder.has_answers) and feeder.n_open < self.max_inflight:
                         if (query := next(stream, None)) is None:
@@ -156,7 +155,8 @@ class VllmBackend(Backend[VllmOptions]):
         """
         if any(query.sampling.choices for query in queries):
             check_scoring(self._thinking.mode, "expected")
-        return model.sizer.size(queries)
+        with quiet():
+            return model.sizer.size(queries)
 
     def _start_engine(self, model: Model, log: IO[bytes], size: QuerySize) -> Engine:
         """Return an engine that takes queries of this size: the running one, or a new one.

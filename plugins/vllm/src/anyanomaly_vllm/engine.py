@@ -10,7 +10,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from queue import Queue
@@ -46,14 +46,38 @@ def quiet(log: IO[bytes] | None = None) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    with ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        stack.enter_context(quiet_logs())
-        if log is not None:
-            stack.enter_context(_redirect_output(log))
+    with _SILENCE, _redirect_output(log) if log is not None else nullcontext():
         yield
         logging.getLogger("vllm").setLevel(logging.CRITICAL)  # its errors become exceptions of ours
+
+
+class _Silence:
+    """No warnings, and no logs of transformers, while at least one thread is in the ``with`` block.
+
+    Both settings belong to the process: two threads that set and restore them on their own would leave them changed.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._settings = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._n_inside:
+                self._settings.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+                self._settings.enter_context(quiet_logs())
+            self._n_inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if not self._n_inside:
+                self._settings.close()
+
+
+_SILENCE = _Silence()
 
 
 @contextmanager

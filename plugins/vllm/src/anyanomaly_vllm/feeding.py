@@ -17,7 +17,7 @@ from anyanomaly_vllm.jobs import Job
 from anyanomaly_vllm.loading import Model
 from anyanomaly_vllm.preparation import ImagePool
 
-END_TIMEOUT_S = 5.0
+END_TIMEOUT_S = 2.0
 """Seconds to wait for the thread at the end: it may be rendering a prompt."""
 
 Images: TypeAlias = Sequence[ImageArray]
@@ -106,6 +106,8 @@ class Feeder:
         finally:
             with suppress(Exception):  # of an engine that died
                 self._engine.abort(list(self._requests))
+            for _ in {id(job) for job, _ in self._requests.values()}:  # jobs that are not complete
+                self._activity.end()
 
     def _submit_next(self) -> bool:
         """Submit a query; wait for one only when the engine has nothing to do. Return False at the end."""

@@ -66,6 +66,10 @@ class TestEncoder(_Installed, contracts.EncoderContract):
     role = "encoder"
 
 
+class TestGate(_Installed, contracts.GateContract):
+    role = "gate"
+
+
 class TestReader(_Installed, contracts.ReaderContract):
     role = "reader"
 
