@@ -75,7 +75,8 @@ def main(task: Mapping[str, Any]) -> None:
             score, mass = expected_score(answer.logprobs)
             tell("expected", seconds=seconds, tokens=answer.prompt_tokens, score=score, mass=mass)
         # The same question in words: of one token where there is time, so that the difference is that of tokens alone.
-        lengths = (1, task["words"]) if seconds < task["seconds"] / 4 else (task["words"],)
+        has_time = task["keeps_prefix"] or seconds < task["seconds"] / 4
+        lengths = (1, task["words"]) if has_time else (task["words"],)
         for n_tokens in lengths:
             query = question(number, size, Sampling(max_tokens=n_tokens, temperature=0.0), has_system)
             start = time.perf_counter()

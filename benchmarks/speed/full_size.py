@@ -9,7 +9,7 @@ questions of the preset `paper` about pictures of noise. One row runs at a time,
 
 Memory is what the process and its children have resident, pages of mapped files included, as the kernel counts it.
 *Weights* is what the weights take in memory: of torch modules counted, of the other engines the size of their files.
-The script fails where loading takes over 2 GiB more than the weights.
+The script fails where loading takes over 2 GiB more than the weights, and in vLLM than its key-value cache of 0.25 GiB.
 
 *Prefill*: operations of an expected score (2 for each weight and token, and for each patch of the picture) per second,
 divided by the machine's fastest product of matrices. *Decode*: bytes of the weights that a token reads per second,
@@ -42,6 +42,7 @@ from benchmarks.checkpoints.models import MODELS, Checkpoint, Model  # noqa: E40
 
 DTYPES = ("bfloat16", "float32", "4bit")
 OVERHEAD = 2 * GIB  # most that loading may take beside the weights
+VLLM_CACHE_GIB = 0.25  # for keys and values of one question; it is allocated while the weights are loaded
 LONGEST = 2048  # tokens of a question with its answer, in vLLM
 ANSWER_TOKENS = 50  # of an answer in words, as the paper's scorer allows
 BYTES = {"bfloat16": 2.0, "float32": 4.0, "4bit": 0.5 + 4 / 64}  # per weight; in 4 bits, a float32 for 64 weights
@@ -68,7 +69,7 @@ def backend_options(model: Model, checkpoint: Checkpoint, dtype: str) -> dict[st
     if model.plugin == "anyanomaly-llamacpp":
         return checkpoint.options | {"device": "cpu"}
     if model.plugin == "anyanomaly-vllm":
-        return checkpoint.options | {"dtype": dtype, "kv_cache_gib": 0.25, "max_model_len": LONGEST}
+        return checkpoint.options | {"dtype": dtype, "kv_cache_gib": VLLM_CACHE_GIB, "max_model_len": LONGEST}
     options = checkpoint.options | {"device": "cpu"}
     options |= {"quantization": "4bit"} if dtype == "4bit" else {"dtype": dtype}
     if model.plugin != "anyanomaly-transformers":
@@ -100,6 +101,7 @@ def run_row(
         "words": n_words,
         "seconds": seconds,
         "loads_with_first_question": model.plugin == "anyanomaly-vllm",
+        "keeps_prefix": model.plugin in ("anyanomaly-vllm", "anyanomaly-llamacpp"),
     }
     program = [sys.executable, "-m", "benchmarks.checkpoints.answering"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -173,7 +175,8 @@ def row(model: Model, checkpoint: Checkpoint, dtype: str, measured: Measurement,
     layer_bytes = BYTES[dtype] if checkpoint.bits is None else checkpoint.bits / 8
     head_bytes = Q6_K if checkpoint.bits else BYTES["float32" if dtype == "4bit" else dtype]
     token_bytes = checkpoint.layers * layer_bytes + checkpoint.head * head_bytes
-    overhead = measured.loading.total - measured.weights
+    cache = VLLM_CACHE_GIB * GIB if model.plugin == "anyanomaly-vllm" else 0
+    overhead = measured.loading.total - measured.weights - cache
     return {
         "model": model.label,
         "precision": "Q4_K_M" if checkpoint.bits else dtype,
