@@ -6,5 +6,5 @@ the segments; ``lookahead`` runs it in advance on a thread; ``asking`` asks a pl
 follows; ``evidence`` keeps pictures of what was asked; ``writing`` makes outcomes of scores: ``track`` has the
 timelines, events and evidence, ``outputs`` writes to the sinks; ``run`` is the loop, and ``budgeted`` that of a run
 with a budget over recordings, which reads segments again with ``rated``. ``caching_encoder`` caches vectors of the
-encoder, ``clock`` measures the stages, ``run_report`` counts, and ``observer`` passes queries and answers to other code.
+encoder, ``clock`` measures the stages, ``run_report`` counts, ``observer`` passes queries and answers to other code.
 """
