@@ -10,7 +10,7 @@ import pytest
 import anyanomaly
 from tests.cli.conftest import PLUGIN, Cli
 
-GATE = str(Path(__file__).with_name("gate_plugin.py"))
+GATE = str(Path(__file__).with_name("redness_plugin.py"))
 DATASET = str(Path(__file__).with_name("fake_dataset.py"))
 PLAIN = ["--selector", "middle", "--context", "key", "--backend", "red", "--segment-frames", "8", "--no-cache"]
 
