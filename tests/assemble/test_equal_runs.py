@@ -1,4 +1,4 @@
-"""A run that is repeated with another threshold, smoothing or weights asks nothing, decodes nothing, encodes nothing."""
+"""A run that is repeated with another threshold, smoothing or weights asks, decodes and encodes nothing."""
 
 from __future__ import annotations
 

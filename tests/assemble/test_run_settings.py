@@ -8,7 +8,7 @@ import pytest
 
 from anyanomaly.assemble.run_settings import run_settings
 from anyanomaly.config.load import config_from_tables
-from anyanomaly.core.expected import SCORES, YES_NO
+from anyanomaly.core.expected import SCALES, SCORES, YES_NO, Scale
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import UsageError
 
@@ -45,3 +45,24 @@ def test_reasons_are_asked_for_as_words_are() -> None:
 def test_words_are_a_reason_already(scoring: str) -> None:
     with pytest.raises(UsageError, match="--scoring expected or yes-no"):
         told(scoring=scoring, reason_above=0.5)
+
+
+@pytest.mark.parametrize(
+    ("scale", "ends"),
+    [("digits", "Provide the score as one digit from 0 to 9"), ("letters", "Answer with one letter from A to E")],
+)
+def test_each_scale_has_a_question_that_asks_for_its_answers(scale: Scale, ends: str) -> None:
+    settings = told(scoring="expected", scale=scale)
+    assert settings.sampling.choices == SCALES[scale]
+    assert settings.template.name == f"consideration-{scale}"
+    assert f"{ends}, **without any additional text or explanation**." in settings.template.question
+
+
+def test_a_scale_needs_an_expected_score_and_a_question_that_asks_for_it() -> None:
+    for scoring in ("words", "published", "yes-no"):
+        with pytest.raises(UsageError, match="--scale digits applies to --scoring expected only"):
+            told(scoring=scoring, scale="digits")
+    for name, scale in (("simple", "digits"), ("consideration-letters", "digits"), ("consideration-digits", "tenths")):
+        tables = {"texts": ("bicycle",), "run": {"scoring": "expected", "scale": scale}, "prompt": {"name": name}}
+        with pytest.raises(UsageError, match=f"this run reads {scale}"):
+            run_settings(config_from_tables(tables), {"key": 1.0}, "red")

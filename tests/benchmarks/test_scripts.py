@@ -135,6 +135,7 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
         ["--families", "lfm2", "--engines", "transformers", "llama.cpp", *_recorded(folder)]
     ),
     "benchmarks/speed/results.py": lambda folder: ["--check"],
+    "benchmarks/speed/texts.py": lambda folder: ["--segments", "1", "--side", "112", *_recorded(folder)],
     "benchmarks/speed/waiting.py": _waiting,
 }
 """Arguments of each script at its smallest size; what it writes goes into the given folder."""
@@ -149,6 +150,7 @@ ENGINES = {
     "benchmarks/speed/gpu.py",
     "benchmarks/speed/in_flight.py",
     "benchmarks/speed/presets.py",
+    "benchmarks/speed/texts.py",
     "benchmarks/speed/waiting.py",
 }
 

@@ -27,7 +27,8 @@ _FAILURES = {
 }
 HEAD = """
 from anyanomaly import *
-from anyanomaly import hookimpl, BackendSpec, ReaderSpec, EncoderSpec, GateSpec, SelectorSpec, SinkSpec, ContextSpec, DatasetSpec
+from anyanomaly import hookimpl, BackendSpec, ReaderSpec, EncoderSpec, GateSpec, SelectorSpec, SinkSpec
+from anyanomaly import ContextSpec, DatasetSpec
 from anyanomaly.api import *
 from anyanomaly.types import *
 import numpy as np

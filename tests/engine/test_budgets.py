@@ -181,6 +181,18 @@ def test_a_budget_is_of_all_videos_is_kept_and_goes_to_the_highest_priorities(bu
     assert all(priority(segment, text) >= max(left) for _, segment, text in backend.pairs)
 
 
+def test_a_budget_that_is_too_small_for_a_segment_is_a_notice():
+    backend = CountingBackend()
+    ran = budget_run("2", lambda s, t: 0.5, backend, [LongReader(60), LongReader(60)])
+    assert not asked_pairs(ran)
+    assert not backend.queries
+    (notice,) = ran.report.notices
+    assert notice.message == (
+        "The budget is enough for 2 questions about these videos, and a segment may need 3, so nothing was asked. "
+        "Raise --budget."
+    )
+
+
 def test_scores_come_in_the_order_of_videos_and_segments_whatever_was_asked_first():
     readers = [LongReader(60), LongReader(80)]
     outcomes = list(budget_run("12", lambda segment, text: segment / 10, CountingBackend(), readers))

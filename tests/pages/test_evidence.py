@@ -175,3 +175,12 @@ def test_attention_is_bright_where_windows_resemble_the_text() -> None:
     assert image[-1, -1] > 200 > 30 > image[0, 0]
     assert (overlay.lowest, overlay.highest) == ("0", "1")
     assert attention_overlay({"large": np.array([[0.3]], np.float32)}) is None  # the model saw the plain frame
+
+
+def test_bars_of_digits_and_letters_name_their_values() -> None:
+    letters = probability_bars(dict.fromkeys("ABCDE", math.log(0.2)))
+    assert [(bar.label, bar.value) for bar in letters] == [
+        (n, f"{v:.2f}") for n, v in zip("ABCDE", (0, 0.25, 0.5, 0.75, 1), strict=True)
+    ]
+    assert [bar.value for bar in probability_bars(dict.fromkeys("0123456789", -3.0))][::9] == ["0.00", "1.00"]
+    assert {bar.value for bar in probability_bars({"0.0": -1.0, "1.0": -1.0})} == {""}

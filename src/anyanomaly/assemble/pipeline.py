@@ -17,11 +17,11 @@ from anyanomaly.api.options import Options
 from anyanomaly.api.reader import Reader
 from anyanomaly.api.selector import Selector
 from anyanomaly.api.sink import Sink, SinkOptions
-from anyanomaly.assemble.cache import run_store_path, store_limits, store_path
+from anyanomaly.assemble.cache import store_limits, store_path
 from anyanomaly.assemble.capabilities import check_backend, check_encoder, resolve_and_check
 from anyanomaly.assemble.gate_backends import GateBackends
 from anyanomaly.assemble.resolved_component import ResolvedComponent
-from anyanomaly.assemble.run_keys import key_maker
+from anyanomaly.assemble.run_keys import open_memory
 from anyanomaly.assemble.scoring import with_run
 from anyanomaly.assemble.segment_planner import SegmentPlanner, find_rated_segment
 from anyanomaly.assemble.video_ids import distinguish_ids
@@ -34,10 +34,8 @@ from anyanomaly.engine.outputs import Outputs
 from anyanomaly.engine.plan import Planner, Source
 from anyanomaly.engine.run import Run
 from anyanomaly.engine.run_report import RunReport
-from anyanomaly.engine.run_store import RunStore
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.engine.store import AnswerStore
-from anyanomaly.engine.stored_runs import Memory
 from anyanomaly.engine.writing import Outcome
 from anyanomaly.errors import UsageError, VideoError
 from anyanomaly.masking import mask_urls_in
@@ -224,19 +222,14 @@ class Pipeline:
             self._clock,
             observer,
             is_repeatable,
-            None if isinstance(planner, SegmentPlanner) else self._memory(header, sources),
+            open_memory(header, sources) if self._store and not isinstance(planner, SegmentPlanner) else None,
         )
-        self.count_reused = lambda: run.n_reused  # answers so far that did not need the backend
+        self.count_reused = run.count_reused
         run.report.problems += self.report.problems
         self.report = run.report
         self._outcomes = iter(run)
         self._n_runs += 1
         yield from self._outcomes
-
-    def _memory(self, header: Mapping[str, Any], sources: Sequence[Source]) -> Memory | None:
-        """Return the scores of earlier runs; None: this run stores nothing."""
-        store = RunStore(run_store_path(), store_limits())
-        return Memory(store, key_maker(header, sources), header) if self._store else None
 
     def _open(self) -> None:
         """Probe videos and check outputs before any model is loaded; load the encoder before the backend.

@@ -7,8 +7,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from anyanomaly.assemble.cache import run_store_path, store_limits
 from anyanomaly.engine.plan import Source
+from anyanomaly.engine.run_store import RunStore
 from anyanomaly.engine.settings import RunSettings
+from anyanomaly.engine.stored_runs import Memory
 
 AFTER_SCORES = {
     *("threshold", "smooth_seconds", "smooth_frames", "merge_seconds", "min_event_seconds", "reason_above"),
@@ -16,6 +19,14 @@ AFTER_SCORES = {
 }
 """Settings of the table ``run`` that do not change the scores of contexts."""
 _NOT_OF_VIDEO = {"videos", "texts", "preset", "run"}
+
+
+def open_memory(header: Mapping[str, Any], sources: Sequence[Source]) -> Memory:
+    """Return the scores of earlier runs, and where those of this run are stored. ``header`` and ``sources``: its own.
+
+    :raises InvalidOption: when a variable of the limits has no valid value.
+    """
+    return Memory(RunStore(run_store_path(), store_limits()), key_maker(header, sources), header)
 
 
 def key_maker(header: Mapping[str, Any], sources: Sequence[Source]) -> Callable[[Source, RunSettings], str | None]:

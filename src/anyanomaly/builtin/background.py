@@ -25,6 +25,8 @@ MAX_BUSY_NOISE = 4.0
 """Largest noise, in grey levels, that changes which count can teach: that of leaves, but not of the cars of a road."""
 BUSY_S = 60.0
 """Time constant of the share of time in which a pixel changes, seconds."""
+STANDING_S = 5.0
+"""A change that lasts for so many seconds is a thing that stands, and makes no place busy."""
 BUSY_SHARE, MAX_BUSY_AREA = 0.35, 0.02
 """A place that changes for more than this share of the time, and is smaller than this fraction of the picture, is a
 clock or a lamp: its changes do not count."""
@@ -163,8 +165,8 @@ class Background:
         is_quieter = self._variance < MAX_BUSY_NOISE**2
         busy = np.where(is_quieter & ~is_same, np.minimum(squares, MAX_BUSY_NOISE**2), self._variance)
         self._variance += noise_rate * (np.where(is_changed, busy, squares) - self._variance)
-        self._busy_share += busy_rate * ((is_changed & ~is_same) - self._busy_share)
         self._age_s = np.where(is_same, self._age_s + np.float32(elapsed_s), 0)
+        self._busy_share += busy_rate * ((is_changed & (self._age_s < STANDING_S)) - self._busy_share)
         self._candidate = np.where(is_same, self._candidate, picture)
         self._level += light_rate * (expected + np.where(is_changed, 0, change) - self._level)
         is_absorbed = self._age_s >= max(absorb_s, 1e-6)

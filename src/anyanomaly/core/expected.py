@@ -17,7 +17,7 @@ DIGITS = tuple("0123456789")
 """One token each: 0 is value 0, 9 is value 1."""
 
 LETTERS = tuple("ABCDE")
-"""One token each, from A, clearly absent, to E, clearly present: few enough for the question to explain each of them."""
+"""One token each, from A, clearly absent, to E, clearly present: few enough for the question to explain them."""
 
 SCALES: Final[Mapping[Scale, tuple[str, ...]]] = MappingProxyType(
     {"tenths": SCORES, "digits": DIGITS, "letters": LETTERS}

@@ -17,7 +17,8 @@ _SLOT = re.compile(r"\{(text|hint|output)\}")
 class PromptTemplate:
     """A question with slots. A line that holds only ``{hint}`` is removed when the context has no hint.
 
-    :raises ValueError: when a question has no slot ``{text}``, or a field has another type or is too long, or ``scale`` is none.
+    :raises ValueError: when a question has no slot ``{text}``, a field has another type or is too long, or ``scale`` is
+        none.
     """
 
     name: str

@@ -42,10 +42,18 @@ class Answerer:
 
     def answer(self, batches: Sequence[Batch]) -> Iterator[tuple[Item, Answer]]:
         """Yield the answers to the batches of a window."""
-        import torch
-
         if not self._keeps_heads:
             self._heads.clear()
+        yield from self._answer_batches(batches)
+
+    def answer_in_words(self, item: Item) -> Answer:
+        """Return the answer to a question without allowed answers."""
+        ((_, answer),) = self._answer_batches([Batch([item], shares_heads=item.head is not None)])
+        return answer
+
+    def _answer_batches(self, batches: Sequence[Batch]) -> Iterator[tuple[Item, Answer]]:
+        import torch
+
         known_heads = {item.head for batch in batches for item in batch.items if item.head in self._heads}
         for prepared in self._preparer.prepare_all(batches, known_heads):
             with torch.no_grad():
@@ -54,11 +62,6 @@ class Answerer:
                 else:
                     answers = list(self._answer_whole(prepared.batch.items, prepared.inputs, prepared.choices))
             yield from zip(prepared.batch.items, answers, strict=True)
-
-    def answer_in_words(self, item: Item) -> Answer:
-        """Return the answer to a question, without allowed answers, evaluated as a whole."""
-        inputs = self._preparer.encode([item.query], [item.prompt.text])
-        return next(self._answer_whole([item], inputs, []))
 
     def _answer_whole(self, items: Sequence[Item], inputs: Any, choices: Sequence[Any]) -> Iterator[Answer]:
         model = self._loaded.model

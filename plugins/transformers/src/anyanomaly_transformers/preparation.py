@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from anyanomaly.core.trie import Tokens
-from anyanomaly.types import Query
 from anyanomaly_transformers.batches import Batch, Item
 from anyanomaly_transformers.loading import Loaded
 from anyanomaly_transformers.prompts import encode_batch
@@ -37,12 +36,12 @@ class PreparedBatch(NamedTuple):
 
 
 class Preparer:
-    """Makes inputs. Its methods may be called from several threads: the tokenizer of transformers may not."""
+    """Makes inputs, for one thread at a time: the tokenizer of transformers may not be called from two."""
 
     def __init__(self, loaded: Loaded, heads_per_pass: int) -> None:
         self._loaded = loaded
         self._heads_per_pass = heads_per_pass
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._tails: OrderedDict[Hashable, tuple[int, ...]] = OrderedDict()  # by question and image sizes
 
     def prepare_all(self, batches: Sequence[Batch], known_heads: set[HeadKey]) -> Iterator[PreparedBatch]:
@@ -71,25 +70,20 @@ class Preparer:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def encode(self, queries: Sequence[Query], prompts: Sequence[str]) -> Any:
-        """Return the tensors of complete prompts, padded on the left."""
-        with self._lock:
-            return encode_batch(self._loaded.processor, queries, prompts)
-
     def encode_heads(self, items: Sequence[Item]) -> list[HeadInputs]:
         """Return the inputs of the heads of ``items``, each head once in them; their tails are kept."""
         passes = []
-        for start in range(0, len(items), self._heads_per_pass):
-            part = items[start : start + self._heads_per_pass]
-            inputs = self.encode([item.query for item in part], [item.prompt.text for item in part])
-            lengths = []
-            for row, item in enumerate(part):
-                _, tail = split_row(inputs, row, self._loaded.model.config.image_token_id)
-                self._keep_tail(item, tail)
-                lengths.append(len(tail))
-            pad_token = self._loaded.processor.tokenizer.pad_token_id
-            inputs.data = cut_tails(inputs, lengths, pad_token)
-            passes.append(HeadInputs([item.head for item in part], inputs))
+        with self._lock:
+            for start in range(0, len(items), self._heads_per_pass):
+                part = items[start : start + self._heads_per_pass]
+                inputs = self._encode(part)
+                lengths = []
+                for row, item in enumerate(part):
+                    _, tail = split_row(inputs, row, self._loaded.model.config.image_token_id)
+                    self._keep_tail(item, tail)
+                    lengths.append(len(tail))
+                inputs.data = cut_tails(inputs, lengths, self._loaded.processor.tokenizer.pad_token_id)
+                passes.append(HeadInputs([item.head for item in part], inputs))
         return passes
 
     def _prepare(self, batch: Batch, new_heads: Sequence[HeadKey]) -> PreparedBatch:
@@ -100,19 +94,23 @@ class Preparer:
                 for item in items
                 if item.query.sampling.choices
             ]
-        if not batch.shares_heads:
-            inputs = self.encode([item.query for item in items], [item.prompt.text for item in items])
-            return PreparedBatch(batch, inputs, [], [], choices)
-        first_items = {item.head: item for item in reversed(items)}
-        heads = self.encode_heads([first_items[key] for key in new_heads])
-        return PreparedBatch(batch, None, heads, [self._tail(item) for item in items], choices)
+            if not batch.shares_heads:
+                return PreparedBatch(batch, self._encode(items), [], [], choices)
+            first_items = {item.head: item for item in reversed(items)}
+            heads = self.encode_heads([first_items[key] for key in new_heads])
+            return PreparedBatch(batch, None, heads, [self._tail(item) for item in items], choices)
+
+    def _encode(self, items: Sequence[Item]) -> Any:
+        """Return the tensors of complete prompts, padded on the left."""
+        return encode_batch(
+            self._loaded.processor, [item.query for item in items], [item.prompt.text for item in items]
+        )
 
     def _tail(self, item: Item) -> tuple[int, ...]:
         """Return the tokens of a prompt after its head; they depend on the images' sizes, and not on their content."""
         key = (item.prompt.text, image_sizes(item.query))
         if key not in self._tails:
-            inputs = self.encode([item.query], [item.prompt.text])
-            self._keep_tail(item, split_row(inputs, 0, self._loaded.model.config.image_token_id)[1])
+            self._keep_tail(item, split_row(self._encode([item]), 0, self._loaded.model.config.image_token_id)[1])
         self._tails.move_to_end(key)
         return self._tails[key]
 
