@@ -68,7 +68,7 @@ def backend_options(model: Model, checkpoint: Checkpoint, dtype: str) -> dict[st
     if model.plugin == "anyanomaly-llamacpp":
         return checkpoint.options | {"device": "cpu"}
     if model.plugin == "anyanomaly-vllm":
-        return checkpoint.options | {"dtype": dtype, "kv_cache_gib": 0.5, "max_model_len": LONGEST}
+        return checkpoint.options | {"dtype": dtype, "kv_cache_gib": 0.25, "max_model_len": LONGEST}
     options = checkpoint.options | {"device": "cpu"}
     options |= {"quantization": "4bit"} if dtype == "4bit" else {"dtype": dtype}
     if model.plugin != "anyanomaly-transformers":

@@ -66,7 +66,9 @@ def _read_weights_unmapped() -> None:
         except TypeError:  # a release that only maps files
             return open_mapped(*arguments, **settings)
 
-    safetensors.safe_open = safetensors.torch.safe_open = open_unmapped  # before vLLM imports one of them
+    modules: tuple[Any, ...] = (safetensors, safetensors.torch)  # vLLM imports it from one of them, later
+    for module in modules:
+        module.safe_open = open_unmapped
 
 
 if __name__ == "__mp_main__":  # in a spawned process

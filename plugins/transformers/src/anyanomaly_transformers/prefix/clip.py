@@ -25,7 +25,7 @@ class Clip(NamedTuple):
     preprocessing: dict[str, Any]
     folder: Path | None  # with its own weights; None: the checkpoint of the complete model has them
 
-    def tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> Mapping[str, Tensor]:
         """Return the weights of the image encoder.
 
         :raises MissingRequirement: when there are none.
