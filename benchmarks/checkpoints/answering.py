@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from anyanomaly.core.expected import SCORES, expected_score
@@ -57,29 +58,29 @@ def main(task: Mapping[str, Any]) -> None:
     tell("start")
     start = time.perf_counter()
     with backend:
-        if task["loads_with_first_question"]:  # vLLM's engine starts with its first question
-            list(backend.answer([question(0, size, Sampling(choices=SCORES), has_system)]))
+        if task["loads_with_first_question"]:  # vLLM's engine starts with its first question; a short one
+            short = question(0, size, Sampling(choices=("0", "1")), with_system=False)
+            list(backend.answer([replace(short, prompt="Is it there?")]))
         tell("loaded", seconds=time.perf_counter() - start, weights=weights_bytes())
-        number = 1
         begin = time.perf_counter()
-        while True:
+        number, seconds = 0, 0.0
+        while number < task["questions"]:
+            if number and time.perf_counter() - begin + seconds > task["seconds"]:
+                break
+            number += 1
             query = question(number, size, Sampling(choices=SCORES), has_system)
             start = time.perf_counter()
             (answer,) = list(backend.answer([query]))
-            score, mass = expected_score(answer.logprobs)
             seconds = time.perf_counter() - start
+            score, mass = expected_score(answer.logprobs)
             tell("expected", seconds=seconds, tokens=answer.prompt_tokens, score=score, mass=mass)
-            number += 1
-            is_over_time = time.perf_counter() - begin + seconds > task["seconds"]
-            if number > task["questions"] or (is_over_time and number > 1):
-                break
-        for n_tokens in (1, task["words"]):  # the first tells the time of the prompt, the difference that of a token
+        # The same question in words: of one token where there is time, so that the difference is that of tokens alone.
+        lengths = (1, task["words"]) if seconds < task["seconds"] / 4 else (task["words"],)
+        for n_tokens in lengths:
             query = question(number, size, Sampling(max_tokens=n_tokens, temperature=0.0), has_system)
             start = time.perf_counter()
             (answer,) = list(backend.answer([query]))
-            seconds = time.perf_counter() - start
-            tell("words", seconds=seconds, tokens=answer.output_tokens, prompt=answer.prompt_tokens)
-            number += 1
+            tell("words", seconds=time.perf_counter() - start, tokens=answer.output_tokens)
         tell("answered")
 
 

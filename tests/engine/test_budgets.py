@@ -181,6 +181,18 @@ def test_a_budget_is_of_all_videos_is_kept_and_goes_to_the_highest_priorities(bu
     assert all(priority(segment, text) >= max(left) for _, segment, text in backend.pairs)
 
 
+def test_a_budget_that_is_too_small_for_a_segment_is_a_notice():
+    backend = CountingBackend()
+    ran = budget_run("2", lambda s, t: 0.5, backend, [LongReader(60), LongReader(60)])
+    assert not asked_pairs(ran)
+    assert not backend.queries
+    (notice,) = ran.report.notices
+    assert notice.message == (
+        "The budget is enough for 2 questions about these videos, and a segment may need 3, so nothing was asked. "
+        "Raise --budget."
+    )
+
+
 def test_scores_come_in_the_order_of_videos_and_segments_whatever_was_asked_first():
     readers = [LongReader(60), LongReader(80)]
     outcomes = list(budget_run("12", lambda segment, text: segment / 10, CountingBackend(), readers))
@@ -464,11 +476,13 @@ def test_a_number_of_questions_caps_a_live_run():
 
 def test_the_report_says_how_far_a_run_is():
     phases: list[tuple[str, int, int | None, int]] = []
+    descriptions: list[str] = []
     readers = [LongReader(120), LongReader(120)]
 
     def score(query: Query) -> float:
         report = ran.report
         phases.append((report.phase, report.n_rated_frames, report.n_budget, report.n_spent))
+        descriptions.append(report.describe_progress())
         return 0.2
 
     ran = budget_run("30", lambda s, t: 0.5, CountingBackend(score), readers)
@@ -478,3 +492,6 @@ def test_the_report_says_how_far_a_run_is():
     assert spent == sorted(spent)
     assert ran.report.n_spent == 30
     assert ran.report.n_rated_videos == 2
+    assert descriptions[0] == "asking where it is likely; 0 of 30 questions of the budget"
+    assert ran.report.describe_progress() == ""  # the outcomes speak for themselves
+    assert ran.report.describe_asked() == "asked about 10 of 20 segments (50 %)"

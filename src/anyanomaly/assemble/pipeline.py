@@ -224,7 +224,7 @@ class Pipeline:
             is_repeatable,
             open_memory(header, sources) if self._store and not isinstance(planner, SegmentPlanner) else None,
         )
-        self.count_reused = lambda: run.n_reused  # answers so far that did not need the backend
+        self.count_reused = run.count_reused
         run.report.problems += self.report.problems
         self.report = run.report
         self._outcomes = iter(run)

@@ -16,13 +16,11 @@ from anyanomaly.cli.output import print_fields, print_json, print_message
 from anyanomaly.cli.progress import follow_run, open_run_display
 from anyanomaly.cli.run_flags import read_settings, run_flags
 from anyanomaly.config.model import RunConfig
-from anyanomaly.core.asked_text import count_asked
 from anyanomaly.core.expected import LOW_MASS
 from anyanomaly.errors import EVENTS_FOUND, EXIT_CODES, InputError, UsageError
 
 if TYPE_CHECKING:
     from anyanomaly.assemble import Pipeline
-    from anyanomaly.engine.run_report import RunReport
     from anyanomaly.types import Event, Notice
 
 HELP = f"""Find events in videos.
@@ -128,21 +126,11 @@ def _summarise(pipeline: Pipeline, outputs: list[str]) -> str:
         f"{_count(report.n_segments, 'segment')} ({_count(report.n_frames, 'frame')})",
         report.describe_asked(),
         f"{_count(report.n_asked, 'question')} asked, {_count(report.n_reused, 'answer')} reused",
-        _describe_asked(report),
         f"{_count(report.n_unreadable, 'answer')} without a readable score" if report.n_unreadable else "",
         _count(report.n_events, "event"),
     ]
     results = f" Results: {', '.join(outputs)}." if outputs else ""
     return f"{'; '.join(part for part in parts if part)}.{results}"
-
-
-def _describe_asked(report: RunReport) -> str:
-    """Return how much the backend was asked about; empty: everything."""
-    if not report.n_unasked:
-        return ""
-    if report.n_pairs == report.n_segments:
-        return count_asked(report.n_pairs - report.n_unasked, report.n_pairs)
-    return f"asked about {report.n_pairs - report.n_unasked:,} of {report.n_pairs:,} pairs of a segment and a text"
 
 
 def _warn_of_low_mass(mean: float | None) -> None:

@@ -157,7 +157,7 @@ def _is_harmless(path: tuple[str, ...], value: Any, registry: Registry) -> bool:
             return (
                 name in _SETTINGS.get(table, ())
                 or (name in _NUMBERS.get(table, ()) and _is_numbers(value))
-                or (table in SINGLE_ROLES and isinstance(value, str) and _is_word(name, value))
+                or (table in (*SINGLE_ROLES, "context") and isinstance(value, str) and _is_word(name, value))
                 or (path in _SWITCHES and value is False)
             )
     return False

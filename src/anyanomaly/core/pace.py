@@ -56,12 +56,12 @@ class Pacer:
             income = self._budget.amount * len(priorities) if self._budget.unit == "share" else 0.0
         self._tokens = min(self._capacity, self._tokens + income)
         limit = self._limit(income / self._cost / max(1, len(priorities)))
-        chosen = set()
+        chosen_texts: set[str] = set()
         for text, priority in sorted(priorities.items(), key=lambda item: -item[1]):  # stable: equal ones in order
             if priority > self._above and priority >= limit and self._tokens >= self._cost - 1e-9:
                 self._tokens -= self._cost
-                chosen.add(text)
-        return [text for text in priorities if text in chosen]
+                chosen_texts.add(text)
+        return [text for text in priorities if text in chosen_texts]
 
     def _limit(self, fraction: float) -> float:
         """Return the priority that a fraction of the latest pairs reaches."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
@@ -25,7 +26,7 @@ from anyanomaly.engine.rated import SegmentReader, SegmentRecord
 from anyanomaly.engine.run_report import RunReport
 from anyanomaly.engine.settings import RunSettings
 from anyanomaly.errors import BackendError, VideoError
-from anyanomaly.types import Score, Segment, SegmentScore
+from anyanomaly.types import Notice, Score, Segment, SegmentScore
 
 MAX_EVIDENCE_BYTES = 256 * 2**20
 """Of the pictures of segments that were asked about."""
@@ -60,6 +61,7 @@ class BudgetedRun:
         self._ends: dict[str, VideoEnd] = {}
         self._scores: dict[Pair, SegmentScore] = {}
         self._unreadable: dict[str, str] = {}  # id of a video that could not be read again, to the problem
+        self._notices: tuple[Notice, ...] = ()  # about the run
         self._skipped: dict[str, str] = {}  # id of a video at which the backend failed, to the problem
 
     @property
@@ -98,21 +100,25 @@ class BudgetedRun:
         n_failures = 0
         is_careful = False
         while pairs := schedule.next_round():
-            for part in _by_video(pairs) if is_careful else [pairs]:
+            parts = deque(_by_video(pairs) if is_careful else [pairs])
+            while parts:
+                part = parts.popleft()
                 try:
                     self._ask_about(part, schedule, look_ahead, with_evidence)
                     n_failures = 0
                 except BackendError as error:
                     if not skip_failures:
                         raise
+                    self._asker.reset()
                     if is_careful:
                         n_failures += 1
                         if n_failures == MAX_FAILURES:
                             raise
                         video = part[0].video
                         self._skipped[video] = f"Video '{video}' is skipped: {error}"
-                    is_careful = True
-                    self._asker.reset()
+                    else:
+                        is_careful = True
+                        parts.extend(_by_video(part))
             for pair in pairs:
                 if pair not in self._scores:
                     schedule.record(pair, math.nan, 0)
@@ -127,8 +133,9 @@ class BudgetedRun:
                     score = self._scores.get(Pair(video.id, index, text))
                     yield CollectedScore(score or unasked_score(rated.segment, text, self._settings), 0)
             if end := self._ends.get(video.id):
+                notices, self._notices = (*end.notices, *self._notices), ()
                 problem = self._skipped.get(video.id) or end.problem or self._unreadable.get(video.id, "")
-                yield replace(end, problem=problem)
+                yield replace(end, problem=problem, notices=notices)
 
     def _make_schedule(self) -> Schedule:
         rule, settings = self._settings.gate, self._settings
@@ -147,6 +154,12 @@ class BudgetedRun:
         )
         self._report.counts_pairs = schedule.max_questions is None
         self._report.n_budget = schedule.n_expected if schedule.max_questions is None else schedule.max_questions
+        if schedule.max_questions is not None and schedule.max_questions < schedule.questions_per_pair:
+            message = (
+                f"The budget is enough for {schedule.max_questions} questions about these videos, and a segment may "
+                f"need {schedule.questions_per_pair}, so nothing was asked. Raise --budget."
+            )
+            self._notices = (Notice(next(iter(self._rated)), message),)
         return schedule
 
     def _ask_about(
@@ -170,28 +183,28 @@ class BudgetedRun:
             texts.setdefault(pair.video, {}).setdefault(pair.segment, []).append(pair.text)
         limit = _Limit(schedule)
         for reader, video in self._sources:
-            chosen = texts.get(video.id, {})
-            if not chosen or video.id in self._unreadable:
+            chosen_texts = texts.get(video.id, {})
+            if not chosen_texts or video.id in self._unreadable:
                 continue
             rated = self._rated[video.id]
             group: list[Segment] = []
             try:
-                for segment in self._reader.read(reader, video, [rated[index] for index in sorted(chosen)]):
+                for segment in self._reader.read(reader, video, [rated[index] for index in sorted(chosen_texts)]):
                     group.append(segment)
                     if len(group) >= self._planner.group_size(segment):
-                        yield from limit.apply(self._plan_group(group, chosen, with_evidence))
+                        yield from limit.apply(self._plan_group(group, chosen_texts, with_evidence))
                         group = []
             except VideoError as error:
                 self._unreadable[video.id] = str(error)
-            yield from limit.apply(self._plan_group(group, chosen, with_evidence))
+            yield from limit.apply(self._plan_group(group, chosen_texts, with_evidence))
 
     def _plan_group(
-        self, group: Sequence[Segment], chosen: Mapping[int, Sequence[str]], with_evidence: bool
+        self, group: Sequence[Segment], chosen_texts: Mapping[int, Sequence[str]], with_evidence: bool
     ) -> Iterator[PlannedSegment]:
         tasks = []
         for segment in group:
             all_texts = self._settings.texts_of(segment.video)
-            texts = tuple(text for text in all_texts if text in chosen[segment.index])
+            texts = tuple(text for text in all_texts if text in chosen_texts[segment.index])
             priorities = self._rated[segment.video.id][segment.index].segment.priorities
             tasks.append(Task(segment, texts, priorities))
         yield from self._planner.plan_tasks(tasks, with_evidence=with_evidence)

@@ -41,8 +41,8 @@ class _Pair:
     segment: _Waiting
     text: str
     ids: list[QueryId]  # of the queries for scores so far, in planned order
-    later: list[Query]  # of further contexts, until it is known whether they are asked
-    reasons: dict[QueryId, Query]  # by the ids of the queries for scores
+    later_queries: list[Query]  # of further contexts, until it is known whether they are asked
+    reason_queries: dict[QueryId, Query]  # by the ids of the queries for scores
     scores: dict[QueryId, Score] = field(default_factory=dict)
     n_questions: int = 0
     fused: SegmentScore | None = None  # once all its scores are known
@@ -100,9 +100,9 @@ class Collector:
             pair.n_questions += 1
             self._open[query.id] = pair
         for query in planned.later_queries:
-            pairs[query.id.text].later.append(query)
+            pairs[query.id.text].later_queries.append(query)
         for query in planned.reason_queries:
-            pairs[query.id.text].reasons[query.id] = query
+            pairs[query.id.text].reason_queries[query.id] = query
         waiting.pairs = list(pairs.values())
         self._order.append(waiting)
 
@@ -178,20 +178,20 @@ class Collector:
 
     def _advance(self, pair: _Pair) -> None:
         """Decide what follows for a segment and text whose queries so far are all answered."""
-        if pair.later and self._settings.clear:
+        if pair.later_queries and self._settings.clear:
             first = highest(pair.scores.values())
             if not self._settings.clear.is_clear(first.value):
-                self._ask(pair, pair.later)
-                pair.ids += [query.id for query in pair.later]
-                pair.later = []
+                self._ask(pair, pair.later_queries)
+                pair.ids += [query.id for query in pair.later_queries]
+                pair.later_queries = []
                 return
         pair.fused = self._fuse(pair)
         reason = self._settings.reason
         if reason and pair.fused.value >= reason.above:  # never true of NaN
             best = highest(pair.fused.scores.values()).id
             pair.waits_for_reason = True
-            self._ask(pair, [pair.reasons[best]])
-        pair.later, pair.reasons = [], {}
+            self._ask(pair, [pair.reason_queries[best]])
+        pair.later_queries, pair.reason_queries = [], {}
         self._release(pair.segment)
 
     def _ask(self, pair: _Pair, queries: Sequence[Query]) -> None:
@@ -231,7 +231,7 @@ class Collector:
     def _fuse(self, pair: _Pair) -> SegmentScore:
         segment, numbers = pair.segment.segment, pair.segment.segment.frame_numbers[pair.text]
         scores = per_context(pair.scores[query_id] for query_id in pair.ids)
-        if pair.later:
+        if pair.later_queries:
             unasked = _unasked_contexts(segment.video, segment.index, pair.text, self._settings)
             scores = {name: scores.get(name, score) for name, score in unasked.items()}
         rated = segment.priorities.get(pair.text)

@@ -156,10 +156,9 @@ class Planner:
 
     def plan_tasks(self, tasks: Sequence[Task], *, with_evidence: bool = False) -> Iterator[PlannedSegment]:
         """Yield planned segments in the order of a few tasks, which are encoded together."""
-        asked = [task for task in tasks if task.texts]
-        built = self._clock.time_items(
-            "contexts", self.build_contexts([task.segment for task in asked], [task.texts for task in asked])
-        )
+        asked_segments = [task.segment for task in tasks if task.texts]
+        texts = [task.texts for task in tasks if task.texts]
+        built = self._clock.time_items("contexts", self.build_contexts(asked_segments, texts))
         for task in tasks:
             if not task.texts:
                 yield unasked_segment(task.segment, task.priorities)
@@ -226,20 +225,20 @@ class Planner:
     ) -> PlannedSegment:
         queries = self.make_queries(segment, text_contexts)
         self._observer.on_queries(segment, text_contexts, queries)
-        first: tuple[Query, ...] = queries
-        later: tuple[Query, ...] = ()
+        first_queries: tuple[Query, ...] = queries
+        later_queries: tuple[Query, ...] = ()
         if self._settings.clear:
             names = {entry.text.text: entry.contexts[0].name for entry in text_contexts}
-            first = tuple(query for query in queries if query.id.context == names[query.id.text])
-            later = tuple(query for query in queries if query.id.context != names[query.id.text])
+            first_queries = tuple(query for query in queries if query.id.context == names[query.id.text])
+            later_queries = tuple(query for query in queries if query.id.context != names[query.id.text])
         return PlannedSegment(
             video=segment.video,
             index=segment.index,
             start=segment.start,
             stop=segment.stop,
             times_s=segment.times_s,
-            queries=first,
-            later_queries=later,
+            queries=first_queries,
+            later_queries=later_queries,
             reason_queries=self.make_reason_queries(segment, text_contexts),
             frame_numbers={entry.text.text: _frame_numbers(segment, entry.key_frames) for entry in text_contexts},
             drafts=draft_evidence(segment, text_contexts, queries) if with_evidence else {},

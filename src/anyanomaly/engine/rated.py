@@ -51,14 +51,14 @@ class SegmentReader:
         self._clock = clock
         self._reads_through: set[str] = set()  # ids of the videos whose reader does not skip what is before a section
 
-    def read(self, reader: Reader[Options], video: Video, wanted: Sequence[SegmentRecord]) -> Iterator[Segment]:
+    def read(self, reader: Reader[Options], video: Video, records: Sequence[SegmentRecord]) -> Iterator[Segment]:
         """Yield segments of one video, in the order of time.
 
         :raises VideoError: at the end, when some of them could not be read as they were the first time.
         """
         problems: list[str] = []
         n_yielded = 0
-        spans = [list(wanted)] if video.id in self._reads_through else _merge(wanted)
+        spans = [list(records)] if video.id in self._reads_through else _merge(records)
         while spans:
             span = spans.pop(0)
             for segment in self._read_span(reader, video, span, problems):
@@ -66,7 +66,7 @@ class SegmentReader:
                 yield segment
             if video.id in self._reads_through and len(spans) > 1:
                 spans = [[segment for span in spans for segment in span]]
-        if n_missing := len(wanted) - n_yielded:
+        if n_missing := len(records) - n_yielded:
             reason = problems[0] if problems else "it has changed since it was rated."
             raise VideoError(
                 f"{video.uri} could not be read again, so {n_missing} of its segments are not asked about: {reason}"
@@ -146,10 +146,10 @@ def _restore(rated: SegmentRecord, frames: Sequence[Frame]) -> Segment | None:
     return Segment(planned.video, planned.index, planned.start, planned.stop, tuple(frames), planned.times_s)
 
 
-def _merge(wanted: Sequence[SegmentRecord]) -> list[list[SegmentRecord]]:
+def _merge(records: Sequence[SegmentRecord]) -> list[list[SegmentRecord]]:
     """Return segments in spans that are read in one go."""
     spans: list[list[SegmentRecord]] = []
-    for segment in wanted:
+    for segment in records:
         if spans and segment.first_s - spans[-1][-1].last_s <= MERGE_S:
             spans[-1].append(segment)
         else:

@@ -111,6 +111,10 @@ class Run:
             self._fill_in_report(time.perf_counter() - start_s)
         self.report.check_readable(self._settings.max_unreadable)
 
+    def count_reused(self) -> int:
+        """Return the answers so far that did not need the backend, without the scores of an earlier run."""
+        return self._answers.n_reused
+
     @property
     def n_reused(self) -> int:
         """Answers so far that did not need the backend."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from collections.abc import Iterable, Mapping
 
@@ -112,7 +113,7 @@ def halve_segments(table: Table, reasons: list[str], n_contexts: int = 0) -> tup
     """
     n_pairs = len(table) // 2
     pairs = table[: 2 * n_pairs].reshape(n_pairs, 2, table.shape[1])
-    ranks = np.nan_to_num(pairs[:, :, 2], nan=np.finfo(np.float64).min)
+    ranks = np.nan_to_num(pairs[:, :, 2], nan=-sys.float_info.max)
     ranks[is_unasked(table[: 2 * n_pairs], n_contexts).reshape(n_pairs, 2)] = -np.inf
     choices = ranks.argmax(axis=1)
     rows = pairs[np.arange(n_pairs), choices]

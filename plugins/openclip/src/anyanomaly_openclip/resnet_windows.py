@@ -36,7 +36,7 @@ class ResNetWindows:
         sampled = samples.flatten(0, 1).to(cells.dtype) @ cells  # (n_frames, n_windows * rows * columns, width)
         window_maps = sampled.reshape(-1, rows, columns, maps.shape[1]).permute(0, 3, 1, 2)
         vectors: torch.Tensor = tower.attnpool(window_maps)
-        return vectors.unflatten(0, (len(cells), len(samples)))
+        return vectors.reshape(len(cells), len(samples), -1)
 
 
 def resnet_windows(tower: Any) -> ResNetWindows | None:
