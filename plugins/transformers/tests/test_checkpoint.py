@@ -20,7 +20,6 @@ from anyanomaly.errors import AnyAnomalyError, BackendError, MissingRequirement,
 
 pytestmark = pytest.mark.engine
 VALUES = {"one.weight": torch.arange(6.0).reshape(2, 3), "two.weight": torch.ones(4), "three": torch.zeros(2, 2)}
-SMALL = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
 def save(values: dict[str, torch.Tensor], path: Path) -> None:

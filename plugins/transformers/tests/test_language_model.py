@@ -14,6 +14,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from anyanomaly.errors import BackendError
 
+SMALL = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+
 
 def llama(folder: Path, **more: object) -> tuple[LlamaConfig, LlamaForCausalLM]:
     config = LlamaConfig(vocab_size=32, **SMALL, **more)
