@@ -21,16 +21,12 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from anyanomaly.arrays import BoolArray as BoolArray
+from anyanomaly.arrays import FloatArray as FloatArray
+from anyanomaly.arrays import ImageArray as ImageArray
+from anyanomaly.arrays import TimeArray as TimeArray
+from anyanomaly.arrays import as_image as as_image
 from anyanomaly.outside_text import storable_text
-
-ImageArray: TypeAlias = npt.NDArray[np.uint8]
-"""uint8 (H, W, 3), RGB, C-contiguous, not writeable."""
-
-FloatArray: TypeAlias = npt.NDArray[np.float32]
-"""float32; each use documents the shape."""
-
-TimeArray: TypeAlias = npt.NDArray[np.float64]
-"""float64 (n,): presentation times in seconds."""
 
 Box: TypeAlias = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels, half-open."""
@@ -48,23 +44,6 @@ Fit: TypeAlias = Literal["centre", "stretch", "dense"]
 ``stretch``: the whole crop, resized bilinearly without corner alignment or antialiasing.
 ``dense``: all crops of a frame come from one pass over the frame; only for encoders with ``Encoder.dense_windows``.
 """
-
-
-ALL_ASKED: npt.NDArray[np.bool_] = np.ones(0, dtype=np.bool_)
-"""Stands for an array of the needed length that is true everywhere."""
-
-
-def as_image(image: npt.NDArray[Any]) -> ImageArray:
-    """Return ``image``, uint8 (H, W, 3), made read-only in place.
-
-    :raises ValueError: when it has another type or shape, has no pixels, or is not C-contiguous.
-    """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise ValueError(f"an image must be uint8 (H, W, 3), got {image.dtype} {image.shape}")
-    if not image.flags.c_contiguous:
-        raise ValueError("an image must be C-contiguous; use numpy.ascontiguousarray")
-    image.flags.writeable = False
-    return image
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,18 +239,16 @@ class Timeline:
     raw: FloatArray  # (n_frames,): fused scores; NaN where one is missing
     smooth: FloatArray  # (n_frames,): smoothed scores; NaN only where no frame of the video has a score
     contexts: Mapping[str, FloatArray]  # context name to scores (n_frames,); NaN where one is missing
-    asked: npt.NDArray[np.bool_] = field(default_factory=lambda: ALL_ASKED)
-    """(n_frames,): whether the backend was asked about the frame's segment; by default everywhere."""
-    contexts_asked: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
-    """Context name to (n_frames,): whether the backend was asked about it; by default where the segment was asked."""
+    asked: BoolArray = field(default_factory=lambda: np.ones(0, np.bool_))  # of the segment; by default everywhere
+    contexts_asked: Mapping[str, BoolArray] = field(default_factory=dict)  # by context name; by default as ``asked``
 
     def __post_init__(self) -> None:
-        if self.asked is ALL_ASKED:
+        if not self.asked.size:
             object.__setattr__(self, "asked", np.ones(self.times_s.shape, dtype=np.bool_))
         if not self.contexts_asked:
             object.__setattr__(self, "contexts_asked", dict.fromkeys(self.contexts, self.asked))
-        series: list[npt.NDArray[Any]] = [self.times_s, self.raw, self.smooth, self.asked, *self.contexts.values()]
-        for array in [*series, *self.contexts_asked.values()]:
+        series: list[npt.NDArray[Any]] = [self.times_s, self.raw, self.smooth, *self.contexts.values()]
+        for array in [*series, self.asked, *self.contexts_asked.values()]:
             if array.shape != self.times_s.shape:
                 raise ValueError("the series of a timeline must have the same length")
             array.flags.writeable = False

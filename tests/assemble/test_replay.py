@@ -211,7 +211,7 @@ def test_a_table_has_everything_but_the_evidence(tmp_path_factory: pytest.TempPa
 
 
 @pytest.mark.parametrize("source", ["r.jsonl", "r.parquet"])
-@settings(QUICK, max_examples=15)
+@settings(QUICK, max_examples=6)
 @given(made_runs(), st.floats(0, 1), st.floats(0.01, 1))
 def test_with_another_threshold_and_other_weights_what_was_not_asked_stays_below_the_threshold(
     tmp_path_factory: pytest.TempPathFactory, source: str, run: MadeRun, threshold: float, weight: float

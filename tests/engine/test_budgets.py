@@ -476,11 +476,13 @@ def test_a_number_of_questions_caps_a_live_run():
 
 def test_the_report_says_how_far_a_run_is():
     phases: list[tuple[str, int, int | None, int]] = []
+    descriptions: list[str] = []
     readers = [LongReader(120), LongReader(120)]
 
     def score(query: Query) -> float:
         report = ran.report
         phases.append((report.phase, report.n_rated_frames, report.n_budget, report.n_spent))
+        descriptions.append(report.describe_progress())
         return 0.2
 
     ran = budget_run("30", lambda s, t: 0.5, CountingBackend(score), readers)
@@ -490,3 +492,6 @@ def test_the_report_says_how_far_a_run_is():
     assert spent == sorted(spent)
     assert ran.report.n_spent == 30
     assert ran.report.n_rated_videos == 2
+    assert descriptions[0] == "asking where it is likely; 0 of 30 questions of the budget"
+    assert ran.report.describe_progress() == ""  # the outcomes speak for themselves
+    assert ran.report.describe_asked() == "asked about 10 of 20 segments (50 %)"

@@ -65,7 +65,7 @@ def test_the_page_has_the_fields_of_each_record(heading: str) -> None:
 
 
 def test_files_have_the_fields_of_their_records(tmp_path: Path) -> None:
-    failed = RunEnd("failed", 2, 1, 1, "The engine died.")
+    failed = RunEnd("failed", 2, 1, 1, "The engine died.", mean_mass=0.9)
     path = write_results(tmp_path / "r.jsonl", mass=0.9, end=failed, times_s=[0.0, 0.125])
     lines = {line["type"]: line for line in map(json.loads, reversed(path.read_text().splitlines()))}
     only_json = {"start_time", "stop_time"}

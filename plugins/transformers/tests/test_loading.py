@@ -196,7 +196,8 @@ def test_exceptions_of_the_engine_become_errors_of_ours(
         raise raised
 
     assert qwen._loaded is not None
-    monkeypatch.setattr(qwen._loaded.model, "generate", fail)
+    for method in ("generate", "forward"):
+        monkeypatch.setattr(qwen._loaded.model, method, fail)
     with pytest.raises(BackendError, match=says):
         qwen.answer_batch([ask(0)])
 

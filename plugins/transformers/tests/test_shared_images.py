@@ -110,3 +110,23 @@ def test_a_run_that_starts_again_gives_the_same_numbers(checkpoint: Callable[[st
     with TransformersBackend(options) as backend:
         rest = {answer.id: answer for answer in backend.answer(queries[n_stored:])}
     assert rest == {query.id: complete[query.id] for query in queries[n_stored:]}
+
+
+@pytest.mark.parametrize("architecture", ["qwen2_5_vl", "glm4v", "idefics3", "llava"])
+def test_images_of_several_questions_are_evaluated_in_one_pass_where_a_device_gains_from_it(
+    checkpoint: Callable[[str], Path], ask: Ask, architecture: str
+) -> None:
+    """As on a GPU: heads of different lengths in a batch, for questions that share them, and none kept."""
+    queries = [*stream(ask, Sampling(choices=SCALES["tenths"]), TEXTS[:2]), ask(17, sampling=WORDS)]
+    with TransformersBackend(TransformersOptions(model=str(checkpoint(architecture)), device="cpu")) as backend:
+        answerer = backend._answerer
+        assert answerer is not None
+        alone = answer_whole(backend, queries)
+        n_image_tokens = backend.evaluated.image
+        answerer._keeps_heads = answerer.always_shares = False
+        answerer._preparer._heads_per_pass = 8
+        answers = backend.answer_batch(queries)
+        assert 0 < backend.evaluated.image - n_image_tokens < n_image_tokens
+    for answer, expected in zip(answers, alone, strict=True):
+        assert (answer.text, answer.prompt_tokens) == (expected.text, expected.prompt_tokens)
+        assert answer.logprobs == (expected.logprobs and pytest.approx(expected.logprobs, abs=1e-4))

@@ -1,4 +1,8 @@
-"""A model of what a fixed camera sees when nothing happens, in small grey pictures."""
+"""A model of what a fixed camera sees when nothing happens, in small pictures.
+
+A picture is float32 (3 * h / 2, w): the grey levels (h, w), below them the two colour differences at half the size,
+side by side, 0 where there is no colour. So a red thing before a grey wall differs from it, whatever its brightness.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +52,7 @@ class Background:
         :param contrast: smallest change that counts, grey levels. :param noise_factor: and in units of the noise.
         """
         self._cv2 = opencv()
+        self._height = pictures[0].shape[0] * 2 // 3  # of the grey levels
         self._contrast, self._noise_factor = contrast, noise_factor
         self._variance = np.full(pictures[0].shape, _first_noise(pictures) ** 2, np.float32)
         self._start(np.median(np.stack(pictures), axis=0).astype(np.float32))
@@ -84,7 +89,7 @@ class Background:
 
     def _without_clocks(self, mask: Mask) -> Mask:
         """Return the changes outside small places that change most of the time."""
-        busy: Mask = self._cv2.compare(self._busy_share, BUSY_SHARE, self._cv2.CMP_GT)
+        busy = self._fold(self._cv2.compare(self._busy_share, BUSY_SHARE, self._cv2.CMP_GT))
         if not self._cv2.countNonZero(busy):
             return mask
         busy = self._cv2.dilate(busy, np.ones((7, 7), np.uint8))
@@ -95,7 +100,7 @@ class Background:
 
     def _light(self, picture: FloatArray) -> FloatArray:
         """Return the background in the light of a picture."""
-        sample = self._level[::4, ::4], picture[::4, ::4]
+        sample = self._level[: self._height : 4, ::4], picture[: self._height : 4, ::4]
         bright = sample[0] > 16
         gain = float(np.median(sample[1][bright] / sample[0][bright])) if bright.sum() > bright.size / 4 else 1.0
         expected: FloatArray = self._level * np.float32(np.clip(gain, 0.5, 2.0))
@@ -121,25 +126,41 @@ class Background:
         return self._cv2.erode(expected, square) - limit, self._cv2.dilate(expected, square) + limit
 
     def _outside(self, picture: FloatArray, borders: tuple[FloatArray, FloatArray]) -> Mask:
-        mask: Mask = self._cv2.bitwise_not(self._cv2.inRange(picture, *borders))
-        return mask
+        return self._fold(self._cv2.bitwise_not(self._cv2.inRange(picture, *borders)))
+
+    def _fold(self, mask: Mask) -> Mask:
+        """Return where grey level or colour is marked, uint8 (h, w)."""
+        colours, middle = mask[self._height :], mask.shape[1] // 2
+        colour = self._cv2.bitwise_or(colours[:, :middle], colours[:, middle:])
+        colour = self._cv2.resize(colour, (mask.shape[1], self._height), interpolation=self._cv2.INTER_NEAREST)
+        folded: Mask = self._cv2.bitwise_or(mask[: self._height], colour)
+        return folded
 
     def _share(self, mask: Mask) -> float:
         return float(self._cv2.countNonZero(mask)) / mask.size
 
     def _steady(self, picture: FloatArray, expected: FloatArray) -> FloatArray | None:
         """Return a picture moved back by the shift of the camera; None when there is no clear small shift."""
-        height, width = picture.shape
+        height, width = self._height, picture.shape[1]
         window = self._cv2.createHanningWindow((width, height), self._cv2.CV_32F)
-        (dx, dy), response = self._cv2.phaseCorrelate(expected * window, picture * window)  # it alters its inputs
+        products = expected[:height] * window, picture[:height] * window  # new arrays: the function alters its inputs
+        (dx, dy), response = self._cv2.phaseCorrelate(*products)
         shift = max(abs(dx), abs(dy))
         if response < 0.1 or not 0.05 < shift < width / 10:
             return None
-        matrix = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
-        flags = self._cv2.INTER_LINEAR | self._cv2.WARP_INVERSE_MAP
-        moved: FloatArray = self._cv2.warpAffine(
-            picture, matrix, (width, height), flags=flags, borderMode=self._cv2.BORDER_TRANSPARENT, dst=expected.copy()
-        )
+        moved = expected.copy()  # what the shift leaves open is as expected
+        middle = width // 2
+        parts = (np.s_[:height, :], 1.0), (np.s_[height:, :middle], 0.5), (np.s_[height:, middle:], 0.5)
+        for part, scale in parts:
+            matrix = np.array([[1, 0, dx * scale], [0, 1, dy * scale]], np.float32)
+            moved[part] = self._cv2.warpAffine(
+                picture[part],
+                matrix,
+                picture[part].shape[::-1],
+                flags=self._cv2.INTER_LINEAR | self._cv2.WARP_INVERSE_MAP,
+                borderMode=self._cv2.BORDER_TRANSPARENT,
+                dst=expected[part].copy(),
+            )
         return moved
 
     def _learn(
@@ -174,21 +195,27 @@ class Background:
 
 
 def blurred(image: npt.NDArray[np.uint8], width: int) -> FloatArray:
-    """Return an image (H, W, 3) as a small grey picture, float32 (h, w), with less noise.
+    """Return an image (H, W, 3) as a small picture with less noise.
 
-    :param width: of the picture; a smaller image keeps its own.
+    :param width: of the picture, even; a smaller image keeps about its own.
     """
     cv2 = opencv()
-    height, full_width = image.shape[:2]
-    if full_width > width:
-        image = cv2.resize(image, (width, max(1, round(height * width / full_width))), interpolation=cv2.INTER_AREA)
-    grey: FloatArray = cv2.blur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (3, 3)).astype(np.float32)
-    return grey
+    full_height, full_width = image.shape[:2]
+    width = max(2, min(width, full_width) // 2 * 2)
+    height = max(2, round(full_height * width / full_width / 2) * 2)
+    if (width, height) != (full_width, full_height):
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    planes = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb)
+    grey = cv2.blur(planes[..., 0], (3, 3)).astype(np.float32)
+    colours = cv2.blur(cv2.resize(planes[..., 1:], (width // 2, height // 2), interpolation=cv2.INTER_AREA), (3, 3))
+    return np.vstack([grey, np.hstack([colours[..., 0], colours[..., 1]]).astype(np.float32) - 128])
 
 
 def _first_noise(pictures: Sequence[FloatArray]) -> float:
     """Return the noise of the first pictures, grey levels: the usual difference of neighbours, whatever moves there."""
     if len(pictures) < 2:
         return FIRST_NOISE
+    height = pictures[0].shape[0] * 2 // 3
+    pictures = [picture[:height] for picture in pictures]
     differences = [np.median(np.abs(after - before)) for before, after in pairwise(pictures)]
     return float(np.median(differences)) * 1.4826 / 2**0.5

@@ -77,6 +77,7 @@ def examine(call: Call) -> dict[str, Any]:
     :raises PluginLoadError: when a plugin of the command line fails.
     """
     from anyanomaly.assemble.resolve import resolve_components
+    from anyanomaly.assemble.resolve_gates import resolve_gate_backends, resolve_gates
 
     registry = call.registry
     config, file, config_problem = _read_config(call)
@@ -84,7 +85,10 @@ def examine(call: Call) -> dict[str, Any]:
     problems = [problem.message for problem in registry.problems]
     problems += [problem for problem in (config_problem, device_problem) if problem]
     try:
-        components = [_describe_component(component) for component in resolve_components(config, registry)]
+        gates = resolve_gates(config, registry, installed=False)
+        gate_backends = resolve_gate_backends(config, registry, gates, installed=False).values()
+        used = (*resolve_components(config, registry), *gate_backends)
+        components = [_describe_component(component) for component in used]
     except AnyAnomalyError as error:
         components = []
         problems.append(str(error))

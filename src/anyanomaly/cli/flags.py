@@ -128,8 +128,8 @@ def _field_flag(
         values = [str(value) for value in get_args(kind) if str(value)]
         choices = [(value, "") for value in values]
         other_name = info.json_schema_extra.get(OTHER_FLAG) if isinstance(info.json_schema_extra, dict) else None
-        names = (f"--{prefix}{other_name}", flag) if other_name else (flag,)
-        return Flag((*path, name), names, help_text, "value", "|".join(values), as_type, lambda: choices)
+        other_names = (f"--{prefix}{other_name}",) if other_name else ()
+        return Flag((*path, name), (*other_names, flag), help_text, "value", "|".join(values), as_type, lambda: choices)
     if get_origin(kind) in (list, tuple, set, frozenset):
         return Flag((*path, name), (flag,), f"{help_text} (repeatable)", "list", "TEXT", as_type)
     if get_origin(kind) is not None or kind is SecretStr or (isinstance(kind, type) and issubclass(kind, BaseModel)):

@@ -33,7 +33,7 @@ class Schedule:
     1. A pair whose priority is not above ``above`` is never chosen.
     2. The first round has the pairs of the highest priorities.
     3. In every later round half of the pairs (rounded up) are those of the highest urgency, and the other half those
-       of the highest priority that are left. The urgency of a pair is ``1 - (1 - priority) * (1 - raise)``. Its raise
+       of the highest priority that are left. The urgency of a pair is ``priority + (1 - priority) * raise``. Its raise
        comes from the segments directly before and after it with the same text: the higher of their scores, as a
        fraction of the way from what the text usually scores to 1. What it usually scores is the lower quartile of its
        scores so far; a score that is not above it raises nothing.
@@ -153,7 +153,8 @@ class Schedule:
         return sorted(numbers, key=lambda number: (-self._urgency(number, raises), self._ties[number]))[:size]
 
     def _urgency(self, number: int, raises: dict[int, float]) -> float:
-        return 1 - (1 - self._priorities[number]) * (1 - raises.get(number, 0.0))
+        priority = self._priorities[number]
+        return priority + (1 - priority) * raises.get(number, 0.0)  # exactly the priority where nothing raises it
 
     def _raises(self) -> dict[int, float]:
         """Return how much the scores of neighbours raise pairs that are not chosen, in [0, 1]."""

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from anyanomaly.core.smooth import CausalSmoother, GaussianSmoother
-from anyanomaly.types import FloatArray, SegmentScore, TimeArray, Timeline
+from anyanomaly.types import BoolArray, FloatArray, SegmentScore, TimeArray, Timeline
 
 RATE_TOLERANCE = 0.01
 """Largest relative difference between the measured and the nominal frame rate at which the nominal one is taken."""
 MAX_MEASURED = 10
 """The frame rate is measured on at most this many times the frames that the nominal rate would need."""
 
-
-BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 _NOTHING: FloatArray = np.empty(0, dtype=np.float32)
 

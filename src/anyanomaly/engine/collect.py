@@ -100,9 +100,9 @@ class Collector:
             pair.n_questions += 1
             self._open[query.id] = pair
         for query in planned.later_queries:
-            pairs[query.id.text].later.append(query)
+            pairs[query.id.text].later_queries.append(query)
         for query in planned.reason_queries:
-            pairs[query.id.text].reasons[query.id] = query
+            pairs[query.id.text].reason_queries[query.id] = query
         waiting.pairs = list(pairs.values())
         self._order.append(waiting)
 

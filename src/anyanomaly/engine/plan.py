@@ -156,11 +156,9 @@ class Planner:
 
     def plan_tasks(self, tasks: Sequence[Task], *, with_evidence: bool = False) -> Iterator[PlannedSegment]:
         """Yield planned segments in the order of a few tasks, which are encoded together."""
-        asked_tasks = [task for task in tasks if task.texts]
-        built = self._clock.time_items(
-            "contexts",
-            self.build_contexts([task.segment for task in asked_tasks], [task.texts for task in asked_tasks]),
-        )
+        asked_segments = [task.segment for task in tasks if task.texts]
+        texts = [task.texts for task in tasks if task.texts]
+        built = self._clock.time_items("contexts", self.build_contexts(asked_segments, texts))
         for task in tasks:
             if not task.texts:
                 yield unasked_segment(task.segment, task.priorities)

@@ -108,7 +108,7 @@ class TimmBlock:
     """A standard block of timm."""
 
     def __init__(self, block: timm_vit.Block) -> None:
-        self._block = block
+        self._block: Any = block  # torch types the parts of modules as tensors or modules
 
     def project(self, states: torch.Tensor) -> Heads:
         """Return queries, keys and values."""

@@ -127,4 +127,4 @@ def _weighted_mean(tokens: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
 def _heads(tokens: torch.Tensor, n_heads: int) -> torch.Tensor:
     """Return tokens (n, tokens, width) as (n, heads, tokens, width / heads)."""
-    return tokens.unflatten(-1, (n_heads, -1)).transpose(1, 2)
+    return tokens.reshape(*tokens.shape[:2], n_heads, -1).transpose(1, 2)

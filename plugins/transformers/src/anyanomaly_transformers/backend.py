@@ -52,8 +52,7 @@ class TransformersBackend(Backend[TransformersOptions]):
         with translate_run_errors(self.options.model), quiet_logs():
             thinking = thinking_fingerprint(self._loaded.processor, self._thinking)
         self._fingerprint = model_fingerprint(self.options, self._loaded.model, self.revision, thinking)
-        self._answerer = Answerer(self._loaded, self.batch_size, self._thinking, self.evaluated)
-        self._write_prompt = PromptWriter(self._loaded.processor, self._thinking)
+        self._require_answerer()
 
     def close(self) -> None:
         """Free the weights and their GPU memory."""
@@ -80,7 +79,7 @@ class TransformersBackend(Backend[TransformersOptions]):
 
         :raises BackendError: as `answer_batch`. :raises UsageError: as `answer_batch`.
         """
-        require_loaded(self._answerer)
+        self._require_answerer()
         stream = iter(queries)
         while window := list(islice(stream, self.max_inflight)):
             for _, answer in self._answer_window(window):
@@ -96,9 +95,20 @@ class TransformersBackend(Backend[TransformersOptions]):
         answers = dict(self._answer_window(queries))
         return [answers[index] for index in range(len(queries))]
 
+    def _require_answerer(self) -> tuple[Answerer, PromptWriter]:
+        """Return what answers with the loaded model, and what writes its prompts.
+
+        :raises BackendError: before `load`.
+        """
+        loaded = require_loaded(self._loaded)
+        if self._answerer is None or self._write_prompt is None:
+            self._answerer = Answerer(loaded, self.batch_size, self._thinking, self.evaluated)
+            self._write_prompt = PromptWriter(loaded.processor, self._thinking)
+        return self._answerer, self._write_prompt
+
     def _answer_window(self, queries: Sequence[Query]) -> Iterator[tuple[int, Answer]]:
         """Yield the answers with their queries' indices, batch by batch."""
-        answerer, write_prompt = require_loaded(self._answerer), require_loaded(self._write_prompt)
+        answerer, write_prompt = self._require_answerer()
         if any(query.sampling.choices for query in queries):
             check_scoring(self._thinking.mode, "expected")
         with translate_run_errors(self.options.model), quiet_logs():
@@ -117,4 +127,4 @@ class TransformersBackend(Backend[TransformersOptions]):
                     [answer],
                     lambda query: answerer.answer_in_words(by_id[query.id]._replace(query=query)),
                 )
-                yield item.index, answer
+                yield item.position, answer

@@ -19,7 +19,7 @@ from anyanomaly_transformers.shared_images.prompts import HeadKey, Prompt
 class Item(NamedTuple):
     """A query of a window."""
 
-    index: int  # in the window
+    position: int  # in the window
     query: Query
     prompt: Prompt
     head: HeadKey | None  # None: the query shares nothing
@@ -39,9 +39,9 @@ def form_batches(items: Sequence[Item], size: int, *, always_share: bool, can_jo
     :param can_join: whether questions about different images may be rows of one batch that continues from heads.
     """
     n_questions = Counter(item.head for item in items)
-    first_index: dict[HeadKey | None, int] = {}
+    first_positions: dict[HeadKey | None, int] = {}
     for item in items:
-        first_index.setdefault(item.head, item.index)
+        first_positions.setdefault(item.head, item.position)
 
     def shares(item: Item) -> bool:
         return item.head is not None and (always_share or n_questions[item.head] > 1)
@@ -50,15 +50,15 @@ def form_batches(items: Sequence[Item], size: int, *, always_share: bool, can_jo
         """Return what all queries of a batch have in common."""
         sampling = () if item.query.sampling.choices else sampling_key(item.query)
         group = (shares(item), bool(item.query.sampling.choices), bool(item.query.images), *sampling)
-        return group if can_join or not shares(item) else (*group, first_index[item.head])
+        return group if can_join or not shares(item) else (*group, first_positions[item.head])
 
     def order(item: Item) -> tuple[Any, ...]:
         """Return the key of the order within a group: by size, with questions about the same images together."""
         n_pixels = sum(image.shape[0] * image.shape[1] for image in item.query.images)
         length = len(item.prompt.text)
-        return (n_pixels, first_index[item.head], length) if shares(item) else (n_pixels, length)
+        return (n_pixels, first_positions[item.head], length) if shares(item) else (n_pixels, length)
 
-    ordered = sorted(items, key=lambda item: (group_key(item), order(item), item.index))
+    ordered = sorted(items, key=lambda item: (group_key(item), order(item), item.position))
     return [
         Batch(part, shares_heads=shares(part[0]))
         for _, group in groupby(ordered, key=group_key)
