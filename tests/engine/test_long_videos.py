@@ -78,12 +78,12 @@ def answer_redness(query: Query) -> str:
 
 def test_memory_does_not_grow_with_the_length_of_a_video() -> None:
     of = settings(texts=("red car", "red bus"), weights={"key": 1.0}, segment_frames=2, lookahead_bytes=2**14)
-    backend, sink = FakeBackend(answer_redness), MeasuringSink(marks=(390, 1490))
-    for _ in run(of, backend, SmallReader(3000), Outputs([sink])):
+    backend, sink = FakeBackend(answer_redness), MeasuringSink(marks=(390, 3390))
+    for _ in run(of, backend, SmallReader(6800), Outputs([sink])):
         backend.calls.clear()
     early, late = sink.n_blocks
-    assert late - early < 1100  # of 1,100 segments; the scores of one take about 20
-    assert sink.n_evidence == 6
+    assert late - early < 3000  # of 3,000 segments; the scores of one take about 20
+    assert sink.n_evidence == 2 * 6
 
 
 @pytest.mark.parametrize(("length", "sigma_s", "merge_s"), [(12, 0.5, 1.0), (7, 0.3, 0.0), (30, 2.0, 0.5)])

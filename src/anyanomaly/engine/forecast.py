@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _BURST_GAP = 0.2
 """Answers belong to one batch while the time between them is at most this part of the longest so far."""
+_WARM_UP = 0.01
+"""A gap above this fraction of the first one is none between the answers of a batch."""
 _LEAST_S, _TRUSTED_S = 1.0, 10.0
 """Seconds of answers that are enough; a first batch that takes longer than the second counts too.
 
@@ -93,7 +95,7 @@ class Forecaster(Observer):
         self._is_done = False
         self._n_planned = self._n_contexts = 0  # segments, and their questions when nothing is saved
         self._n_answers = 0
-        self._answer_s = self._longest_gap_s = 0.0
+        self._answer_s = self._first_gap_s = self._longest_gap_s = 0.0
         self._first_batch: tuple[int, float] | None = None  # its answers and seconds, which are not counted
         self.n_reused: Callable[[], int] = lambda: 0
         """Returns how many answers did not need the backend; set by the host."""
@@ -117,11 +119,16 @@ class Forecaster(Observer):
             return
         answer_s = (self._clock.seconds() or {}).get("answer", 0.0)
         gap_s = answer_s - self._answer_s
-        if self._n_answers and gap_s > _BURST_GAP * self._longest_gap_s:
-            self._end_batch(self._n_answers - self.n_reused())
+        if self._n_answers:
+            self._longest_gap_s = max(self._longest_gap_s, gap_s)
+            # the first answer may have waited for an engine that warms up, so later gaps count once one is no burst
+            is_known = self._longest_gap_s > _WARM_UP * self._first_gap_s
+            if gap_s > _BURST_GAP * (self._longest_gap_s if is_known else self._first_gap_s):
+                self._end_batch(self._n_answers - self.n_reused())
+        else:
+            self._first_gap_s = gap_s
         self._n_answers += 1
         self._answer_s = answer_s
-        self._longest_gap_s = max(self._longest_gap_s, gap_s)
 
     def _end_batch(self, n_asked: int) -> None:
         if self._first_batch is None:
