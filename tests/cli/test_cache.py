@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from anyanomaly.testing.videos import synthetic_video
 from tests.cli.conftest import Cli
 
 
@@ -152,6 +153,25 @@ def test_clear_asks(cli: Cli, red: Cli, monkeypatch: pytest.MonkeyPatch, typed: 
     assert result.code == 0
     assert "has 2 answers. Clear it? [y/N]" in result.err
     assert report(cli)["answers"] == n_left
+
+
+def test_scores_of_runs_are_shown_pruned_and_cleared(cli: Cli, red: Cli, folder: Path, store: Path) -> None:
+    synthetic_video(folder / "clip.mp4", n_frames=16)
+    synthetic_video(folder / "other.mp4", n_frames=8)
+    for video in ("clip.mp4", "other.mp4"):
+        assert red(video=video).code == 0
+    runs = report(cli)["runs"]
+    assert isinstance(runs, dict)
+    assert (runs["path"], runs["videos"]) == (str(store.parent / "runs"), 2)
+    assert runs["bytes"] > 0
+    assert report(cli)["others"] == []
+    assert "scores of runs" in cli("cache", "show").out
+    assert "the scores of 0 videos" in cli("cache", "prune").err
+    assert "the scores of 2 videos" in cli("cache", "prune", "--max-size", "0B").err
+    assert red(video="clip.mp4").code == 0
+    result = cli("cache", "clear", "--yes")
+    assert (result.code, "the scores of 1 videos" in result.err) == (0, True)
+    assert not list((store.parent / "runs").iterdir())
 
 
 def test_clear_without_a_terminal_needs_yes(cli: Cli, red: Cli, monkeypatch: pytest.MonkeyPatch, store: Path) -> None:

@@ -128,7 +128,8 @@ def _clear(yes: bool) -> None:
             raise UsageError(f"Nobody can confirm that {path} is cleared. Add --yes.")
         summary = summarise(path)
         content = summary.problem or f"{path} has {summary.n_answers} answers."
-        print_message(f"{content} {runs} has the scores of {n_videos} videos. Clear them? [y/N] ")
+        scores = f" {runs} has the scores of {n_videos} videos." if n_videos else ""
+        print_message(f"{content}{scores} Clear {'both' if scores else 'it'}? [y/N] ")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             print_message("anyanomaly: nothing was removed.")
             return
