@@ -25,6 +25,7 @@ from anyanomaly.testing.samples import sample_queries
 from anyanomaly.types import Query, Sampling
 from plugins.openai.tests.conftest import OpenBackend
 from plugins.openai.tests.scripted_server import (
+    MODELS,
     answer_correctly,
     fail_first,
     reply_status,
@@ -236,3 +237,11 @@ def test_negligible_is_relative_to_the_known_answers() -> None:
     assert not _is_negligible((1,), answers, logprobs)
     assert _is_negligible((1,), answers, logprobs | {(0,): {2: math.log(0.9)}})
     assert not _is_negligible((), answers, {})
+
+
+def test_a_server_is_asked_once_whether_it_gives_log_probabilities(open_backend: OpenBackend) -> None:
+    backend, server = open_backend(answer_correctly)
+    assert backend.gives_logprobs()
+    assert all(isinstance(message["content"], str) for content in server.scored for message in content["messages"])
+    backend, _ = open_backend(lambda handler, content: handler.reply(text_answer("0.9") if content else MODELS))
+    assert not backend.gives_logprobs()

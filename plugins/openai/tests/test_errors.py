@@ -205,7 +205,8 @@ def image_folder(folder: Path) -> Path:
 
 def run_command(video: Path, url: str, *more: str) -> list[str]:
     plain = ["--selector", "middle", "--context", "key", "--backend", "openai", "--backend.base-url", url]
-    return [sys.executable, "-m", "anyanomaly", "run", str(video), "-t", "red", *plain, "--segment-frames", "1", *more]
+    words = ["--scoring", "words", "--segment-frames", "1"]
+    return [sys.executable, "-m", "anyanomaly", "run", str(video), "-t", "red", *plain, *words, *more]
 
 
 @contextmanager
