@@ -90,6 +90,10 @@ class ReplayBackend(Backend[ReplayOptions]):
                     f"Use a .jsonl file that `anyanomaly run -o results.jsonl` wrote."
                 ) from error
 
+    def gives_logprobs(self) -> bool:
+        """Return False: recorded answers are words or values, whatever the run was that recorded them."""
+        return False
+
     def answer_batch(self, queries: Sequence[Query]) -> list[Answer]:
         """Return the answers recorded for the queries' video, segment, text and context.
 
