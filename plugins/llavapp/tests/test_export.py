@@ -38,11 +38,12 @@ def make_queries(**sampling: Any) -> list[Query]:
     oracle = oracle_of("llava-pp")
     queries = [oracle.query(item, **sampling) for item in oracle.items]
     images, options = queries[0].images + queries[2].images, {"sampling": queries[0].sampling}
+    ids = [queries[0].id._replace(segment=1000 + number) for number in range(4)]
     more = [
-        Query(queries[0].id, images, " Two cars?", **options),
-        Query(queries[0].id, images, "A car?", text_first=True, **options),
-        Query(queries[0].id, (), "A car?", system="You are brief.", **options),
-        Query(queries[0].id, images[:1], "A car?", system="You are brief.", **options),
+        Query(ids[0], images, " Two cars?", **options),
+        Query(ids[1], images, "A car?", text_first=True, **options),
+        Query(ids[2], (), "A car?", system="You are brief.", **options),
+        Query(ids[3], images[:1], "A car?", system="You are brief.", **options),
     ]
     return queries + more
 
