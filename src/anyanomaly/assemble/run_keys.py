@@ -48,11 +48,11 @@ def key_maker(header: Mapping[str, Any], sources: Sequence[Source]) -> Callable[
     def make_key(source: Source, settings: RunSettings) -> str | None:
         has_budget = settings.gate is not None and settings.gate.budget is not None
         videos = []
-        for each in sources if has_budget else [source]:
-            digest = digest_of(each)
+        for competitor in sources if has_budget else [source]:
+            digest = digest_of(competitor)
             if digest is None:
                 return None
-            videos.append([each[1].id, digest, settings.texts_of(each[1])])
+            videos.append([competitor[1].id, digest, settings.texts_of(competitor[1])])
         content = {"run": described, "video": source[1].id, "videos": videos}
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -133,11 +133,11 @@ def _clear(yes: bool) -> None:
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             print_message("anyanomaly: nothing was removed.")
             return
-    done = clear(path) if os.path.lexists(path) else ""
+    outcome = clear(path) if os.path.lexists(path) else ""
     with _folder_errors():
         n_removed = clear_files(runs)
-    done += f" Removed the scores of {n_removed} videos." if n_removed else ""
-    print_message(f"anyanomaly: {done.strip()}")
+    outcome += f" Removed the scores of {n_removed} videos." if n_removed else ""
+    print_message(f"anyanomaly: {outcome.strip()}")
 
 
 @contextlib.contextmanager

@@ -126,16 +126,16 @@ class Run:
         try:
             sources = iter(self._sources)
             choose = self._choose_at_a_rate()
-            found: list[StoredScores] = []
+            stored_scores: list[StoredScores] = []
             while True:
                 plan = self._planner.plan(
-                    self._until_stored(sources, found), with_evidence=self._outputs.want_evidence, choose=choose
+                    self._until_stored(sources, stored_scores), with_evidence=self._outputs.want_evidence, choose=choose
                 )
                 with self._look_ahead(plan) as planned:
                     yield from self._writer.track(self._asker.ask(planned))
-                if not found:
+                if not stored_scores:
                     break
-                yield from self._writer.track(found.pop())
+                yield from self._writer.track(stored_scores.pop())
         except BackendError:
             if self._is_repeatable:
                 self._writer.forget_videos()
@@ -165,12 +165,12 @@ class Run:
         finally:
             self._writer.finish_early(results if run.has_asked else ())
 
-    def _until_stored(self, sources: Iterator[Source], found: list[StoredScores]) -> Iterator[Source]:
-        """Yield the sources to read, up to the first whose scores are stored: they go into ``found``."""
+    def _until_stored(self, sources: Iterator[Source], stored_scores: list[StoredScores]) -> Iterator[Source]:
+        """Yield the sources to read, up to the first whose scores are stored: they go into ``stored_scores``."""
         for source in sources:
             key = self._memory.make_key(source, self._settings) if self._memory else None
             if scores := self._find(source, key):
-                found.append(scores)
+                stored_scores.append(scores)
                 return
             if self._recorder and key:
                 self._recorder.expect(source[1], key)
@@ -179,9 +179,9 @@ class Run:
     def _find_all(self) -> list[StoredScores]:
         """Return the stored scores of all videos; none where those of a video are not stored."""
         keys = [self._memory.make_key(source, self._settings) if self._memory else None for source in self._sources]
-        found = [self._find(source, key) for source, key in zip(self._sources, keys, strict=True)]
-        if all(found):
-            return [scores for scores in found if scores]
+        all_scores = [self._find(source, key) for source, key in zip(self._sources, keys, strict=True)]
+        if all(all_scores):
+            return [scores for scores in all_scores if scores]
         for (_, video), key in zip(self._sources, keys, strict=True):
             if self._recorder and key:
                 self._recorder.expect(video, key)
