@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import Queue
@@ -136,17 +137,15 @@ time.sleep(600)
 
 def test_the_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
-    parent = subprocess.Popen([sys.executable, tmp_path / "script.py"], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    child = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
+    command = [sys.executable, str(tmp_path / "script.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
     wait_for_end(child)
 
 
 def wait_for_end(process_id: int) -> None:
-    import time
-
     for _ in range(600):
         try:
             os.kill(process_id, 0)
