@@ -91,7 +91,7 @@ def curve_table(curves: Mapping[str, Mapping[str, Any]]) -> str:
         full = [{"name": "full run", "points": [curve["full"]]}]
         for entry in [*full, *curve["curves"]]:
             for point in entry["points"]:
-                lost = point["auc_difference"]["value"]
+                difference = point["auc_difference"]["value"]
                 rows.append(
                     {
                         "events": flavour,
@@ -99,7 +99,7 @@ def curve_table(curves: Mapping[str, Mapping[str, Any]]) -> str:
                         "budget": "" if entry in full else f"{point['budget']:.0%}",
                         "questions": f"{point['questions']:.1%}",
                         "AUC": f"{point['auc']['value']:.3f}",
-                        "minus full": f"{lost:+.3f}",
+                        "minus full": f"{difference:+.3f}",
                         "event recall": f"{point['event_recall']['value']:.2f}",
                         "of the full run's": f"{relative_recall(point, curve):.2f}",
                         "false alarms per hour": f"{point['false_alarms_per_hour']['value']:.1f}",
@@ -193,22 +193,22 @@ def measure_still(arguments: argparse.Namespace) -> str:
         path = Path(folder) / "still.mp4"
         passes = write_still(path, Path(clip.uri), arguments.minutes, arguments.events)
         print(f"{path.stat().st_size / 2**20:.1f} MiB; the clip passes at {passes}", flush=True)
-        rows, times_s, found = [], {}, {}
+        rows, times_s, events = [], {}, {}
         for name, tables_of_run in (("with the gate", {**tables, **gates}), ("without", tables)):
-            times_s[name], found[name], n_questions = search(path, texts, tables_of_run)
+            times_s[name], events[name], n_questions = search(path, texts, tables_of_run)
             rows.append(
                 {
                     "run": name,
                     "seconds": f"{times_s[name]:.1f}",
                     "times real time": f"{60 * arguments.minutes / times_s[name]:.1f}",
                     "questions": n_questions,
-                    "events": len(found[name]),
+                    "events": len(events[name]),
                 }
             )
             print(rows[-1], flush=True)
     ratio = times_s["without"] / times_s["with the gate"]
-    missing = [event for event in found["without"] if not overlaps(event, found["with the gate"])]
-    extra = [event for event in found["with the gate"] if not overlaps(event, found["without"])]
+    missing = [event for event in events["without"] if not overlaps(event, events["with the gate"])]
+    extra = [event for event in events["with the gate"] if not overlaps(event, events["without"])]
     return (
         f"{arguments.minutes:g} minutes of a still scene with the noise of a sensor, in which a clip of "
         f"{passes[0][1] - passes[0][0]:.0f} s passes {arguments.events} times; texts: {', '.join(texts)}; gates: "
@@ -218,9 +218,9 @@ def measure_still(arguments: argparse.Namespace) -> str:
     )
 
 
-def overlaps(event: Event, others: Sequence[Event]) -> bool:
+def overlaps(event: Event, candidates: Sequence[Event]) -> bool:
     """Return whether one of the others is of the same text and overlaps the event."""
-    return any(o.text == event.text and o.start_s < event.stop_s and event.start_s < o.stop_s for o in others)
+    return any(o.text == event.text and o.start_s < event.stop_s and event.start_s < o.stop_s for o in candidates)
 
 
 def describe_events(events: Sequence[Event]) -> str:

@@ -292,7 +292,7 @@ def main() -> int:
         tables["encoder"]["device"] = arguments.device  # type: ignore[index]
         dtypes = ("bfloat16",) if arguments.device == "cuda" else ("float32",)
         peak = measure_peak(arguments.device, 1.0, dtypes)
-        checkpoints = {variant: Written(variant, work, arguments.size) for variant in arguments.models}
+        checkpoints = {variant: BackgroundCheckpoint(variant, work, arguments.size) for variant in arguments.models}
         about = (
             f"Size {arguments.size}, random weights. {describe_device(arguments.device)}. Measured peak: "
             f"{peak.describe()}. Video: {arguments.key_size[0]}x{arguments.key_size[1]} pixels. Answers in words: "
@@ -313,7 +313,7 @@ def main() -> int:
     return int(any("failed" in row["remark"] or "Error" in row["remark"] for row in report.rows))
 
 
-class Written:
+class BackgroundCheckpoint:
     """A checkpoint that is written by a thread while other models are measured."""
 
     def __init__(self, variant: str, work: Path, size: Any) -> None:

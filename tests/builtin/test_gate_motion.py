@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -13,8 +14,6 @@ from anyanomaly.builtin.gate_options import MotionOptions
 from anyanomaly.core.segment import segments
 from anyanomaly.testing.samples import sample_segment
 from anyanomaly.types import EventText, Frame, Video
-
-cv2 = pytest.importorskip("cv2")
 
 WIDTH, HEIGHT, FPS = 320, 180, 10.0
 VIDEO = Video("street", "street.mp4", FPS, None, WIDTH, HEIGHT)

@@ -81,7 +81,6 @@ class Collector:
         self.n_answers = 0
         self.n_unreadable = 0
         self.unreadable_example = ""
-        self._masses: tuple[int, float] = (0, 0.0)  # number and sum
         self.prompt_tokens = self.output_tokens = 0  # of the answers that report them
 
     def expect(self, planned: PlannedSegment | VideoEnd) -> None:
@@ -147,12 +146,6 @@ class Collector:
         follow_ups, self._follow_ups = sorted(self._follow_ups, key=lambda entry: entry[0]), deque()
         return [query for _, query in follow_ups]
 
-    @property
-    def mean_mass(self) -> float | None:
-        """The mean probability of the allowed answers, 0 to 1; None when scores are read from words."""
-        n_masses, total = self._masses
-        return total / n_masses if n_masses else None
-
     def ready(self, *, without_reasons: bool = False) -> Iterator[CollectedScore | VideoEnd]:
         """Yield segment scores per text and ends of videos, up to the first segment that still waits for an answer.
 
@@ -212,9 +205,6 @@ class Collector:
         if math.isnan(score.value) and not self.unreadable_example:
             words = remove_thinking(score.answer) or (ONLY_THOUGHTS if starts_with_thinking(score.answer) else "")
             self.unreadable_example = words[:80]
-        if score.mass is not None:
-            n_masses, total = self._masses
-            self._masses = (n_masses + 1, total + score.mass)
 
     def _finish(self, waiting: _Waiting) -> Iterator[CollectedScore]:
         by_text = {pair.text: pair for pair in waiting.pairs}

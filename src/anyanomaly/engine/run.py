@@ -224,7 +224,7 @@ class Run:
         self.report.n_answers = self._collector.n_answers + n_stored
         self.report.n_unreadable = self._collector.n_unreadable + n_unreadable
         self.report.unreadable_example = self._collector.unreadable_example
-        self.report.mean_mass = self._collector.mean_mass
+        self.report.mean_mass = self._outputs.mean_mass
         stages_s = self._clock.seconds()
         if stages_s is not None and self.report.n_segments:
             self.report.speed = Speed(

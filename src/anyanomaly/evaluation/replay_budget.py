@@ -90,8 +90,8 @@ def _choose(rows: Mapping[Pair, SegmentRow], priorities: Priorities, saving: Sav
         above=saving.above,
     )
     asked: dict[Pair, SegmentRow] = {}
-    while chosen := schedule.next_round():
-        for pair in chosen:
+    while pairs := schedule.next_round():
+        for pair in pairs:
             row = clear_row(rows[pair], saving.clear)
             asked[pair] = row
             values = [score for score in row.scores.values() if not math.isnan(score)]

@@ -71,9 +71,9 @@ class ScoreTable:
 
     def keep(self, pairs: Container[tuple[str, str]]) -> ScoreTable:
         """Return a table of these pairs of video and event text alone."""
-        kept = ScoreTable()
-        kept._rows = {pair: rows for pair, rows in self._rows.items() if pair in pairs}
-        return kept
+        table = ScoreTable()
+        table._rows = {pair: rows for pair, rows in self._rows.items() if pair in pairs}
+        return table
 
     def rows(self, video: str, text: str) -> list[SegmentRow]:
         """Return the segments of one video and text in order of time; empty: there are none."""

@@ -160,7 +160,7 @@ def _split_parts(
 ) -> dict[str, Mapping[str, Tensor]]:
     """Return the weights by part and by their names there, without those that ``find_part`` gives no name."""
 
-    def part_of(wanted: str) -> Mapping[str, Tensor]:
-        return rename_tensors(tensors, lambda name: place[1] if (place := find_part(name))[0] == wanted else None)
+    def part_of(part: str) -> Mapping[str, Tensor]:
+        return rename_tensors(tensors, lambda name: place[1] if (place := find_part(name))[0] == part else None)
 
     return {part: part_of(part) for part in ("language", "tower", "projector")}
